@@ -1,0 +1,86 @@
+"""The only door to AWS: one session for all clients, each made on first use.
+
+The endpoint and the region come from the environment (``AWS_ENDPOINT_URL``, ``AWS_REGION``), so the same build
+runs on the embedded emulator, LocalStack and AWS.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_kms import KMSClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_sesv2 import SESV2Client
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_ssm import SSMClient
+
+# Short enough that a retry still fits into the function's own timeout.
+_CONFIG = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3})
+
+
+@functools.cache
+def _session() -> boto3.session.Session:
+    """Return the session: building a second one costs a third of a cold start."""
+    return boto3.session.Session()
+
+
+@functools.cache
+def _client(name: str) -> Any:
+    session: Any = _session()
+    return session.client(name, config=_CONFIG)
+
+
+def dynamodb() -> DynamoDBClient:
+    """Return the DynamoDB client."""
+    client: DynamoDBClient = _client("dynamodb")
+    return client
+
+
+def eventbridge() -> EventBridgeClient:
+    """Return the EventBridge client."""
+    client: EventBridgeClient = _client("events")
+    return client
+
+
+def kms() -> KMSClient:
+    """Return the KMS client."""
+    client: KMSClient = _client("kms")
+    return client
+
+
+def s3() -> S3Client:
+    """Return the S3 client."""
+    client: S3Client = _client("s3")
+    return client
+
+
+def secretsmanager() -> SecretsManagerClient:
+    """Return the Secrets Manager client."""
+    client: SecretsManagerClient = _client("secretsmanager")
+    return client
+
+
+def ses() -> SESV2Client:
+    """Return the SES v2 client."""
+    client: SESV2Client = _client("sesv2")
+    return client
+
+
+def sqs() -> SQSClient:
+    """Return the SQS client."""
+    client: SQSClient = _client("sqs")
+    return client
+
+
+def ssm() -> SSMClient:
+    """Return the Systems Manager client."""
+    client: SSMClient = _client("ssm")
+    return client

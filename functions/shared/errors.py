@@ -1,0 +1,77 @@
+"""What can be wrong with a request, as exceptions that every layer may raise.
+
+Pure data: the HTTP edge alone knows which status each class becomes (functions/shared/http.py).
+"""
+
+
+class DomainError(Exception):
+    """A request that cannot be done, and why; nothing has changed.
+
+    Parameters
+    ----------
+    code
+        Stable machine-readable name in snake_case, part of the public contract.
+    detail
+        One sentence for the person who reads it, saying what to do where that is known.
+    pointer
+        JSON pointer (RFC 6901) to the field at fault, for example ``/lines/0/quantity``.
+    retry_after
+        Seconds after which the same request may succeed.
+    """
+
+    def __init__(
+        self, code: str, detail: str, *, pointer: str | None = None, retry_after: int | None = None
+    ) -> None:
+        super().__init__(f"{code}: {detail}")
+        self.code = code
+        self.detail = detail
+        self.pointer = pointer
+        self.retry_after = retry_after
+
+
+class InvalidError(DomainError):
+    """The request itself is malformed (400)."""
+
+
+class UnauthorisedError(DomainError):
+    """The caller has not shown who they are (401)."""
+
+
+class ForbiddenError(DomainError):
+    """The caller is known and may not do this (403)."""
+
+
+class NotFoundError(DomainError):
+    """No such thing, or not the caller's (404: a foreign thing is indistinguishable from none)."""
+
+
+class ConflictError(DomainError):
+    """The state of the thing does not allow it (409)."""
+
+
+class GoneError(DomainError):
+    """It existed and has expired (410)."""
+
+
+class PreconditionFailedError(DomainError):
+    """If-Match names a version that is no longer current (412)."""
+
+
+class TooLargeError(DomainError):
+    """The body is larger than this call takes (413)."""
+
+
+class UnsupportedMediaTypeError(DomainError):
+    """The body is of a type this call does not read (415)."""
+
+
+class UnprocessableError(DomainError):
+    """Well-formed, but refers to something that cannot be used (422)."""
+
+
+class PreconditionRequiredError(DomainError):
+    """The call needs If-Match (428)."""
+
+
+class TooManyRequestsError(DomainError):
+    """Slow down (429)."""

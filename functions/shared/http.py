@@ -1,0 +1,309 @@
+"""The HTTP edge of a service: Chalice with typed bodies, problem+json errors and one log line.
+
+Errors follow RFC 9457: ``{"type", "title", "status", "detail", "code", "pointer"?, "correlationId"}``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
+from urllib.parse import unquote
+
+import msgspec
+from chalice.app import Chalice, Request, Response
+
+from functions.shared import errors, log
+
+T = TypeVar("T")
+View = TypeVar("View", bound=Callable[..., Any])
+
+MAX_BODY_BYTES = 64 * 1024
+_STATUS: dict[type[errors.DomainError], int] = {
+    errors.InvalidError: 400,
+    errors.UnauthorisedError: 401,
+    errors.ForbiddenError: 403,
+    errors.NotFoundError: 404,
+    errors.ConflictError: 409,
+    errors.GoneError: 410,
+    errors.PreconditionFailedError: 412,
+    errors.TooLargeError: 413,
+    errors.UnsupportedMediaTypeError: 415,
+    errors.UnprocessableError: 422,
+    errors.PreconditionRequiredError: 428,
+    errors.TooManyRequestsError: 429,
+}
+_TITLES = {
+    400: "Bad request",
+    401: "Not authenticated",
+    403: "Not allowed",
+    404: "Not found",
+    405: "Method not allowed",
+    409: "Conflict",
+    410: "Gone",
+    412: "Precondition failed",
+    413: "Body too large",
+    415: "Unsupported media type",
+    422: "Cannot be processed",
+    428: "Precondition required",
+    429: "Too many requests",
+    500: "Internal error",
+}
+_CORRELATION_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+
+
+class Operation(NamedTuple):
+    """What a route takes and gives: the source of the OpenAPI page and of the check of the SAM events."""
+
+    method: str
+    path: str
+    auth: str
+    body: type | None
+    returns: type | None
+    status: int
+    summary: str
+
+
+class Caller(NamedTuple):
+    """Who calls: from the authoriser's context, never from the request itself.
+
+    ``subject`` is a customer id, or None for a guest; ``roles`` are among customer, staff, admin.
+    """
+
+    subject: str | None
+    roles: frozenset[str]
+
+    def require(self, *roles: str) -> None:
+        """Raise ForbiddenError unless the caller has one of the roles."""
+        if self.roles.isdisjoint(roles):
+            raise errors.ForbiddenError("role_required", f"This call needs the role {' or '.join(roles)}.")
+
+
+class Service(Chalice):
+    """A Chalice application whose errors are problems and whose invocations are logged."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(app_name=name, configure_logs=False)
+        self.operations: list[Operation] = []
+        self._handle = log.logged("http", self._respond)
+        self.register_middleware(_logged_batch, "sqs")
+        self.register_middleware(_logged_call, "pure_lambda")
+
+    def endpoint(
+        self,
+        method: str,
+        path: str,
+        *,
+        auth: str = "required",
+        body: type | None = None,
+        returns: type | None = None,
+        status: int = 200,
+        content_types: tuple[str, ...] = ("application/json",),
+    ) -> Callable[[View], View]:
+        """Register a view for one method and path.
+
+        Parameters
+        ----------
+        auth
+            ``required`` (a valid token), ``optional`` (a guest may call) or ``none``, as in the SAM template.
+        body, returns
+            The msgspec types of the request's and the successful response's body.
+        """
+
+        def register(view: View) -> View:
+            summary = (view.__doc__ or "").strip().partition("\n")[0]
+            self.operations.append(Operation(method, path, auth, body, returns, status, summary))
+            options = {"content_types": list(content_types)} if method in ("POST", "PUT", "PATCH") else {}
+            self.route(path, methods=[method], name=f"{view.__name__}", **options)(_mapped(view))
+            return view
+
+        return register
+
+    @property
+    def request(self) -> Request:
+        """Return the request being answered."""
+        assert self.current_request is not None  # noqa: S101
+        return self.current_request
+
+    def __call__(self, event: Any, context: Any) -> dict[str, Any]:
+        """Answer one API Gateway proxy event (REST API, payload 1.0)."""
+        answer: dict[str, Any] = self._handle(event, context)
+        return answer
+
+    def _respond(self, event: Any, context: Any) -> dict[str, Any]:
+        given = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+        wanted = given.get("x-correlation-id", "")
+        request_id = (event.get("requestContext") or {}).get("requestId", "")
+        log.begin(wanted if _CORRELATION_ID.fullmatch(wanted) else request_id or log.current.correlation_id)
+        method, resource = event.get("httpMethod", ""), event.get("resource", "")
+        if resource not in self.routes:
+            answer = _problem(404, "no_such_route", "There is nothing at this path.").to_dict([])
+        else:
+            event["pathParameters"] = {k: unquote(v) for k, v in (event.get("pathParameters") or {}).items()}
+            answer = super().__call__(event, context)
+        if (
+            answer["statusCode"] >= 400
+            and answer["headers"].get("Content-Type") != "application/problem+json"
+        ):
+            answer = _from_chalice(answer)
+        answer["headers"]["X-Correlation-Id"] = log.current.correlation_id
+        answer["headers"].setdefault("Cache-Control", "no-store")
+        log.note(method=method, route=resource, status=answer["statusCode"])
+        return answer
+
+
+def _logged_batch(event: Any, get_response: Callable[[Any], Any]) -> Any:
+    return log.logged("inbox", lambda _event, _context: get_response(event))(event, event.context)
+
+
+def _logged_call(event: Any, get_response: Callable[[Any], Any]) -> Any:
+    return log.logged("task", lambda _event, _context: get_response(event))(event, event.context)
+
+
+def _mapped(view: Callable[..., Any]) -> Callable[..., Response]:
+    """Return the view with errors as problems: Chalice would make a 500 of them before middleware sees them."""
+
+    def call(**path_parameters: str) -> Response:
+        try:
+            answer = view(**path_parameters)
+            return answer if isinstance(answer, Response) else json_response(answer)
+        except errors.DomainError as error:
+            return _domain_problem(error)
+        except Exception as error:  # noqa: BLE001
+            log.failure(error)
+            log.note(outcome="error")
+            return _problem(500, "internal_error", "Something failed on our side; quote the correlationId.")
+
+    return call
+
+
+def json_response(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """Return a response with a msgspec type (or plain JSON data) as its body."""
+    sent: dict[str, str | list[str]] = {"Content-Type": "application/json", **(headers or {})}
+    return Response(msgspec.json.encode(body).decode(), headers=sent, status_code=status)
+
+
+def _problem(status: int, code: str, detail: str, **more: Any) -> Response:
+    headers: dict[str, str | list[str]] = {"Content-Type": "application/problem+json"}
+    if more.get("retryAfter"):
+        headers["Retry-After"] = str(more["retryAfter"])
+    body = {
+        "type": f"urn:souk:problem:{code}",
+        "title": _TITLES.get(status, "Error"),
+        "status": status,
+        "detail": detail,
+        "code": code,
+        **{name: value for name, value in more.items() if value is not None},
+        "correlationId": log.current.correlation_id,
+    }
+    log.note(code=code)
+    return Response(msgspec.json.encode(body).decode(), headers=headers, status_code=status)
+
+
+def _domain_problem(error: errors.DomainError) -> Response:
+    status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 409)
+    return _problem(status, error.code, error.detail, pointer=error.pointer, retryAfter=error.retry_after)
+
+
+def _from_chalice(answer: dict[str, Any]) -> dict[str, Any]:
+    """Return Chalice's own error (unknown method, media type) as a problem."""
+    status = answer["statusCode"]
+    codes = {405: "method_not_allowed", 415: "unsupported_media_type"}
+    made: dict[str, Any] = _problem(
+        status, codes.get(status, "bad_request"), "The request does not fit this call."
+    ).to_dict([])
+    if "Allow" in answer["headers"]:
+        made["headers"]["Allow"] = answer["headers"]["Allow"]
+    return made
+
+
+def read_body(app: Service, kind: type[T], limit: int = MAX_BODY_BYTES) -> T:
+    """Return the request's JSON body as `kind`; raise InvalidError naming the field, or TooLargeError."""
+    return decode_body(raw_body(app, limit), kind)
+
+
+def raw_body(app: Service, limit: int) -> bytes:
+    """Return the request's body; raise TooLargeError above `limit` bytes."""
+    raw = app.request.raw_body or b""
+    raw = raw.encode() if isinstance(raw, str) else raw
+    if len(raw) > limit:
+        raise errors.TooLargeError("body_too_large", f"The body has {len(raw)} bytes; the limit is {limit}.")
+    return raw
+
+
+def decode_body(raw: bytes, kind: type[T]) -> T:
+    """Return JSON bytes as `kind`; raise InvalidError naming the field."""
+    if not raw.strip():
+        raise errors.InvalidError("body_required", "The request needs a JSON body.")
+    try:
+        return msgspec.json.decode(raw, type=kind)
+    except msgspec.ValidationError as error:
+        detail, _, path = str(error).partition(" - at ")
+        raise errors.InvalidError("invalid_body", f"{detail}.", pointer=_pointer(path, detail)) from None
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise errors.InvalidError("malformed_json", f"The body is not JSON: {error}.") from None
+
+
+def _pointer(path: str, detail: str) -> str:
+    """Return msgspec's `$.lines[0].sku` as the JSON pointer `/lines/0/sku`."""
+    parts = [part for part in re.split(r"[.\[\]]+", path.strip("`$")) if part]
+    if named := re.search(r"(?:unknown|required) field `(.*)`", detail):
+        parts.append(named[1])
+    return "".join(f"/{part.replace('~', '~0').replace('/', '~1')}" for part in parts)
+
+
+def caller(app: Service) -> Caller:
+    """Return who calls, as the authoriser established it."""
+    context = app.request.context.get("authorizer") or {}
+    subject = context.get("principalId")
+    if not subject or subject == "guest":
+        return Caller(None, frozenset())
+    return Caller(subject, frozenset(filter(None, str(context.get("roles", "")).split(","))))
+
+
+def query_parameters(app: Service, *allowed: str) -> dict[str, str]:
+    """Return the query parameters; raise InvalidError for one that is repeated or not among `allowed`."""
+    given = app.request.query_params
+    if not given:
+        return {}
+    found: dict[str, str] = {}
+    for name in given:
+        if name not in allowed:
+            raise errors.InvalidError("unknown_parameter", f"There is no query parameter {name!r} here.")
+        values = given.getlist(name)
+        if len(values) != 1:
+            raise errors.InvalidError("repeated_parameter", f"The query parameter {name!r} is repeated.")
+        found[name] = values[0]
+    return found
+
+
+def page_limit(parameters: dict[str, str], default: int = 20, cap: int = 100) -> int:
+    """Return the `limit` parameter, 1 to `cap`; raise InvalidError otherwise."""
+    text = parameters.get("limit", str(default))
+    if not re.fullmatch(r"[0-9]{1,4}", text) or not 1 <= int(text) <= cap:
+        raise errors.InvalidError("invalid_limit", f"limit is a whole number from 1 to {cap}.")
+    return int(text)
+
+
+def header(app: Service, name: str) -> str | None:
+    """Return a request header by its name in any case."""
+    value: str | None = app.request.headers.get(name.lower())
+    return value
+
+
+def etag(version: int) -> dict[str, str]:
+    """Return the ETag header of a version."""
+    return {"ETag": f'"{version}"'}
+
+
+def if_match(app: Service) -> int:
+    """Return the version If-Match names; raise PreconditionRequiredError without one, InvalidError for another form."""
+    given = header(app, "if-match")
+    if given is None:
+        raise errors.PreconditionRequiredError(
+            "if_match_required", "Send If-Match with the ETag of the version you have read."
+        )
+    match = re.fullmatch(r'"([0-9]{1,15})"', given.strip())
+    if match is None:
+        raise errors.InvalidError("invalid_if_match", "If-Match takes one ETag as this service gave it.")
+    return int(match[1])

@@ -1,0 +1,117 @@
+"""``Idempotency-Key``: the same key and body get the stored answer again, however often they are sent.
+
+One record per key in the service's own table (draft-ietf-httpapi-idempotency-key-header). What runs under a key must
+itself be safe to repeat: a worker that dies between the work and the record leaves the key to be tried again.
+
+| item            | pk                         | sk   | attributes                                                |
+| idempotency key | IDEM#<digest of scope,key> | IDEM | fingerprint, status, body, headers, locked_until, expires |
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import msgspec
+from chalice.app import Response
+
+from functions.shared.clock import epoch
+from functions.shared.dynamo import Table
+from functions.shared.errors import ConflictError, DomainError, InvalidError
+from functions.shared.http import Service, header
+
+KEPT = timedelta(hours=48)
+LOCKED_SECONDS = 30
+_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+
+
+def key_of(app: Service) -> str | None:
+    """Return the request's Idempotency-Key, None without one; raise InvalidError for one of another form."""
+    key = header(app, "idempotency-key")
+    if key is not None and not _KEY.fullmatch(key):
+        raise InvalidError(
+            "invalid_idempotency_key", "Idempotency-Key takes 1 to 255 visible ASCII characters."
+        )
+    return key
+
+
+def fingerprint(*parts: str | bytes) -> str:
+    """Return what tells two requests apart: a digest of method, path and body."""
+    digest = hashlib.sha256()
+    for part in parts:
+        raw = part.encode() if isinstance(part, str) else part
+        digest.update(len(raw).to_bytes(8, "big") + raw)
+    return digest.hexdigest()
+
+
+def answered_once(
+    app: Service, table: Table, scope: str, at: datetime, run: Callable[[], Response]
+) -> Response:
+    """Return the answer of `run`, or the stored one where the request's key has been answered before.
+
+    Without a key, `run` simply runs. A DomainError is not stored: the request has changed nothing.
+
+    Parameters
+    ----------
+    scope
+        Whose keys they are: the caller's subject (or the capability that stands for it) and the operation.
+
+    Raises
+    ------
+    ConflictError
+        The key was used with another body, or its first request is still under way (with Retry-After).
+    """
+    key = key_of(app)
+    if key is None:
+        return run()
+    request = app.request
+    print_ = fingerprint(request.method, request.path, request.raw_body or b"")
+    record = {"pk": "IDEM#" + fingerprint(scope, key), "sk": "IDEM"}
+    seconds = epoch(at)
+    locked = table.put(
+        {
+            **record,
+            "fingerprint": print_,
+            "locked_until": seconds + LOCKED_SECONDS,
+            "expires": epoch(at + KEPT),
+        },
+        "attribute_not_exists(pk) OR expires < :now OR (locked_until < :now AND fingerprint = :same)",
+        {":now": seconds, ":same": print_},
+    )
+    if not locked:
+        return _stored(table, record, print_)
+    try:
+        answer = run()
+    except DomainError:
+        table.delete(record)
+        raise
+    table.update(
+        record,
+        "SET #status = :status, body = :body, headers = :headers REMOVE locked_until",
+        {
+            ":status": answer.status_code,
+            ":body": answer.body,
+            ":headers": msgspec.json.encode(answer.headers).decode(),
+        },
+    )
+    return answer
+
+
+def _stored(table: Table, record: dict[str, str], print_: str) -> Response:
+    found = table.get(record)
+    if found is None or (found["fingerprint"] == print_ and "status" not in found):
+        raise ConflictError(
+            "request_in_flight",
+            "The first request with this Idempotency-Key is still running.",
+            retry_after=2,
+        )
+    if found["fingerprint"] != print_:
+        raise ConflictError(
+            "idempotency_key_reused", "This Idempotency-Key was used with another request; take a new one."
+        )
+    headers = msgspec.json.decode(found["headers"], type=dict[str, str | list[str]])
+    return Response(
+        found["body"], headers={**headers, "Idempotency-Replayed": "true"}, status_code=found["status"]
+    )

@@ -1,0 +1,144 @@
+"""Facts leave a service with the state they come from: in the ``outbox`` attribute of the item that changed.
+
+One conditional write stores both, so none is lost and none is invented. The table's stream hands the items that carry
+an outbox to the service's publisher, which puts the facts on the bus. Every write to an item that can carry an outbox
+sets it or removes it, else the facts of an older write would go out again (harmless, but paid for).
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from msgspec import Raw
+
+from functions.shared import aws, log
+from functions.shared.clock import rfc3339
+from functions.shared.types import Data
+
+_MAX_ENTRIES = 10  # PutEvents takes 10 entries and 256 KB a call (EventBridge quotas)
+_MAX_BYTES = 250_000
+
+
+class Aggregate(Data, frozen=True):
+    """The thing that changed, and which of its versions the change made."""
+
+    id: str
+    version: int
+
+
+class Envelope(Data, frozen=True):
+    """The ``detail`` of every event on the bus.
+
+    ``type`` is the fact's class name; ``version`` its schema version; ``causation_id`` the event that led to it.
+    """
+
+    id: str
+    type: str
+    version: int
+    time: str
+    correlation_id: str
+    aggregate: Aggregate
+    data: Raw
+    causation_id: str | None = None
+
+
+class _Entry(Data, frozen=True):
+    """An envelope as it waits in an item; its data may be another attribute of the item, named by `data_from`."""
+
+    detail: Envelope
+    data_from: str | None = None
+
+
+def fact(
+    data: Data, aggregate_id: str, version: int, at: datetime, *, data_from: str | None = None
+) -> _Entry:
+    """Return a fact ready to be packed.
+
+    Its id follows from the aggregate, the version and the type, so the same change told twice is one event.
+
+    Parameters
+    ----------
+    data_from
+        Name of the item's attribute that already holds the data as JSON text, so that it is not stored twice.
+    """
+    kind = type(data).__name__
+    envelope = Envelope(
+        id=f"{aggregate_id}.{version}.{kind}",
+        type=kind,
+        version=1,
+        time=rfc3339(at),
+        correlation_id=log.current.correlation_id,
+        causation_id=log.current.causation_id,
+        aggregate=Aggregate(aggregate_id, version),
+        data=Raw(b"null") if data_from else Raw(msgspec.json.encode(data)),
+    )
+    return _Entry(envelope, data_from)
+
+
+def pack(*facts: _Entry) -> str:
+    """Return the value of an item's ``outbox`` attribute."""
+    return msgspec.json.encode(facts).decode()
+
+
+def unpack(image: dict[str, Any]) -> list[Envelope]:
+    """Return the facts an item carries, given its image in DynamoDB's wire form."""
+    entries = msgspec.json.decode(image["outbox"]["S"], type=list[_Entry])
+    return [
+        msgspec.structs.replace(entry.detail, data=Raw(image[entry.data_from]["S"].encode()))
+        if entry.data_from
+        else entry.detail
+        for entry in entries
+    ]
+
+
+class PublishError(RuntimeError):
+    """The bus did not take every fact; the batch is tried again, and publishing twice is harmless."""
+
+
+def publish(event: dict[str, Any]) -> None:
+    """Put the facts of a batch of stream records on the bus, in the order of the stream.
+
+    Raises
+    ------
+    PublishError
+        When PutEvents answers 200 but refuses an entry.
+    """
+    images = [
+        record["dynamodb"]["NewImage"] for record in event["Records"] if "NewImage" in record["dynamodb"]
+    ]
+    envelopes = [envelope for image in images if "outbox" in image for envelope in unpack(image)]
+    log.note(facts=len(envelopes))
+    if envelopes:
+        log.begin(envelopes[0].correlation_id)
+    for chunk in _chunks([_entry(envelope) for envelope in envelopes]):
+        answer = aws.eventbridge().put_events(Entries=chunk)
+        if answer["FailedEntryCount"]:
+            codes = {entry.get("ErrorCode") for entry in answer["Entries"]} - {None}
+            raise PublishError(
+                f"{answer['FailedEntryCount']} of {len(chunk)} facts refused: {sorted(map(str, codes))}"
+            )
+
+
+def _entry(envelope: Envelope) -> Any:
+    return {
+        "Source": f"souk.{os.environ['SERVICE_NAME']}",
+        "DetailType": envelope.type,
+        "Detail": msgspec.json.encode(envelope).decode(),
+        "EventBusName": os.environ["BUS_NAME"],
+    }
+
+
+def _chunks(entries: list[Any]) -> list[list[Any]]:
+    chunks: list[list[Any]] = []
+    room = 0
+    for entry in entries:
+        size = len(entry["Detail"].encode()) + 256
+        if not chunks or len(chunks[-1]) == _MAX_ENTRIES or size > room:
+            chunks.append([])
+            room = _MAX_BYTES
+        chunks[-1].append(entry)
+        room -= size
+    return chunks

@@ -1,0 +1,58 @@
+"""The scalar types of requests and facts, with their bounds; schemas and samples are generated from them.
+
+Every body or fact is a msgspec Struct. ``Body`` refuses unknown fields (requests), ``Data`` lets them pass (facts:
+a publisher may add a field, a consumer must not care).
+"""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+Sku = Annotated[
+    str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", examples=["POT-CLAY-L"])
+]
+Quantity = Annotated[int, Meta(ge=1, le=999, examples=[2])]
+Minor = Annotated[int, Meta(ge=0, le=99_999_999_999, examples=[1999])]
+"""An amount in minor units of its currency (ISO 4217)."""
+Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}$", examples=["EUR"])]
+Country = Annotated[str, Meta(pattern=r"^[A-Z]{2}$", examples=["DE"])]
+Timestamp = Annotated[str, Meta(examples=["2026-11-22T17:05:09.123Z"])]
+Email = Annotated[
+    str,
+    Meta(
+        max_length=254,
+        pattern=r"^[^@\s<>\"]{1,64}@[^@\s<>\"]+\.[^@\s<>\".]+$",
+        examples=["amira@example.com"],
+    ),
+]
+Line = Annotated[str, Meta(min_length=1, max_length=120, examples=["Amira Haddad"])]
+OrderId = Annotated[str, Meta(max_length=40, examples=["ord_01kaqz5r7b8v0w3m2x4y6t9n1c"])]
+CustomerId = Annotated[str, Meta(max_length=40, examples=["cus_01kaqz5r7b8v0w3m2x4y6t9n1d"])]
+ProductId = Annotated[str, Meta(max_length=40, examples=["prd_01kaqz5r7b8v0w3m2x4y6t9n1e"])]
+CartId = Annotated[str, Meta(max_length=40, examples=["crt_01kaqz5r7b8v0w3m2x4y6t9n1f"])]
+
+
+class Body(Struct, frozen=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True):
+    """A request body: camelCase on the wire, unknown fields refused."""
+
+
+class Data(Struct, frozen=True, rename="camel", omit_defaults=True):
+    """A fact's data or a response: camelCase on the wire, unknown fields ignored when read."""
+
+
+class View(Struct, frozen=True, rename="camel"):
+    """A response: camelCase on the wire, every field present, null where there is nothing."""
+
+
+class Money(Data, frozen=True):
+    """An amount of one currency, integers in minor units (ISO 4217: JPY has 0 decimals, KWD 3)."""
+
+    amount: Minor
+    currency: Currency
+
+
+class MoneyBody(Body, frozen=True):
+    """Money as a request brings it: at least one minor unit, nothing else in the object."""
+
+    amount: Annotated[int, Meta(ge=1, le=99_999_999_999)]
+    currency: Currency
