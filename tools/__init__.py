@@ -1,0 +1,1 @@
+"""What the Makefile calls: the local stack, the build, the edge, the seed."""

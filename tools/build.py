@@ -1,0 +1,253 @@
+"""Make one deployable artifact: a service's function code, or the shared layer.
+
+Called by functions/<service>/Makefile and functions/shared/Makefile, which `sam build` calls (BuildMethod:
+makefile), so it needs nothing but the standard library and pip.
+
+A function's artifact is its own package and nothing else. The layer holds functions/shared and the third-party
+code every service uses, cut down to what runs in Lambda. Both carry ``.pyc`` files: SAM ships none, and compiling
+at every cold start costs more than everything else in it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import compileall
+import hashlib
+import os
+import platform
+import py_compile
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+FUNCTIONS = ROOT / "functions"
+REQUIREMENTS = ROOT / "requirements"
+CACHE = ROOT / ".local" / "cache"
+
+# Never part of an artifact: build inputs, caches and type stubs.
+NOT_SHIPPED = shutil.ignore_patterns(
+    "Makefile", "__pycache__", "*.pyc", "*.pyi", "py.typed", "tests", "README*"
+)
+
+# The AWS services whose API models the layer carries; a client of any other is an error when it is made.
+AWS_MODELS = (
+    "dynamodb",
+    "events",
+    "kms",
+    "s3",
+    "secretsmanager",
+    "sesv2",
+    "sqs",
+    "ssm",
+)
+# Superseded versions of an API that botocore still carries.
+OLD_MODELS = ("dynamodb/2011-12-05", "events/2014-02-03")
+# botocore/data/*.json that a session reads for any service.
+AWS_TABLES = ("_retry.json", "endpoints.json", "partitions.json", "sdk-default-configuration.json")
+
+
+def main() -> None:
+    """Build what the folder of the calling Makefile holds into the artifacts directory."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("source", type=Path, help="functions/<service>, or functions/shared for the layer")
+    parser.add_argument("artifacts", type=Path, help="directory to fill, $(ARTIFACTS_DIR) under sam build")
+    arguments = parser.parse_args()
+    service = arguments.source.resolve().name
+    if service == "shared":
+        build_layer(arguments.artifacts)
+    else:
+        build_function(service, arguments.artifacts)
+
+
+def build_function(service: str, artifacts: Path) -> None:
+    """Put functions/<service>, compiled, and its own dependencies if it has any, into `artifacts`."""
+    package = artifacts / "functions" / service
+    shutil.copytree(FUNCTIONS / service, package, ignore=NOT_SHIPPED, dirs_exist_ok=True)
+    compile_tree(package, inside=artifacts, lambda_path="/var/task")
+    if (REQUIREMENTS / f"{service}.txt").exists():
+        copy_fast(dependencies(service, prune_bundle), artifacts)
+
+
+def build_layer(artifacts: Path) -> None:
+    """Put functions/shared, compiled, and the pruned dependencies of every service into `artifacts`/python."""
+    python = artifacts / "python"
+    package = python / "functions" / "shared"
+    shutil.copytree(FUNCTIONS / "shared", package, ignore=NOT_SHIPPED, dirs_exist_ok=True)
+    compile_tree(package, inside=artifacts, lambda_path="/opt")
+    copy_fast(dependencies("layer", prune_layer), python)
+
+
+# --- third-party code -------------------------------------------------------------------------------------------
+
+
+def dependencies(name: str, prune: Callable[[Path], None]) -> Path:
+    """Return the pruned, compiled tree of requirements/<name>.txt; made once and kept in .local/cache.
+
+    The key holds all that decides its content: the lock, this script, the Python version and the platform.
+    """
+    lock = REQUIREMENTS / f"{name}.txt"
+    key = digest([lock, Path(__file__)], python_tag(), target_platform())
+    kept = CACHE / f"{name}-{key}"
+    if kept.exists():
+        return kept
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=CACHE, prefix=f".{name}-") as scratch:
+        tree = Path(scratch) / "tree"
+        pip_install(lock, tree)
+        prune(tree)
+        compile_tree(
+            tree,
+            inside=tree,
+            lambda_path="/opt/python" if name == "layer" else "/var/task",
+            keep_source=False,
+        )
+        try:
+            tree.rename(kept)
+        except OSError:  # another build, running beside this one, was first
+            if not kept.exists():
+                raise
+    return kept
+
+
+def pip_install(lock: Path, target: Path) -> None:
+    """Install the locked wheels, hashes checked, for the Lambda platform rather than for this machine."""
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    command += ["--no-compile", "--require-hashes", "--requirement", str(lock), "--target", str(target)]
+    if target_platform() != "host":
+        command += ["--only-binary=:all:", *(f"--platform={tag}" for tag in wheel_tags(target_platform()))]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"build: pip could not install {lock.relative_to(ROOT)}:\n{done.stderr.strip()}")
+
+
+def target_platform() -> str:
+    """Return the architecture to build for, ``x86_64`` or ``arm64``, or ``host`` to run on this machine only.
+
+    SOUK_PLATFORM says; without it, this machine's architecture, for Lambda's Linux.
+    """
+    machine = {"aarch64": "arm64", "amd64": "x86_64"}.get(platform.machine().lower(), platform.machine())
+    return os.environ.get("SOUK_PLATFORM") or machine
+
+
+def wheel_tags(architecture: str) -> Iterable[str]:
+    """Return the wheel platforms Lambda can load: glibc 2.26 up to python3.11, 2.34 from python3.12 on.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html
+    """
+    machine = {"arm64": "aarch64"}.get(architecture, architecture)
+    newest = 34 if sys.version_info >= (3, 12) else 26
+    return [f"manylinux_2_{minor}_{machine}" for minor in range(newest, 16, -1)] + [
+        f"manylinux2014_{machine}"
+    ]
+
+
+def prune_bundle(tree: Path) -> None:
+    """Drop what a function's own dependencies bring that is never imported."""
+    drop(tree, "*.dist-info", "bin", "**/*.pyi", "**/py.typed", "**/tests")
+    drop(
+        tree, "pycparser", "cffi/_cffi_include.h", "cffi/_embedding.h"
+    )  # needed to compile with cffi, not to run
+
+
+def prune_layer(tree: Path) -> None:
+    """Cut the layer's dependencies down to what runs in Lambda."""
+    # 1. Installer metadata and things for editors and type checkers; nothing reads them at run time.
+    drop(tree, "*.dist-info", "bin", "**/*.pyi", "**/py.typed", "**/tests")
+
+    # 2. Chalice: the routing runs in Lambda, the other 1.5 MB deploy it.
+    keep_only(tree / "chalice", {"__init__.py", "app.py"})
+
+    # 3. boto3 without the data of its resource API (the house rule is clients only).
+    drop(tree, "boto3/data", "boto3/examples", "boto3/ec2", "boto3/dynamodb")
+
+    # 4. botocore: the models of the services in use, in their current version, without examples and waiters.
+    keep_only(tree / "botocore" / "data", {*AWS_TABLES, *AWS_MODELS})
+    drop(tree, *(f"botocore/data/{old}" for old in OLD_MODELS))
+    drop(tree, "botocore/data/**/examples-1.json", "botocore/data/**/waiters-2.json")
+
+    # 5. Formats and transports no service uses.
+    drop(
+        tree,
+        "dateutil/zoneinfo",
+        "urllib3/contrib/emscripten",
+        "s3transfer/crt.py",
+        "s3transfer/processpool.py",
+    )
+
+
+def drop(tree: Path, *patterns: str) -> None:
+    """Delete the files and folders under `tree` that match; a pattern that matches nothing is harmless."""
+    for pattern in patterns:
+        for path in list(tree.glob(pattern)):
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+
+
+def keep_only(folder: Path, names: set[str]) -> None:
+    """Delete everything in `folder` but `names`; a name that is not there means the recipe is out of date."""
+    present = {path.name for path in folder.iterdir()}
+    if names - present:
+        sys.exit(
+            f"build: {folder.name} has no {', '.join(sorted(names - present))}; tools/build.py expects it"
+        )
+    drop(folder, *(present - names))
+
+
+# --- files ------------------------------------------------------------------------------------------------------
+
+
+def compile_tree(folder: Path, inside: Path, lambda_path: str, *, keep_source: bool = True) -> None:
+    """Write a .pyc for every source in `folder`, valid whatever the file times are.
+
+    Zipping changes file times, which would void ordinary .pyc files; ``unchecked-hash`` ones are taken as they are.
+    The path of the build directory is replaced by the path in Lambda, so equal sources give equal bytes. Without
+    `keep_source` the .pyc takes the place of the source: half the size, and tracebacks name lines but don't show them.
+    """
+    compiled = compileall.compile_dir(
+        folder,
+        quiet=1,
+        legacy=not keep_source,
+        stripdir=str(inside),
+        prependdir=lambda_path,
+        invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
+    )
+    if not compiled:
+        sys.exit(f"build: a file under {folder} does not compile; the lines above say which")
+    if not keep_source:
+        drop(folder, "**/*.py")
+
+
+def copy_fast(source: Path, target: Path) -> None:
+    """Copy a tree by hard links where the file system has them: artifacts are read, never edited in place."""
+
+    def link(src: str, dst: str) -> None:
+        Path(dst).unlink(missing_ok=True)
+        try:
+            os.link(src, dst)
+        except OSError:
+            shutil.copy2(src, dst)
+
+    shutil.copytree(source, target, copy_function=link, dirs_exist_ok=True)
+
+
+def python_tag() -> str:
+    """Return the runtime this interpreter builds for, as Lambda names it: ``python3.11``."""
+    return f"python{sys.version_info.major}.{sys.version_info.minor}"
+
+
+def digest(paths: Iterable[Path], *words: str) -> str:
+    """Return a short hash of the files (a folder means all it would ship) and the words."""
+    seen = hashlib.sha256("\0".join(words).encode())
+    for path in paths:
+        files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
+        for file in files:
+            if "__pycache__" not in file.parts:
+                seen.update(f"\0{file.relative_to(ROOT)}\0".encode() + file.read_bytes())
+    return seen.hexdigest()[:16]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,207 @@
+"""Build and deploy the stacks with the SAM CLI: only what changed, as many at a time as the machine has cores.
+
+The platform (template.yaml) is one stack; each infra/<service>.yaml is one more, deployable in any order after it.
+A build depends on no environment, so all of them share .aws-sam/<stack>/build.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tools import build
+from tools.report import ToolError, step
+
+ROOT = Path(__file__).resolve().parent.parent
+BUILDS = ROOT / ".aws-sam"
+PLATFORM = "platform"
+# Templates in infra/ that are no service: CloudFront exists on AWS only.
+NOT_SERVICES = ("edge",)
+
+Parameters = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class StackTemplate:
+    """One stack's template, and where its build goes."""
+
+    name: str
+
+    @property
+    def source(self) -> Path:
+        """Return the template as written."""
+        return ROOT / "template.yaml" if self.name == PLATFORM else ROOT / "infra" / f"{self.name}.yaml"
+
+    @property
+    def built(self) -> Path:
+        """Return the template as built, beside the artifacts it names."""
+        return BUILDS / self.name / "build" / "template.yaml"
+
+    def inputs(self) -> str:
+        """Return a hash of all that decides the build: template, code, dependencies, Python and platform."""
+        paths = [
+            self.source,
+            ROOT / "functions" / self.name,
+            ROOT / "functions" / "shared",
+            ROOT / "tools" / "build.py",
+        ]
+        paths += [build.REQUIREMENTS / "layer.txt", build.REQUIREMENTS / f"{self.name}.txt"]
+        return build.digest(
+            [path for path in paths if path.exists()], build.python_tag(), build.target_platform()
+        )
+
+    def parameters(self) -> set[str]:
+        """Return the names of the parameters the template declares."""
+        return set(load_template(self.source).get("Parameters", {}))
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where stacks are deployed to: an environment name, the AWS variables and values for template parameters."""
+
+    environment: str
+    variables: Mapping[str, str] = field(default_factory=dict)
+    common: Parameters = field(default_factory=dict)
+    per_stack: Mapping[str, Parameters] = field(default_factory=dict)
+
+    def stack_name(self, stack: StackTemplate) -> str:
+        """Return the CloudFormation stack's name."""
+        return f"souk-{self.environment}-{stack.name}"
+
+    def overrides(self, stack: StackTemplate) -> dict[str, str]:
+        """Return the parameter values for a stack: common ones it declares, and its own, which it must declare."""
+        declared = stack.parameters()
+        own = dict(self.per_stack.get(stack.name, {}))
+        if unknown := set(own) - declared:
+            raise ToolError(f"{stack.source.relative_to(ROOT)} has no parameter {', '.join(sorted(unknown))}")
+        common = {"Environment": self.environment, "PythonRuntime": build.python_tag(), **self.common}
+        return {**{name: value for name, value in common.items() if name in declared}, **own}
+
+
+def all_stacks() -> list[StackTemplate]:
+    """Return every stack there is a template for, the platform first."""
+    services = sorted(path.stem for path in (ROOT / "infra").glob("*.yaml") if path.stem not in NOT_SERVICES)
+    return [StackTemplate(PLATFORM), *(StackTemplate(name) for name in services)]
+
+
+def select(names: list[str] | None) -> list[StackTemplate]:
+    """Return the stacks of these names, all of them without names; the platform keeps its place at the front."""
+    known = all_stacks()
+    if not names:
+        return known
+    if unknown := set(names) - {stack.name for stack in known}:
+        raise ToolError(
+            f"no service {', '.join(sorted(unknown))}; there are: {' '.join(s.name for s in known)}"
+        )
+    return [stack for stack in known if stack.name in names]
+
+
+def build_stack(stack: StackTemplate, *, say: bool = True) -> str:
+    """Run `sam build` unless nothing it depends on has changed; return the hash of the inputs."""
+    folder = BUILDS / stack.name
+    folder.mkdir(parents=True, exist_ok=True)
+    with _locked(folder / "lock"):
+        wanted = stack.inputs()
+        mark = folder / "inputs"
+        if stack.built.exists() and mark.exists() and mark.read_text() == wanted:
+            return wanted
+        started = time.monotonic()
+        mark.unlink(missing_ok=True)
+        _sam("build", stack, ["--template", str(stack.source), "--build-dir", str(stack.built.parent)], {})
+        mark.write_text(wanted)
+        if say:
+            step(f"{stack.name}: built in {time.monotonic() - started:.1f} s")
+    return wanted
+
+
+def deploy_stack(stack: StackTemplate, target: Target) -> None:
+    """Run `sam deploy` of the build; AWS makes only the changes it finds."""
+    started = time.monotonic()
+    config = "default" if target.environment == "local" else target.environment
+    overrides = [f"{name}={value}" for name, value in target.overrides(stack).items()]
+    arguments = [
+        "--template",
+        str(stack.built),
+        "--config-file",
+        str(ROOT / "samconfig.toml"),
+        "--config-env",
+        config,
+    ]
+    arguments += ["--stack-name", target.stack_name(stack)]
+    if overrides:
+        arguments += ["--parameter-overrides", *overrides]
+    _sam("deploy", stack, arguments, target.variables)
+    step(f"{stack.name}: deployed in {time.monotonic() - started:.1f} s")
+
+
+def load_template(path: Path) -> dict[str, Any]:
+    """Return a template as plain data; CloudFormation's short forms (!Ref, !Sub) become their arguments."""
+    template: dict[str, Any] = yaml.load(path.read_text(), _TemplateLoader)  # noqa: S506  a SafeLoader
+    return template
+
+
+class _TemplateLoader(yaml.SafeLoader):
+    """SafeLoader that accepts CloudFormation's tags."""
+
+
+def _plain(loader: _TemplateLoader, _tag: str, node: yaml.Node) -> object:
+    if isinstance(node, yaml.ScalarNode):
+        return loader.construct_scalar(node)
+    if isinstance(node, yaml.SequenceNode):
+        return loader.construct_sequence(node, deep=True)
+    assert isinstance(node, yaml.MappingNode)  # noqa: S101  YAML has no fourth kind
+    return loader.construct_mapping(node, deep=True)
+
+
+_TemplateLoader.add_multi_constructor("!", _plain)
+
+
+def _sam(command: str, stack: StackTemplate, arguments: list[str], variables: Mapping[str, str]) -> None:
+    """Run the SAM CLI with its output in .aws-sam/<stack>/<command>.log; on failure raise with what it said."""
+    program = Path(sys.executable).parent / "sam"
+    log = BUILDS / stack.name / f"{command}-{variables.get('AWS_ENDPOINT_URL', 'aws').rpartition(':')[2]}.log"
+    environment = {**os.environ, **variables, "SAM_CLI_TELEMETRY": "0", "SAM_CLI_POLL_DELAY": "0.2"}
+    if variables:  # an emulator: the caller's own AWS profile and certificates have no part in it
+        for name in ("AWS_PROFILE", "AWS_CA_BUNDLE", "AWS_SESSION_TOKEN"):
+            environment.pop(name, None)
+    with log.open("w") as output:
+        done = subprocess.run(
+            [str(program), command, *arguments],
+            cwd=ROOT,
+            env=environment,
+            stdin=None if sys.stdin and sys.stdin.isatty() else subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+    if done.returncode:
+        raise ToolError(
+            f"{stack.name}: sam {command} failed: {_reason(log)} (all of it: {log.relative_to(ROOT)})"
+        )
+
+
+def _reason(log: Path) -> str:
+    """Return the line of a SAM log that says best why it failed."""
+    lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    failed = [line for line in lines if re.search(r"_FAILED\b", line) and "cancelled" not in line]
+    errors = [line for line in lines if re.match(r"(Error|Build Failed|build:)", line)]
+    return (failed[:1] or errors[-1:] or lines[-1:] or ["no output"])[0][:300]
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold a lock between processes: `make run` and `make test` may build at the same time."""
+    with path.open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,206 @@
+"""One whole local stack: emulator, deployed services and edge, with its own ports and its own state.
+
+Several can run side by side. Scripts and integration tests use it like this::
+
+    with Stack(port=8090, endpoint_port=4590, state=tmp_path, auth=True).running(
+        {"orders": {"OrderDeadlineSeconds": "5"}}
+    ) as stack:
+        requests.get(stack.url + "/orders/health")
+        stack.client("dynamodb").scan(TableName="souk-local-orders")
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import ClientError
+from localstack_client.session import Session  # type: ignore[import-untyped]
+
+from tools import sam
+from tools.emulator import HOST, REGION, ROOT, Emulator, living_process, require_free_port, stop_process
+from tools.report import ToolError
+
+ENVIRONMENT = "local"
+STATE = ROOT / ".local"
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A local stack: where it listens and where it keeps its state; `auth` has the emulator enforce IAM."""
+
+    port: int = 8080
+    endpoint_port: int = 4566
+    state: Path = STATE
+    auth: bool = False
+
+    @property
+    def url(self) -> str:
+        """Return the address of the shop, the edge."""
+        return f"http://localhost:{self.port}"
+
+    @property
+    def emulator(self) -> Emulator:
+        """Return the AWS under it."""
+        return Emulator(port=self.endpoint_port, state=self.state / "state", auth=self.auth)
+
+    @property
+    def endpoint(self) -> str:
+        """Return the address of the AWS under it."""
+        return self.emulator.endpoint
+
+    @property
+    def summary(self) -> Path:
+        """Return the file that tells scripts the addresses and the accounts."""
+        return self.state / "stack.json"
+
+    def client(self, service: str) -> Any:
+        """Return a boto3 client of one AWS service of this stack."""
+        return aws_session(self.endpoint_port).client(service)
+
+    @contextlib.contextmanager
+    def running(self, parameters: Mapping[str, sam.Parameters] | None = None) -> Iterator[Stack]:
+        """Start everything, hand over the stack, and stop everything."""
+        try:
+            self.emulator.start()
+            self.deploy(parameters=parameters)
+            self.start_edge()
+            yield self
+        finally:
+            self.stop_edge()
+            self.emulator.stop()
+
+    # --- stacks -----------------------------------------------------------------------------------------------
+
+    def deploy(
+        self, names: list[str] | None = None, parameters: Mapping[str, sam.Parameters] | None = None
+    ) -> list[str]:
+        """Build and deploy the named stacks, all without names, in parallel; return those that had changed.
+
+        `parameters` are template parameter values for each stack. Safe to repeat: what is deployed already, from the
+        same inputs and with the same parameters, is left alone.
+        """
+        target = sam.Target(ENVIRONMENT, self.emulator.environment, {"PublicUrl": self.url}, parameters or {})
+        stacks = sam.select(names)
+        deployed = self._deployed()
+        changed: list[str] = []
+
+        def bring_up(stack: sam.StackTemplate, after: Future[None] | None) -> None:
+            inputs = sam.build_stack(stack)
+            if after is not None:
+                after.result()
+            overrides = sorted(f"{name}={value}" for name, value in target.overrides(stack).items())
+            mark = f"{inputs} {' '.join(overrides)}"
+            if deployed.get(stack.name) != mark:
+                sam.deploy_stack(stack, target)
+                self._remember(stack.name, mark)
+                changed.append(stack.name)
+
+        # More workers than cores: half of a deploy is waiting for answers.
+        with ThreadPoolExecutor(max_workers=(os.cpu_count() or 1) + 1) as pool:
+            platform: Future[None] | None = None
+            jobs: list[Future[None]] = []
+            for stack in stacks:
+                jobs.append(pool.submit(bring_up, stack, platform))
+                if stack.name == sam.PLATFORM:
+                    platform = jobs[0]
+            done, waiting = wait(jobs, return_when=FIRST_EXCEPTION)
+            for job in waiting:
+                job.cancel()
+            for job in done:
+                job.result()
+        return sorted(changed)
+
+    def _deployed(self) -> dict[str, str]:
+        """Return what each stack was deployed from; kept in the emulator, so it is lost when the stacks are."""
+        pages = self.client("ssm").get_paginator("get_parameters_by_path").paginate(Path=_DEPLOYED)
+        return {
+            item["Name"].removeprefix(_DEPLOYED): item["Value"]
+            for page in pages
+            for item in page["Parameters"]
+        }
+
+    def _remember(self, name: str, mark: str) -> None:
+        self.client("ssm").put_parameter(Name=_DEPLOYED + name, Value=mark, Type="String", Overwrite=True)
+
+    def forget(self, name: str) -> None:
+        """Have the next deploy of a stack happen even if nothing seems changed."""
+        with contextlib.suppress(ClientError):
+            self.client("ssm").delete_parameter(Name=_DEPLOYED + name)
+
+    # --- edge -------------------------------------------------------------------------------------------------
+
+    def start_edge(self, *, seconds: float = 15) -> None:
+        """Start the edge and wait until it answers; nothing happens if it is running already."""
+        if self.edge_pid() is not None and _answers(self.url):
+            return
+        self.stop_edge()
+        require_free_port(self.port, "PORT")
+        with (self.state / "edge.log").open("ab") as log:
+            process = subprocess.Popen(
+                [
+                    sys.executable,
+                    "-m",
+                    "tools.edge",
+                    "--port",
+                    str(self.port),
+                    "--endpoint-port",
+                    str(self.endpoint_port),
+                ],
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self._edge_pid_file.write_text(str(process.pid))
+        until = time.monotonic() + seconds
+        while not _answers(self.url):
+            if process.poll() is not None or time.monotonic() > until:
+                raise ToolError(f"the edge did not start; its log says why: {self.state / 'edge.log'}")
+            time.sleep(0.05)
+
+    def edge_pid(self) -> int | None:
+        """Return the id of the edge's process, None when it does not run."""
+        return living_process(self._edge_pid_file, "tools.edge")
+
+    def stop_edge(self) -> None:
+        """Stop the edge; nothing happens if it does not run."""
+        stop_process(self._edge_pid_file, "tools.edge", seconds=5)
+
+    @property
+    def _edge_pid_file(self) -> Path:
+        return self.state / "edge.pid"
+
+
+_DEPLOYED = f"/souk-tools/{ENVIRONMENT}/deployed/"
+
+
+def aws_session(endpoint_port: int) -> Session:
+    """Return the session for an emulator; localstack-client knows the dialect."""
+    return Session(
+        aws_access_key_id="test",
+        aws_secret_access_key="test",  # noqa: S106  the emulator's fixed key, no secret
+        region_name=REGION,
+        localstack_host=f"{HOST}:{endpoint_port}",
+    )
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2):  # noqa: S310  http to localhost
+            return True
+    except urllib.error.HTTPError:
+        return True
+    except OSError:
+        return False
