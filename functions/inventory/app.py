@@ -1,0 +1,183 @@
+"""Inventory's Lambda edge: stock over HTTP, facts from the inbox, facts to the bus, reminders on a schedule."""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+from typing import Annotated, Any
+
+from chalice.app import Response, SQSEvent
+from msgspec import Meta
+
+from functions.inventory import service
+from functions.inventory.domain import Level
+from functions.inventory.events import OrderCancelled, OrderConfirmed, OrderPlaced, StockCounted
+from functions.inventory.table import InventoryTable
+from functions.shared import inbox, log, outbox
+from functions.shared.clock import now
+from functions.shared.errors import InvalidError
+from functions.shared.http import Service, caller, json_response, page_limit, query_parameters, read_body
+from functions.shared.idempotency import answered_once, fingerprint, key_of
+from functions.shared.ids import new_id
+from functions.shared.types import Body, View
+
+app = Service("inventory")
+
+
+@functools.cache
+def inventory() -> InventoryTable:
+    """Return the service's table."""
+    return InventoryTable(os.environ["TABLE_NAME"])
+
+
+class LevelView(View, frozen=True):
+    """The stock of one SKU, in units."""
+
+    sku: str
+    on_hand: int
+    reserved: int
+    available: int
+
+
+class LevelsView(View, frozen=True):
+    """The stock of the SKUs asked for that are known."""
+
+    items: list[LevelView]
+
+
+class MovementView(View, frozen=True):
+    """One entry of the stock ledger."""
+
+    time: str
+    delta: int
+    reason: str
+    order_id: str | None
+    by: str | None
+
+
+class MovementsView(View, frozen=True):
+    """A page of the stock ledger, newest first."""
+
+    items: list[MovementView]
+    next_cursor: str | None
+
+
+class ReservationView(View, frozen=True):
+    """What an order holds: units by SKU."""
+
+    order_id: str
+    status: str
+    lines: dict[str, int]
+
+
+class Adjust(Body, frozen=True):
+    """A change of the shelf by people: `delta` units, not zero."""
+
+    delta: Annotated[int, Meta(ge=-1_000_000, le=1_000_000)]
+    reason: Annotated[str, Meta(min_length=1, max_length=200)]
+
+
+def level_view(level: Level) -> LevelView:
+    """Shape a level."""
+    return LevelView(level.sku, level.on_hand, level.reserved, level.available)
+
+
+@app.endpoint("GET", "/inventory/health", auth="none")
+def health() -> Response:
+    """Tell that the service answers: 200."""
+    return json_response({"status": "ok", "service": "inventory"})
+
+
+@app.endpoint("GET", "/inventory/stock", auth="none", returns=LevelsView)
+def get_levels() -> Response:
+    """List the stock of up to 100 SKUs (``?skus=A,B``): 200 | 400 too many, or not SKUs."""
+    skus = query_parameters(app, "skus").get("skus", "").split(",")
+    if len(skus) > 100:
+        raise InvalidError("too_many_skus", "Ask for at most 100 SKUs at once.")
+    found = inventory().levels(checked_sku(sku) for sku in skus)
+    return json_response(LevelsView([level_view(found[sku]) for sku in dict.fromkeys(skus) if sku in found]))
+
+
+@app.endpoint("GET", "/inventory/stock/{sku}", auth="none", returns=LevelView)
+def get_level(sku: str) -> Response:
+    """Get the stock of one SKU: 200 | 404 never stocked."""
+    return json_response(level_view(service.level(inventory(), checked_sku(sku))))
+
+
+@app.endpoint("POST", "/inventory/stock/{sku}/adjustments", body=Adjust, returns=LevelView, status=201)
+def adjust(sku: str) -> Response:
+    """Receive, write off or correct units: 201 the level | 400 | 403 | 409 below what is reserved, key reused."""
+    who = caller(app)
+    who.require("admin")
+    request, at, by = read_body(app, Adjust), now(), str(who.subject)
+    if request.delta == 0:
+        raise InvalidError("zero_delta", "A change of 0 units is none.", pointer="/delta")
+    key = key_of(app)
+    adjustment_id = fingerprint(by, key) if key else new_id("adj", at)
+
+    def run() -> Response:
+        level = service.adjust(
+            inventory(), checked_sku(sku), request.delta, request.reason,
+            adjustment_id=adjustment_id, by=by, at=at,
+        )  # fmt: skip
+        return json_response(level_view(level), 201)
+
+    return answered_once(app, inventory(), f"adjust#{by}", at, run)
+
+
+@app.endpoint("GET", "/inventory/stock/{sku}/movements", returns=MovementsView)
+def get_movements(sku: str) -> Response:
+    """List the ledger of a SKU, newest first: 200 | 400 made-up cursor | 403."""
+    caller(app).require("staff", "admin")
+    given = query_parameters(app, "limit", "cursor")
+    items, following = inventory().movements(checked_sku(sku), page_limit(given), given.get("cursor"))
+    views = [
+        MovementView(item["time"], item["delta"], item["reason"], item.get("order_id"), item.get("by"))
+        for item in items
+    ]
+    return json_response(MovementsView(views, following))
+
+
+@app.endpoint("GET", "/inventory/reservations/{orderId}", returns=ReservationView)
+def get_reservation(orderId: str) -> Response:  # noqa: N803 the name in the path
+    """Get what an order holds: 200 | 403 | 404."""
+    caller(app).require("staff", "admin")
+    held = service.reservation(inventory(), orderId)
+    return json_response(ReservationView(held.order_id, held.status, held.lines))
+
+
+@app.on_sqs_message(queue="inventory-inbox")
+def on_inbox(batch: SQSEvent) -> inbox.BatchResponse:
+    """Facts from other services; only the records that failed are given back."""
+    table = inventory()
+    return inbox.deliver(
+        batch,
+        {
+            OrderPlaced: lambda fact: service.on_order_placed(table, fact, now()),
+            OrderConfirmed: lambda fact: service.on_order_confirmed(table, fact, now()),
+            OrderCancelled: lambda fact: service.on_order_cancelled(table, fact, now()),
+            StockCounted: lambda fact: service.on_stock_counted(table, fact, now()),
+        },
+    )
+
+
+@app.lambda_function()
+def publish(event: dict[str, Any], context: object) -> None:
+    """Put the table's new facts on the bus; raises so that the batch is tried again."""
+    outbox.publish(event)
+
+
+@app.lambda_function()
+def sweep(event: object, context: object) -> dict[str, int]:
+    """Every minute: ask for the decision on reservations past their expiry."""
+    asked = service.remind(inventory(), now())
+    log.note(asked=asked)
+    return {"asked": asked}
+
+
+def checked_sku(text: str) -> str:
+    """Return the SKU; raise InvalidError for what cannot be one."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", text):
+        raise InvalidError("invalid_sku", "A SKU has 1 to 64 letters, digits, dots, dashes or underscores.")
+    return text

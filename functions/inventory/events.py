@@ -1,0 +1,118 @@
+"""The facts inventory publishes, and what it reads of others'."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from functions.shared.types import Data, OrderId, Quantity, Sku, Timestamp
+
+Units = Annotated[int, Meta(ge=0, examples=[12])]
+
+
+class ReservedLine(Data, frozen=True):
+    """Units of one SKU; each SKU stands once."""
+
+    sku: Sku
+    quantity: Annotated[int, Meta(ge=1, examples=[2])]
+
+
+class ShortLine(Data, frozen=True):
+    """A SKU of which there was not enough."""
+
+    sku: Sku
+    requested: Annotated[int, Meta(ge=1, examples=[2])]
+    available: Units
+
+
+# --- published ---------------------------------------------------------------------------------------------------
+
+
+class StockReserved(Data, frozen=True):
+    """All lines of an order are held for it: inventory's yes.
+
+    ``reminder``: said again because no decision has come; orders answers with the decision.
+    """
+
+    order_id: OrderId
+    lines: tuple[ReservedLine, ...]
+    reminder: bool = False
+
+
+class StockRejected(Data, frozen=True):
+    """Nothing is held for an order, because some SKU falls short: inventory's no."""
+
+    order_id: OrderId
+    lines: tuple[ShortLine, ...]
+
+
+class StockReleased(Data, frozen=True):
+    """What an order held is for sale again; ``returned`` where it had left the shelf on paper."""
+
+    order_id: OrderId
+    lines: tuple[ReservedLine, ...]
+    returned: bool = False
+
+
+class StockCommitted(Data, frozen=True):
+    """What an order held has left the shelf."""
+
+    order_id: OrderId
+    lines: tuple[ReservedLine, ...]
+
+
+class StockLevelChanged(Data, frozen=True):
+    """People changed what is on the shelf: received, counted, written off."""
+
+    sku: Sku
+    on_hand: Units
+    available: Units
+    reason: Annotated[str, Meta(examples=["received"])]
+
+
+PUBLISHED = (StockReserved, StockRejected, StockReleased, StockCommitted, StockLevelChanged)
+
+# --- read --------------------------------------------------------------------------------------------------------
+
+
+class OrderedLine(Data, frozen=True):
+    """A line of an order."""
+
+    sku: Sku
+    quantity: Quantity
+
+
+class OrderPlaced(Data, frozen=True):
+    """orders: someone wants to buy; hold the lines until it is decided."""
+
+    order_id: OrderId
+    lines: tuple[OrderedLine, ...]
+    decide_by: Timestamp
+
+
+class OrderConfirmed(Data, frozen=True):
+    """orders: it is sold."""
+
+    order_id: OrderId
+
+
+class OrderCancelled(Data, frozen=True):
+    """orders: it is off, before or after it was confirmed."""
+
+    order_id: OrderId
+
+
+class CountedLine(Data, frozen=True):
+    """How many units of a SKU there are, all told."""
+
+    sku: Sku
+    on_hand: Annotated[int, Meta(ge=0, le=1_000_000_000)]
+
+
+class StockCounted(Data, frozen=True):
+    """catalog: an import said how many there are."""
+
+    source: Literal["import"]
+    counted_at: Timestamp
+    lines: tuple[CountedLine, ...]

@@ -1,0 +1,87 @@
+"""What every unit test stands on: moto's AWS in this process, tables made from the real templates."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from functions.shared import aws, log, signing
+from tests.support import templates
+from tests.support.lambda_events import Context, api_event
+
+ENVIRONMENT = {
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "AWS_DEFAULT_REGION": "eu-west-1",
+    "AWS_REGION": "eu-west-1",
+    "ENVIRONMENT_NAME": "local",
+    "BUS_NAME": "souk-local",
+    "SIGNING_SECRET_NAME": "souk-local-signing",
+    "JWKS_NAME": "/souk/local/jwks",
+    "PUBLIC_URL": "http://localhost:8080",
+}
+
+
+class Answer(NamedTuple):
+    """An HTTP answer: its status, its JSON body, its headers."""
+
+    status: int
+    body: Any
+    headers: dict[str, str]
+
+
+@pytest.fixture
+def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An empty AWS account with Souk's bus and signing secret."""
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    with mock_aws():
+        forget_clients()
+        boto3.client("events").create_event_bus(Name="souk-local")
+        boto3.client("secretsmanager").create_secret(Name="souk-local-signing", SecretString="k" * 64)
+        yield
+    forget_clients()
+
+
+def forget_clients() -> None:
+    """Drop clients and keys kept from another account."""
+    aws._session.cache_clear()
+    aws._client.cache_clear()
+    signing._keys.clear()
+    log.begin("test-correlation")
+
+
+@pytest.fixture
+def deploy(cloud: None, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], str]:
+    """Return a function that makes a service's table and dead-letter queue and sets its environment."""
+
+    def make(service: str) -> str:
+        request = templates.table_request(service)
+        boto3.client("dynamodb").create_table(**request)
+        queue = boto3.client("sqs").create_queue(QueueName=f"souk-local-{service}-inbox-dlq")
+        monkeypatch.setenv("SERVICE_NAME", service)
+        monkeypatch.setenv("TABLE_NAME", request["TableName"])
+        monkeypatch.setenv("INBOX_DLQ_URL", queue["QueueUrl"])
+        name: str = request["TableName"]
+        return name
+
+    return make
+
+
+@pytest.fixture
+def call() -> Callable[..., Answer]:
+    """Return a function that sends a request to an app: ``call(app, "GET", "/route/{id}", path={…})``."""
+
+    def send(app: Any, method: str, resource: str, body: Any = None, **options: Any) -> Answer:
+        answer = app(api_event(method, resource, body, **options), Context())
+        text = answer["body"]
+        is_json = "json" in str(answer["headers"].get("Content-Type", "")) and bool(text)
+        return Answer(answer["statusCode"], json.loads(text) if is_json else text, answer["headers"])
+
+    return send

@@ -1,0 +1,152 @@
+"""Write the event contracts from the code's types: a JSON Schema and a sample of every published fact.
+
+    python -m tools.contracts          # writes events/schemas and events/samples
+    python -m tools.contracts --check  # exits 1 when what is there differs
+
+A sample is a full EventBridge event. Its values are the ``examples`` of the types' own metadata, so that the samples of
+all services tell of one and the same order.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import inspect
+
+from functions.shared.types import Data
+
+ROOT = Path(__file__).resolve().parent.parent
+SERVICES = ("identity", "catalog", "inventory", "cart", "orders", "payments")
+_TIME = "2026-11-22T17:05:09.123Z"
+_PLAIN: dict[type[inspect.Type], Any] = {inspect.BoolType: False, inspect.IntType: 1}
+
+
+def published(service: str) -> tuple[type[Data], ...]:
+    """Return the facts a service publishes."""
+    try:
+        module = importlib.import_module(f"functions.{service}.events")
+    except ModuleNotFoundError:
+        return ()
+    kinds: tuple[type[Data], ...] = getattr(module, "PUBLISHED", ())
+    return kinds
+
+
+def schema(service: str, kind: type[Data]) -> dict[str, Any]:
+    """Return the JSON Schema of a whole EventBridge event that carries the fact."""
+    (data,), components = msgspec.json.schema_components([kind], ref_template="#/$defs/{name}")
+    text: dict[str, Any] = {"type": "string"}
+    detail = {
+        "type": "object",
+        "properties": {
+            "id": text,
+            "type": {"const": kind.__name__},
+            "version": {"const": 1},
+            "time": {"type": "string", "format": "date-time"},
+            "correlationId": text,
+            "causationId": {"type": ["string", "null"]},
+            "aggregate": {
+                "type": "object",
+                "properties": {"id": text, "version": {"type": "integer", "minimum": 0}},
+                "required": ["id", "version"],
+            },
+            "data": data,
+        },
+        "required": ["id", "type", "version", "time", "correlationId", "aggregate", "data"],
+    }
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": f"{kind.__name__}.v1",
+        "description": (kind.__doc__ or "").strip(),
+        "type": "object",
+        "properties": {
+            "source": {"const": f"souk.{service}"},
+            "detail-type": {"const": kind.__name__},
+            "detail": detail,
+        },
+        "required": ["source", "detail-type", "detail"],
+        "$defs": components,
+    }
+
+
+def sample(service: str, kind: type[Data]) -> dict[str, Any]:
+    """Return an EventBridge event with the fact, its values taken from the types' examples."""
+    data = _example(inspect.type_info(kind))
+    aggregate = next((value for name, value in data.items() if name.endswith("Id") or name == "sku"), service)
+    return {
+        "version": "0",
+        "id": "7a1f8c2e-6a35-4b7e-9f53-0d1c2b3a4e5f",
+        "detail-type": kind.__name__,
+        "source": f"souk.{service}",
+        "account": "000000000000",
+        "time": "2026-11-22T17:05:09Z",
+        "region": "eu-west-1",
+        "resources": [],
+        "detail": {
+            "id": f"{aggregate}.1.{kind.__name__}",
+            "type": kind.__name__,
+            "version": 1,
+            "time": _TIME,
+            "correlationId": "c0ffee00-6a35-4b7e-9f53-0d1c2b3a4e5f",
+            "aggregate": {"id": aggregate, "version": 1},
+            "data": data,
+        },
+    }
+
+
+def _example(kind: inspect.Type) -> Any:
+    match kind:
+        case inspect.Metadata():
+            examples = (kind.extra_json_schema or {}).get("examples")
+            return examples[0] if examples else _example(kind.type)
+        case inspect.StructType():
+            return {field.encode_name: _example(field.type) for field in kind.fields}
+        case inspect.UnionType():
+            return _example(next(one for one in kind.types if not isinstance(one, inspect.NoneType)))
+        case inspect.VarTupleType() | inspect.ListType() | inspect.SetType() | inspect.FrozenSetType():
+            return [_example(kind.item_type)]
+        case inspect.DictType():
+            return {_example(kind.key_type): _example(kind.value_type)}
+        case inspect.LiteralType():
+            return kind.values[0]
+    return _PLAIN.get(type(kind), "text")
+
+
+def contracts() -> dict[Path, str]:
+    """Return every contract file's path and content."""
+    files = {}
+    for service in SERVICES:
+        for kind in published(service):
+            for folder, made in (("schemas", schema(service, kind)), ("samples", sample(service, kind))):
+                path = ROOT / "events" / folder / service / f"{kind.__name__}.v1.json"
+                files[path] = json.dumps(made, indent=2, ensure_ascii=False) + "\n"
+    return files
+
+
+def main() -> int:
+    """Write the contracts, or check them with ``--check``."""
+    files = contracts()
+    present = {
+        path for folder in ("schemas", "samples") for path in (ROOT / "events" / folder).rglob("*.json")
+    }
+    stale = [path for path, text in files.items() if not path.exists() or path.read_text() != text]
+    extra = sorted(present - set(files))
+    if "--check" in sys.argv:
+        for path in [*stale, *extra]:
+            print(f"{path.relative_to(ROOT)} does not follow from the code: run make contracts")
+        return 1 if stale or extra else 0
+    for path in stale:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(files[path])
+    for path in extra:
+        path.unlink()
+    print(f"{len(files)} contracts, {len(stale)} written, {len(extra)} removed")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
