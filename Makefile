@@ -1,0 +1,70 @@
+# The front door. `make help` says it all; every target sets up what it needs.
+
+# --- options, given as NAME=value after make ---
+PYTHON        ?= python3
+PORT          ?= 8080
+ENDPOINT_PORT ?= 4566
+STATE         ?= .local
+ENV           ?= local
+AUTH          ?= false
+export PORT ENDPOINT_PORT STATE ENV AUTH CATALOG SERVICE FOLLOW FUNCTION EVENT
+
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+venv  := .local/venv/bin
+souk  := $(venv)/python -m tools
+tests := tests
+
+help: ## This page
+	@echo "Souk: a shop of independent services on AWS serverless, run here without Docker or an AWS account."
+	@echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2} /^## / {printf "\n%s\n", substr($$0, 4)}' Makefile
+	@echo
+	@echo "Options: PORT=8080 (the shop), ENDPOINT_PORT=4566 (the AWS emulator), STATE=.local (where the stack keeps its"
+	@echo "state: with another one and other ports, a second stack runs beside the first), PYTHON=python3.12,"
+	@echo "AUTH=true (the emulator enforces the functions' IAM policies)."
+
+## The shop on this machine
+run: setup ## Start the whole shop in the background and buy something (CATALOG=products.csv for another catalog)
+	@$(souk) run
+stop: setup ## Stop it, keeping its state
+	@$(souk) stop
+reset: setup ## Stop it and throw its state away
+	@$(souk) reset
+status: setup ## Say what runs where, what is deployed, and what waits in the queues
+	@$(souk) status
+logs: setup ## Show the functions' logs (SERVICE=orders, FOLLOW=1)
+	@$(souk) logs
+mail: setup ## Show the e-mails sent so far
+	@$(souk) mail
+watch: setup ## Put each edited function live about two seconds after it is saved
+	@$(souk) watch
+
+## Development
+fmt: setup ## Put the code into shape
+	@$(venv)/ruff check --quiet --fix . || true
+	@$(venv)/ruff format --quiet .
+lint: setup ## Check code, types, imports between services and templates; edits nothing
+	@$(souk) lint
+test: lint ## Everything: lint, types, unit, contract and integration tests
+	@$(venv)/pytest $(tests)
+unit: setup ## The fast tests only
+	@$(venv)/pytest -m "not integration" $(tests)
+build: setup ## Build every stack that changed (SERVICE=orders for one)
+	@$(souk) build
+invoke: setup ## Run a built function on the real Lambda runtime (FUNCTION=orders/HttpFunction EVENT=events/http/orders/place.json)
+	@$(souk) invoke
+
+## Elsewhere
+deploy: setup ## Deploy to AWS, or to AWS_ENDPOINT_URL (ENV=dev, SERVICE=orders for one; the platform comes first)
+	@$(souk) deploy
+
+## This repository
+setup: ## Make the virtual environments in .local/ if they are missing or out of date
+	@$(PYTHON) tools/bootstrap.py
+lock: setup ## Lock the requirements again after a change of requirements/*.in
+	@$(souk) lock
+clean: ## Remove builds and virtual environments; the stack's state stays
+	@rm -rf .aws-sam .local/venv .local/emulator .local/uv .local/cache
+
+.PHONY: help run stop reset status logs mail watch fmt lint test unit build invoke deploy setup lock clean

@@ -1,0 +1,314 @@
+"""The local edge: what CloudFront (infra/edge.yaml) does on AWS, for http://localhost:8080.
+
+The first segment of a path chooses the service's API, everything else is a static file from web/. Requests and answers
+pass as they are, with one exception, which API Gateway's GatewayResponses make on AWS and the emulator does not: errors
+of the gateway itself become problem+json, as the services' own are.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import hashlib
+import json
+import mimetypes
+import re
+import time
+import uuid
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+
+import aiohttp
+from aiohttp import web
+from botocore.config import Config
+from multidict import CIMultiDict
+from yarl import URL
+
+from tools.emulator import HOST, ROOT
+from tools.stack import ENVIRONMENT, aws_session
+
+WEB = ROOT / "web"
+# First path segment -> service; infra/edge.yaml has a behaviour for each, and a test holds the two equal.
+SEGMENTS = {
+    "identity": "identity",
+    "catalog": "catalog",
+    "inventory": "inventory",
+    "carts": "cart",
+    "orders": "orders",
+    "payments": "payments",
+}
+# What API Gateway allows: 29 s for an integration; 6 MB is what Lambda takes of its 10 MB.
+TIMEOUT = aiohttp.ClientTimeout(total=29, connect=2)
+MAX_BODY_BYTES = 6 * 1024 * 1024
+# Connection matters of one hop, RFC 9110 section 7.6.1; Host names the origin.
+HOP_HEADERS = frozenset(
+    [
+        "connection",
+        "host",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    ]
+)
+SECURITY_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'self'; img-src 'self' data: https:; object-src 'none'; base-uri 'none'; form-action 'self'; "
+        "frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "strict-origin-when-cross-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+# Pages are checked for a newer version each time, what they show may be an hour old.
+PAGE_CACHING, FILE_CACHING = "no-cache", "public, max-age=3600"
+
+# status of the gateway -> status, code and sentence of the problem
+_GATEWAY_PROBLEMS = {
+    401: (401, "not_authenticated", "This call needs a valid access token: Authorization: Bearer …"),
+    403: (403, "not_allowed", "The access token does not allow this call."),
+    404: (503, "service_unavailable", "This service is not deployed."),
+    413: (413, "body_too_large", "The body is larger than this call takes."),
+    429: (503, "service_unavailable", "This service takes no calls at the moment."),
+    504: (504, "service_timeout", "This service did not answer in time."),
+}
+_TITLES = {
+    400: "Bad request",
+    401: "Not authenticated",
+    403: "Not allowed",
+    404: "Not found",
+    405: "Method not allowed",
+    413: "Body too large",
+    502: "Bad gateway",
+    503: "Service unavailable",
+    504: "Gateway timeout",
+}
+
+
+class Apis:
+    """The address of each service's API: looked up in SSM, kept, and looked up again when it has changed."""
+
+    def __init__(self, endpoint_port: int) -> None:
+        self._endpoint = f"http://{HOST}:{endpoint_port}"
+        quick = Config(connect_timeout=2, read_timeout=3, retries={"total_max_attempts": 1})
+        self._ssm = aws_session(endpoint_port).client("ssm", config=quick)
+        self._ids: dict[str, str] = {}
+        self._asked = 0.0
+        self._lock = asyncio.Lock()
+
+    async def url(self, segment: str, *, other_than: str | None = None) -> str | None:
+        """Return the URL before the path for a segment, None if there is no such API.
+
+        `other_than` is a URL that turned out to be no longer there.
+        """
+        service = SEGMENTS[segment]
+        async with self._lock:
+            known = self._ids.get(service)
+            if (known is None or self._address(known) == other_than) and time.monotonic() - self._asked > 0.5:
+                self._ids = await asyncio.to_thread(self._look_up)
+                self._asked = time.monotonic()
+            known = self._ids.get(service)
+        return None if known is None or self._address(known) == other_than else self._address(known)
+
+    def _address(self, api: str) -> str:
+        return f"{self._endpoint}/_aws/execute-api/{api}/v1"
+
+    def _look_up(self) -> dict[str, str]:
+        path = f"/souk/{ENVIRONMENT}/apis/"
+        try:
+            pages = self._ssm.get_paginator("get_parameters_by_path").paginate(Path=path)
+            return {
+                item["Name"].removeprefix(path): item["Value"]
+                for page in pages
+                for item in page["Parameters"]
+            }
+        except Exception:  # noqa: BLE001  whatever keeps SSM from answering, the services are unreachable
+            return {}
+
+
+class Edge:
+    """Answers every request, from a service or from web/."""
+
+    def __init__(self, apis: Apis, client: aiohttp.ClientSession) -> None:
+        self._apis = apis
+        self._client = client
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        """Answer one request; whatever happens to a service, within 30 seconds."""
+        path = request.raw_path.partition("?")[0]
+        if any(re.fullmatch(r"(\.|%2e){1,2}", part, re.IGNORECASE) for part in path.split("/")):
+            return problem(request, 400, "bad_path", "A path has no '.' or '..' segments here.")
+        segment = path.split("/", 2)[1]
+        if segment not in SEGMENTS:
+            return static_file(request)
+        try:
+            body = await request.read()
+        except web.HTTPRequestEntityTooLarge:
+            return problem(request, 413, "body_too_large", f"The limit is {MAX_BODY_BYTES} bytes.")
+        url = await self._apis.url(segment)
+        if url is None:
+            return _gateway_problem(request, 404)
+        answer = await self._pass_on(request, url, body)
+        if _api_is_gone(answer) and (url := await self._apis.url(segment, other_than=url)):
+            answer = await self._pass_on(request, url, body)
+        return answer
+
+    async def _pass_on(self, request: web.Request, url: str, body: bytes) -> web.Response:
+        headers = CIMultiDict((n, v) for n, v in request.headers.items() if n.lower() not in HOP_HEADERS)
+        try:
+            async with self._client.request(
+                request.method,
+                URL(url + request.raw_path, encoded=True),
+                headers=headers,
+                data=body or None,
+                allow_redirects=False,
+                timeout=TIMEOUT,
+            ) as upstream:
+                return _answer(request, upstream.status, upstream.headers, await upstream.read())
+        except TimeoutError:
+            return _gateway_problem(request, 504)
+        except aiohttp.ClientError:
+            return problem(
+                request, 503, "service_unavailable", "This service cannot be reached.", retry_after=1
+            )
+
+
+def _answer(request: web.Request, status: int, headers: Mapping[str, str], body: bytes) -> web.Response:
+    """Return the service's answer as it is, or the gateway's as a problem."""
+    if status >= 400 and not headers.get("Content-Type", "").startswith("application/problem+json"):
+        made = _gateway_problem(request, status, body, headers.get("x-amzn-requestid"))
+        made["api_is_gone"] = status == 404
+        return made
+    kept = CIMultiDict(
+        (n, v) for n, v in headers.items() if n.lower() not in HOP_HEADERS | {"content-length"}
+    )
+    answer = web.Response(status=status, headers=kept, body=body)
+    if "content-type" not in {name.lower() for name in headers}:
+        answer.headers.pop("Content-Type", None)
+    return answer
+
+
+def _api_is_gone(answer: web.Response) -> bool:
+    return bool(answer.get("api_is_gone"))
+
+
+def _gateway_problem(
+    request: web.Request, status: int, body: bytes = b"", request_id: str | None = None
+) -> web.Response:
+    if (
+        status == 403 and b"Missing Authentication Token" in body
+    ):  # what API Gateway says of a path it has no route for
+        return problem(request, 404, "no_such_route", "There is nothing at this path.", request_id=request_id)
+    unknown = (502, "service_failed", "This service failed to answer.")
+    status, code, detail = _GATEWAY_PROBLEMS.get(status, unknown)
+    return problem(
+        request, status, code, detail, request_id=request_id, retry_after=1 if status == 503 else None
+    )
+
+
+def problem(
+    request: web.Request,
+    status: int,
+    code: str,
+    detail: str,
+    *,
+    request_id: str | None = None,
+    retry_after: int | None = None,
+) -> web.Response:
+    """Return an RFC 9457 problem of the same form as the services' (functions/shared/http.py)."""
+    correlation = request.headers.get("X-Correlation-Id") or request_id or str(uuid.uuid4())
+    body = {
+        "type": f"urn:souk:problem:{code}",
+        "title": _TITLES.get(status, "Error"),
+        "status": status,
+        "detail": detail,
+        "code": code,
+        "correlationId": correlation,
+    }
+    headers = {"Cache-Control": "no-store", "X-Correlation-Id": correlation}
+    if status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    if retry_after is not None:
+        headers["Retry-After"] = str(retry_after)
+    return web.Response(
+        status=status,
+        headers=headers,
+        body=json.dumps(body).encode(),
+        content_type="application/problem+json",
+    )
+
+
+def static_file(request: web.Request) -> web.Response:
+    """Return a file of web/ with its security and caching headers; a folder means its index.html."""
+    if request.method not in ("GET", "HEAD"):
+        return problem(request, 405, "method_not_allowed", "There are only files at this path.")
+    file = _file_at(request.path)
+    if file is None:
+        return problem(request, 404, "no_such_file", "There is nothing at this path.")
+    content = file.read_bytes()
+    tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+    kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+    page = kind == "text/html"
+    headers = {**SECURITY_HEADERS, "ETag": tag, "Cache-Control": PAGE_CACHING if page else FILE_CACHING}
+    if tag in (
+        given.strip().removeprefix("W/") for given in request.headers.get("If-None-Match", "").split(",")
+    ):
+        return web.Response(status=304, headers=headers)
+    text = kind.startswith("text/") or kind in ("application/javascript", "application/json", "image/svg+xml")
+    return web.Response(body=content, headers=headers, content_type=kind, charset="utf-8" if text else None)
+
+
+def _file_at(path: str) -> Path | None:
+    """Return the file of web/ that a path names, None if there is none or the path leads outside."""
+    try:
+        file = (WEB / path.lstrip("/")).resolve()
+        file = file / "index.html" if file.is_dir() else file
+        return file if file.is_relative_to(WEB.resolve()) and file.is_file() else None
+    except (OSError, ValueError):  # a name too long, or with a null byte
+        return None
+
+
+_EDGE = web.AppKey("edge", Edge)
+
+
+async def _answer_any(request: web.Request) -> web.StreamResponse:
+    return await request.app[_EDGE].answer(request)
+
+
+def make_app(endpoint_port: int) -> web.Application:
+    """Return the edge as an aiohttp application."""
+    app = web.Application(client_max_size=MAX_BODY_BYTES)
+    app.router.add_route("*", "/{path:.*}", _answer_any)
+
+    async def lifetime(app: web.Application) -> AsyncIterator[None]:
+        connections = aiohttp.TCPConnector(limit=0)
+        sent_by_the_caller_only = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
+        async with aiohttp.ClientSession(
+            connector=connections, auto_decompress=False, skip_auto_headers=sent_by_the_caller_only
+        ) as client:
+            app[_EDGE] = Edge(Apis(endpoint_port), client)
+            yield
+
+    app.cleanup_ctx.append(lifetime)
+    return app
+
+
+def main() -> None:
+    """Serve until told to stop."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--port", type=int, default=8080)
+    parser.add_argument("--endpoint-port", type=int, default=4566)
+    arguments = parser.parse_args()
+    web.run_app(
+        make_app(arguments.endpoint_port), host=HOST, port=arguments.port, access_log=None, shutdown_timeout=1
+    )
+
+
+if __name__ == "__main__":
+    main()
