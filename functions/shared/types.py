@@ -8,20 +8,22 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+# Patterns end in ``$(?!\n)``: to Python a bare ``$`` also matches before a final newline.
 Sku = Annotated[
-    str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", examples=["POT-CLAY-L"])
+    str,
+    Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$(?!\n)", examples=["POT-CLAY-L"]),
 ]
 Quantity = Annotated[int, Meta(ge=1, le=999, examples=[2])]
 Minor = Annotated[int, Meta(ge=0, le=99_999_999_999, examples=[1999])]
 """An amount in minor units of its currency (ISO 4217)."""
-Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}$", examples=["EUR"])]
-Country = Annotated[str, Meta(pattern=r"^[A-Z]{2}$", examples=["DE"])]
+Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}$(?!\n)", examples=["EUR"])]
+Country = Annotated[str, Meta(pattern=r"^[A-Z]{2}$(?!\n)", examples=["DE"])]
 Timestamp = Annotated[str, Meta(examples=["2026-11-22T17:05:09.123Z"])]
 Email = Annotated[
     str,
     Meta(
         max_length=254,
-        pattern=r"^[^@\s<>\"]{1,64}@[^@\s<>\"]+\.[^@\s<>\".]+$",
+        pattern=r"^[^@\s<>\"]{1,64}@[^@\s<>\"]+\.[^@\s<>\".]+$(?!\n)",
         examples=["amira@example.com"],
     ),
 ]
