@@ -15,7 +15,10 @@ def rfc3339(at: datetime) -> str:
 
 def parse(text: str) -> datetime:
     """Return the datetime that `rfc3339` wrote; ValueError for anything else."""
-    return datetime.fromisoformat(text)
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None or rfc3339(at) != text:
+        raise ValueError(f"not a time as Souk writes it: {text!r}")
+    return at
 
 
 def epoch(at: datetime) -> int:
