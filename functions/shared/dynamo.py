@@ -160,7 +160,12 @@ class Table:
         request |= {"ExclusiveStartKey": encode_item(start)} if start else {}
         if not request["ExpressionAttributeNames"]:
             del request["ExpressionAttributeNames"]
-        answer = aws.dynamodb().query(**request)
+        try:
+            answer = aws.dynamodb().query(**request)
+        except ClientError as error:
+            if start is None or error.response["Error"]["Code"] != "ValidationException":
+                raise
+            raise _invalid_cursor() from None  # well-formed, but of no page of this query
         last = answer.get("LastEvaluatedKey")
         return [decode_item(item) for item in answer["Items"]], decode_item(last) if last else None
 
@@ -269,6 +274,10 @@ def _lost(error: ClientError) -> bool:
     raise error
 
 
+_MAX_KEY_BYTES = 1024
+"""Of a sort key (DynamoDB's limits); a partition key may have twice as many."""
+
+
 def cursor(key: Item | None, *parts: str) -> str | None:
     """Return an opaque cursor made of the named parts of a key; the partition stays out of it."""
     if key is None:
@@ -284,6 +293,10 @@ def from_cursor(text: str, *parts: str) -> Item:
         )
     except (ValueError, msgspec.MsgspecError):
         values = []
-    if len(values) != len(parts) or not all(0 < len(value) < 1024 for value in values):
-        raise InvalidError("invalid_cursor", "Take the cursor from nextCursor of the page before, unchanged.")
+    if len(values) != len(parts) or not all(0 < len(value.encode()) <= _MAX_KEY_BYTES for value in values):
+        raise _invalid_cursor()
     return dict(zip(parts, values, strict=True))
+
+
+def _invalid_cursor() -> InvalidError:
+    return InvalidError("invalid_cursor", "Take the cursor from nextCursor of the page before, unchanged.")
