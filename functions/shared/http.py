@@ -49,6 +49,7 @@ _TITLES = {
     429: "Too many requests",
     500: "Internal error",
 }
+_OUR_FAULT = "Something failed on our side; quote the correlationId."
 _CORRELATION_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
@@ -113,8 +114,8 @@ class Service(Chalice):
         def register(view: View) -> View:
             summary = (view.__doc__ or "").strip().partition("\n")[0]
             self.operations.append(Operation(method, path, auth, body, returns, status, summary))
-            options = {"content_types": list(content_types)} if method in ("POST", "PUT", "PATCH") else {}
-            self.route(path, methods=[method], name=f"{view.__name__}", **options)(_mapped(view))
+            types = list(content_types) if method in ("POST", "PUT", "PATCH") else ["*/*"]
+            self.route(path, methods=[method], name=view.__name__, content_types=types)(_mapped(view))
             return view
 
         return register
@@ -172,7 +173,7 @@ def _mapped(view: Callable[..., Any]) -> Callable[..., Response]:
         except Exception as error:  # noqa: BLE001
             log.failure(error)
             log.note(outcome="error")
-            return _problem(500, "internal_error", "Something failed on our side; quote the correlationId.")
+            return _problem(500, "internal_error", _OUR_FAULT)
 
     return call
 
@@ -206,12 +207,11 @@ def _domain_problem(error: errors.DomainError) -> Response:
 
 
 def _from_chalice(answer: dict[str, Any]) -> dict[str, Any]:
-    """Return Chalice's own error (unknown method, media type) as a problem."""
+    """Return Chalice's own error (unknown method, media type, a view it could not run) as a problem."""
     status = answer["statusCode"]
-    codes = {405: "method_not_allowed", 415: "unsupported_media_type"}
-    made: dict[str, Any] = _problem(
-        status, codes.get(status, "bad_request"), "The request does not fit this call."
-    ).to_dict([])
+    codes = {405: "method_not_allowed", 415: "unsupported_media_type", 500: "internal_error"}
+    detail = _OUR_FAULT if status == 500 else "The request does not fit this call."
+    made: dict[str, Any] = _problem(status, codes.get(status, "bad_request"), detail).to_dict([])
     if "Allow" in answer["headers"]:
         made["headers"]["Allow"] = answer["headers"]["Allow"]
     return made
@@ -238,7 +238,7 @@ def decode_body(raw: bytes, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(raw, type=kind)
     except msgspec.ValidationError as error:
-        detail, _, path = str(error).partition(" - at ")
+        detail, path = (*re.split(r" - at `(?:key` in `)?(?=\$)", str(error), maxsplit=1), "")[:2]
         raise errors.InvalidError("invalid_body", f"{detail}.", pointer=_pointer(path, detail)) from None
     except (msgspec.DecodeError, RecursionError) as error:
         raise errors.InvalidError("malformed_json", f"The body is not JSON: {error}.") from None
