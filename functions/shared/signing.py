@@ -17,6 +17,7 @@ from botocore.exceptions import ClientError
 from functions.shared import aws
 
 _KEPT_SECONDS = 300
+_FRESH_SECONDS = 10  # how old a key may be before a signature is refused: it may just have been rotated
 _keys: dict[str, tuple[float, bytes | None]] = {}
 
 
@@ -40,10 +41,11 @@ def verify(purpose: str, signed: str) -> bytes:
         )
     except ValueError:
         raise BadSignatureError("not of the form payload.signature") from None
-    for stage in ("AWSCURRENT", "AWSPREVIOUS"):
-        key = _key(stage)
-        if key and hmac.compare_digest(mac, _mac(key, purpose, payload)):
-            return payload
+    for age in (_KEPT_SECONDS, _FRESH_SECONDS):
+        for stage in ("AWSCURRENT", "AWSPREVIOUS"):
+            key = _key(stage, age)
+            if key and hmac.compare_digest(mac, _mac(key, purpose, payload)):
+                return payload
     raise BadSignatureError(f"no valid signature for {purpose}")
 
 
@@ -55,10 +57,10 @@ def _text(raw: bytes) -> str:
     return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 
-def _key(stage: str) -> bytes | None:
-    """Return the secret at a stage, None where there is none yet; asked for again after five minutes."""
+def _key(stage: str, age: float = _KEPT_SECONDS) -> bytes | None:
+    """Return the secret at a stage, None where there is none yet; asked for again when kept longer than `age`."""
     kept = _keys.get(stage)
-    if kept and kept[0] > time.monotonic():
+    if kept and time.monotonic() < kept[0] + age:
         return kept[1]
     secrets = aws.secretsmanager()
     try:
@@ -68,5 +70,5 @@ def _key(stage: str) -> bytes | None:
         if stage == "AWSCURRENT" or error.response["Error"]["Code"] != "ResourceNotFoundException":
             raise
         key = None
-    _keys[stage] = (time.monotonic() + _KEPT_SECONDS, key)
+    _keys[stage] = (time.monotonic(), key)
     return key
