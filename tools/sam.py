@@ -13,7 +13,8 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -143,6 +144,31 @@ def deploy_stack(stack: StackTemplate, target: Target) -> None:
         arguments += ["--parameter-overrides", *overrides]
     _sam("deploy", stack, arguments, target.variables)
     step(f"{stack.name}: deployed in {time.monotonic() - started:.1f} s")
+
+
+def build_and_deploy(stacks: list[StackTemplate], deploy: Callable[[StackTemplate, str], None]) -> None:
+    """Build every stack and call `deploy(stack, inputs)` for it, side by side, the platform before all others.
+
+    `inputs` is what build_stack returned. The first failure stops what has not started yet, and is raised.
+    """
+    with ThreadPoolExecutor(max_workers=(os.cpu_count() or 1) + 1) as pool:  # half of a deploy is waiting
+        platform: Future[None] | None = None
+
+        def bring_up(stack: StackTemplate, after: Future[None] | None) -> None:
+            inputs = build_stack(stack)
+            if after is not None:
+                after.result()
+            deploy(stack, inputs)
+
+        jobs: list[Future[None]] = []
+        for stack in sorted(stacks, key=lambda stack: stack.name != PLATFORM):
+            jobs.append(pool.submit(bring_up, stack, platform))
+            platform = jobs[0] if stack.name == PLATFORM else platform
+        done, waiting = wait(jobs, return_when=FIRST_EXCEPTION)
+        for job in waiting:
+            job.cancel()
+        for job in done:
+            job.result()
 
 
 def load_template(path: Path) -> dict[str, Any]:

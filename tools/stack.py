@@ -12,19 +12,16 @@ Several can run side by side. Scripts and integration tests use it like this::
 from __future__ import annotations
 
 import contextlib
-import os
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from botocore.exceptions import ClientError
 from localstack_client.session import Session  # type: ignore[import-untyped]
 
 from tools import sam
@@ -91,34 +88,21 @@ class Stack:
         same inputs and with the same parameters, is left alone.
         """
         target = sam.Target(ENVIRONMENT, self.emulator.environment, {"PublicUrl": self.url}, parameters or {})
-        stacks = sam.select(names)
         deployed = self._deployed()
         changed: list[str] = []
 
-        def bring_up(stack: sam.StackTemplate, after: Future[None] | None) -> None:
-            inputs = sam.build_stack(stack)
-            if after is not None:
-                after.result()
+        def deploy(stack: sam.StackTemplate, inputs: str) -> None:
             overrides = sorted(f"{name}={value}" for name, value in target.overrides(stack).items())
             mark = f"{inputs} {' '.join(overrides)}"
-            if deployed.get(stack.name) != mark:
-                sam.deploy_stack(stack, target)
-                self._remember(stack.name, mark)
-                changed.append(stack.name)
+            if deployed.get(stack.name) == mark:
+                return
+            sam.deploy_stack(stack, target)
+            if deployed.get(stack.name) == _EDITED:  # which CloudFormation does not know of
+                self._replace_code(stack.name)
+            self._remember(stack.name, mark)
+            changed.append(stack.name)
 
-        # More workers than cores: half of a deploy is waiting for answers.
-        with ThreadPoolExecutor(max_workers=(os.cpu_count() or 1) + 1) as pool:
-            platform: Future[None] | None = None
-            jobs: list[Future[None]] = []
-            for stack in stacks:
-                jobs.append(pool.submit(bring_up, stack, platform))
-                if stack.name == sam.PLATFORM:
-                    platform = jobs[0]
-            done, waiting = wait(jobs, return_when=FIRST_EXCEPTION)
-            for job in waiting:
-                job.cancel()
-            for job in done:
-                job.result()
+        sam.build_and_deploy(sam.select(names), deploy)
         return sorted(changed)
 
     def _deployed(self) -> dict[str, str]:
@@ -133,10 +117,15 @@ class Stack:
     def _remember(self, name: str, mark: str) -> None:
         self.client("ssm").put_parameter(Name=_DEPLOYED + name, Value=mark, Type="String", Overwrite=True)
 
-    def forget(self, name: str) -> None:
-        """Have the next deploy of a stack happen even if nothing seems changed."""
-        with contextlib.suppress(ClientError):
-            self.client("ssm").delete_parameter(Name=_DEPLOYED + name)
+    def mark_edited(self, name: str) -> None:
+        """Note that a stack's functions run other code than was deployed, so that the next deploy replaces it."""
+        self._remember(name, _EDITED)
+
+    def _replace_code(self, name: str) -> None:
+        from tools import live  # it stands on this module
+
+        live.push_shared(self, [name])
+        live.push_service(self, name)
 
     # --- edge -------------------------------------------------------------------------------------------------
 
@@ -183,6 +172,7 @@ class Stack:
         return self.state / "edge.pid"
 
 
+_EDITED = "edited"
 _DEPLOYED = f"/souk-tools/{ENVIRONMENT}/deployed/"
 
 

@@ -1,0 +1,41 @@
+"""`python -m tools <command>`: what the Makefile calls. Options come from the environment, as make exports them."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+from tools.report import ToolError, fail
+
+# command -> the module whose main() does it; imported only when asked for, since the SAM and boto3 parts load slowly
+COMMANDS = {
+    "run": "tools.run",
+    "stop": "tools.stop",
+    "reset": "tools.reset",
+    "status": "tools.status",
+    "logs": "tools.logs",
+    "mail": "tools.mail",
+    "watch": "tools.watch",
+    "lint": "tools.lint",
+    "build": "tools.build_stacks",
+    "invoke": "tools.invoke",
+    "deploy": "tools.deploy",
+    "lock": "tools.lock",
+}
+
+
+def main() -> None:
+    """Run one command; what a reader can act on is printed as one line, everything else as it is."""
+    command = sys.argv[1] if len(sys.argv) > 1 else ""
+    if command not in COMMANDS:
+        fail(f"no command {command!r}; there are: {' '.join(COMMANDS)}")
+    try:
+        importlib.import_module(COMMANDS[command]).main()
+    except ToolError as error:
+        fail(str(error))
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""Put edited code on functions that are deployed already, without CloudFormation: what `make watch` does."""
+
+from __future__ import annotations
+
+import io
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from tools import build
+from tools.stack import Stack
+
+
+def push_service(stack: Stack, service: str) -> list[str]:
+    """Build one service and give its functions the code; return their names."""
+    with tempfile.TemporaryDirectory() as folder:
+        build.build_function(service, Path(folder))
+        content = _zip(Path(folder))
+    names = _resources(stack, service, "AWS::Lambda::Function")
+    for name in names:
+        stack.client("lambda").update_function_code(FunctionName=name, ZipFile=content)
+    stack.mark_edited(service)
+    return names
+
+
+def push_shared(stack: Stack, services: list[str]) -> list[str]:
+    """Build the shared layer and give it to every function that has one; return their names."""
+    with tempfile.TemporaryDirectory() as folder:
+        build.build_layer(Path(folder))
+        content = _zip(Path(folder))
+    client = stack.client("lambda")
+    changed = []
+    for service in services:
+        for arn in _resources(stack, service, "AWS::Lambda::LayerVersion"):
+            layer = client.publish_layer_version(LayerName=arn.split(":")[6], Content={"ZipFile": content})
+            for name in _resources(stack, service, "AWS::Lambda::Function"):
+                client.update_function_configuration(FunctionName=name, Layers=[layer["LayerVersionArn"]])
+                changed.append(name)
+            stack.mark_edited(service)
+    return changed
+
+
+def _resources(stack: Stack, service: str, kind: str) -> list[str]:
+    """Return the physical ids of a stack's resources of one type."""
+    found: list[dict[str, Any]] = stack.client("cloudformation").describe_stack_resources(
+        StackName=f"souk-local-{service}"
+    )["StackResources"]
+    return [item["PhysicalResourceId"] for item in found if item["ResourceType"] == kind]
+
+
+def _zip(folder: Path) -> bytes:
+    memory = io.BytesIO()
+    with zipfile.ZipFile(memory, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+            archive.write(file, file.relative_to(folder))
+    return memory.getvalue()

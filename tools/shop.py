@@ -1,0 +1,83 @@
+"""A small client of the shop's public HTTP face, for the tools: JSON in, JSON out, one line of progress a call."""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.error
+import urllib.request
+from typing import Any, NamedTuple
+
+from tools.report import ToolError, step
+
+
+class Answer(NamedTuple):
+    """What a call gave; `body` is parsed JSON, or None when there was none."""
+
+    status: int
+    body: Any
+
+
+class Shop:
+    """The shop at one address; `say` prints each call, the service that answered it, and how long it took."""
+
+    def __init__(self, url: str, *, say: bool = False) -> None:
+        self.url = url
+        self._say = say
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        headers: dict[str, str] | None = None,
+        content_type: str = "application/json",
+    ) -> Answer:
+        """Make one call and return its answer, whatever the status; raise ToolError if nobody answers."""
+        data = body if isinstance(body, bytes) else json.dumps(body).encode() if body is not None else None
+        sent = {**({"Content-Type": content_type} if data is not None else {}), **(headers or {})}
+        request = urllib.request.Request(self.url + path, data=data, method=method, headers=sent)  # noqa: S310
+        started = time.monotonic()
+        try:
+            with urllib.request.urlopen(request, timeout=35) as response:  # noqa: S310  http to localhost
+                answer = Answer(response.status, _parsed(response.read()))
+        except urllib.error.HTTPError as error:
+            answer = Answer(error.code, _parsed(error.read()))
+        except OSError as error:
+            raise ToolError(
+                f"{method} {path}: no answer from {self.url} ({error}); try: make status"
+            ) from None
+        if self._say:
+            milliseconds = (time.monotonic() - started) * 1000
+            step(f"  {method:5} {path.partition('?')[0]} -> {answer.status}  ({milliseconds:.0f} ms)")
+        return answer
+
+    def must(self, expected: int, method: str, path: str, body: object = None, **options: Any) -> Any:
+        """Make one call that has to succeed and return the body of its answer."""
+        answer = self.call(method, path, body, **options)
+        if answer.status != expected:
+            service = path.split("/")[1]
+            raise ToolError(
+                f"{method} {path} gave {answer.status}: {reason(answer)}; try: make logs SERVICE={service}"
+            )
+        return answer.body
+
+
+def reason(answer: Answer) -> str:
+    """Return what an answer says is wrong."""
+    if isinstance(answer.body, dict):
+        return str(answer.body.get("detail") or answer.body.get("title") or answer.body)[:200]
+    return str(answer.body)[:200]
+
+
+def bearer(token: str) -> dict[str, str]:
+    """Return the header that carries an access token."""
+    return {"Authorization": f"Bearer {token}"}
+
+
+def _parsed(raw: bytes) -> Any:
+    try:
+        return json.loads(raw) if raw else None
+    except ValueError:
+        return raw.decode(errors="replace")
