@@ -41,19 +41,23 @@ class UnreadableError(ValueError):
     """The message is not an event this consumer can read, however often it is delivered."""
 
 
-class _BusEvent(Data, frozen=True):
-    """EventBridge's own envelope around ours."""
+class BusEvent(Data, frozen=True):
+    """EventBridge's own envelope around ours; a handler of this type takes every fact, whatever it says."""
 
+    source: str
     detail: Envelope
 
 
-Handlers = Mapping[type[Any], Callable[[Fact[Any]], None]]
+Handlers = Mapping[type[Any], Callable[[Any], None]]
 
 
-def read(body: str, handlers: Handlers) -> tuple[Callable[[Fact[Any]], None], Fact[Any], Envelope]:
+def read(body: str, handlers: Handlers) -> tuple[Callable[[Any], None], Any, Envelope]:
     """Return the handler for a message body, and the fact for it; raise UnreadableError."""
     try:
-        envelope = msgspec.json.decode(body, type=_BusEvent).detail
+        event = msgspec.json.decode(body, type=BusEvent)
+        envelope = event.detail
+        if BusEvent in handlers:
+            return handlers[BusEvent], event, envelope
         kind = next((kind for kind in handlers if kind.__name__ == envelope.type), None)
         if kind is None or envelope.version != 1:
             raise UnreadableError(f"{envelope.type} v{envelope.version} has no handler here")
