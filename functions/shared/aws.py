@@ -7,6 +7,7 @@ runs on the embedded emulator, LocalStack and AWS.
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_kms import KMSClient
+    from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sesv2 import SESV2Client
@@ -32,10 +34,27 @@ def _session() -> boto3.session.Session:
     return boto3.session.Session()
 
 
-@functools.cache
-def _client(name: str) -> Any:
+def _from_boto3(name: str) -> Any:
     session: Any = _session()
     return session.client(name, config=_CONFIG)
+
+
+_factory: Callable[[str], Any] = _from_boto3
+
+
+def use(factory: Callable[[str], Any] | None) -> None:
+    """Take clients from `factory`, given boto3's name of the service; from boto3 again with None.
+
+    The seam for another AWS underneath the same code: tests/simulation.
+    """
+    global _factory
+    _factory = factory or _from_boto3
+    _client.cache_clear()
+
+
+@functools.cache
+def _client(name: str) -> Any:
+    return _factory(name)
 
 
 def dynamodb() -> DynamoDBClient:
@@ -53,6 +72,12 @@ def eventbridge() -> EventBridgeClient:
 def kms() -> KMSClient:
     """Return the KMS client."""
     client: KMSClient = _client("kms")
+    return client
+
+
+def lambda_() -> LambdaClient:
+    """Return the Lambda client."""
+    client: LambdaClient = _client("lambda")
     return client
 
 

@@ -19,36 +19,33 @@ from tests.simulation.fake_tables import Change
 from tests.support import templates
 
 TABLE = "souk-local-inventory"
-SERVICES = sorted(
-    path.stem
-    for path in (templates.ROOT / "infra").glob("*.yaml")
-    if "AWS::DynamoDB::Table" in path.read_text()
-)
 
 
-def _make_tables(client: Any) -> Any:
-    for service in SERVICES:
-        client.create_table(**templates.table_request(service))
-    return client
+@pytest.fixture(scope="module")
+def moto() -> Iterator[Any]:
+    """Return moto's client, in an account of its own."""
+    with pytest.MonkeyPatch.context() as environment, mock_aws():
+        environment.setenv("AWS_ACCESS_KEY_ID", "test")
+        environment.setenv("AWS_SECRET_ACCESS_KEY", "test")
+        environment.delenv("AWS_ENDPOINT_URL", raising=False)
+        yield boto3.client("dynamodb", region_name="eu-west-1")
 
 
 @pytest.fixture(params=["fake", "moto"])
-def dynamodb(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Return a client over empty tables."""
-    if request.param == "fake":
-        yield _make_tables(FakeDynamoDB())
-        return
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    with mock_aws():
-        yield _make_tables(boto3.client("dynamodb", region_name="eu-west-1"))
+def dynamodb(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """Return a client over inventory's table, empty."""
+    client = FakeDynamoDB() if request.param == "fake" else request.getfixturevalue("moto")
+    client.create_table(**templates.table_request("inventory"))
+    yield client
+    if request.param == "moto":
+        client.delete_table(TableName=TABLE)
 
 
 @pytest.fixture
 def fake() -> FakeDynamoDB:
     """Return the fake alone."""
-    client: FakeDynamoDB = _make_tables(FakeDynamoDB())
+    client = FakeDynamoDB()
+    client.create_table(**templates.table_request("inventory"))
     return client
 
 
