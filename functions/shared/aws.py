@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 # Short enough that a retry still fits into the function's own timeout.
 _CONFIG = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3})
+# For what is asked while a caller waits and can be done without: the authoriser goes on with the keys it has.
+_QUICK = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 2})
 
 
 @functools.cache
@@ -36,7 +38,7 @@ def _session() -> boto3.session.Session:
 
 def _from_boto3(name: str) -> Any:
     session: Any = _session()
-    return session.client(name, config=_CONFIG)
+    return session.client(name, config=_QUICK if name == "ssm" else _CONFIG)
 
 
 _factory: Callable[[str], Any] = _from_boto3
