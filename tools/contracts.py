@@ -21,7 +21,7 @@ from msgspec import inspect
 from functions.shared.types import Data
 
 ROOT = Path(__file__).resolve().parent.parent
-SERVICES = ("identity", "catalog", "inventory", "cart", "orders", "payments")
+SERVICES = ("identity", "catalog", "inventory", "cart", "orders", "payments", "journal")
 _TIME = "2026-11-22T17:05:09.123Z"
 _PLAIN: dict[type[inspect.Type], Any] = {inspect.BoolType: False, inspect.IntType: 1}
 

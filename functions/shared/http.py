@@ -210,7 +210,10 @@ def _from_chalice(answer: dict[str, Any]) -> dict[str, Any]:
     """Return Chalice's own error (unknown method, media type, a view it could not run) as a problem."""
     status = answer["statusCode"]
     codes = {405: "method_not_allowed", 415: "unsupported_media_type", 500: "internal_error"}
-    detail = _OUR_FAULT if status == 500 else "The request does not fit this call."
+    detail = "The request does not fit this call."
+    if status == 500:
+        detail = _OUR_FAULT
+        log.note(level="error", outcome="error")
     made: dict[str, Any] = _problem(status, codes.get(status, "bad_request"), detail).to_dict([])
     if "Allow" in answer["headers"]:
         made["headers"]["Allow"] = answer["headers"]["Allow"]
@@ -223,9 +226,12 @@ def read_body(app: Service, kind: type[T], limit: int = MAX_BODY_BYTES) -> T:
 
 
 def raw_body(app: Service, limit: int) -> bytes:
-    """Return the request's body; raise TooLargeError above `limit` bytes."""
-    raw = app.request.raw_body or b""
-    raw = raw.encode() if isinstance(raw, str) else raw
+    """Return the request's body; raise TooLargeError above `limit` bytes, InvalidError where it is no text."""
+    try:
+        raw = app.request.raw_body or b""
+        raw = raw.encode() if isinstance(raw, str) else raw
+    except ValueError as error:
+        raise errors.InvalidError("malformed_body", f"The body cannot be decoded: {error}.") from None
     if len(raw) > limit:
         raise errors.TooLargeError("body_too_large", f"The body has {len(raw)} bytes; the limit is {limit}.")
     return raw
@@ -240,7 +246,7 @@ def decode_body(raw: bytes, kind: type[T]) -> T:
     except msgspec.ValidationError as error:
         detail, path = (*re.split(r" - at `(?:key` in `)?(?=\$)", str(error), maxsplit=1), "")[:2]
         raise errors.InvalidError("invalid_body", f"{detail}.", pointer=_pointer(path, detail)) from None
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise errors.InvalidError("malformed_json", f"The body is not JSON: {error}.") from None
 
 
@@ -258,6 +264,7 @@ def caller(app: Service) -> Caller:
     subject = context.get("principalId")
     if not subject or subject == "guest":
         return Caller(None, frozenset())
+    log.current.actor = subject
     return Caller(subject, frozenset(filter(None, str(context.get("roles", "")).split(","))))
 
 

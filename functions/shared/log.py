@@ -24,6 +24,7 @@ class Invocation:
         self.cold = True
         self.correlation_id = ""
         self.causation_id: str | None = None
+        self.actor: str | None = None
         self.fields: dict[str, Any] = {}
 
 
@@ -48,7 +49,7 @@ def failure(error: BaseException) -> None:
 
 def begin(correlation_id: str, causation_id: str | None = None) -> None:
     """Say on whose behalf the code runs from here on; facts raised carry both ids."""
-    current.correlation_id, current.causation_id = correlation_id, causation_id
+    current.correlation_id, current.causation_id, current.actor = correlation_id, causation_id, None
 
 
 def logged(kind: str, handler: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:

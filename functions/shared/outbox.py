@@ -32,7 +32,8 @@ class Aggregate(Data, frozen=True):
 class Envelope(Data, frozen=True):
     """The ``detail`` of every event on the bus.
 
-    ``type`` is the fact's class name; ``version`` its schema version; ``causation_id`` the event that led to it.
+    ``type`` is the fact's class name; ``version`` its schema version; ``causation_id`` the event that led to it;
+    ``actor`` the subject of the caller who asked for it, None where a fact led to a fact.
     """
 
     id: str
@@ -43,6 +44,7 @@ class Envelope(Data, frozen=True):
     aggregate: Aggregate
     data: Raw
     causation_id: str | None = None
+    actor: str | None = None
 
 
 class _Entry(Data, frozen=True):
@@ -72,6 +74,7 @@ def fact(
         time=rfc3339(at),
         correlation_id=log.current.correlation_id,
         causation_id=log.current.causation_id,
+        actor=log.current.actor,
         aggregate=Aggregate(aggregate_id, version),
         data=Raw(b"null") if data_from else Raw(msgspec.json.encode(data)),
     )

@@ -1,0 +1,227 @@
+"""The journal's Lambda edge: every fact from the inbox, and what operators read and switch over HTTP."""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+from typing import Annotated, Any
+
+from chalice.app import Response, SQSEvent
+from msgspec import Meta
+
+from functions.journal import faults, queues, service
+from functions.journal.domain import Entry, OrderSummary
+from functions.journal.table import JournalTable
+from functions.shared import inbox
+from functions.shared.clock import now, parse
+from functions.shared.errors import InvalidError
+from functions.shared.http import Service, caller, json_response, page_limit, query_parameters, read_body
+from functions.shared.types import Body, View
+
+app = Service("journal")
+
+
+@functools.cache
+def journal() -> JournalTable:
+    """Return the service's table."""
+    return JournalTable(os.environ["TABLE_NAME"])
+
+
+class EntryView(View, frozen=True):
+    """A fact as the journal keeps it; nothing personal is in its data."""
+
+    id: str
+    type: str
+    source: str
+    time: str
+    subject: str
+    version: int
+    correlation_id: str
+    causation_id: str | None
+    actor: str | None
+    data: dict[str, Any]
+
+
+class EntriesView(View, frozen=True):
+    """Facts in the order of their time."""
+
+    items: list[EntryView]
+    next_cursor: str | None = None
+
+
+class SummaryView(View, frozen=True):
+    """An order in a list; `total` in minor units."""
+
+    order_id: str
+    status: str
+    reason: str | None
+    placed_at: str
+    total: int
+    currency: str
+
+
+class SummariesView(View, frozen=True):
+    """Orders of a day, newest first."""
+
+    items: list[SummaryView]
+    next_cursor: str | None
+
+
+class QueueView(View, frozen=True):
+    """A queue: messages waiting and in flight."""
+
+    name: str
+    service: str
+    dead_letter: bool
+    waiting: int
+    in_flight: int
+
+
+class QueuesView(View, frozen=True):
+    """All queues of the shop."""
+
+    items: list[QueueView]
+
+
+class MessageView(View, frozen=True):
+    """A dead letter; `sent_at` in milliseconds since 1970."""
+
+    id: str
+    body: str
+    reason: str
+    sent_at: int
+    received: int
+
+
+class MessagesView(View, frozen=True):
+    """Dead letters of a queue."""
+
+    items: list[MessageView]
+
+
+class Redrive(Body, frozen=True):
+    """Which dead letter to send back; all of them without an id."""
+
+    message_id: Annotated[str, Meta(min_length=1, max_length=100)] | None = None
+
+
+class RedrivenView(View, frozen=True):
+    """How many dead letters went back."""
+
+    moved: int
+
+
+class FaultView(View, frozen=True):
+    """Whether a service is switched off."""
+
+    service: str
+    down: bool
+
+
+class FaultsView(View, frozen=True):
+    """The services and their switches."""
+
+    items: list[FaultView]
+
+
+class SwitchFault(Body, frozen=True):
+    """Switch a service off or on."""
+
+    down: bool
+
+
+def entry_view(entry: Entry) -> EntryView:
+    """Shape an entry."""
+    return EntryView(
+        entry.id, entry.type, entry.source, entry.time, entry.subject, entry.version, entry.correlation_id,
+        entry.causation_id, entry.actor, entry.data,
+    )  # fmt: skip
+
+
+def summary_view(one: OrderSummary) -> SummaryView:
+    """Shape an order's summary."""
+    return SummaryView(one.order_id, one.status, one.reason, one.placed_at, one.total, one.currency)
+
+
+@app.endpoint("GET", "/journal/health", auth="none")
+def health() -> Response:
+    """Tell that the service answers: 200."""
+    return json_response({"status": "ok", "service": "journal"})
+
+
+@app.endpoint("GET", "/journal/events", returns=EntriesView)
+def get_events() -> Response:
+    """List the newest facts since ``after`` (RFC 3339), at most five minutes back: 200 | 400 | 403."""
+    caller(app).require("staff", "admin")
+    given = query_parameters(app, "after", "limit")
+    try:
+        after = parse(given["after"]) if "after" in given else None
+    except ValueError:
+        raise InvalidError("invalid_time", "after is a time like 2026-11-22T17:05:09.123Z.") from None
+    entries = service.feed(journal(), after, now(), page_limit(given, default=100, cap=500))
+    return json_response(EntriesView([entry_view(entry) for entry in entries]))
+
+
+@app.endpoint("GET", "/journal/subjects/{subject}", returns=EntriesView)
+def get_subject(subject: str) -> Response:
+    """List what happened to an order, a product, a SKU or a customer, oldest first: 200 | 400 | 403."""
+    caller(app).require("staff", "admin")
+    given = query_parameters(app, "limit", "cursor")
+    entries, following = journal().of(subject, page_limit(given, default=100), given.get("cursor"))
+    return json_response(EntriesView([entry_view(entry) for entry in entries], following))
+
+
+@app.endpoint("GET", "/journal/orders", returns=SummariesView)
+def get_orders() -> Response:
+    """List the orders placed on a ``day`` (default today, UTC), newest first: 200 | 400 | 403."""
+    caller(app).require("staff", "admin")
+    given = query_parameters(app, "day", "limit", "cursor")
+    day = given.get("day", now().date().isoformat())
+    if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", day):
+        raise InvalidError("invalid_day", "day is a date like 2026-11-22.")
+    summaries, following = journal().orders_of(day, page_limit(given), given.get("cursor"))
+    return json_response(SummariesView([summary_view(one) for one in summaries], following))
+
+
+@app.endpoint("GET", "/journal/queues", returns=QueuesView)
+def get_queues() -> Response:
+    """List the queues with their depths: 200 | 403."""
+    caller(app).require("staff", "admin")
+    return json_response(QueuesView([QueueView(*queue.values()) for queue in queues.depths()]))
+
+
+@app.endpoint("GET", "/journal/queues/{name}/messages", returns=MessagesView)
+def get_messages(name: str) -> Response:
+    """List the messages of a dead-letter queue: 200 | 403 | 404."""
+    caller(app).require("staff", "admin")
+    return json_response(MessagesView([MessageView(*message.values()) for message in queues.peek(name)]))
+
+
+@app.endpoint("POST", "/journal/queues/{name}/redrive", body=Redrive, returns=RedrivenView)
+def redrive(name: str) -> Response:
+    """Send one dead letter, or all, back to their queue; safe to repeat: 200 | 403 | 404."""
+    caller(app).require("admin")
+    return json_response(RedrivenView(queues.redrive(name, read_body(app, Redrive).message_id)))
+
+
+@app.endpoint("GET", "/journal/faults", returns=FaultsView)
+def get_faults() -> Response:
+    """List which services are switched off, on the local stack: 200 | 403 elsewhere."""
+    caller(app).require("staff", "admin")
+    return json_response(FaultsView([FaultView(name, faults.down(name)) for name in faults.SERVICES]))
+
+
+@app.endpoint("PUT", "/journal/faults/{service}", body=SwitchFault, returns=FaultView)
+def switch_fault(service: str) -> Response:
+    """Switch a service off or on, on the local stack: 200 | 403 elsewhere | 404."""
+    caller(app).require("admin")
+    wanted = read_body(app, SwitchFault)
+    faults.switch(service, off=wanted.down)
+    return json_response(FaultView(service, wanted.down))
+
+
+@app.on_sqs_message(queue="journal-inbox")
+def on_inbox(batch: SQSEvent) -> inbox.BatchResponse:
+    """Every fact of the bus; only the records that failed are given back."""
+    return inbox.deliver(batch, {inbox.BusEvent: lambda event: service.record(journal(), event, now())})

@@ -1,0 +1,41 @@
+"""The journal's use cases: keep every fact, tell what happened."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import msgspec
+
+from functions.journal.domain import Entry, public, subject, summary
+from functions.journal.table import JournalTable
+from functions.shared.inbox import BusEvent
+
+FEED_SPAN = timedelta(minutes=5)
+
+
+def record(table: JournalTable, event: BusEvent, at: datetime) -> None:
+    """Keep a fact, without what is personal. Safe to repeat, in any order."""
+    detail = event.detail
+    data = public(msgspec.json.decode(detail.data, type=dict))
+    entry = Entry(
+        id=detail.id,
+        type=detail.type,
+        source=event.source.removeprefix("souk."),
+        time=detail.time,
+        subject=subject(data, detail.aggregate.id),
+        correlation_id=detail.correlation_id,
+        causation_id=detail.causation_id,
+        version=detail.aggregate.version,
+        actor=detail.actor,
+        data=data,
+    )
+    table.store(entry)
+    told = summary(entry)
+    if told:
+        table.summarise(told, at)
+
+
+def feed(table: JournalTable, after: datetime | None, at: datetime, limit: int) -> list[Entry]:
+    """Return the newest facts since `after`, at most five minutes back."""
+    earliest = at - FEED_SPAN
+    return table.since(max(after, earliest) if after else earliest, at, limit)

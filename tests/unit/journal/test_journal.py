@@ -1,0 +1,113 @@
+"""The journal keeps every fact once, nothing personal, and an order's newest status in any order of arrival."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import boto3
+import pytest
+
+from functions.journal.app import app, journal, on_inbox
+from functions.shared.clock import now, rfc3339
+from tests.support.lambda_events import Context, sample, sqs_event
+from tests.support.templates import ROOT
+
+STAFF = {"subject": "cus_staff", "roles": "staff"}
+ADMIN = {"subject": "cus_admin", "roles": "admin"}
+SAMPLES = sorted(
+    path.relative_to(ROOT / "events/samples") for path in (ROOT / "events/samples").rglob("*.json")
+)
+
+
+@pytest.fixture
+def send(deploy: Callable[[str], str], call: Callable[..., Any]) -> Callable[..., Any]:
+    deploy("journal")
+    journal.cache_clear()
+    return lambda *args, **options: call(app, *args, **options)
+
+
+def told(*events: dict[str, Any]) -> list[Any]:
+    failed: list[Any] = on_inbox(sqs_event(*events), Context())["batchItemFailures"]
+    return failed
+
+
+def now_told(name: str, version: int = 1, **data: Any) -> dict[str, Any]:
+    event = sample(name, orderId="ord_1", **data)
+    event["detail"]["time"] = rfc3339(now())
+    event["detail"]["id"] = f"ord_1.{version}.{event['detail-type']}"
+    event["detail"]["aggregate"]["version"] = version
+    return event
+
+
+@pytest.mark.parametrize("name", SAMPLES, ids=str)
+def test_every_published_fact_is_kept(send: Any, name: Any) -> None:
+    assert told(sample(str(name).removesuffix(".json"))) == []
+
+
+def test_a_fact_told_twice_is_kept_once(send: Any) -> None:
+    event = now_told("inventory/StockReserved.v1")
+    told(event, event)
+    items = send("GET", "/journal/subjects/{subject}", path={"subject": "ord_1"}, **STAFF).body["items"]
+    assert [item["type"] for item in items] == ["StockReserved"]
+
+
+def test_what_is_not_a_fact_goes_to_the_dead_letters_and_holds_up_nothing(send: Any) -> None:
+    assert told({"detail": 1}, now_told("inventory/StockReserved.v1")) == []
+    messages = send(
+        "GET", "/journal/queues/{name}/messages", path={"name": "souk-local-journal-inbox-dlq"}, **STAFF
+    ).body["items"]
+    assert len(messages) == 1
+    assert "source" in messages[0]["reason"]
+
+
+def test_the_feed_shows_what_happened_since(send: Any) -> None:
+    told(now_told("inventory/StockReserved.v1"), now_told("inventory/StockCommitted.v1", 2))
+    after = rfc3339(now() - timedelta(minutes=1))
+    items = send("GET", "/journal/events", query={"after": after}, **STAFF).body["items"]
+    assert [item["type"] for item in items] == ["StockReserved", "StockCommitted"]
+
+
+@pytest.mark.parametrize("roles", ["customer", ""])
+def test_the_journal_is_for_staff(send: Any, roles: str) -> None:
+    assert send("GET", "/journal/events", subject="cus_1", roles=roles).status == 403
+
+
+def test_dead_letters_go_back_to_their_queue(send: Any) -> None:
+    sqs = boto3.client("sqs")
+    home = sqs.create_queue(QueueName="souk-local-journal-inbox")["QueueUrl"]
+    dlq = sqs.get_queue_url(QueueName="souk-local-journal-inbox-dlq")["QueueUrl"]
+    for number in range(12):
+        sqs.send_message(QueueUrl=dlq, MessageBody=json.dumps(number))
+    answer = send(
+        "POST", "/journal/queues/{name}/redrive", {}, path={"name": "souk-local-journal-inbox-dlq"}, **ADMIN
+    )
+    assert answer.body == {"moved": 12}
+    counts = sqs.get_queue_attributes(QueueUrl=home, AttributeNames=["ApproximateNumberOfMessages"])
+    assert counts["Attributes"]["ApproximateNumberOfMessages"] == "12"
+
+
+@pytest.mark.parametrize("name", ["souk-local-orders-inbox", "other-dlq", "souk-local-none-dlq"])
+def test_only_dead_letter_queues_of_this_shop_are_shown(send: Any, name: str) -> None:
+    assert send("GET", "/journal/queues/{name}/messages", path={"name": name}, **STAFF).status == 404
+
+
+ORDER_FACTS = ("orders/OrderPlaced.v1", "orders/OrderConfirmed.v1", "orders/OrderCancelled.v1")
+
+
+@pytest.mark.parametrize("arrival", list(itertools.permutations(range(3))), ids=str)
+def test_an_order_shows_its_newest_status_whatever_arrives_first(send: Any, arrival: tuple[int, ...]) -> None:
+    facts = [now_told(name, version) for version, name in enumerate(ORDER_FACTS, 1)]
+    facts[0]["detail"]["data"]["placedAt"] = rfc3339(now())
+    told(*(facts[index] for index in arrival))
+    (order,) = send("GET", "/journal/orders", **STAFF).body["items"]
+    assert (order["orderId"], order["status"]) == ("ord_1", "cancelled")
+
+
+def test_nothing_personal_is_kept(send: Any) -> None:
+    told(now_told("orders/OrderPlaced.v1"))
+    (entry,) = send("GET", "/journal/subjects/{subject}", path={"subject": "ord_1"}, **STAFF).body["items"]
+    assert not {"email", "shippingAddress", "paymentToken"} & set(entry["data"])
