@@ -1,0 +1,88 @@
+// The order page: the checkout as it happens, and the reason where it ends badly.
+
+import { call, get } from "../lib/api.js";
+import { orderTokens, read } from "../lib/cart.js";
+import { fill, h, sleep, toast } from "../lib/dom.js";
+import { moment, t } from "../lib/i18n.js";
+import { price } from "../lib/money.js";
+import { explain, failed } from "../components/problem.js";
+
+const place = document.querySelector("#order");
+const asked = new URLSearchParams(location.search);
+const id = asked.get("id") ?? "";
+const headers = () => orderTokens.header(id, asked.get("token"));
+const LATE = 20_000;
+
+/** Return which of the four steps are done, from the timeline's entries. */
+function steps(order, timeline) {
+  const seen = new Set(timeline.map((entry) => entry.type));
+  const done = [true, seen.has("StockReserved"), seen.has("PaymentAuthorized"), order.status !== "placed" && order.status !== "cancelled"];
+  const bad = { out_of_stock: 1, payment_declined: 2 }[order.reason] ?? 3;
+  return ["placed", "stock", "payment", "confirmed"].map((name, index) => {
+    let state = done[index] || (order.status === "confirmed") ? "done" : order.status === "placed" ? "now" : "waiting";
+    if (order.status === "cancelled" && index === bad) state = "failed";
+    return h("li", { "data-state": state, "data-step": name }, t(`order.${name}`));
+  });
+}
+
+function message(order, late) {
+  if (order.status === "placed") return h("p", { role: "status" }, t(late ? "order.late" : "order.working"));
+  if (order.status === "cancelled") {
+    const retry = ["out_of_stock", "payment_declined", "timeout"].includes(order.reason);
+    return h("div", { class: "notice bad", role: "alert" }, h("p", {}, t(`reason.${order.reason}`)), retry && h("a", { class: "button", href: "/checkout.html" }, t("order.again")));
+  }
+  return h("p", { class: "notice good", role: "status" }, t("order.done"));
+}
+
+function view(order, timeline, late) {
+  const { totals, shippingAddress: to } = order;
+  const row = (key, amount, style) => h("div", { class: style }, h("span", {}, t(key)), h("span", {}, price(amount, totals.currency)));
+  const cancellable = order.status === "placed" || order.status === "confirmed";
+  return [
+    h("p", { class: "row" }, h("span", { class: "mono" }, t("order.number", { id: order.orderId })), h("span", { class: `badge ${{ confirmed: "good", cancelled: "bad" }[order.status] ?? "warn"}`, id: "status" }, t(`status.${order.status}`))),
+    h("ol", { class: "saga" }, steps(order, timeline)),
+    message(order, late),
+    h("div", { class: "checkout" },
+      h("section", { class: "card" }, h("h2", {}, t("order.history")), h("ul", { class: "timeline" }, timeline.map((entry) => h("li", {}, h("time", { datetime: entry.time }, moment(entry.time)), h("span", {}, entry.type))))),
+      h("aside", { class: "card stack" },
+        h("div", { class: "totals" }, order.lines.map((line) => h("div", {}, h("span", {}, `${line.quantity} × ${line.title}`), h("span", {}, price(line.total, totals.currency)))),
+          row("cart.subtotal", totals.subtotal), row("checkout.shipping", totals.shipping), row("checkout.tax", totals.tax), row("checkout.total", totals.total, "sum")),
+        h("div", {}, h("h3", {}, t("order.deliver")), h("address", {}, [to.name, to.line1, to.line2, `${to.postalCode} ${to.city}`, to.country].filter(Boolean).map((text) => h("div", {}, text)))),
+        cancellable && h("button", { class: "quiet danger", onclick: cancel }, t("order.cancel")),
+        h("a", { href: "/products.html" }, t("order.back")))),
+  ];
+}
+
+async function cancel(event) {
+  if (!confirm(t("order.sure"))) return;
+  event.target.disabled = true;
+  event.target.textContent = t("order.cancelling");
+  try {
+    await call("POST", `/orders/${encodeURIComponent(id)}/cancel`, { headers: headers() });
+  } catch (error) {
+    toast(explain(error));
+  }
+  watch();
+}
+
+/** Show the order, and again while it is open: often at first, then less. */
+async function watch() {
+  const began = Date.now();
+  for (let wait = 300, shown = ""; ; wait = Math.min(wait * 1.3, 5000)) {
+    try {
+      const path = `/orders/${encodeURIComponent(id)}`;
+      const [order, timeline] = await Promise.all([get(path, { headers: headers() }), get(`${path}/timeline`, { headers: headers() })]);
+      const late = Date.now() - began > LATE;
+      const now = JSON.stringify([order.status, order.paymentStatus, timeline.items.length, late]);
+      if (now !== shown) fill(place, view(order, timeline.items, late));
+      shown = now;
+      if (order.status !== "placed") return void read().catch(() => null);
+    } catch (error) {
+      if (error.status === 404 || error.status === 401) return void fill(place, h("p", { class: "notice" }, t("order.none")));
+      if (!shown) return void fill(place, failed(error, watch));
+    }
+    await sleep(wait);
+  }
+}
+
+watch();

@@ -1,0 +1,118 @@
+// One product: pictures, variants, price, stock. Stock comes from inventory; the page works without it.
+
+import { get } from "../lib/api.js";
+import * as cart from "../lib/cart.js";
+import { fill, h, toast } from "../lib/dom.js";
+import { t } from "../lib/i18n.js";
+import { price } from "../lib/money.js";
+import { picture } from "../lib/picture.js";
+import { explain, failed } from "../components/problem.js";
+
+const place = document.querySelector("#product");
+const slug = new URLSearchParams(location.search).get("p") ?? "";
+
+async function show() {
+  fill(place, h("div", { class: "detail" }, h("div", { class: "skeleton picture" }), h("div", { class: "skeleton" }, h("br"))));
+  let product;
+  try {
+    product = await get(`/catalog/products/${encodeURIComponent(slug)}`, { guest: true });
+  } catch (error) {
+    fill(place, error.status === 404 ? h("p", { class: "notice" }, t("product.missing")) : failed(error, show));
+    return;
+  }
+  document.title = `${product.title} · Souk`;
+  const levels = new Map();
+  const page = view(product, levels);
+  fill(place, page.element);
+  const skus = product.variants.slice(0, 100).map((variant) => variant.sku).join(",");
+  const stock = await get(`/inventory/stock?skus=${encodeURIComponent(skus)}`, { guest: true }).catch(() => null);
+  for (const variant of product.variants) {
+    levels.set(variant.sku, stock && (stock.items.find((level) => level.sku === variant.sku)?.available ?? 0));
+  }
+  page.refresh();
+}
+
+function view(product, levels) {
+  let chosen = product.variants.find((variant) => variant.sku === location.hash.slice(1)) ?? product.variants[0];
+  const images = product.images ?? [];
+  const frame = h("div");
+  const thumbs = h("div", { class: "thumbs", role: "group" });
+  const amount = h("p", { class: "price" });
+  const stock = h("p", { class: "small", role: "status" });
+  const quantity = h("input", { class: "quantity", type: "number", name: "quantity", min: 1, max: 999, value: 1, inputmode: "numeric" });
+  const add = h("button", { class: "primary", type: "submit" }, t("product.add"));
+
+  const look = (image) => {
+    fill(frame, picture(image?.src, image?.alt || product.title, product.title, { eager: true }));
+    for (const button of thumbs.children) button.setAttribute("aria-pressed", String(button.dataset.src === image?.src));
+  };
+  const refresh = () => {
+    const { price: now, compareAtPrice: before } = chosen;
+    fill(amount, price(now.amount, now.currency), before && before.amount > now.amount && h("s", {}, h("span", { class: "visually-hidden" }, t("was", { price: "" })), price(before.amount, before.currency)));
+    const left = levels.get(chosen.sku);
+    stock.textContent = left === undefined ? " " : left === null ? t("product.unknown") : left === 0 ? t("product.out") : t(left <= 5 ? "product.low" : "product.stock", { count: left });
+    add.disabled = left === 0;
+  };
+  const choose = (variant) => {
+    chosen = variant;
+    history.replaceState(null, "", `#${variant.sku}`);
+    if (variant.image) look(images.find((image) => image.src === variant.image) ?? { src: variant.image });
+    refresh();
+  };
+  const submit = async (event) => {
+    event.preventDefault();
+    add.disabled = true;
+    try {
+      const current = await cart.read();
+      const has = current?.lines.find((line) => line.sku === chosen.sku)?.quantity ?? 0;
+      await cart.setLine(chosen.sku, Math.min(999, has + Math.max(1, Math.trunc(quantity.valueAsNumber) || 1)));
+      toast(t("product.added", { title: product.title }));
+      document.querySelector("souk-header").open();
+    } catch (error) {
+      toast(explain(error));
+    }
+    refresh();
+  };
+
+  if (images.length > 1) {
+    fill(thumbs, images.map((image, index) => h("button", { type: "button", "data-src": image.src, "aria-label": image.alt || t("product.picture", { number: index + 1 }), onclick: () => look(image) }, picture(image.src, "", `${product.title}${index}`))));
+  }
+  look(images[0]);
+  refresh();
+  return {
+    refresh,
+    element: h("article", { class: "detail" },
+      h("div", {}, frame, thumbs),
+      h("form", { class: "stack", onsubmit: submit },
+        h("div", {}, h("h1", {}, product.title), h("p", { class: "soft" }, t("product.by", { vendor: product.vendor || "Souk" }))),
+        amount,
+        options(product, () => chosen, choose),
+        h("div", { class: "row" }, h("label", {}, t("product.quantity"), quantity), stock),
+        add,
+        h("p", { class: "description" }, product.description ?? ""),
+        h("section", { class: "later", "aria-labelledby": "reviews" }, h("h2", { id: "reviews" }, t("product.reviews")), h("p", { class: "soft" }, t("product.reviews.later"))))),
+  };
+}
+
+/** Return the choice of variants: one group per option, or nothing where there is only one variant. */
+function options(product, current, choose) {
+  if (product.variants.length === 1) return null;
+  const names = product.options?.length ? product.options : [""];
+  const valuesOf = (variant) => variant.options ?? [variant.title];
+  return names.map((name, index) => {
+    const values = [...new Set(product.variants.map((variant) => valuesOf(variant)[index]))];
+    return h("fieldset", {}, h("legend", { class: "small" }, name || product.title), h("div", { class: "options" }, values.map((value) => h("label", {},
+      h("input", {
+        type: "radio", name: `option-${index}`, value, checked: valuesOf(current())[index] === value,
+        onchange: (event) => {
+          const fields = event.target.form.elements;
+          const picked = names.map((_, at) => fields.namedItem(`option-${at}`).value);
+          const exact = product.variants.find((variant) => valuesOf(variant).every((one, at) => one === picked[at]));
+          choose(exact ?? product.variants.find((variant) => valuesOf(variant)[index] === value));
+          names.forEach((_, at) => { fields.namedItem(`option-${at}`).value = valuesOf(current())[at]; });
+        },
+      }), h("span", {}, value)))));
+  });
+}
+
+show();
