@@ -248,6 +248,10 @@ def static_file(request: web.Request) -> web.Response:
     """Return a file of web/ with its security and caching headers; a folder means its index.html."""
     if request.method not in ("GET", "HEAD"):
         return problem(request, 405, "method_not_allowed", "There are only files at this path.")
+    path, _, query = request.raw_path.partition("?")
+    if "." not in path.rpartition("/")[2] and not path.endswith("/"):  # a folder, so that relative links hold
+        there = f"{path}/?{query}" if query else f"{path}/"
+        return web.Response(status=308, headers={"Location": f"/{there.lstrip('/')}"})
     file = _file_at(request.path)
     if file is None:
         return problem(request, 404, "no_such_file", "There is nothing at this path.")

@@ -49,6 +49,11 @@ class StackTemplate:
         """Return the template as built, beside the artifacts it names."""
         return BUILDS / self.name / "build" / "template.yaml"
 
+    @property
+    def deployable(self) -> Path:
+        """Return the template to deploy: as built, or as written where there is nothing to build."""
+        return self.source if self.name in NOT_SERVICES else self.built
+
     def inputs(self) -> str:
         """Return a hash of all that decides the build: template, code, dependencies, Python and platform."""
         paths = [
@@ -126,23 +131,21 @@ def build_stack(stack: StackTemplate, *, say: bool = True) -> str:
     return wanted
 
 
-def deploy_stack(stack: StackTemplate, target: Target) -> None:
-    """Run `sam deploy` of the build; AWS makes only the changes it finds."""
+def deploy_stack(stack: StackTemplate, target: Target, *, attended: bool = False) -> None:
+    """Run `sam deploy` of the build; AWS makes only the changes it finds.
+
+    `attended` leaves the terminal to the SAM CLI, which then asks where samconfig.toml says so.
+    """
     started = time.monotonic()
     config = "default" if target.environment == "local" else target.environment
     overrides = [f"{name}={value}" for name, value in target.overrides(stack).items()]
-    arguments = [
-        "--template",
-        str(stack.built),
-        "--config-file",
-        str(ROOT / "samconfig.toml"),
-        "--config-env",
-        config,
-    ]
-    arguments += ["--stack-name", target.stack_name(stack)]
+    arguments = ["--template", str(stack.deployable), "--config-file", str(ROOT / "samconfig.toml")]
+    arguments += ["--config-env", config, "--stack-name", target.stack_name(stack)]
+    if not attended:
+        arguments += ["--no-confirm-changeset"]
     if overrides:
         arguments += ["--parameter-overrides", *overrides]
-    _sam("deploy", stack, arguments, target.variables)
+    _sam("deploy", stack, arguments, target.variables, attended=attended)
     step(f"{stack.name}: deployed in {time.monotonic() - started:.1f} s")
 
 
@@ -193,20 +196,35 @@ def _plain(loader: _TemplateLoader, _tag: str, node: yaml.Node) -> object:
 _TemplateLoader.add_multi_constructor("!", _plain)
 
 
-def _sam(command: str, stack: StackTemplate, arguments: list[str], variables: Mapping[str, str]) -> None:
-    """Run the SAM CLI with its output in .aws-sam/<stack>/<command>.log; on failure raise with what it said."""
-    program = Path(sys.executable).parent / "sam"
-    log = BUILDS / stack.name / f"{command}-{variables.get('AWS_ENDPOINT_URL', 'aws').rpartition(':')[2]}.log"
-    environment = {**os.environ, **variables, "SAM_CLI_TELEMETRY": "0", "SAM_CLI_POLL_DELAY": "0.2"}
-    if variables:  # an emulator: the caller's own AWS profile and certificates have no part in it
+def _sam(
+    command: str,
+    stack: StackTemplate,
+    arguments: list[str],
+    variables: Mapping[str, str],
+    *,
+    attended: bool = False,
+) -> None:
+    """Run the SAM CLI with its output in .aws-sam/<stack>/<command>-….log; on failure raise with what it said."""
+    environment = {**os.environ, "SAM_CLI_TELEMETRY": "0", **variables}
+    if endpoint := environment.get(
+        "AWS_ENDPOINT_URL"
+    ):  # an emulator: it answers at once, and has no accounts
+        environment["SAM_CLI_POLL_DELAY"] = "0.2"
         for name in ("AWS_PROFILE", "AWS_CA_BUNDLE", "AWS_SESSION_TOKEN"):
             environment.pop(name, None)
+    line = [str(Path(sys.executable).parent / "sam"), command, *arguments]
+    if attended:
+        if subprocess.run(line, cwd=ROOT, env=environment, check=False).returncode:
+            raise ToolError(f"{stack.name}: sam {command} failed")
+        return
+    log = BUILDS / stack.name / f"{command}-{(endpoint or 'aws').rpartition(':')[2].strip('/')}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w") as output:
         done = subprocess.run(
-            [str(program), command, *arguments],
+            line,
             cwd=ROOT,
             env=environment,
-            stdin=None if sys.stdin and sys.stdin.isatty() else subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             check=False,
