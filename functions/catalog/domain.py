@@ -1,0 +1,306 @@
+"""What a product is and what it may become: pure rules on frozen data.
+
+`Product` is what people write (over HTTP, as a line of JSONL, from a row of CSV) and what is stored; all that is
+derived from it (SKUs left out, titles of variants, where it is listed) is derived here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+from msgspec.structs import replace
+
+from functions.catalog import text
+from functions.shared.errors import InvalidError
+from functions.shared.ids import is_id
+from functions.shared.types import Body, Currency, Minor, Sku
+
+MAX_VARIANTS = 100
+MAX_IMAGES = 250
+MAX_BYTES = 250_000  # of a product as JSON; DynamoDB takes 400 KB an item, with the facts it raises
+MAX_WORDS = 64  # by which a product is found
+
+Status = Literal["draft", "published", "withdrawn"]
+Short = Annotated[str, Meta(max_length=255)]
+Name = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"\S")]
+Tag = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[^,\x00-\x1f]*[^\s,\x00-\x1f][^,\x00-\x1f]*$")]
+Slug = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^\w[\w-]*$(?!\n)", examples=["clay-plant-pot"])]
+Url = Annotated[str, Meta(min_length=1, max_length=2048, pattern=r"^https?://[^\s<>\"]+$(?!\n)")]
+
+
+class Price(Body, frozen=True):
+    """What one unit costs, in minor units; nothing is a price too."""
+
+    amount: Minor
+    currency: Currency
+
+
+class Variant(Body, frozen=True):
+    """One thing that can be bought: `options` are its values of the product's options, in their order.
+
+    ``grams`` is its weight; ``compare_at`` the price it is shown to be reduced from; ``image`` the address of its picture.
+    """
+
+    price: Price
+    sku: Sku = ""
+    options: Annotated[tuple[Name, ...], Meta(max_length=3)] = ()
+    compare_at: Price | None = None
+    grams: Annotated[int, Meta(ge=0, le=100_000_000)] = 0
+    barcode: Annotated[str, Meta(max_length=64)] = ""
+    tax_class: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$(?!\n)")] = "standard"
+    requires_shipping: bool = True
+    image: Url | None = None
+
+
+class Image(Body, frozen=True):
+    """A picture; its place in the list is its position."""
+
+    src: Url
+    alt: Annotated[str, Meta(max_length=512)] = ""
+
+
+class Seo(Body, frozen=True):
+    """What search engines are told; empty means the product's own title and text."""
+
+    title: Short = ""
+    description: Annotated[str, Meta(max_length=1000)] = ""
+
+
+class Product(Body, frozen=True):
+    """A product as people write it.
+
+    ``slug`` is the last part of its address and made from the title where left out. ``body_html`` is kept as given and
+    never trusted. ``category`` is the shop's own, ``product_category`` a place in a public taxonomy.
+    """
+
+    title: Name
+    variants: Annotated[tuple[Variant, ...], Meta(min_length=1, max_length=MAX_VARIANTS)]
+    slug: Slug = ""
+    status: Status = "draft"
+    body_html: Annotated[str, Meta(max_length=100_000)] = ""
+    vendor: Short = ""
+    category: Short = ""
+    product_category: Annotated[str, Meta(max_length=500)] = ""
+    tags: Annotated[tuple[Tag, ...], Meta(max_length=50)] = ()
+    options: Annotated[tuple[Name, ...], Meta(max_length=3)] = ()
+    images: Annotated[tuple[Image, ...], Meta(max_length=MAX_IMAGES)] = ()
+    seo: Seo = Seo()
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A product as the shop holds it.
+
+    ``origin`` names the request or import row that wrote this version, so that the same one can be told when it comes
+    again. ``listed`` are the lists it stands in. ``pending`` counts the steps of a listing too large for one transaction
+    that are done, None where nothing is left to do; ``replaces`` is what stood there before, while it is.
+    """
+
+    id: str
+    version: int
+    product: Product
+    digest: str
+    text: str
+    created_at: str
+    updated_at: str
+    origin: str = ""
+    listed: tuple[str, ...] = ()
+    pending: int | None = None
+    replaces: Footprint | None = None
+
+    @property
+    def published(self) -> bool:
+        """Tell whether it is for sale."""
+        return self.product.status == "published"
+
+
+class Footprint(msgspec.Struct, frozen=True):
+    """What a version of a product claims beside its own item: lists and SKUs."""
+
+    listed: tuple[str, ...] = ()
+    skus: tuple[str, ...] = ()
+
+
+def footprint(stored: Stored | None) -> Footprint:
+    """Return what a stored product claims; nothing where there is none."""
+    return Footprint(stored.listed, skus(stored.product)) if stored else Footprint()
+
+
+# --- writing ------------------------------------------------------------------------------------------------------
+
+
+def normalised(product: Product, currency: str, slug: str = "") -> Product:
+    """Return the product in the one form it is stored in, with what was left out filled in.
+
+    Parameters
+    ----------
+    slug
+        The slug to keep where the product gives none.
+
+    Raises
+    ------
+    InvalidError
+        The parts do not fit each other; the pointer says where.
+    """
+    slug = fold_slug(product.slug or slug or text.slug_of(product.title))
+    if not slug or is_id("prd", slug):
+        raise InvalidError("invalid_slug", "The slug is empty, or has the form of an id.", pointer="/slug")
+    options, variants = _without_default(product)
+    tags: dict[str, str] = {}
+    for tag in product.tags:
+        tags.setdefault(text.fold(tag), tag.strip())
+    images: dict[str, Image] = {}
+    for image in (*product.images, *(Image(variant.image) for variant in variants if variant.image)):
+        images.setdefault(image.src, image)
+    clean = replace(
+        product, title=product.title.strip(), slug=slug, vendor=product.vendor.strip(), category=product.category.strip(),
+        tags=tuple(tags.values()), images=tuple(images.values()),
+        options=tuple(name.strip() for name in options), variants=variants,
+    )  # fmt: skip
+    check(clean, currency)
+    clean = replace(clean, variants=_with_skus(clean))
+    _check_skus(clean)
+    return clean
+
+
+def fold_slug(slug: str) -> str:
+    """Return a slug as it is compared: lower case, one form of each letter."""
+    return unicodedata.normalize("NFC", slug).lower()
+
+
+def _without_default(product: Product) -> tuple[tuple[str, ...], tuple[Variant, ...]]:
+    """Return options and variants; Shopify's ``Title: Default Title`` means that there are none."""
+    variants = tuple(
+        replace(variant, options=tuple(value.strip() for value in variant.options)) for variant in product.variants
+    )
+    if product.options == ("Title",) and [v.options for v in variants] == [("Default Title",)]:
+        return (), (replace(variants[0], options=()),)
+    return product.options, variants
+
+
+def check(product: Product, currency: str) -> None:
+    """Raise InvalidError where variants and options, or the currency, do not fit."""
+    if len({text.fold(name) for name in product.options}) < len(product.options):
+        raise InvalidError("option_repeated", "Two options have the same name.", pointer="/options")
+    seen: set[tuple[str, ...]] = set()
+    for index, variant in enumerate(product.variants):
+        at = f"/variants/{index}"
+        if len(variant.options) != len(product.options):
+            raise InvalidError(
+                "options_mismatch",
+                f"The product has {len(product.options)} options, this variant gives {len(variant.options)} values.",
+                pointer=f"{at}/options",
+            )
+        if variant.options in seen:
+            detail = f"Two variants are {' / '.join(variant.options) or 'the same'}: options must tell them apart."
+            raise InvalidError("variant_repeated", detail, pointer=f"{at}/options")
+        seen.add(variant.options)
+        for name, price in (("price", variant.price), ("compareAt", variant.compare_at)):
+            if price and price.currency != currency:
+                raise InvalidError(
+                    "wrong_currency", f"The shop sells in {currency}.", pointer=f"{at}/{name}/currency"
+                )
+    if len(product.images) > MAX_IMAGES:
+        raise InvalidError("too_many_images", f"A product has at most {MAX_IMAGES} images.", pointer="/images")
+    if len(msgspec.json.encode(product)) > MAX_BYTES:
+        raise InvalidError("product_too_large", f"A product has at most {MAX_BYTES} bytes as JSON.", pointer="")
+
+
+def _check_skus(product: Product) -> None:
+    seen: set[str] = set()
+    for index, variant in enumerate(product.variants):
+        if variant.sku.endswith("\n"):
+            raise InvalidError("invalid_sku", "A SKU ends in no line break.", pointer=f"/variants/{index}/sku")
+        if variant.sku in seen:
+            raise InvalidError(
+                "sku_repeated", f"Two variants have the SKU {variant.sku}.", pointer=f"/variants/{index}/sku"
+            )
+        seen.add(variant.sku)
+
+
+def _with_skus(product: Product) -> tuple[Variant, ...]:
+    """Return the variants, each with a SKU: the given one, else one that follows from slug and option values."""
+    taken = {variant.sku for variant in product.variants if variant.sku}
+    named = []
+    for variant in product.variants:
+        sku = variant.sku or derived_sku(product.slug, variant.options)
+        if not variant.sku and sku in taken:
+            sku = derived_sku(product.slug, variant.options, exact=True)
+        taken.add(sku)
+        named.append(variant if variant.sku else replace(variant, sku=sku))
+    return tuple(named)
+
+
+def derived_sku(slug: str, options: tuple[str, ...], *, exact: bool = False) -> str:
+    """Return the SKU of a variant that was given none: ``CLAY-PLANT-POT.LARGE``, the same every time.
+
+    Slugs are unique and keep to letters, digits and dashes, and values stand after a dot, so SKUs of two products never
+    meet. Where letters had to be replaced in the slug, or the whole is too long, or `exact` asks for it, the end is a
+    digest of what was meant.
+    """
+    parts = ["-".join(re.findall(r"[A-Z0-9]+", text.fold(part).upper())) for part in (slug, *options)]
+    sku = ".".join(part or "X" for part in parts)
+    if exact or len(sku) > 64 or parts[0] != slug.upper():
+        digest = hashlib.sha256("\n".join((slug, *options)).encode()).hexdigest()[:8].upper()
+        sku = f"{sku[:55].rstrip('.-')}_{digest}"
+    return sku
+
+
+def digest(product: Product) -> str:
+    """Return what tells two contents apart: a product whose digest is unchanged is not written again."""
+    return hashlib.sha256(msgspec.json.encode(product)).hexdigest()
+
+
+# --- reading ------------------------------------------------------------------------------------------------------
+
+
+def skus(product: Product) -> tuple[str, ...]:
+    """Return the SKUs of a product."""
+    return tuple(variant.sku for variant in product.variants)
+
+
+def full_title(product: Product, variant: Variant) -> str:
+    """Return what one variant is called on a cart's or an order's line: ``Clay Plant Pot, Large``."""
+    return ", ".join((product.title, *variant.options))
+
+
+def price_range(product: Product) -> tuple[Price, Price]:
+    """Return the lowest and the highest price of the variants."""
+    prices = sorted((variant.price for variant in product.variants), key=lambda price: price.amount)
+    return prices[0], prices[-1]
+
+
+def shown_reduction(product: Product) -> Price | None:
+    """Return the price to compare with, of the cheapest variant, where it is higher."""
+    cheapest = min(product.variants, key=lambda variant: variant.price.amount)
+    before = cheapest.compare_at
+    return before if before and before.amount > cheapest.price.amount else None
+
+
+def facets(product: Product) -> list[str]:
+    """Return the filters a product answers to: ``category:men``, ``vendor:…``, ``tag:…``."""
+    named = [("category", product.category), ("vendor", product.vendor), *(("tag", tag) for tag in product.tags)]
+    return [facet(kind, name) for kind, name in named if text.fold(name)]
+
+
+def facet(kind: str, name: str) -> str:
+    """Return the name of the list of one category, vendor or tag; case and accents do not count."""
+    return f"{kind}:{text.fold(name)[:200]}"
+
+
+def terms(product: Product) -> list[str]:
+    """Return the words a product is found by: of title, vendor, category, tags and SKUs, at most `MAX_WORDS`."""
+    return text.words(product.title, product.vendor, product.category, *product.tags, *skus(product))[:MAX_WORDS]
+
+
+def lists(product: Product) -> tuple[str, ...]:
+    """Return the lists a product stands in: that of its status, and when published one for each facet and word."""
+    if product.status != "published":
+        return (product.status,)
+    return ("published", *facets(product), *(f"word:{word}" for word in terms(product)))

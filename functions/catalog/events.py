@@ -1,0 +1,63 @@
+"""The facts catalog publishes; it reads none of others'."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from functions.shared.types import Data, Money, ProductId, Sku, Timestamp
+
+Slug = Annotated[str, Meta(examples=["clay-plant-pot"])]
+Title = Annotated[str, Meta(examples=["Clay Plant Pot"])]
+
+
+class VariantState(Data, frozen=True):
+    """One SKU on sale. ``title`` is what a line of a cart or an order is called; ``grams`` its weight."""
+
+    sku: Sku
+    title: Annotated[str, Meta(examples=["Clay Plant Pot, Large"])]
+    price: Money
+    tax_class: Annotated[str, Meta(examples=["standard"])]
+    grams: Annotated[int, Meta(ge=0, examples=[1200])]
+
+
+class ProductPublished(Data, frozen=True):
+    """A product is on sale, for the first time or again: all that others need of it, under its version."""
+
+    product_id: ProductId
+    slug: Slug
+    title: Title
+    vendor: Annotated[str, Meta(examples=["Company 123"])]
+    status: Literal["published"]
+    image_url: Annotated[str | None, Meta(examples=["https://cdn.example.com/clay-pot.jpg"])]
+    variants: tuple[VariantState, ...]
+
+
+class ProductChanged(ProductPublished, frozen=True):
+    """A product on sale has changed: its whole state again; a SKU that is not there any more is not sold any more."""
+
+
+class ProductWithdrawn(Data, frozen=True):
+    """A product is not on sale any more; ``skus`` are those it was last sold under."""
+
+    product_id: ProductId
+    skus: tuple[Sku, ...]
+
+
+class CountedLine(Data, frozen=True):
+    """How many units of a SKU there are, all told."""
+
+    sku: Sku
+    on_hand: Annotated[int, Meta(ge=0, le=1_000_000_000, examples=[12])]
+
+
+class StockCounted(Data, frozen=True):
+    """An import said how many units there are of up to 100 SKUs; `counted_at` is when the import arrived."""
+
+    source: Literal["import"]
+    counted_at: Timestamp
+    lines: tuple[CountedLine, ...]
+
+
+PUBLISHED = (ProductPublished, ProductChanged, ProductWithdrawn, StockCounted)

@@ -1,0 +1,64 @@
+"""Amounts of money as whole minor units: 19.99 EUR is 1999, 1500 JPY is 1500, 1.234 KWD is 1234.
+
+The number of decimals is the currency's own (ISO 4217, list one of SIX, its maintenance agency). Text is read and
+written digit by digit: no float, no rounding, ever.
+"""
+
+import re
+
+_DECIMALS = {
+    0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
+    2: "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BMD BND BOB BOV BRL BSD BTN BWP BYN BZD CAD CDF CHE CHF"
+    " CHW CNY COP COU CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GTQ GYD HKD HNL HTG HUF IDR"
+    " ILS INR IRR JMD KES KGS KHR KPW KYD KZT LAK LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MXV MYR"
+    " MZN NAD NGN NIO NOK NPR NZD PAB PEN PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN"
+    " SVC SYP SZL THB TJS TMT TOP TRY TTD TWD TZS UAH USD USN UYU UZS VED VES WST XCD XCG YER ZAR ZMW ZWG",
+    3: "BHD IQD JOD KWD LYD OMR TND",
+    4: "CLF UYW",
+}
+_EXPONENTS = {code: decimals for decimals, codes in _DECIMALS.items() for code in codes.split()}
+_AMOUNT = re.compile(r"([0-9]{1,12})(?:\.([0-9]{1,12}))?", re.ASCII)
+
+MAX_AMOUNT = 99_999_999_999
+"""The largest amount, as in functions/shared/types.py."""
+
+
+class AmountError(ValueError):
+    """The text is no amount of that currency; the message says why."""
+
+
+def exponent(currency: str) -> int:
+    """Return the number of decimals of a currency; raise AmountError for a code ISO 4217 does not list."""
+    if currency not in _EXPONENTS:
+        raise AmountError(f"{currency} is no currency of ISO 4217.")
+    return _EXPONENTS[currency]
+
+
+def parse_amount(text: str, currency: str) -> int:
+    """Return a decimal text as minor units.
+
+    Raises
+    ------
+    AmountError
+        Not digits with at most one decimal point, finer than the currency's minor unit, or too large.
+    """
+    match = _AMOUNT.fullmatch(text.strip())
+    if match is None:
+        raise AmountError(
+            f"{text[:20]!r} is no amount: write it like 19.99, without sign, symbol or separators."
+        )
+    decimals = exponent(currency)
+    fraction = (match[2] or "").rstrip("0")
+    if len(fraction) > decimals:
+        raise AmountError(f"{text[:20]} is finer than {currency} allows: it has {decimals} decimals.")
+    amount = int(match[1] + fraction.ljust(decimals, "0"))
+    if amount > MAX_AMOUNT:
+        raise AmountError(f"{text[:20]} {currency} is more than can be sold for.")
+    return amount
+
+
+def format_amount(amount: int, currency: str) -> str:
+    """Return minor units as decimal text with the currency's own number of decimals: ``19.99``, ``1500``."""
+    decimals = exponent(currency)
+    digits = str(amount).rjust(decimals + 1, "0")
+    return f"{digits[:-decimals]}.{digits[-decimals:]}" if decimals else digits
