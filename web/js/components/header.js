@@ -4,9 +4,8 @@ import { session } from "../lib/api.js";
 import * as cart from "../lib/cart.js";
 import { choose, language, t, translate } from "../lib/i18n.js";
 import { fill, h, svg } from "../lib/dom.js";
+import { applyTheme, theme } from "../lib/theme.js";
 import { drawer } from "./cart-drawer.js";
-
-const THEME = "souk.theme";
 
 function logo() {
   const square = (turn) => svg("rect", { x: 6, y: 6, width: 20, height: 20, fill: "none", stroke: "currentColor", "stroke-width": 2.4, transform: `rotate(${turn} 16 16)` });
@@ -60,20 +59,13 @@ class Header extends HTMLElement {
 class Footer extends HTMLElement {
   connectedCallback() {
     const option = (value, text, now) => h("option", { value, selected: value === now }, text);
-    const theme = localStorage.getItem(THEME) ?? "auto";
     fill(this, h("div", { class: "footing" },
       h("p", { class: "soft" }, t("footer")),
       h("div", { class: "row" },
         h("label", {}, t("language"), h("select", { onchange: (event) => choose(event.target.value) }, option("en", "English", language()), option("de", "Deutsch", language()))),
-        h("label", {}, t("theme"), h("select", { onchange: (event) => { localStorage.setItem(THEME, event.target.value); applyTheme(); } },
-          ["auto", "light", "dark"].map((value) => option(value, t(`theme.${value}`), theme)))))));
+        h("label", {}, t("theme"), h("select", { onchange: (event) => applyTheme(event.target.value) },
+          ["auto", "light", "dark"].map((value) => option(value, t(`theme.${value}`), theme())))))));
   }
-}
-
-export function applyTheme() {
-  const chosen = localStorage.getItem(THEME);
-  if (chosen === "light" || chosen === "dark") document.documentElement.dataset.theme = chosen;
-  else delete document.documentElement.dataset.theme;
 }
 
 applyTheme();

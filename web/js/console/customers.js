@@ -1,0 +1,26 @@
+// Customers: found by e-mail address; roles are given with the version that was read.
+
+import { call, get } from "../lib/api.js";
+import { fill, h, toast } from "../lib/dom.js";
+import { explain, failed } from "../components/problem.js";
+
+export async function customers(body) {
+  const email = h("input", { type: "email", required: true, "aria-label": "E-mail address", placeholder: "E-mail address" });
+  const place = h("div");
+  const find = async (event) => {
+    event?.preventDefault();
+    try {
+      const found = await get(`/identity/customers?email=${encodeURIComponent(email.value.trim())}`);
+      const one = found.items?.[0] ?? found;
+      const { data, etag } = await call("GET", `/identity/customers/${one.customerId}`);
+      const boxes = ["customer", "staff", "admin"].map((role) => h("label", { class: "switch" }, h("input", { type: "checkbox", value: role, checked: data.roles.includes(role) }), role));
+      const save = async () => {
+        const roles = boxes.map((box) => box.firstChild).filter((box) => box.checked).map((box) => box.value);
+        try { await call("PUT", `/identity/customers/${data.customerId}/roles`, { body: { roles }, headers: etag ? { "If-Match": etag } : {} }); toast("Saved."); } catch (error) { toast(error.status === 412 ? "Changed meanwhile; shown again." : explain(error)); }
+        find();
+      };
+      fill(place, h("div", { class: "card stack" }, h("h2", {}, data.name), h("p", {}, data.email, " ", h("span", { class: "mono" }, data.customerId)), h("div", { class: "row" }, boxes), h("div", {}, h("button", { class: "primary", onclick: save }, "Save roles"))));
+    } catch (error) { fill(place, error.status === 404 ? h("p", { class: "notice" }, "Nobody by that address.") : failed(error)); }
+  };
+  fill(body, h("form", { class: "tools", role: "search", onsubmit: find }, email, h("button", { class: "quiet" }, "Find")), place);
+}
