@@ -38,7 +38,7 @@ def path(service: str) -> Path:
 @functools.cache
 def template(service: str) -> dict[str, Any]:
     """Return a service's template."""
-    loaded: dict[str, Any] = yaml.load(path(service).read_text(), Loader=_Loader)
+    loaded: dict[str, Any] = yaml.load(path(service).read_text(), Loader=_Loader)  # noqa: S506 a SafeLoader
     return loaded
 
 
