@@ -11,8 +11,8 @@ at every cold start costs more than everything else in it.
 from __future__ import annotations
 
 import argparse
-import compileall
 import hashlib
+import importlib.util
 import os
 import platform
 import py_compile
@@ -38,6 +38,7 @@ AWS_MODELS = (
     "dynamodb",
     "events",
     "kms",
+    "lambda",
     "s3",
     "secretsmanager",
     "sesv2",
@@ -45,7 +46,7 @@ AWS_MODELS = (
     "ssm",
 )
 # Superseded versions of an API that botocore still carries.
-OLD_MODELS = ("dynamodb/2011-12-05", "events/2014-02-03")
+OLD_MODELS = ("dynamodb/2011-12-05", "events/2014-02-03", "lambda/2014-11-11")
 # botocore/data/*.json that a session reads for any service.
 AWS_TABLES = ("_retry.json", "endpoints.json", "partitions.json", "sdk-default-configuration.json")
 
@@ -206,18 +207,21 @@ def compile_tree(folder: Path, inside: Path, lambda_path: str, *, keep_source: b
     The path of the build directory is replaced by the path in Lambda, so equal sources give equal bytes. Without
     `keep_source` the .pyc takes the place of the source: half the size, and tracebacks name lines but don't show them.
     """
-    compiled = compileall.compile_dir(
-        folder,
-        quiet=1,
-        legacy=not keep_source,
-        stripdir=str(inside),
-        prependdir=lambda_path,
-        invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
-    )
-    if not compiled:
-        sys.exit(f"build: a file under {folder} does not compile; the lines above say which")
-    if not keep_source:
-        drop(folder, "**/*.py")
+    for source in sorted(folder.rglob("*.py")):
+        name = source.relative_to(inside)
+        compiled = (
+            importlib.util.cache_from_source(str(source)) if keep_source else str(source.with_suffix(".pyc"))
+        )
+        unchecked = py_compile.PycInvalidationMode.UNCHECKED_HASH
+        try:
+            py_compile.compile(
+                str(source), compiled, f"{lambda_path}/{name}", doraise=True, invalidation_mode=unchecked
+            )
+        except py_compile.PyCompileError as error:
+            line = getattr(error.exc_value, "lineno", 0)
+            sys.exit(f"build: {name}:{line} is not Python: {error.exc_value}")
+        if not keep_source:
+            source.unlink()
 
 
 def copy_fast(source: Path, target: Path) -> None:

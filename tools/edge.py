@@ -36,6 +36,7 @@ SEGMENTS = {
     "carts": "cart",
     "orders": "orders",
     "payments": "payments",
+    "journal": "journal",
 }
 # What API Gateway allows: 29 s for an integration; 6 MB is what Lambda takes of its 10 MB.
 TIMEOUT = aiohttp.ClientTimeout(total=29, connect=2)

@@ -17,11 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-import yaml
-
-from tools import build
+from tools import build, templates
 from tools.report import ToolError, step
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -42,7 +38,7 @@ class StackTemplate:
     @property
     def source(self) -> Path:
         """Return the template as written."""
-        return ROOT / "template.yaml" if self.name == PLATFORM else ROOT / "infra" / f"{self.name}.yaml"
+        return templates.path(self.name)
 
     @property
     def built(self) -> Path:
@@ -69,7 +65,7 @@ class StackTemplate:
 
     def parameters(self) -> set[str]:
         """Return the names of the parameters the template declares."""
-        return set(load_template(self.source).get("Parameters", {}))
+        return set(templates.template(self.name).get("Parameters", {}))
 
 
 @dataclass(frozen=True)
@@ -172,28 +168,6 @@ def build_and_deploy(stacks: list[StackTemplate], deploy: Callable[[StackTemplat
             job.cancel()
         for job in done:
             job.result()
-
-
-def load_template(path: Path) -> dict[str, Any]:
-    """Return a template as plain data; CloudFormation's short forms (!Ref, !Sub) become their arguments."""
-    template: dict[str, Any] = yaml.load(path.read_text(), _TemplateLoader)  # noqa: S506  a SafeLoader
-    return template
-
-
-class _TemplateLoader(yaml.SafeLoader):
-    """SafeLoader that accepts CloudFormation's tags."""
-
-
-def _plain(loader: _TemplateLoader, _tag: str, node: yaml.Node) -> object:
-    if isinstance(node, yaml.ScalarNode):
-        return loader.construct_scalar(node)
-    if isinstance(node, yaml.SequenceNode):
-        return loader.construct_sequence(node, deep=True)
-    assert isinstance(node, yaml.MappingNode)  # noqa: S101  YAML has no fourth kind
-    return loader.construct_mapping(node, deep=True)
-
-
-_TemplateLoader.add_multi_constructor("!", _plain)
 
 
 def _sam(

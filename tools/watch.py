@@ -7,7 +7,7 @@ from pathlib import Path
 
 from botocore.exceptions import ClientError
 
-from tools import live, options, sam
+from tools import live, options, sam, templates
 from tools.emulator import ROOT
 from tools.report import ToolError, step
 from tools.stack import Stack
@@ -33,17 +33,18 @@ def _put_live(stack: Stack, edited: set[Path]) -> None:
     started = time.monotonic()
     step(f"saved: {', '.join(sorted(str(path.relative_to(ROOT)) for path in edited))}")
     folders = {path.relative_to(ROOT / "functions").parts[0] for path in edited if "functions" in path.parts}
-    templates = [s.name for s in sam.all_stacks() if s.source in edited]
+    stacks = [stack.name for stack in sam.all_stacks() if stack.source in edited]
     try:
         for path in edited:
             if path.suffix == ".py" and path.exists():
                 compile(path.read_bytes(), str(path), "exec")
-        if templates:
-            stack.deploy(templates)
+        if stacks:
+            templates.template.cache_clear()
+            stack.deploy(stacks)
         names = live.push_shared(stack, [s.name for s in sam.all_stacks()]) if "shared" in folders else []
-        for service in sorted(folders - {"shared"} - set(templates)):
+        for service in sorted(folders - {"shared"} - set(stacks)):
             names += live.push_service(stack, service)
-        step(f"live after {time.monotonic() - started:.1f} s: {', '.join(names + templates)}")
+        step(f"live after {time.monotonic() - started:.1f} s: {', '.join(names + stacks)}")
     except SyntaxError as error:
         step(f"not live, {error.filename}:{error.lineno}: {error.msg}")
     except (ToolError, ClientError, SystemExit) as error:
