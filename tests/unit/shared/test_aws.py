@@ -1,0 +1,55 @@
+"""The door to AWS: one session, clients made once, the endpoint from the environment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from functions.shared import aws
+
+DOORS = (
+    aws.dynamodb, aws.eventbridge, aws.kms, aws.lambda_, aws.s3, aws.secretsmanager, aws.ses, aws.sqs, aws.ssm,
+)  # fmt: skip
+
+
+@pytest.mark.usefixtures("cloud")
+@pytest.mark.parametrize("door", DOORS, ids=lambda door: door.__name__)
+def test_a_client_is_made_once(door: Callable[[], Any]) -> None:
+    assert door() is door()
+
+
+@pytest.mark.usefixtures("cloud")
+def test_all_clients_share_one_session() -> None:
+    loaders = {id(door()._loader) for door in DOORS}
+    assert len(loaders) == 1
+    assert aws._session.cache_info().currsize == 1
+
+
+@pytest.mark.usefixtures("cloud")
+def test_the_endpoint_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4599")
+    aws._client.cache_clear()
+    assert {door().meta.endpoint_url for door in DOORS} == {"http://127.0.0.1:4599"}
+
+
+@pytest.mark.usefixtures("cloud")
+def test_no_call_waits_longer_than_a_function_may_run() -> None:
+    for door in DOORS:
+        config = door().meta.config
+        assert config.connect_timeout + config.read_timeout < 10
+        assert config.retries["mode"] == "standard"
+        assert config.retries["total_max_attempts"] <= 3
+
+
+@pytest.mark.usefixtures("cloud")
+def test_the_aws_underneath_can_be_another_and_boto3s_again() -> None:
+    asked: list[str] = []
+    aws.use(lambda name: asked.append(name) or "another AWS")
+    try:
+        assert {door() for door in DOORS} == {"another AWS"}
+        assert asked == ["dynamodb", "events", "kms", "lambda", "s3", "secretsmanager", "sesv2", "sqs", "ssm"]
+    finally:
+        aws.use(None)
+    assert aws.dynamodb().meta.service_model.service_name == "dynamodb"

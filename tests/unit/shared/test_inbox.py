@@ -1,0 +1,222 @@
+"""The inbox: each record to its handler, failures given back alone, the unreadable put aside."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import boto3
+import pytest
+
+from functions.shared import log
+from functions.shared.errors import ConflictError
+from functions.shared.http import Service
+from functions.shared.inbox import BatchResponse, BusEvent, Fact, deliver
+from functions.shared.types import Data, Quantity
+from tests.support.dlq import dead_letters
+from tests.support.lambda_events import Context, sqs_event
+
+
+class WishGranted(Data, frozen=True):
+    wish_id: str
+    quantity: Quantity = 1
+
+
+class WishTold(Data, frozen=True):
+    wish_id: str
+
+
+class Consumer:
+    """A service with one inbox that keeps what it is handed."""
+
+    def __init__(self) -> None:
+        self.app = Service("consumer")
+        self.granted: list[Fact[WishGranted]] = []
+        self.told: list[Fact[WishTold]] = []
+        self.fails: Callable[[Fact[Any]], None] = lambda fact: None
+
+        @self.app.on_sqs_message(queue="consumer-inbox")
+        def on_inbox(batch: Any) -> BatchResponse:
+            return deliver(batch, {WishGranted: self.on_granted, WishTold: self.told.append})
+
+        self.on_inbox = on_inbox
+
+    def on_granted(self, fact: Fact[WishGranted]) -> None:
+        self.fails(fact)
+        self.granted.append(fact)
+
+    def receives(self, *bodies: Any) -> list[str]:
+        answer = self.on_inbox(sqs_event(*bodies), Context())
+        return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+
+
+@pytest.fixture
+def consumer(cloud: None, monkeypatch: pytest.MonkeyPatch) -> Consumer:
+    queue = boto3.client("sqs").create_queue(QueueName="consumer-inbox-dlq")
+    monkeypatch.setenv("INBOX_DLQ_URL", queue["QueueUrl"])
+    return Consumer()
+
+
+def event(number: int = 1, kind: str = "WishGranted", version: int = 1, **data: Any) -> dict[str, Any]:
+    return {
+        "version": "0", "id": "e", "detail-type": kind, "source": "souk.wishes", "account": "0", "region": "eu-west-1",
+        "time": "2026-11-22T17:05:09Z", "resources": [],
+        "detail": {
+            "id": f"wsh_{number}.1.{kind}", "type": kind, "version": version, "time": "2026-11-22T17:05:09.123Z",
+            "correlationId": f"purchase-{number}", "causationId": None,
+            "aggregate": {"id": f"wsh_{number}", "version": 4},
+            "data": {"wishId": f"wsh_{number}", **data},
+        },
+    }  # fmt: skip
+
+
+def refuse(number: int, error: Exception) -> Callable[[Fact[Any]], None]:
+    def fails(fact: Fact[Any]) -> None:
+        if fact.data.wish_id == f"wsh_{number}":
+            raise error
+
+    return fails
+
+
+def test_each_record_reaches_the_handler_of_its_type(consumer: Consumer) -> None:
+    assert consumer.receives(event(1), event(2, "WishTold"), event(3, quantity=5)) == []
+    assert [fact.data for fact in consumer.granted] == [WishGranted("wsh_1"), WishGranted("wsh_3", 5)]
+    assert [fact.data for fact in consumer.told] == [WishTold("wsh_2")]
+
+
+def test_a_handler_sees_the_envelope(consumer: Consumer) -> None:
+    consumer.receives(event(1))
+    (fact,) = consumer.granted
+    assert (fact.id, fact.time) == ("wsh_1.1.WishGranted", "2026-11-22T17:05:09.123Z")
+    assert (fact.aggregate.id, fact.aggregate.version) == ("wsh_1", 4)
+
+
+def test_what_a_publisher_added_is_not_in_the_way(consumer: Consumer) -> None:
+    grown = event(1, colour="blue")
+    grown["detail"]["tenant"] = "t"
+    assert consumer.receives(grown) == []
+    assert len(consumer.granted) == 1
+
+
+def test_only_the_record_that_failed_is_given_back(consumer: Consumer) -> None:
+    consumer.fails = refuse(2, RuntimeError("table is busy"))
+    assert consumer.receives(event(1), event(2), event(3)) == ["message-1"]
+    assert [fact.data.wish_id for fact in consumer.granted] == ["wsh_1", "wsh_3"]
+    assert dead_letters() == []
+
+
+@pytest.mark.parametrize(
+    "error", [KeyError("x"), ConflictError("busy", "…"), AssertionError(), RecursionError()]
+)
+def test_a_handler_may_fail_in_any_way(consumer: Consumer, error: Exception) -> None:
+    consumer.fails = refuse(1, error)
+    assert consumer.receives(event(1), event(2)) == ["message-0"]
+
+
+POISON = {
+    "no JSON": "not json at all",
+    "no text": "",
+    "no object": "[]",
+    "no envelope": '{"detail": {"hello": 1}}',
+    "no detail": "{}",
+    "unknown type": json.dumps(event(9, "WishStolen")),
+    "unknown version": json.dumps(event(9, version=2)),
+    "missing field": json.dumps({**event(9), "detail": {**event(9)["detail"], "data": {}}}),
+    "wrong type": json.dumps(event(9, quantity="many")),
+    "out of range": json.dumps(event(9, quantity=0)),
+    "no data": json.dumps({**event(9), "detail": {**event(9)["detail"], "data": None}}),
+    "broken letters": '{"detail": {"id": "\\ud800"}}',
+}
+
+
+@pytest.mark.parametrize("body", POISON.values(), ids=POISON.keys())
+def test_what_cannot_be_read_is_put_aside_with_its_reason_and_the_others_go_on(
+    consumer: Consumer, body: str
+) -> None:
+    assert consumer.receives(event(1), body or " ", event(2)) == []
+    assert [fact.data.wish_id for fact in consumer.granted] == ["wsh_1", "wsh_2"]
+    (letter,) = dead_letters()
+    assert letter["body"] == (body or " ")
+    assert letter["reason"]
+
+
+def test_the_reason_names_the_type_that_has_no_handler(consumer: Consumer) -> None:
+    consumer.receives(event(1, "WishStolen"), event(2, version=2))
+    assert {letter["reason"] for letter in dead_letters()} == {
+        "WishStolen v1 has no handler here",
+        "WishGranted v2 has no handler here",
+    }
+
+
+def test_a_reason_is_never_longer_than_an_attribute_may_be_read_at_a_glance(consumer: Consumer) -> None:
+    consumer.receives(event(1, "Wish" * 200))
+    assert len(dead_letters()[0]["reason"]) == 250
+
+
+def test_what_cannot_be_put_aside_is_given_back(consumer: Consumer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INBOX_DLQ_URL", "https://sqs.eu-west-1.amazonaws.com/123456789012/nowhere")
+    assert consumer.receives("poison", event(2)) == ["message-0"]
+    assert len(consumer.granted) == 1
+
+
+def test_without_a_dead_letter_queue_the_unreadable_is_given_back(
+    consumer: Consumer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("INBOX_DLQ_URL")
+    assert consumer.receives("poison") == ["message-0"]
+
+
+def test_a_consumer_may_take_every_fact_whatever_it_says(consumer: Consumer) -> None:
+    seen: list[tuple[str, str, int]] = []
+    app = Service("collector")
+
+    @app.on_sqs_message(queue="collector-inbox")
+    def on_inbox(batch: Any) -> BatchResponse:
+        return deliver(
+            batch, {BusEvent: lambda fact: seen.append((fact.source, fact.detail.type, fact.detail.version))}
+        )
+
+    answer = on_inbox(sqs_event(event(1), event(2, "WishStolen", version=7), "poison"), Context())
+    assert answer == {"batchItemFailures": []}
+    assert seen == [("souk.wishes", "WishGranted", 1), ("souk.wishes", "WishStolen", 7)]
+    assert [letter["body"] for letter in dead_letters()] == ["poison"]
+
+
+def test_what_a_handler_raises_carries_on_the_correlation_and_names_its_cause(consumer: Consumer) -> None:
+    seen = []
+    consumer.fails = lambda fact: seen.append((log.current.correlation_id, log.current.causation_id))
+    consumer.receives(event(1), event(2))
+    assert seen == [("purchase-1", "wsh_1.1.WishGranted"), ("purchase-2", "wsh_2.1.WishGranted")]
+
+
+def test_an_empty_batch_is_done(consumer: Consumer) -> None:
+    assert consumer.receives() == []
+
+
+def test_a_batch_writes_one_line_with_what_it_held(
+    consumer: Consumer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    consumer.fails = refuse(2, RuntimeError("busy"))
+    consumer.receives(event(1), event(2), event(3, "WishTold"))
+    line = json.loads(capsys.readouterr().out)
+    assert (line["kind"], line["outcome"], line["failed"]) == ("inbox", "partial", 1)
+    assert line["facts"] == {"WishGranted": 2, "WishTold": 1}
+    assert (line["level"], line["error"]) == ("error", "RuntimeError")
+
+
+def test_the_line_of_a_batch_without_failures_says_so(
+    consumer: Consumer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    consumer.receives(event(1))
+    line = json.loads(capsys.readouterr().out)
+    assert (line["level"], line["outcome"], line["failed"]) == ("info", "ok", 0)
+
+
+def test_the_line_names_the_message_that_was_put_aside_and_not_its_content(
+    consumer: Consumer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    consumer.receives(json.dumps(event(1, quantity="hunter2")))
+    text = capsys.readouterr().out
+    assert json.loads(text)["messageId"] == "message-0"
+    assert "hunter2" not in text

@@ -1,0 +1,63 @@
+"""Money in whole minor units: text in, text out, never a float between."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+from functions.shared.money import MAX_AMOUNT, AmountError, exponent, format_amount, parse_amount
+
+
+@pytest.mark.parametrize(
+    ("text", "currency", "amount"),
+    [
+        ("19.99", "EUR", 1999), ("19.9", "EUR", 1990), ("19", "EUR", 1900), ("0", "EUR", 0), ("0.01", "EUR", 1),
+        ("0.29", "EUR", 29), ("1.10", "EUR", 110), ("4.35", "EUR", 435), ("19.990", "EUR", 1999), (" 7 ", "EUR", 700),
+        ("1500", "JPY", 1500), ("1500.00", "JPY", 1500), ("1.234", "KWD", 1234), ("1.2", "KWD", 1200),
+        ("1.2345", "CLF", 12345), ("007.50", "EUR", 750), ("999999999.99", "EUR", MAX_AMOUNT),
+    ],
+)  # fmt: skip
+def test_an_amount_is_read_in_minor_units_of_its_currency(text: str, currency: str, amount: int) -> None:
+    assert parse_amount(text, currency) == amount
+
+
+@pytest.mark.parametrize(
+    ("text", "currency"),
+    [
+        ("", "EUR"), ("-1", "EUR"), ("+1", "EUR"), ("1,99", "EUR"), ("1.999", "EUR"), ("1.5", "JPY"), ("€1", "EUR"),
+        ("1e3", "EUR"), (".5", "EUR"), ("5.", "EUR"), ("1.2.3", "EUR"), ("NaN", "EUR"), ("١", "EUR"), ("1 000", "EUR"),
+        ("1000000000", "EUR"), ("99999999999999999999", "EUR"), ("1", "eur"), ("1", "EURO"), ("1", "XXX"), ("1", ""),
+    ],
+)  # fmt: skip
+def test_what_is_no_amount_of_the_currency_is_refused(text: str, currency: str) -> None:
+    with pytest.raises(AmountError):
+        parse_amount(text, currency)
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "text"),
+    [
+        (1999, "EUR", "19.99"),
+        (5, "EUR", "0.05"),
+        (0, "EUR", "0.00"),
+        (1500, "JPY", "1500"),
+        (1, "KWD", "0.001"),
+    ],
+)
+def test_an_amount_is_written_with_the_decimals_of_its_currency(
+    amount: int, currency: str, text: str
+) -> None:
+    assert format_amount(amount, currency) == text
+
+
+@given(some.integers(0, MAX_AMOUNT), some.sampled_from(["EUR", "JPY", "KWD", "CLF", "USD"]))
+def test_an_amount_is_read_back_as_it_was_written(amount: int, currency: str) -> None:
+    assert parse_amount(format_amount(amount, currency), currency) == amount
+
+
+@pytest.mark.parametrize(
+    ("currency", "decimals"), [("EUR", 2), ("JPY", 0), ("KWD", 3), ("CLF", 4), ("ISK", 0)]
+)
+def test_a_currency_has_the_decimals_iso_4217_gives_it(currency: str, decimals: int) -> None:
+    assert exponent(currency) == decimals

@@ -1,0 +1,264 @@
+"""The outbox: facts as they wait in an item, and their way to the bus."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import boto3
+import msgspec
+import pytest
+from botocore.exceptions import ClientError
+from botocore.stub import ANY, Stubber
+
+from functions.shared import aws, log
+from functions.shared.dynamo import encode_item
+from functions.shared.outbox import PublishError, fact, pack, publish, unpack
+from functions.shared.types import Data
+from tests.support.lambda_events import stream_event
+
+AT = datetime(2026, 11, 22, 17, 5, 9, 123_000, tzinfo=UTC)
+
+
+class WishGranted(Data, frozen=True):
+    wish_id: str
+    note: str = ""
+
+
+class WishTold(Data, frozen=True):
+    wish_id: str
+
+
+@pytest.fixture
+def bus(cloud: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stubber]:
+    """A bus that answers what the test says."""
+    monkeypatch.setenv("SERVICE_NAME", "wishes")
+    with Stubber(aws.eventbridge()) as stubber:
+        yield stubber
+        stubber.assert_no_pending_responses()
+
+
+@pytest.fixture
+def arrived(cloud: None, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A function that returns what has come through the real bus (moto's) to a queue behind a rule."""
+    monkeypatch.setenv("SERVICE_NAME", "wishes")
+    queue = boto3.client("sqs").create_queue(QueueName="seen")["QueueUrl"]
+    events = boto3.client("events")
+    events.put_rule(Name="all", EventBusName="souk-local", EventPattern='{"source": ["souk.wishes"]}')
+    target = {"Id": "seen", "Arn": "arn:aws:sqs:eu-west-1:123456789012:seen"}
+    events.put_targets(Rule="all", EventBusName="souk-local", Targets=[target])
+
+    def receive() -> list[Any]:
+        found: list[Any] = []
+        while (
+            got := boto3.client("sqs").receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages")
+        ):
+            found += [json.loads(message["Body"]) for message in got]
+        return found
+
+    return receive
+
+
+def image(*facts: Any, **attributes: Any) -> dict[str, Any]:
+    return encode_item({"pk": "WISH#1", "sk": "WISH", "outbox": pack(*facts), **attributes})
+
+
+def granted(version: int = 1, note: str = "") -> Any:
+    return fact(WishGranted("wsh_1", note), "wsh_1", version, AT)
+
+
+def detail(told: Any, **attributes: Any) -> dict[str, Any]:
+    """Return a fact as the bus gets it, after it waited in an item."""
+    (envelope,) = unpack(image(told, **attributes))
+    found: dict[str, Any] = json.loads(msgspec.json.encode(envelope))
+    return found
+
+
+def accept(bus: Stubber, count: int) -> None:
+    bus.add_response(
+        "put_events", {"FailedEntryCount": 0, "Entries": [{"EventId": "e"}] * count}, {"Entries": ANY}
+    )
+
+
+# --- facts ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_fact_is_named_by_its_aggregate_version_and_type() -> None:
+    assert detail(granted(3))["id"] == "wsh_1.3.WishGranted"
+
+
+def test_the_same_change_told_twice_is_one_event() -> None:
+    assert pack(granted(3)) == pack(granted(3))
+    told = fact(WishTold("wsh_1"), "wsh_1", 3, AT)
+    assert len({detail(one)["id"] for one in (granted(3), granted(3), granted(4), told)}) == 3
+
+
+def test_a_fact_carries_the_purchase_and_what_led_to_it() -> None:
+    log.begin("purchase-1", "ord_1.1.OrderPlaced")
+    found = detail(granted())
+    assert (found["correlationId"], found["causationId"]) == ("purchase-1", "ord_1.1.OrderPlaced")
+
+
+def test_a_fact_that_no_event_led_to_has_no_cause() -> None:
+    log.begin("purchase-1")
+    assert "causationId" not in detail(granted())
+
+
+def test_a_fact_names_the_caller_who_asked_for_it() -> None:
+    log.begin("purchase-1")
+    log.current.actor = "cus_1"
+    assert detail(granted())["actor"] == "cus_1"
+    log.begin("purchase-1", "ord_1.1.OrderPlaced")
+    assert "actor" not in detail(granted())
+
+
+def test_a_fact_has_the_published_shape() -> None:
+    log.begin("purchase-1")
+    assert detail(granted(2, "x")) == {
+        "id": "wsh_1.2.WishGranted", "type": "WishGranted", "version": 1, "time": "2026-11-22T17:05:09.123Z",
+        "correlationId": "purchase-1", "aggregate": {"id": "wsh_1", "version": 2},
+        "data": {"wishId": "wsh_1", "note": "x"},
+    }  # fmt: skip
+
+
+def test_facts_come_out_in_the_order_they_went_in() -> None:
+    facts = (granted(), fact(WishTold("wsh_1"), "wsh_1", 1, AT), granted(2))
+    assert [(one.type, one.aggregate.version) for one in unpack(image(*facts))] == [
+        ("WishGranted", 1), ("WishTold", 1), ("WishGranted", 2),
+    ]  # fmt: skip
+
+
+def test_data_that_is_in_the_item_already_is_not_stored_twice() -> None:
+    told = fact(WishGranted("wsh_1", "long text"), "wsh_1", 1, AT, data_from="wish")
+    assert "long text" not in pack(told)
+    found = detail(told, wish='{"wishId":"wsh_1","note":"long text"}')
+    assert found["data"] == {"wishId": "wsh_1", "note": "long text"}
+
+
+def test_a_fact_whose_data_is_all_in_the_item_is_told_by_the_publisher() -> None:
+    told: list[Any] = []
+
+    def tell(kind: str, item: dict[str, Any]) -> Data:
+        told.append(kind)
+        return WishGranted(item["wish_id"], item["note"])
+
+    only_type = fact(WishGranted, "wsh_1", 2, AT)
+    (envelope,) = unpack(image(only_type, wish_id="wsh_1", note="é"), tell)
+    assert told == ["WishGranted"]
+    assert (envelope.id, envelope.type) == ("wsh_1.2.WishGranted", "WishGranted")
+    assert json.loads(bytes(envelope.data)) == {"wishId": "wsh_1", "note": "é"}
+
+
+def test_a_fact_that_nobody_tells_is_an_error_and_not_an_empty_event() -> None:
+    with pytest.raises(TypeError, match="nobody tells"):
+        unpack(image(fact(WishGranted, "wsh_1", 2, AT)))
+
+
+def test_what_waited_in_an_item_while_the_service_was_deployed_is_still_read() -> None:
+    waiting = '[["WishTold",1,"wsh_1",3,"2026-11-22T17:05:09.123Z","purchase-1",null,"cus_1",{"wishId":"wsh_1"},null]]'
+    (envelope,) = unpack(encode_item({"outbox": waiting}))
+    assert json.loads(msgspec.json.encode(envelope)) == {
+        "id": "wsh_1.3.WishTold", "type": "WishTold", "version": 1, "time": "2026-11-22T17:05:09.123Z",
+        "correlationId": "purchase-1", "actor": "cus_1", "aggregate": {"id": "wsh_1", "version": 3},
+        "data": {"wishId": "wsh_1"},
+    }  # fmt: skip
+
+
+# --- publishing ----------------------------------------------------------------------------------------------------
+
+
+def test_facts_reach_the_bus_under_the_services_own_source(arrived: Any) -> None:
+    publish(stream_event(image(granted(1), granted(2)), image(granted(3))))
+    events = arrived()
+    assert {(event["source"], event["detail-type"]) for event in events} == {("souk.wishes", "WishGranted")}
+    assert [event["detail"]["aggregate"]["version"] for event in events] == [1, 2, 3]
+    assert events[0]["detail"]["data"] == {"wishId": "wsh_1"}
+
+
+def test_data_from_the_item_reaches_the_bus(arrived: Any) -> None:
+    told = fact(WishGranted("wsh_1"), "wsh_1", 1, AT, data_from="wish")
+    publish(stream_event(image(told, wish='{"wishId":"wsh_1","note":"é"}')))
+    assert arrived()[0]["detail"]["data"] == {"wishId": "wsh_1", "note": "é"}
+
+
+def test_what_the_publisher_tells_reaches_the_bus(arrived: Any) -> None:
+    batch = stream_event(image(fact(WishTold, "wsh_1", 1, AT), wish_id="wsh_7"))
+    publish(batch, lambda kind, item: WishTold(item["wish_id"]))
+    assert arrived()[0]["detail"]["data"] == {"wishId": "wsh_7"}
+
+
+def test_records_without_facts_are_passed_over(bus: Stubber) -> None:
+    removed = stream_event(image(granted()))["Records"][0]
+    del removed["dynamodb"]["NewImage"]
+    bare = stream_event(encode_item({"pk": "WISH#1", "sk": "WISH"}))["Records"][0]
+    publish({"Records": [removed, bare]})
+
+
+def test_the_bus_takes_ten_facts_at_a_time_in_their_order(bus: Stubber) -> None:
+    for first, last in ((1, 10), (11, 20), (21, 23)):
+        expected = [
+            {
+                "Source": "souk.wishes", "DetailType": "WishGranted", "EventBusName": "souk-local",
+                "Detail": msgspec.json.encode(*unpack(image(granted(version)))).decode(),
+            }
+            for version in range(first, last + 1)
+        ]  # fmt: skip
+        bus.add_response("put_events", {"FailedEntryCount": 0, "Entries": []}, {"Entries": expected})
+    publish(stream_event(*(image(granted(version)) for version in range(1, 24))))
+
+
+def test_large_facts_share_a_call_only_up_to_its_size(bus: Stubber) -> None:
+    sizes: list[int] = []
+    for count in (2, 2, 1):
+        accept(bus, count)
+    aws.eventbridge().meta.events.register_first(
+        "provide-client-params.events.PutEvents", lambda params, **_: sizes.append(len(params["Entries"]))
+    )
+    publish(stream_event(*(image(granted(version, "é" * 50_000)) for version in range(5))))
+    assert sizes == [2, 2, 1]
+
+
+def test_a_fact_that_fills_a_call_goes_alone(bus: Stubber) -> None:
+    accept(bus, 1)
+    accept(bus, 1)
+    publish(stream_event(image(granted(1, "x" * 249_400)), image(granted(2))))
+
+
+@pytest.mark.parametrize("refused", [1, 2])
+def test_a_refused_fact_makes_the_batch_come_again(bus: Stubber, refused: int) -> None:
+    entries = [{"ErrorCode": "ThrottlingException", "ErrorMessage": "…"}] * refused + [{"EventId": "e"}] * (
+        2 - refused
+    )
+    bus.add_response("put_events", {"FailedEntryCount": refused, "Entries": entries})
+    with pytest.raises(PublishError, match=f"{refused} of 2 facts refused: .*ThrottlingException"):
+        publish(stream_event(image(granted(1)), image(granted(2))))
+
+
+def test_a_bus_that_fails_makes_the_batch_come_again(bus: Stubber) -> None:
+    bus.add_client_error("put_events", "InternalException", http_status_code=400)
+    with pytest.raises(ClientError):
+        publish(stream_event(image(granted())))
+
+
+def test_what_was_published_before_a_refusal_is_published_again(bus: Stubber) -> None:
+    batch = stream_event(*(image(granted(version)) for version in range(11)))
+    accept(bus, 10)
+    bus.add_response("put_events", {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "InternalFailure"}]})
+    with pytest.raises(PublishError):
+        publish(batch)
+    accept(bus, 10)
+    accept(bus, 1)
+    publish(batch)
+
+
+def test_the_line_counts_the_facts_and_names_the_purchase(bus: Stubber) -> None:
+    log.begin("purchase-1")
+    batch = stream_event(image(granted(1), granted(2)))
+    log.begin("other")
+    log.current.fields = {}
+    accept(bus, 2)
+    publish(batch)
+    assert log.current.fields == {"facts": 2}
+    assert log.current.correlation_id == "purchase-1"
