@@ -1,0 +1,192 @@
+"""Cart's Lambda edge: carts and quotes over HTTP, facts from the inbox."""
+
+from __future__ import annotations
+
+import functools
+import os
+import secrets
+from typing import TypeVar
+
+import msgspec
+from chalice.app import Response, SQSEvent
+
+from functions.cart import service
+from functions.cart.domain import Shown, Visitor
+from functions.cart.events import OrderConfirmed, ProductChanged, ProductPublished, ProductWithdrawn
+from functions.cart.quotes import Address, BasisPoints, Terms
+from functions.cart.table import CartTable
+from functions.cart.views import (
+    AskQuote,
+    CartView,
+    MergeCart,
+    OpenCart,
+    OpenedView,
+    QuoteView,
+    SetLine,
+    cart_view,
+    quote_view,
+)
+from functions.shared import inbox, log
+from functions.shared.clock import now
+from functions.shared.errors import InvalidError
+from functions.shared.http import (
+    MAX_BODY_BYTES,
+    Service,
+    caller,
+    decode_body,
+    header,
+    json_response,
+    raw_body,
+    read_body,
+)
+from functions.shared.idempotency import answered_once, fingerprint, key_of
+from functions.shared.ids import new_id
+from functions.shared.types import Body, Country, Currency, Minor, Sku
+
+B = TypeVar("B", bound=Body)
+
+app = Service("cart")
+
+_GUEST_KEY_CHARACTERS = 16
+"""A guest's Idempotency-Key brings back the cart's token, so it must be as hard to guess: a random UUID will do."""
+
+
+@functools.cache
+def carts() -> CartTable:
+    """Return the service's table."""
+    return CartTable(os.environ["TABLE_NAME"])
+
+
+@functools.cache
+def terms() -> Terms:
+    """Return what the shop charges, from the template's parameters."""
+    return Terms(
+        msgspec.convert(os.environ["CURRENCY"], Currency),
+        msgspec.json.decode(os.environ["SHIPPING_RATES"], type=dict[str, Minor]),
+        msgspec.json.decode(os.environ["TAX_RATES"], type=dict[Country, BasisPoints]),
+    )
+
+
+@app.endpoint("GET", "/carts/health", auth="none")
+def health() -> Response:
+    """Tell that the service answers: 200."""
+    return json_response({"status": "ok", "service": "cart"})
+
+
+@app.endpoint("POST", "/carts", auth="optional", body=OpenCart, returns=OpenedView, status=201)
+def open_cart() -> Response:
+    """Open a cart: 201 a guest's new one with its token, or the customer's own, the same each time | 400 | 409."""
+    optional_body(OpenCart)
+    subject, at = caller(app).subject, now()
+    if subject:
+        return answered_once(
+            app, carts(), f"open#{subject}", at,
+            lambda: opened(service.open_customer_cart(carts(), subject, at).id),
+        )  # fmt: skip
+    token = guest_token(key_of(app))
+    answer = answered_once(
+        app, carts(), "open#guest", at,
+        lambda: opened(service.open_guest_cart(carts(), new_id("crt", at), token, at).id),
+    )  # fmt: skip
+    # Only now: the stored answer must not hold the token.
+    answer.body = msgspec.json.encode({**msgspec.json.decode(answer.body), "token": token}).decode()
+    return answer
+
+
+@app.endpoint("GET", "/carts/{cartId}", auth="optional", returns=CartView)
+def get_cart(cartId: str) -> Response:  # noqa: N803 the name in the path
+    """Get a cart at current prices: 200 | 404 none, expired, or not the caller's."""
+    return shown(service.show(carts(), cartId, visitor(), terms(), now()))
+
+
+@app.endpoint("PUT", "/carts/{cartId}/lines/{sku}", auth="optional", body=SetLine, returns=CartView)
+def set_line(cartId: str, sku: str) -> Response:  # noqa: N803
+    """Have so many units in the cart: 200 | 400 | 404 | 409 too many lines | 422 unknown SKU, withdrawn product."""
+    quantity = read_body(app, SetLine).quantity
+    return shown(service.set_line(carts(), cartId, visitor(), checked_sku(sku), quantity, terms(), now()))
+
+
+@app.endpoint("DELETE", "/carts/{cartId}/lines/{sku}", auth="optional", returns=CartView)
+def remove_line(cartId: str, sku: str) -> Response:  # noqa: N803
+    """Take a SKU out of the cart: 200, also where it was not in it | 400 | 404."""
+    return shown(service.remove_line(carts(), cartId, visitor(), checked_sku(sku), terms(), now()))
+
+
+@app.endpoint("POST", "/carts/{cartId}/merge", body=MergeCart, returns=CartView)
+def merge(cartId: str) -> Response:  # noqa: N803
+    """Add the guest's cart, X-Cart-Token at hand, to the customer's: 200 that | 400 | 401 | 404 | 409 full."""
+    into = optional_body(MergeCart).into
+    return shown(service.merge(carts(), cartId, visitor(), into, terms(), now()))
+
+
+@app.endpoint("POST", "/carts/{cartId}/quote", auth="optional", body=AskQuote, returns=QuoteView)
+def quote(cartId: str) -> Response:  # noqa: N803
+    """Quote a cart: 200 | 400 | 404 | 409 empty, lines withdrawn | 422 country not served.
+
+    Asked again it gives another quote, and changes nothing else.
+    """
+    request, at = read_body(app, AskQuote), now()
+    address = Address(**msgspec.structs.asdict(request.shipping_address))
+    promised, text = service.quote(
+        carts(), new_id("quo", at), cartId, visitor(), request.email, address, terms(), at
+    )
+    log.note(quoteId=promised.id)
+    return json_response(quote_view(promised, text))
+
+
+@app.on_sqs_message(queue="cart-inbox")
+def on_inbox(batch: SQSEvent) -> inbox.BatchResponse:
+    """Facts from other services; only the records that failed are given back."""
+    table = carts()
+    return inbox.deliver(
+        batch,
+        {
+            ProductPublished: lambda fact: service.on_product(table, fact),
+            ProductChanged: lambda fact: service.on_product(table, fact),
+            ProductWithdrawn: lambda fact: service.on_product_withdrawn(table, fact),
+            OrderConfirmed: lambda fact: service.on_order_confirmed(table, fact, now()),
+        },
+    )
+
+
+def visitor() -> Visitor:
+    """Return who asks."""
+    return Visitor(caller(app).subject, header(app, "x-cart-token"))
+
+
+def optional_body(kind: type[B]) -> B:
+    """Return the body; where none was sent, that of an empty object."""
+    raw = raw_body(app, MAX_BODY_BYTES)
+    return decode_body(raw if raw.strip() else b"{}", kind)
+
+
+def guest_token(key: str | None) -> str:
+    """Return a guest's token: random, or, so that a repeated request gets it again, a digest of the request's key."""
+    if key is None:
+        return secrets.token_urlsafe(32)
+    if len(key) < _GUEST_KEY_CHARACTERS:
+        raise InvalidError(
+            "weak_idempotency_key",
+            f"Without a login, take a random Idempotency-Key of at least {_GUEST_KEY_CHARACTERS} characters.",
+        )
+    return fingerprint("cart-token", key)
+
+
+def checked_sku(text: str) -> str:
+    """Return the SKU; raise InvalidError for what cannot be one."""
+    try:
+        return msgspec.convert(text, Sku)
+    except msgspec.ValidationError:
+        raise InvalidError(
+            "invalid_sku", "A SKU has 1 to 64 letters, digits, dots, dashes or underscores.", pointer="/sku"
+        ) from None
+
+
+def opened(cart_id: str) -> Response:
+    """Shape a cart just opened."""
+    return json_response(OpenedView(cart_id, None), 201)
+
+
+def shown(cart: Shown) -> Response:
+    """Shape a cart."""
+    return json_response(cart_view(cart))

@@ -1,0 +1,289 @@
+"""Cart rules as pure functions: whose cart it is, what may be in it, what its lines cost now."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Mapping, Sized
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from functions.shared.clock import rfc3339
+from functions.shared.errors import ConflictError, NotFoundError, UnprocessableError
+from functions.shared.types import Money
+
+MAX_LINES = 50
+"""Different SKUs in an order. A cart takes no more either, but merging two does not fail for it."""
+MAX_MERGED_LINES = 200
+MAX_QUANTITY = 999
+MAX_TITLE = 120
+UNTAXED = frozenset(("exempt", "none", "zero"))
+"""The catalog's tax classes that bear none."""
+GUEST_KEPT = timedelta(days=30)
+CUSTOMER_KEPT = timedelta(days=90)
+"""How long a cart lives after its last change by people; checked whenever it is read."""
+SETTLED_KEPT = 10
+"""How many confirmed orders a cart remembers: enough to outlive the moment until their quoted lines are forgotten."""
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """Who asks: a customer id, None for a guest, and the capability token that came along, if any."""
+
+    subject: str | None
+    token: str | None = None
+
+
+@dataclass(frozen=True)
+class Line:
+    """Units of one SKU, and the price the buyer has been shown: the one when added, or in the latest quote."""
+
+    sku: str
+    quantity: int
+    price: Money
+    added_at: str
+
+
+@dataclass(frozen=True)
+class Cart:
+    """A customer's cart, or a guest's, which belongs to whoever has the token of which it keeps the digest.
+
+    A cart that was merged only tells where to.
+    """
+
+    id: str
+    customer_id: str | None
+    token_digest: str | None
+    expires: datetime
+    lines: tuple[Line, ...] = ()
+    version: int = 1
+    merged_into: str | None = None
+    settled: tuple[str, ...] = ()
+
+    @property
+    def quantities(self) -> dict[str, int]:
+        """Return the quantity by SKU."""
+        return {line.sku: line.quantity for line in self.lines}
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What the catalog said of a SKU last."""
+
+    sku: str
+    product_id: str
+    title: str
+    price: Money
+    image_url: str | None = None
+    for_sale: bool = True
+    taxable: bool = True
+
+
+@dataclass(frozen=True)
+class PricedLine:
+    """A line at the catalog's current price; at the price last shown where it is not for sale any more."""
+
+    sku: str
+    quantity: int
+    product_id: str
+    title: str
+    image_url: str | None
+    unit_price: Money
+    shown_price: Money
+    withdrawn: bool
+    taxable: bool
+
+    @property
+    def total(self) -> Money:
+        """Return the price of all units."""
+        return Money(self.unit_price.amount * self.quantity, self.unit_price.currency)
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """Return what the buyer should know before buying."""
+        if self.withdrawn:
+            return ("withdrawn",)
+        return ("price_changed",) if self.unit_price != self.shown_price else ()
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A cart with its lines at current prices."""
+
+    cart: Cart
+    lines: tuple[PricedLine, ...]
+    currency: str
+
+    @property
+    def units(self) -> int:
+        """Return the units of all lines."""
+        return sum(line.quantity for line in self.lines)
+
+    @property
+    def subtotal(self) -> Money:
+        """Return the price of the lines that are for sale."""
+        return Money(sum(line.total.amount for line in self.lines if not line.withdrawn), self.currency)
+
+
+def token_digest(token: str) -> str:
+    """Return what is stored of a guest's token: it has 256 random bits, so a plain digest tells nothing."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def customers_cart(cart_id: str, customer_id: str, at: datetime) -> Cart:
+    """Return a customer's new cart."""
+    return Cart(cart_id, customer_id, None, at + CUSTOMER_KEPT)
+
+
+def guests_cart(cart_id: str, token: str, at: datetime) -> Cart:
+    """Return a new cart for whoever has the token."""
+    return Cart(cart_id, None, token_digest(token), at + GUEST_KEPT)
+
+
+def opened(cart: Cart | None, visitor: Visitor, at: datetime) -> Cart:
+    """Return the cart if it is the visitor's and still there; raise NotFoundError otherwise, whatever the reason."""
+    if cart is None or not is_alive(cart, at) or cart.merged_into or not _belongs(cart, visitor):
+        raise not_found()
+    return cart
+
+
+def given_up(cart: Cart | None, visitor: Visitor, into: Cart, at: datetime) -> Cart:
+    """Return a guest's cart, open or merged already into `into`, which the visitor brings along to merge it.
+
+    Raises
+    ------
+    NotFoundError
+        There is none, the token is not its own, or it went into somebody else's cart.
+    ConflictError
+        It is a customer's cart.
+    """
+    if cart is None or not is_alive(cart, at) or not _belongs(cart, visitor):
+        raise not_found()
+    if cart.customer_id:
+        raise ConflictError(
+            "not_a_guest_cart", "Name the guest's cart in the path, and its token in X-Cart-Token."
+        )
+    if cart.merged_into not in (None, into.id):
+        raise not_found()
+    return cart
+
+
+def not_found() -> NotFoundError:
+    """Return the one answer to a cart that is missing, expired, merged or foreign."""
+    return NotFoundError(
+        "cart_not_found",
+        "There is no such cart, or it is not yours: a guest's needs its token in X-Cart-Token.",
+    )
+
+
+def is_alive(cart: Cart, at: datetime) -> bool:
+    """Tell whether the cart has not expired."""
+    return cart.expires > at
+
+
+def _belongs(cart: Cart, visitor: Visitor) -> bool:
+    if cart.customer_id:
+        return cart.customer_id == visitor.subject
+    given = token_digest(visitor.token or "")
+    return hmac.compare_digest(given, cart.token_digest or "")
+
+
+def with_line(cart: Cart, sku: str, quantity: int, offer: Offer | None, currency: str, at: datetime) -> Cart:
+    """Return the cart with exactly `quantity` units of the SKU; a line that was there keeps the price it remembers.
+
+    Raises
+    ------
+    UnprocessableError
+        The catalog does not sell the SKU, or not in the shop's currency, so that no cart ever mixes two.
+    ConflictError
+        The cart has as many lines as it takes.
+    """
+    if offer is None:
+        raise UnprocessableError("unknown_sku", f"There is no {sku} in the catalog.", pointer="/sku")
+    if not offer.for_sale:
+        raise UnprocessableError("product_withdrawn", f"{sku} is not for sale any more.", pointer="/sku")
+    if offer.price.currency != currency:
+        raise UnprocessableError(
+            "currency_not_sold", f"{sku} is priced in {offer.price.currency}, this shop sells in {currency}.",
+            pointer="/sku",
+        )  # fmt: skip
+    if sku in cart.quantities:
+        lines = tuple(replace(line, quantity=quantity) if line.sku == sku else line for line in cart.lines)
+    else:
+        lines = (*cart.lines, Line(sku, quantity, offer.price, rfc3339(at)))
+        check_room(lines)
+    return _changed(cart, lines, at)
+
+
+def without_line(cart: Cart, sku: str, at: datetime) -> Cart:
+    """Return the cart without the SKU; the cart itself where it is not in it."""
+    lines = tuple(line for line in cart.lines if line.sku != sku)
+    return cart if len(lines) == len(cart.lines) else _changed(cart, lines, at)
+
+
+def merged(own: Cart, guest: Cart, at: datetime) -> tuple[Cart, Cart]:
+    """Return the customer's cart with the guest's lines added, and what is left of the guest's.
+
+    Quantities of a SKU in both are added up to at most 999; its line is as old, and remembers the price, of the
+    older of the two.
+
+    Raises
+    ------
+    ConflictError
+        The customer's cart would grow beyond all use by it; both stay as they are.
+    """
+    lines = {line.sku: line for line in own.lines}
+    for line in guest.lines:
+        lines[line.sku] = _both(lines[line.sku], line) if line.sku in lines else line
+    settled = tuple(dict.fromkeys((*own.settled, *guest.settled)))[-SETTLED_KEPT:]
+    check_room(lines, MAX_MERGED_LINES)
+    into = replace(_changed(own, tuple(lines.values()), at), settled=settled)
+    left = replace(_changed(guest, (), at), merged_into=own.id)
+    return into, left
+
+
+def _both(one: Line, other: Line) -> Line:
+    older = min(one, other, key=lambda line: line.added_at)
+    return replace(older, quantity=min(one.quantity + other.quantity, MAX_QUANTITY))
+
+
+def after_order(cart: Cart, order_id: str, ordered: Mapping[str, int]) -> Cart:
+    """Return the cart without the units that were ordered; what was added since the quote stays."""
+    left = (replace(line, quantity=line.quantity - ordered.get(line.sku, 0)) for line in cart.lines)
+    settled = (*cart.settled, order_id)[-SETTLED_KEPT:]
+    lines = tuple(line for line in left if line.quantity > 0)
+    return replace(cart, lines=lines, settled=settled, version=cart.version + 1)
+
+
+def check_room(lines: Sized, limit: int = MAX_LINES) -> None:
+    """Raise ConflictError where there are more lines than the limit."""
+    if len(lines) > limit:
+        raise ConflictError("too_many_lines", f"At most {limit} different SKUs; these would be {len(lines)}.")
+
+
+def shown(cart: Cart, offers: Mapping[str, Offer], currency: str) -> Shown:
+    """Return the cart at current prices, given the offers by SKU."""
+    return Shown(cart, tuple(_priced(line, offers.get(line.sku), currency) for line in cart.lines), currency)
+
+
+def _priced(line: Line, offer: Offer | None, currency: str) -> PricedLine:
+    if offer is None:  # never seen while carts and offers are of one table
+        return PricedLine(line.sku, line.quantity, "", line.sku, None, line.price, line.price, True, True)
+    sold = offer.for_sale and offer.price.currency == currency
+    return PricedLine(
+        line.sku, line.quantity, offer.product_id, offer.title, offer.image_url,
+        offer.price if sold else line.price, line.price, withdrawn=not sold, taxable=offer.taxable,
+    )  # fmt: skip
+
+
+def acknowledged(cart: Cart, lines: tuple[PricedLine, ...], at: datetime) -> Cart:
+    """Return the cart remembering the current prices as shown; the cart itself where they are what it remembers."""
+    if all(line.unit_price == line.shown_price for line in lines):
+        return cart
+    now = {line.sku: line.unit_price for line in lines}
+    return _changed(cart, tuple(replace(line, price=now[line.sku]) for line in cart.lines), at)
+
+
+def _changed(cart: Cart, lines: tuple[Line, ...], at: datetime) -> Cart:
+    kept = CUSTOMER_KEPT if cart.customer_id else GUEST_KEPT
+    return replace(cart, lines=lines, version=cart.version + 1, expires=at + kept)

@@ -1,0 +1,44 @@
+"""What cart reads of other services' facts; it publishes none."""
+
+from __future__ import annotations
+
+from functions.shared.types import CartId, Data, Money, OrderId, ProductId, Sku
+
+PUBLISHED: tuple[type[Data], ...] = ()
+
+# --- read --------------------------------------------------------------------------------------------------------
+
+
+class VariantState(Data, frozen=True):
+    """One SKU on sale; ``title`` is what a line of it is called."""
+
+    sku: Sku
+    title: str
+    price: Money
+    tax_class: str
+
+
+class ProductPublished(Data, frozen=True):
+    """catalog: a product is for sale; its whole state."""
+
+    product_id: ProductId
+    image_url: str | None
+    variants: tuple[VariantState, ...]
+
+
+class ProductChanged(ProductPublished, frozen=True):
+    """catalog: a product is different now; its whole state."""
+
+
+class ProductWithdrawn(Data, frozen=True):
+    """catalog: a product is not for sale any more."""
+
+    product_id: ProductId
+    skus: tuple[Sku, ...]
+
+
+class OrderConfirmed(Data, frozen=True):
+    """orders: it is sold."""
+
+    order_id: OrderId
+    cart_id: CartId

@@ -1,0 +1,170 @@
+"""A quote: what the buyer was promised, as pure functions. The signed text binds it (functions/shared/signing.py).
+
+Prices exclude tax. Tax is added on lines and shipping together, at the rate of the country the goods go to, and
+rounded once, half up, to a minor unit: ``subtotal + shipping + tax = total``, always (docs/adr/0020).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated
+
+from msgspec import Meta
+
+from functions.cart.domain import Cart, PricedLine, check_room
+from functions.shared.clock import rfc3339
+from functions.shared.errors import ConflictError, UnprocessableError
+from functions.shared.types import (
+    CartId,
+    Country,
+    Currency,
+    CustomerId,
+    Data,
+    Email,
+    Line,
+    Minor,
+    ProductId,
+    Quantity,
+    Sku,
+    Timestamp,
+)
+
+VALID = timedelta(minutes=15)
+LINES_KEPT = timedelta(days=30)
+"""How long an order's confirmation may take to arrive and still empty the cart."""
+_MAX_TOTAL = 99_999_999_999  # what ``Minor`` takes, and so every service after this one
+
+BasisPoints = Annotated[int, Meta(ge=0, le=10_000)]
+PostalCode = Annotated[
+    str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9 -]{0,10}[A-Za-z0-9]$(?!\n)", examples=["10115"])
+]
+"""2 to 12 letters and digits, with spaces and dashes between them."""
+
+
+class Address(Data, frozen=True, kw_only=True):
+    """Where the goods go."""
+
+    name: Line
+    line1: Line
+    line2: Line | None = None
+    city: Line
+    region: Line | None = None
+    postal_code: PostalCode
+    country: Country
+
+
+class QuoteLine(Data, frozen=True):
+    """A line as promised; amounts in minor units of the totals' currency."""
+
+    sku: Sku
+    product_id: ProductId
+    title: Line
+    quantity: Quantity
+    unit_price: Minor
+    total: Minor
+
+
+class Totals(Data, frozen=True):
+    """Amounts in minor units; ``subtotal`` is the sum of the lines, ``total`` that of the three before it."""
+
+    currency: Currency
+    subtotal: Minor
+    shipping: Minor
+    tax: Minor
+    total: Minor
+
+
+class Quote(Data, frozen=True):
+    """What is signed; `customer_id` is None in a guest's quote, which then anyone who has it may order by."""
+
+    id: str
+    cart_id: CartId
+    customer_id: CustomerId | None
+    email: Email
+    lines: tuple[QuoteLine, ...]
+    totals: Totals
+    shipping_address: Address
+    issued_at: Timestamp
+    expires_at: Timestamp
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What the shop charges: its currency, shipping in minor units by country (or ``default``), tax by country.
+
+    Countries without a tax rate, or without a shipping rate where there is no default, are not served.
+    """
+
+    currency: str
+    shipping: Mapping[str, int]
+    tax: Mapping[str, int]
+
+    def of(self, country: str) -> tuple[int, int]:
+        """Return shipping (minor units) and tax rate (basis points); raise UnprocessableError where not served."""
+        shipping = self.shipping.get(country, self.shipping.get("default"))
+        if shipping is None or country not in self.tax:
+            raise UnprocessableError(
+                "country_not_served", f"We deliver to {', '.join(sorted(self.tax))}; not to {country}.",
+                pointer="/shippingAddress/country",
+            )  # fmt: skip
+        return shipping, self.tax[country]
+
+
+def quoted(
+    quote_id: str,
+    cart: Cart,
+    lines: tuple[PricedLine, ...],
+    email: str,
+    address: Address,
+    terms: Terms,
+    at: datetime,
+) -> Quote:
+    """Return the quote of a cart.
+
+    Raises
+    ------
+    UnprocessableError
+        The address is in a country that is not served.
+    ConflictError
+        The cart is empty, has too many lines, or some not for sale any more, or costs more than any order may.
+    """
+    shipping, rate = terms.of(address.country)
+    if not lines:
+        raise ConflictError("cart_empty", "There is nothing in the cart to quote.")
+    check_room(lines)
+    if gone := [line.sku for line in lines if line.withdrawn]:
+        raise ConflictError(
+            "lines_withdrawn", f"Not for sale any more, remove from the cart: {', '.join(gone)}."
+        )
+    return Quote(
+        quote_id, cart.id, cart.customer_id, email, tuple(map(_promised, lines)),
+        totals(lines, shipping, rate, terms.currency), address, rfc3339(at), rfc3339(at + VALID),
+    )  # fmt: skip
+
+
+def totals(lines: Iterable[PricedLine], shipping: int, rate: int, currency: str) -> Totals:
+    """Return the totals of lines of one currency; `shipping` in minor units, `rate` in basis points.
+
+    Shipping is taxed as the goods are: at the rate, unless none of them is taxable.
+    """
+    amounts = [(line.total.amount, line.taxable) for line in lines]
+    subtotal = sum(amount for amount, _ in amounts)
+    taxed = [amount for amount, taxable in amounts if taxable]
+    tax = _half_up((sum(taxed) + shipping) * rate, 10_000) if taxed else 0
+    total = subtotal + shipping + tax
+    if total > _MAX_TOTAL:
+        raise ConflictError(
+            "total_too_large", f"An order may cost at most {_MAX_TOTAL} in minor units of {currency}."
+        )
+    return Totals(currency, subtotal, shipping, tax, total)
+
+
+def _half_up(numerator: int, denominator: int) -> int:
+    return (2 * numerator + denominator) // (2 * denominator)
+
+
+def _promised(line: PricedLine) -> QuoteLine:
+    amount, total = line.unit_price.amount, line.total.amount
+    return QuoteLine(line.sku, line.product_id, line.title, line.quantity, amount, total)

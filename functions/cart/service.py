@@ -1,0 +1,211 @@
+"""Cart's use cases: read, apply one rule, store the result. All are safe to repeat."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+
+import msgspec
+
+from functions.cart import domain, quotes
+from functions.cart.domain import Cart, Offer, Shown, Visitor
+from functions.cart.events import OrderConfirmed, ProductPublished, ProductWithdrawn, VariantState
+from functions.cart.quotes import Address, Quote, Terms
+from functions.cart.table import CartTable, Known, Quoted
+from functions.shared import signing
+from functions.shared.errors import ConflictError, NotFoundError
+from functions.shared.ids import derived_id
+from functions.shared.inbox import Fact
+
+_TRIES = 12
+
+
+class BusyError(RuntimeError):
+    """The item changed under us each time we tried; the message comes again."""
+
+
+def open_guest_cart(table: CartTable, cart_id: str, token: str, at: datetime) -> Cart:
+    """Store and return a guest's new cart."""
+    cart = domain.guests_cart(cart_id, token, at)
+    if not table.create(cart, at):
+        raise _busy()
+    return cart
+
+
+def open_customer_cart(table: CartTable, customer_id: str, at: datetime) -> Cart:
+    """Return the customer's cart, a new one where there is none or it has expired.
+
+    A customer has one cart: its id follows from theirs, so however many requests open it at once, it is the same.
+    """
+    cart_id = derived_id("crt", customer_id)
+    found = table.cart(cart_id)
+    if found is None or not domain.is_alive(found, at):
+        new = domain.customers_cart(cart_id, customer_id, at)
+        found = new if table.create(new, at) else table.cart(cart_id)
+    return domain.opened(found, Visitor(customer_id), at)
+
+
+def show(table: CartTable, cart_id: str, visitor: Visitor, terms: Terms, at: datetime) -> Shown:
+    """Return a cart at current prices."""
+    return _shown(table, domain.opened(table.cart(cart_id), visitor, at), terms)
+
+
+def set_line(
+    table: CartTable, cart_id: str, visitor: Visitor, sku: str, quantity: int, terms: Terms, at: datetime
+) -> Shown:
+    """Have exactly `quantity` units of a SKU in the cart."""
+    return _change(
+        table, cart_id, visitor, terms, at,
+        lambda cart: domain.with_line(cart, sku, quantity, table.offer(sku), terms.currency, at),
+    )  # fmt: skip
+
+
+def remove_line(
+    table: CartTable, cart_id: str, visitor: Visitor, sku: str, terms: Terms, at: datetime
+) -> Shown:
+    """Take a SKU out of the cart."""
+    return _change(table, cart_id, visitor, terms, at, lambda cart: domain.without_line(cart, sku, at))
+
+
+def _change(
+    table: CartTable, cart_id: str, visitor: Visitor, terms: Terms, at: datetime, rule: Callable[[Cart], Cart]
+) -> Shown:
+    for _ in _tries():
+        before = domain.opened(table.cart(cart_id), visitor, at)
+        after = rule(before)
+        if after is before or table.replace(before, after):
+            return _shown(table, after, terms)
+    raise _busy()
+
+
+def merge(
+    table: CartTable, guest_id: str, visitor: Visitor, into: str | None, terms: Terms, at: datetime
+) -> Shown:
+    """Add a guest's cart to that of the customer who brings it, once, however often and by how many it is asked.
+
+    Raises
+    ------
+    NotFoundError
+        The guest's cart, or `into`, is not theirs to merge.
+    ConflictError
+        Together they have too many lines; both stay as they are.
+    """
+    customer_id = str(visitor.subject)
+    if into not in (None, derived_id("crt", customer_id)):
+        raise NotFoundError("cart_not_found", "This is not your cart.", pointer="/into")
+    for _ in _tries():
+        own = open_customer_cart(table, customer_id, at)
+        guest = domain.given_up(table.cart(guest_id), visitor, own, at)
+        if guest.merged_into:
+            return _shown(table, own, terms)
+        after = domain.merged(own, guest, at)
+        if table.merge((own, guest), after):
+            return _shown(table, after[0], terms)
+    raise _busy()
+
+
+def quote(
+    table: CartTable, quote_id: str, cart_id: str, visitor: Visitor, email: str, address: Address, terms: Terms,
+    at: datetime,
+) -> tuple[Quote, str]:  # fmt: skip
+    """Return a quote and its signed text; the cart takes note that the buyer has been shown its prices.
+
+    Raises what `quotes.quoted` raises.
+    """
+    for _ in _tries():
+        cart = domain.opened(table.cart(cart_id), visitor, at)
+        lines = _shown(table, cart, terms).lines
+        promised = quotes.quoted(quote_id, cart, lines, email, address, terms, at)
+        seen = domain.acknowledged(cart, lines, at)
+        if seen is cart or table.replace(cart, seen):
+            break
+    else:
+        raise _busy()
+    order_id = derived_id("ord", quote_id)
+    table.remember_quoted(order_id, Quoted(cart_id, cart.quantities), at + quotes.LINES_KEPT)
+    return promised, signing.sign("quote", msgspec.json.encode(promised))
+
+
+def on_product(table: CartTable, event: Fact[ProductPublished]) -> None:
+    """Take over a product as the catalog tells it; the SKUs it no longer has go off sale."""
+    told = event.data
+    offers = {variant.sku: _offer(told, variant) for variant in told.variants}
+    _take_product(table, told.product_id, event, offers, frozenset())
+
+
+def _offer(product: ProductPublished, variant: VariantState) -> Offer:
+    return Offer(
+        variant.sku, product.product_id, variant.title[: domain.MAX_TITLE] or variant.sku, variant.price,
+        product.image_url, taxable=variant.tax_class not in domain.UNTAXED,
+    )  # fmt: skip
+
+
+def on_product_withdrawn(table: CartTable, event: Fact[ProductWithdrawn]) -> None:
+    """Take a product's SKUs off sale."""
+    _take_product(table, event.data.product_id, event, {}, frozenset(event.data.skus))
+
+
+def _take_product(
+    table: CartTable, product_id: str, event: Fact[ProductPublished] | Fact[ProductWithdrawn],
+    offers: Mapping[str, Offer], dropped: frozenset[str],
+) -> None:  # fmt: skip
+    """Store what is told unless later news is in: first the version and all SKUs there ever were, then each offer.
+
+    Whatever two deliveries do to each other, every SKU ends at the latest version: an offer only gives way to a
+    later one, and the later one knows the SKUs of the earlier. A delivery that dies half-way is done again.
+    """
+    version, told_at = event.aggregate.version, event.time
+    for _ in _tries():
+        before = table.product(product_id)
+        if before.version > version:
+            return
+        after = Known(version, before.skus | offers.keys() | dropped)
+        if after == before or table.note_product(product_id, before, after):
+            break
+    else:
+        raise BusyError(product_id)
+    for sku in sorted(after.skus):
+        if sku in offers:
+            table.take_offer(offers[sku], version, told_at)
+        else:
+            table.drop_offer(sku, product_id, version, told_at)
+
+
+def on_order_confirmed(table: CartTable, event: Fact[OrderConfirmed], at: datetime) -> None:
+    """Take exactly what was ordered out of the cart it was quoted from, or the one that was merged into since."""
+    order_id = event.data.order_id
+    quoted = table.quoted(order_id)
+    if quoted is None:
+        return
+    for _ in _tries():
+        cart = _successor(table, quoted.cart_id)
+        if cart is None or not domain.is_alive(cart, at) or order_id in cart.settled:
+            break
+        if table.replace(cart, domain.after_order(cart, order_id, quoted.lines)):
+            break
+    else:
+        raise BusyError(order_id)
+    table.forget_quoted(order_id)
+
+
+def _successor(table: CartTable, cart_id: str) -> Cart | None:
+    cart = table.cart(cart_id)
+    return table.cart(cart.merged_into) if cart and cart.merged_into else cart
+
+
+def _shown(table: CartTable, cart: Cart, terms: Terms) -> Shown:
+    return domain.shown(cart, table.offers(cart.quantities), terms.currency)
+
+
+def _tries() -> Iterator[int]:
+    """Yield the tries of an optimistic write, a random moment apart, longer each time."""
+    for number in range(_TRIES):
+        if number:
+            time.sleep(random.uniform(0, 0.004 * number))
+        yield number
+
+
+def _busy() -> ConflictError:
+    return ConflictError("cart_busy", "The cart is being changed by many requests at once.", retry_after=1)

@@ -1,0 +1,193 @@
+"""The cart table.
+
+| item         | pk           | sk      | attributes                                                               |
+| cart         | CART#<id>    | CART    | lines, version, customer_id or token_digest, merged_into, settled        |
+| offer        | SKU#<sku>    | OFFER   | product_id, title, price, image_url, for_sale, taxable, version, told_at |
+| product      | PRODUCT#<id> | PRODUCT | version, skus: all it ever had                                           |
+| quoted lines | ORDER#<id>   | QUOTED  | cart_id, lines: quantity by SKU                                          |
+
+Offers are the service's own copy of the catalog; ``version`` is the product's, ``told_at`` the time of the fact.
+Carts and quoted lines carry ``expires``, when DynamoDB may clean up; a cart's expiry is checked when it is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from functions.cart.domain import Cart, Line, Offer
+from functions.shared.clock import epoch
+from functions.shared.dynamo import Item, Table
+from functions.shared.types import Money
+
+_MAX_ID = 64  # longer than any of ours, shorter than what DynamoDB refuses as a key
+
+
+class Known(NamedTuple):
+    """What is known of a product: the version told last, and every SKU it ever had."""
+
+    version: int
+    skus: frozenset[str]
+
+
+class Quoted(NamedTuple):
+    """What an order will take out of a cart once it is confirmed: quantity by SKU."""
+
+    cart_id: str
+    lines: dict[str, int]
+
+
+class CartTable(Table):
+    """Carts, offers and quoted lines, each change under its condition."""
+
+    # --- carts ---------------------------------------------------------------------------------------------------
+
+    def cart(self, cart_id: str) -> Cart | None:
+        """Return a cart, merged or expired ones too."""
+        if len(cart_id) > _MAX_ID:
+            return None
+        item = self.get(_cart_key(cart_id))
+        return _cart(item) if item else None
+
+    def create(self, cart: Cart, at: datetime) -> bool:
+        """Store a new cart; False where one of that id is there that has not expired."""
+        return self.put(_cart_item(cart), "attribute_not_exists(pk) OR expires <= :now", {":now": epoch(at)})
+
+    def replace(self, before: Cart, after: Cart) -> bool:
+        """Store a changed cart; False when it has been changed since it was read."""
+        return self.put(_cart_item(after), "version = :read", {":read": before.version})
+
+    def merge(self, before: tuple[Cart, Cart], after: tuple[Cart, Cart]) -> bool:
+        """Store two changed carts or none; False when either has been changed since it was read."""
+        puts = [
+            self.putting(_cart_item(new), "version = :read", {":read": old.version})
+            for old, new in zip(before, after, strict=True)
+        ]
+        return self.transact(*puts) is None
+
+    # --- the copy of the catalog ---------------------------------------------------------------------------------
+
+    def offer(self, sku: str) -> Offer | None:
+        """Return what is offered under a SKU, None where it was never for sale."""
+        return _offer(self.get(_offer_key(sku)) or {})
+
+    def offers(self, skus: Iterable[str]) -> dict[str, Offer]:
+        """Return the offers there are, by SKU."""
+        found = map(_offer, self.get_many([_offer_key(sku) for sku in sorted(set(skus))]))
+        return {offer.sku: offer for offer in found if offer}
+
+    def product(self, product_id: str) -> Known:
+        """Return what is known of a product: version -1 and no SKU at first."""
+        item = self.get(_product_key(product_id)) or {"version": -1, "skus": []}
+        return Known(item["version"], frozenset(item["skus"]))
+
+    def note_product(self, product_id: str, before: Known, after: Known) -> bool:
+        """Store what is known of a product; False when more is known by now."""
+        item = {**_product_key(product_id), "version": after.version, "skus": sorted(after.skus)}
+        return self.put(item, "attribute_not_exists(pk) OR version = :read", {":read": before.version})
+
+    def take_offer(self, offer: Offer, version: int, told_at: str) -> bool:
+        """Store an offer; False when a later fact of its product is in, or of another that sells the SKU."""
+        return self.put(
+            {
+                **_offer_key(offer.sku), "sku": offer.sku, "product_id": offer.product_id, "title": offer.title,
+                "price": _money_item(offer.price), "image_url": offer.image_url,
+                "for_sale": offer.for_sale, "taxable": offer.taxable, "version": version, "told_at": told_at,
+            },
+            "attribute_not_exists(pk) OR (product_id = :product AND version < :version)"
+            " OR (product_id <> :product AND (for_sale = :no OR told_at < :told))",
+            {":product": offer.product_id, ":version": version, ":told": told_at, ":no": False},
+        )  # fmt: skip
+
+    def drop_offer(self, sku: str, product_id: str, version: int, told_at: str) -> bool:
+        """Take a product's offer off sale, or refuse it in advance; False when it is another's or was told of later."""
+        changed = self.update(
+            _offer_key(sku),
+            "SET for_sale = :no, sku = :sku, product_id = :product, version = :version, told_at = :told",
+            {":no": False, ":sku": sku, ":product": product_id, ":version": version, ":told": told_at},
+            condition="attribute_not_exists(pk) OR (product_id = :product AND version < :version)",
+        )
+        return changed is not None
+
+    # --- quoted lines --------------------------------------------------------------------------------------------
+
+    def remember_quoted(self, order_id: str, quoted: Quoted, expires: datetime) -> bool:
+        """Store what an order placed by a quote will take out of the cart; False where that is stored already."""
+        item = {
+            **_quoted_key(order_id),
+            "cart_id": quoted.cart_id,
+            "lines": quoted.lines,
+            "expires": epoch(expires),
+        }
+        return self.put(item, "attribute_not_exists(pk)")
+
+    def quoted(self, order_id: str) -> Quoted | None:
+        """Return what an order takes out of which cart, None where that is done."""
+        item = self.get(_quoted_key(order_id))
+        return Quoted(item["cart_id"], item["lines"]) if item else None
+
+    def forget_quoted(self, order_id: str) -> bool:
+        """Forget what an order takes out: it is done; False where it was forgotten before."""
+        return self.delete(_quoted_key(order_id), "attribute_exists(pk)")
+
+
+def _cart_key(cart_id: str) -> dict[str, str]:
+    return {"pk": f"CART#{cart_id}", "sk": "CART"}
+
+
+def _offer_key(sku: str) -> dict[str, str]:
+    return {"pk": f"SKU#{sku}", "sk": "OFFER"}
+
+
+def _product_key(product_id: str) -> dict[str, str]:
+    return {"pk": f"PRODUCT#{product_id}", "sk": "PRODUCT"}
+
+
+def _quoted_key(order_id: str) -> dict[str, str]:
+    return {"pk": f"ORDER#{order_id}", "sk": "QUOTED"}
+
+
+def _cart_item(cart: Cart) -> Item:
+    lines = [
+        {
+            "sku": line.sku,
+            "quantity": line.quantity,
+            "price": _money_item(line.price),
+            "added_at": line.added_at,
+        }
+        for line in cart.lines
+    ]
+    return {
+        **_cart_key(cart.id), "cart_id": cart.id, "customer_id": cart.customer_id, "token_digest": cart.token_digest,
+        "lines": lines, "version": cart.version, "expires": epoch(cart.expires), "merged_into": cart.merged_into,
+        "settled": list(cart.settled),
+    }  # fmt: skip
+
+
+def _cart(item: Item) -> Cart:
+    lines = tuple(
+        Line(line["sku"], line["quantity"], _money(line["price"]), line["added_at"]) for line in item["lines"]
+    )
+    return Cart(
+        item["cart_id"], item.get("customer_id"), item.get("token_digest"),
+        datetime.fromtimestamp(item["expires"], UTC), lines, item["version"], item.get("merged_into"),
+        tuple(item["settled"]),
+    )  # fmt: skip
+
+
+def _offer(item: Item) -> Offer | None:
+    if "price" not in item:  # none, or dropped before it was ever told of
+        return None
+    return Offer(
+        item["sku"], item["product_id"], item["title"], _money(item["price"]), item.get("image_url"),
+        item["for_sale"], item["taxable"],
+    )  # fmt: skip
+
+
+def _money_item(money: Money) -> Item:
+    return {"amount": money.amount, "currency": money.currency}
+
+
+def _money(item: Mapping[str, int | str]) -> Money:
+    return Money(int(item["amount"]), str(item["currency"]))
