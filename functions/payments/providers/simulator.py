@@ -1,0 +1,118 @@
+"""A provider that exists only here: tokens say what happens, and its side of things is kept in the table.
+
+| token                  | what happens                                              |
+| tok_visa               | approved                                                  |
+| tok_slow               | approved, after some seconds                              |
+| tok_flaky              | fails twice, then approved                                |
+| tok_lost               | approved, but the first answer is lost                    |
+| tok_chargeDeclined     | declined: card_declined                                   |
+| tok_insufficientFunds  | declined: insufficient_funds                              |
+| anything else          | declined: invalid_token                                   |
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from functions.payments.domain import Payment, Refund
+from functions.payments.providers import (
+    AlreadyCapturedError,
+    AlreadyVoidedError,
+    Approved,
+    Declined,
+    Notice,
+    ProviderRefusedError,
+    ProviderUnavailableError,
+)
+from functions.payments.providers.signature import verify
+from functions.payments.table import SimulatorTable
+from functions.shared.errors import InvalidError
+from functions.shared.ids import derived_id
+from functions.shared.types import Data
+
+SIGNATURE_HEADER = "simulator-signature"
+_DECLINES = {"tok_chargeDeclined": "card_declined", "tok_insufficientFunds": "insufficient_funds"}
+_APPROVES = {"tok_visa", "tok_slow", "tok_flaky", "tok_lost"}
+_FAILURES_OF_FLAKY = 2
+
+
+class _Event(Data, frozen=True):
+    id: Annotated[str, Meta(max_length=255)]
+    type: str
+    order_id: str | None = None
+
+
+class Simulator:
+    """The provider of the simulator's tokens; an intent in its table for each order."""
+
+    name = "simulator"
+
+    def __init__(
+        self, table: SimulatorTable, webhook_secret: Callable[[], str], slow_seconds: float = 3
+    ) -> None:
+        self._table = table
+        self._webhook_secret = webhook_secret
+        self._slow_seconds = slow_seconds
+
+    def authorise(self, draft: Payment, token: str) -> Approved | Declined:
+        """Hold the amount, or decline, as the token says."""
+        intent = self._table.intent(draft.order_id)
+        if intent is None or intent["status"] == "trying":
+            if token not in _APPROVES:
+                return Declined(_DECLINES.get(token, "invalid_token"))
+            self._hesitate(draft, token)
+            if self._table.authorise(draft) and token == "tok_lost":  # noqa: S105 a test token's name
+                raise ProviderUnavailableError("simulated: the answer is lost")
+            intent = self._table.intent(draft.order_id)
+        if intent is None or intent["status"] == "voided":
+            raise AlreadyVoidedError(draft.order_id)
+        return Approved(derived_id("sim", draft.order_id))
+
+    def _hesitate(self, draft: Payment, token: str) -> None:
+        if token == "tok_slow":  # noqa: S105
+            time.sleep(self._slow_seconds)
+        if token == "tok_flaky" and 0 < self._table.tried(draft.order_id) <= _FAILURES_OF_FLAKY:  # noqa: S105
+            raise ProviderUnavailableError("simulated: try again")
+
+    def capture(self, payment: Payment) -> None:
+        """Take what is held."""
+        if self._table.turn(payment.order_id, "captured"):
+            return
+        match self._status(payment):
+            case "captured":
+                return
+            case "voided":
+                raise AlreadyVoidedError(payment.order_id)
+        raise ProviderRefusedError("not_authorised")
+
+    def void(self, payment: Payment) -> None:
+        """Free what is held; an order never seen is barred from then on."""
+        if not self._table.turn(payment.order_id, "voided") and self._status(payment) == "captured":
+            raise AlreadyCapturedError(payment.order_id)
+
+    def refund(self, payment: Payment, refund: Refund) -> None:
+        """Give back, once for each refund id."""
+        if self._table.give_back(payment, refund):
+            return
+        intent = self._table.intent(payment.order_id)
+        if intent is None or refund.refund_id not in intent.get("refunds", {}):
+            raise ProviderRefusedError("more_than_captured" if intent else "not_captured")
+
+    def notice(self, headers: Mapping[str, str], body: bytes, at: datetime) -> Notice:
+        """Read ``{id, type, orderId}``, signed as Stripe signs, in the header Simulator-Signature."""
+        verify(headers.get(SIGNATURE_HEADER, ""), body, self._webhook_secret(), at)
+        try:
+            event = msgspec.json.decode(body, type=_Event)
+        except msgspec.MsgspecError:
+            raise InvalidError("invalid_body", "This is not an event of the simulator.") from None
+        return Notice(event.id, event.type, event.order_id)
+
+    def _status(self, payment: Payment) -> str | None:
+        intent = self._table.intent(payment.order_id)
+        return intent["status"] if intent else None

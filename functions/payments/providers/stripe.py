@@ -1,0 +1,193 @@
+"""Stripe: a PaymentIntent with manual capture for each order (https://docs.stripe.com/api/payment_intents).
+
+An intent is created unconfirmed, under an idempotency key derived from the order, without the buyer's payment method.
+So whoever knows the order and its amount finds the one intent it has, or makes one that nobody confirmed: that is how a
+lost answer is resolved, and how an order that was cancelled first is barred.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Annotated
+from urllib.parse import urlencode
+
+import msgspec
+from msgspec import Meta, Struct
+
+from functions.payments.domain import Payment, Refund
+from functions.payments.providers import (
+    AlreadyCapturedError,
+    AlreadyVoidedError,
+    Approved,
+    Declined,
+    Notice,
+    ProviderRefusedError,
+    ProviderUnavailableError,
+)
+from functions.payments.providers.signature import verify
+from functions.payments.providers.stripe_api import (
+    OTHER_FIELDS,
+    CardDeclinedError,
+    Intent,
+    MadeRefund,
+    MadeRefunds,
+    Reason,
+    StripeApi,
+)
+from functions.shared.errors import InvalidError
+
+# Codes that a buyer can act on; every other reason is card_declined, as Stripe advises for lost and stolen cards.
+_TOLD = {"insufficient_funds", "expired_card", "incorrect_cvc", "authentication_required"}
+_REFUSALS = {
+    "resource_missing": "invalid_token", "404": "invalid_token",
+    "amount_too_small": "amount_too_small", "amount_too_large": "amount_too_large",
+}  # fmt: skip
+# Stripe takes these two in hundredths although ISO 4217 gives them none (docs.stripe.com/currencies#special-cases).
+_HUNDREDTHS = {"ISK", "UGX"}
+
+
+class _Object(Struct, frozen=True):
+    metadata: dict[str, str] | None = None
+
+
+class _EventData(Struct, frozen=True):
+    object: _Object
+
+
+class _Event(Struct, frozen=True):
+    id: Annotated[str, Meta(max_length=255)]
+    type: str
+    data: _EventData
+
+
+class Stripe:
+    """The adapter for Stripe, and for what speaks like it at another address."""
+
+    name = "stripe"
+
+    def __init__(self, url: str, api_key: Callable[[], str], webhook_secret: Callable[[], str]) -> None:
+        self._api = StripeApi(url, api_key)
+        self._webhook_secret = webhook_secret
+
+    def authorise(self, draft: Payment, token: str) -> Approved | Declined:
+        """Go on with the order's intent from wherever it is: create it, give it its method, confirm it."""
+        if not token.startswith("pm_"):
+            return Declined("invalid_token")
+        try:
+            intent = self._intent(draft)
+        except ProviderRefusedError as refused:
+            return Declined(_REFUSALS.get(refused.code, "provider_refused"))
+        try:
+            intent = self._confirmed(draft, intent, token)
+        except CardDeclinedError as declined:
+            return Declined(_told(declined.reason))
+        except ProviderRefusedError as refused:
+            intent = self._api.get(f"payment_intents/{intent.id}", Intent)
+            if intent.status in ("requires_payment_method", "requires_confirmation"):
+                return Declined(_REFUSALS.get(refused.code, "provider_refused"))
+        return self._outcome(draft, intent)
+
+    def _confirmed(self, draft: Payment, intent: Intent, token: str) -> Intent:
+        path = f"payment_intents/{intent.id}"
+        if intent.status == "requires_payment_method" and intent.last_payment_error is None:
+            intent = self._api.post(path, Intent, {"payment_method": token})
+        if intent.status == "requires_confirmation":
+            intent = self._api.post(f"{path}/confirm", Intent, key=f"{draft.order_id}-confirm")
+        return intent
+
+    def _outcome(self, draft: Payment, intent: Intent) -> Approved | Declined:
+        match intent.status:
+            case "requires_capture" | "succeeded":
+                return Approved(intent.id)
+            case "canceled":
+                raise AlreadyVoidedError(draft.order_id)
+            case "requires_payment_method":
+                return Declined(_told(intent.last_payment_error or Reason()))
+            case "requires_action":
+                # Nobody is there to answer a bank's question; without the client secret it is never answered.
+                return Declined("authentication_required")
+        raise ProviderUnavailableError(f"intent is {intent.status}")
+
+    def capture(self, payment: Payment) -> None:
+        """Take all that is held."""
+        path = f"payment_intents/{payment.ref}"
+        try:
+            self._api.post(f"{path}/capture", Intent, key=f"{payment.order_id}-capture")
+        except ProviderRefusedError:
+            match self._api.get(path, Intent).status:
+                case "succeeded":
+                    return
+                case "canceled":
+                    raise AlreadyVoidedError(payment.order_id) from None
+            raise
+
+    def void(self, payment: Payment) -> None:
+        """Cancel the order's intent; one without `ref` is found, or made, by its idempotency key.
+
+        No idempotency key for the cancelling: it is safe to repeat, and a refusal must not be remembered.
+        """
+        ref = payment.ref or self._barred(payment)
+        if ref is None:
+            return
+        path = f"payment_intents/{ref}"
+        try:
+            self._api.post(f"{path}/cancel", Intent)
+        except ProviderRefusedError:
+            match self._api.get(path, Intent).status:
+                case "canceled":
+                    return
+                case "succeeded":
+                    raise AlreadyCapturedError(payment.order_id) from None
+            raise
+
+    def _barred(self, payment: Payment) -> str | None:
+        """Return the intent to cancel, None where Stripe never takes one of that amount or currency."""
+        try:
+            return self._intent(payment).id
+        except ProviderRefusedError as refused:
+            if refused.code == OTHER_FIELDS:
+                raise
+            return None
+
+    def refund(self, payment: Payment, refund: Refund) -> None:
+        """Give back, once for each refund id: looked for first, because Stripe forgets idempotency keys."""
+        query = urlencode({"payment_intent": payment.ref, "limit": 100})
+        made = self._api.get(f"refunds?{query}", MadeRefunds).data
+        found = next((one for one in made if one.metadata.get("refund_id") == refund.refund_id), None)
+        found = found or self._api.post(
+            "refunds", MadeRefund,
+            {
+                "payment_intent": payment.ref, "amount": _amount(refund.amount, refund.currency),
+                "metadata[order_id]": payment.order_id, "metadata[refund_id]": refund.refund_id,
+            },
+            key=refund.refund_id,
+        )  # fmt: skip
+        if found.status in ("failed", "canceled"):
+            raise ProviderRefusedError(f"refund_{found.status}")
+
+    def notice(self, headers: Mapping[str, str], body: bytes, at: datetime) -> Notice:
+        """Read an event of Stripe, signed in the header Stripe-Signature."""
+        verify(headers.get("stripe-signature", ""), body, self._webhook_secret(), at)
+        try:
+            event = msgspec.json.decode(body, type=_Event)
+        except msgspec.MsgspecError:
+            raise InvalidError("invalid_body", "This is not an event of Stripe.") from None
+        return Notice(event.id, event.type, (event.data.object.metadata or {}).get("order_id"))
+
+    def _intent(self, payment: Payment) -> Intent:
+        """Return the order's one intent, making it if there is none."""
+        fields = {
+            "amount": _amount(payment.amount, payment.currency), "currency": payment.currency.lower(),
+            "capture_method": "manual", "payment_method_types[]": "card", "metadata[order_id]": payment.order_id,
+        }  # fmt: skip
+        return self._api.create("payment_intents", fields, f"{payment.order_id}-create")
+
+
+def _told(reason: Reason) -> str:
+    given = reason.decline_code or reason.code
+    return given if given in _TOLD else "card_declined"
+
+
+def _amount(amount: int, currency: str) -> int:
+    return amount * 100 if currency in _HUNDREDTHS else amount

@@ -1,0 +1,269 @@
+"""Payments' use cases: ask the provider, then store the result together with its facts. All are safe to repeat.
+
+A hold, a capture and a void are bound to the order at the provider, so the message that asks for one is record enough:
+whoever repeats it finds what was done. What the provider cannot do now is recorded, and the sweep goes on with it.
+Refunds are in refunds.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+
+from functions.payments import domain, refunds
+from functions.payments.domain import Payment
+from functions.payments.events import (
+    OrderCancelled,
+    OrderConfirmed,
+    OrderPlaced,
+    PaymentAuthorized,
+    PaymentCaptured,
+    PaymentDeclined,
+    PaymentVoided,
+)
+from functions.payments.providers import (
+    AlreadyCapturedError,
+    AlreadyVoidedError,
+    Approved,
+    Notice,
+    ProviderError,
+    Providers,
+    persistently,
+)
+from functions.payments.table import PaymentsTable
+from functions.shared import log
+from functions.shared.clock import rfc3339
+from functions.shared.errors import NotFoundError
+from functions.shared.inbox import Fact
+from functions.shared.outbox import fact, pack
+from functions.shared.types import Data, Money
+
+_TRIES = 8
+
+
+class BusyError(RuntimeError):
+    """The payment changed under us each time we tried; the message comes again."""
+
+
+class NotYetError(RuntimeError):
+    """The order's OrderPlaced has not been answered yet; the message comes again."""
+
+
+def payment(table: PaymentsTable, order_id: str) -> Payment:
+    """Return the payment of an order; raise NotFoundError where there is none."""
+    found = table.payment(order_id)
+    if found is None:
+        raise NotFoundError("no_payment", "There is no payment of that order.")
+    return found
+
+
+def visible_payment(
+    table: PaymentsTable, order_id: str, subject: str | None, roles: frozenset[str]
+) -> Payment:
+    """Return the payment of an order for staff and its buyer; raise NotFoundError for everyone else."""
+    found = payment(table, order_id)
+    if roles.isdisjoint({"staff", "admin"}) and (subject is None or subject != found.customer_id):
+        raise NotFoundError("no_payment", "There is no payment of that order.")
+    return found
+
+
+# --- authorise ---------------------------------------------------------------------------------------------------
+
+
+def on_order_placed(
+    table: PaymentsTable, providers: Providers, event: Fact[OrderPlaced], at: datetime
+) -> None:
+    """Hold the order's total and say yes or no; an order cancelled before, or meanwhile, leaves nothing held."""
+    order = event.data
+    found = table.payment(order.order_id)
+    if found is None:
+        answered = _answer(providers, order, at)
+        if table.add(answered, _vote(answered, at), at):
+            return
+        found = table.payment(order.order_id)
+    if found is not None and found.status == "refused":
+        persistently(lambda: providers.named(found.provider).void(found))
+
+
+def _answer(providers: Providers, order: OrderPlaced, at: datetime) -> Payment:
+    total, currency = order.totals.total, order.totals.currency
+    provider = providers.for_amount(total)
+    draft = Payment(
+        order.order_id, "authorized", total, currency, provider.name, 1, rfc3339(at), order.customer_id
+    )
+    if domain.looks_like_a_card_number(order.payment_token):
+        return domain.declined(draft, "card_number_refused")
+    if domain.too_late(order.decide_by, at):
+        persistently(lambda: provider.void(draft))
+        return domain.declined(draft, "too_late")
+    outcome = persistently(lambda: provider.authorise(draft, order.payment_token))
+    if isinstance(outcome, Approved):
+        return domain.authorized(draft, outcome.ref, order.decide_by)
+    return domain.declined(draft, outcome.code)
+
+
+def _vote(answered: Payment, at: datetime, *, reminder: bool = False) -> str:
+    amount = Money(answered.amount, answered.currency)
+    if answered.status == "declined":
+        return _told(answered, PaymentDeclined(answered.order_id, answered.code or "", amount), at)
+    yes = PaymentAuthorized(answered.order_id, amount, answered.provider, reminder=reminder)
+    return _told(answered, yes, at)
+
+
+def _told(after: Payment, data: Data, at: datetime) -> str:
+    return pack(fact(data, after.order_id, after.version, at))
+
+
+# --- capture -----------------------------------------------------------------------------------------------------
+
+
+def on_order_confirmed(
+    table: PaymentsTable, providers: Providers, event: Fact[OrderConfirmed], at: datetime
+) -> None:
+    """Take the money that is held, once; what was voided stays voided."""
+    order_id = event.data.order_id
+    for _ in range(_TRIES):
+        found = table.payment(order_id)
+        if found is None:
+            raise NotYetError(order_id)
+        if found.status not in ("authorized", "capturing") or _capture(table, providers, found, at):
+            return
+    raise BusyError(order_id)
+
+
+def _capture(table: PaymentsTable, providers: Providers, found: Payment, at: datetime) -> bool:
+    """Capture, or leave it to the sweep where the provider cannot; False when the payment has moved on."""
+    try:
+        persistently(lambda: providers.named(found.provider).capture(found))
+    except AlreadyVoidedError:
+        return False
+    except ProviderError as error:
+        return _postpone(table, found, "capturing", error, at)
+    return _store_captured(table, found, at)
+
+
+def _store_captured(table: PaymentsTable, found: Payment, at: datetime) -> bool:
+    after = domain.captured(found)
+    fact_ = PaymentCaptured(after.order_id, Money(after.captured, after.currency))
+    entry = domain.capture_entry(after, at) if after.captured else None
+    return table.move(found, after, _told(after, fact_, at), at, entry=entry)
+
+
+# --- void, or refund everything ----------------------------------------------------------------------------------
+
+
+def on_order_cancelled(
+    table: PaymentsTable, providers: Providers, event: Fact[OrderCancelled], at: datetime
+) -> None:
+    """Free what is held, or give back what was taken; leave a tombstone where OrderPlaced is still to be answered."""
+    order = event.data
+    if table.payment(order.order_id) is None:
+        provider = providers.for_amount(order.total.amount)
+        tombstone = Payment(
+            order.order_id, "refused", order.total.amount, order.total.currency, provider.name, 1, rfc3339(at),
+            order.customer_id, open_at=rfc3339(at + domain.MAKE_SURE),
+        )  # fmt: skip
+        if table.add(tombstone, None, at):
+            return
+    _cancel(table, providers, order.order_id, at)
+
+
+def _cancel(table: PaymentsTable, providers: Providers, order_id: str, at: datetime) -> None:
+    for _ in range(_TRIES):
+        found = table.payment(order_id)
+        if found is None:
+            raise NotYetError(order_id)
+        if found.status in ("authorized", "capturing", "voiding"):
+            done = _void(table, providers, found, at)
+        elif found.status == "captured":
+            done = refunds.give_everything_back(table, providers, found, at)
+        else:
+            return
+        if done:
+            return
+    raise BusyError(order_id)
+
+
+def _void(table: PaymentsTable, providers: Providers, found: Payment, at: datetime) -> bool:
+    try:
+        persistently(lambda: providers.named(found.provider).void(found))
+    except AlreadyCapturedError:
+        # The capture's own record was lost or is on its way; with it in the ledger the money can go back.
+        _store_captured(table, found, at)
+        return False
+    except ProviderError as error:
+        return _postpone(table, found, "voiding", error, at)
+    after = domain.voided(found)
+    fact_ = PaymentVoided(after.order_id, Money(after.amount, after.currency))
+    return table.move(found, after, _told(after, fact_, at), at)
+
+
+# --- what was left open ------------------------------------------------------------------------------------------
+
+
+def sweep(table: PaymentsTable, providers: Providers, at: datetime, limit: int = 25) -> int:
+    """Go on with everything that is open and due; return how many things there were.
+
+    Reminders come first, since they need no provider. What fails is looked at again later and holds nothing up.
+    """
+    due = table.due(at, limit)
+    payments = [found for order_id, refund_id in due if not refund_id and (found := table.payment(order_id))]
+    payments.sort(key=lambda found: found.status != "authorized")
+    work: list[Callable[[], object]] = [partial(_go_on, table, providers, found, at) for found in payments]
+    begun = [(order_id, refund_id) for order_id, refund_id in due if refund_id]
+    work += [
+        partial(refunds.finish, table, providers, order_id, refund_id, at) for order_id, refund_id in begun
+    ]
+    for go_on in work:
+        try:
+            go_on()
+        except Exception as error:  # noqa: BLE001 one payment's trouble must not reach the others
+            log.failure(error)
+    return len(work)
+
+
+def _go_on(table: PaymentsTable, providers: Providers, found: Payment, at: datetime) -> None:
+    match found.status:
+        case "authorized":
+            after = domain.reminded(found, at)
+            table.move(found, after, _vote(after, at, reminder=True), at)
+        case "capturing":
+            _capture(table, providers, found, at)
+        case "voiding":
+            _cancel(table, providers, found.order_id, at)
+        case "refused":
+            _make_sure(table, providers, found, at)
+
+
+def _make_sure(table: PaymentsTable, providers: Providers, tombstone: Payment, at: datetime) -> None:
+    """Free what a worker may have had held that died before it met the tombstone."""
+    try:
+        persistently(lambda: providers.named(tombstone.provider).void(tombstone))
+    except ProviderError as error:
+        _postpone(table, tombstone, "refused", error, at)
+        return
+    table.move(tombstone, domain.put_to_rest(tombstone), None, at)
+
+
+def _postpone(
+    table: PaymentsTable, found: Payment, status: domain.Waiting, error: ProviderError, at: datetime
+) -> bool:
+    log.note(level="error", orderId=found.order_id, provider=str(error))
+    return table.move(found, domain.postponed(found, status, at), None, at)
+
+
+def on_notice(table: PaymentsTable, provider: str, notice: Notice, at: datetime) -> None:
+    """Note what a provider tells, once, and have the next sweep look at the order's open steps.
+
+    Nothing is done on its word: capture, void and refund find out for themselves how things stand.
+    """
+    log.note(orderId=notice.order_id, notice=notice.kind)
+    new = table.take_note(provider, notice.event_id, notice.order_id, notice.kind, at)
+    if not new or not notice.order_id:
+        return
+    found = table.payment(notice.order_id)
+    if found is not None and found.status in ("capturing", "voiding"):
+        table.hasten(found, at)
+    for begun in table.refunds(notice.order_id):
+        table.postpone(begun, at)
