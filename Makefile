@@ -7,7 +7,7 @@ ENDPOINT_PORT ?= 4566
 STATE         ?= .local
 ENV           ?= local
 AUTH          ?= false
-export PORT ENDPOINT_PORT STATE ENV AUTH CATALOG SERVICE FOLLOW FUNCTION EVENT
+export PORT ENDPOINT_PORT STATE ENV AUTH CATALOG SERVICE FOLLOW FUNCTION EVENT QUEUE REDRIVE
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
@@ -37,6 +37,8 @@ logs: setup ## Show the functions' logs (SERVICE=orders, FOLLOW=1)
 	@$(souk) logs
 mail: setup ## Show the e-mails sent so far
 	@$(souk) mail
+dlq: setup ## Show dead letters and send them back (QUEUE=souk-local-orders-inbox-dlq, REDRIVE=all or an id)
+	@$(souk) dlq
 watch: setup ## Put each edited function live about two seconds after it is saved
 	@$(souk) watch
 
@@ -67,4 +69,4 @@ lock: setup ## Lock the requirements again after a change of requirements/*.in
 clean: ## Remove builds and virtual environments; the stack's state stays
 	@rm -rf .aws-sam .local/venv .local/emulator .local/uv .local/cache
 
-.PHONY: help run stop reset status logs mail watch fmt lint test unit build invoke deploy setup lock clean
+.PHONY: help run stop reset status logs mail dlq watch fmt lint test unit build invoke deploy setup lock clean

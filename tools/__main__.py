@@ -20,6 +20,7 @@ COMMANDS = {
     "build": "tools.build_stacks",
     "invoke": "tools.invoke",
     "deploy": "tools.deploy",
+    "dlq": "tools.dlq",
     "lock": "tools.lock",
 }
 
