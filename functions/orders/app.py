@@ -1,0 +1,138 @@
+"""Orders' Lambda edge: orders over HTTP, votes from the inbox, facts to the bus, deadlines on a schedule."""
+
+from __future__ import annotations
+
+import functools
+import os
+from datetime import timedelta
+from typing import Any
+
+from chalice.app import Response, SQSEvent
+
+from functions.orders import saga, service
+from functions.orders.events import PROGRESS, VOTES
+from functions.orders.table import OrdersTable
+from functions.orders.views import (
+    CancelOrder,
+    OrdersView,
+    OrderView,
+    PlacedView,
+    PlaceOrder,
+    TimelineView,
+    order_view,
+    placed_view,
+    timeline_view,
+)
+from functions.shared import inbox, log, outbox
+from functions.shared.clock import now
+from functions.shared.http import (
+    MAX_BODY_BYTES,
+    Caller,
+    Service,
+    caller,
+    header,
+    json_response,
+    page_limit,
+    query_parameters,
+    raw_body,
+    read_body,
+)
+from functions.shared.idempotency import fingerprint, key_of
+
+app = Service("orders")
+
+
+@functools.cache
+def orders() -> OrdersTable:
+    """Return the service's table."""
+    return OrdersTable(os.environ["TABLE_NAME"])
+
+
+@app.endpoint("GET", "/orders/health", auth="none")
+def health() -> Response:
+    """Tell that the service answers: 200."""
+    return json_response({"status": "ok", "service": "orders"})
+
+
+@app.endpoint("POST", "/orders", auth="optional", body=PlaceOrder, returns=PlacedView, status=202)
+def place_order() -> Response:
+    """Place the order of a quote: 202 the order | 400 forged | 404 another's | 409 used otherwise | 410 expired."""
+    request, who = read_body(app, PlaceOrder), caller(app)
+    quote = service.read_quote(request.quote, who)
+    key = idempotency_key(who.subject or quote.cart_id)
+    wait = timedelta(seconds=int(os.environ["ORDER_DEADLINE_SECONDS"]))
+    order, again = service.place(orders(), quote, request.payment.token, key, who=who, wait=wait, at=now())
+    headers = {"Idempotency-Replayed": "true"} if again else None
+    return json_response(placed_view(order, service.order_token(order)), 202, headers)
+
+
+@app.endpoint("GET", "/orders", returns=OrdersView)
+def list_orders() -> Response:
+    """List own orders, or for staff a customer's (``?customerId=``), newest first: 200 | 400 made-up cursor | 403."""
+    given, who = query_parameters(app, "limit", "cursor", "customerId"), caller(app)
+    customer_id = given.get("customerId", str(who.subject))
+    if customer_id != who.subject:
+        who.require("staff", "admin")
+    found, following = orders().orders_of(customer_id, page_limit(given), given.get("cursor"))
+    return json_response(OrdersView([order_view(order) for order in found], following))
+
+
+@app.endpoint("GET", "/orders/{orderId}", auth="optional", returns=OrderView)
+def get_order(orderId: str) -> Response:  # noqa: N803 the name in the path
+    """Get an order, as its customer, with its order token, or as staff: 200 | 404."""
+    who, token = asking(orderId)
+    return json_response(order_view(service.order_for(orders(), orderId, who, token, now())))
+
+
+@app.endpoint("GET", "/orders/{orderId}/timeline", auth="optional", returns=TimelineView)
+def get_timeline(orderId: str) -> Response:  # noqa: N803 the name in the path
+    """List what happened to an order, when and why: 200 | 404."""
+    who, token = asking(orderId)
+    return json_response(timeline_view(service.order_for(orders(), orderId, who, token, now())))
+
+
+@app.endpoint("POST", "/orders/{orderId}/cancel", auth="optional", body=CancelOrder, returns=OrderView)
+def cancel_order(orderId: str) -> Response:  # noqa: N803 the name in the path
+    """Call an order off, placed or confirmed: 200 the order, also when it is off already | 404 | 409 busy."""
+    who, token = asking(orderId)
+    if raw_body(app, MAX_BODY_BYTES):
+        read_body(app, CancelOrder)
+    return json_response(order_view(service.cancel(orders(), orderId, who, token, now())))
+
+
+@app.on_sqs_message(queue="orders-inbox")
+def on_inbox(batch: SQSEvent) -> inbox.BatchResponse:
+    """Facts from other services; only the records that failed are given back."""
+    table = orders()
+    votes: inbox.Handlers = dict.fromkeys(VOTES, lambda fact: saga.on_vote(table, fact, now()))
+    progress: inbox.Handlers = dict.fromkeys(PROGRESS, lambda fact: saga.on_progress(table, fact))
+    return inbox.deliver(batch, {**votes, **progress})
+
+
+@app.lambda_function()
+def publish(event: dict[str, Any], context: object) -> None:
+    """Put the table's new facts on the bus; raises so that the batch is tried again."""
+    outbox.publish(event, saga.tell)
+
+
+@app.lambda_function()
+def sweep(event: object, context: object) -> dict[str, int]:
+    """Every minute: cancel the orders that nobody decided in time."""
+    overdue, failed = saga.expire(orders(), now())
+    log.note(overdue=overdue, failed=failed)
+    return {"overdue": overdue, "failed": failed}
+
+
+def asking(order_id: str) -> tuple[Caller, str | None]:
+    """Return who asks for an order, and the order token they show: X-Order-Token or ``?token=``."""
+    log.note(orderId=order_id[:64])
+    given = query_parameters(app, "token")
+    return caller(app), header(app, "x-order-token") or given.get("token")
+
+
+def idempotency_key(whose: str) -> service.Key | None:
+    """Return the request's Idempotency-Key with whose it is, None without one."""
+    given = key_of(app)
+    if given is None:
+        return None
+    return service.Key(fingerprint("place", whose, given), fingerprint(raw_body(app, MAX_BODY_BYTES)))

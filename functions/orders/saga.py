@@ -1,0 +1,117 @@
+"""The checkout saga: votes and deadlines decide an order; its decision and the fact of it are one write.
+
+All of it is safe to repeat, in any order: domain.py says what a fact changes, and the version that it changes nothing
+that it has not seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from functions.orders.domain import Order, expired, noted, told_again, voted
+from functions.orders.events import OrderCancelled, OrderConfirmed, OrderPlaced, Progress, Vote, news
+from functions.orders.table import OrdersTable, order_of
+from functions.shared import log
+from functions.shared.clock import rfc3339
+from functions.shared.dynamo import Item
+from functions.shared.inbox import Fact
+from functions.shared.outbox import fact, pack
+from functions.shared.types import Data, Money
+
+_TRIES = 8
+
+
+class BusyError(RuntimeError):
+    """The order changed under us each time we tried; the message comes again."""
+
+
+class UnknownOrderError(RuntimeError):
+    """A fact about an order that is not here; the message comes again, and ends in the dead-letter queue."""
+
+
+def placed(order: Order, at: datetime) -> str:
+    """Return the outbox of a new order."""
+    return pack(fact(OrderPlaced, order.order_id, order.version, at))
+
+
+def decision(order: Order, at: datetime) -> str | None:
+    """Return the outbox of an order that was just decided, None while it is open."""
+    if order.status == "placed":
+        return None
+    kind = OrderConfirmed if order.status == "confirmed" else OrderCancelled
+    return pack(fact(kind, order.order_id, order.version, at))
+
+
+def tell(kind: str, item: Item) -> Data:
+    """Return the data of a fact, given its type and the item that carries it."""
+    order = order_of(item)
+    content, total = order.content, Money(order.content.totals.total, order.content.totals.currency)
+    common: dict[str, Any] = {
+        "order_id": order.order_id, "customer_id": order.customer_id,
+        "cart_id": content.cart_id, "email": content.email,
+    }  # fmt: skip
+    if kind == "OrderPlaced":
+        return OrderPlaced(
+            **common, lines=content.lines, totals=content.totals, shipping_address=content.shipping_address,
+            payment_token=content.payment_token, placed_at=order.placed_at, decide_by=content.decide_by,
+        )  # fmt: skip
+    if kind == "OrderConfirmed":
+        return OrderConfirmed(**common, total=total)
+    assert order.reason  # noqa: S101 a cancelled order has one
+    return OrderCancelled(**common, total=total, reason=order.reason)
+
+
+def on_vote(table: OrdersTable, event: Fact[Vote], at: datetime) -> None:
+    """Take inventory's or payments' word on an order, and decide it where no other is needed.
+
+    After the decision a vote changes nothing; but one that is a reminder has the decision told again.
+    """
+    vote = news(event.data, event.id, event.time)
+    reminder = getattr(event.data, "reminder", False)
+
+    def rule(order: Order) -> Order:
+        if reminder and order.status != "placed":
+            return told_again(order)
+        return voted(order, vote, rfc3339(at))
+
+    _change(table, event.data.order_id, rule, lambda after: decision(after, at))
+
+
+def on_progress(table: OrdersTable, event: Fact[Progress]) -> None:
+    """Write down what became of an order's stock or money."""
+    said = news(event.data, event.id, event.time)
+    _change(table, event.data.order_id, lambda order: noted(order, said), lambda _: None)
+
+
+def expire(table: OrdersTable, at: datetime, limit: int = 100) -> tuple[int, int]:
+    """Cancel orders whose votes are not in by their deadline; return how many had reached it, how many failed.
+
+    One that fails does not hold up the others: it is tried again with the next sweep.
+    """
+    overdue, failed = table.overdue(rfc3339(at), limit), 0
+    for order_id in overdue:
+        try:
+            _change(
+                table, order_id, lambda order: expired(order, rfc3339(at)), lambda after: decision(after, at)
+            )
+        except Exception as error:  # noqa: BLE001 see above
+            log.failure(error)
+            failed += 1
+    return len(overdue), failed
+
+
+def _change(
+    table: OrdersTable, order_id: str, rule: Callable[[Order], Order], facts: Callable[[Order], str | None]
+) -> None:
+    """Apply a rule to an order and store what it changes together with its facts."""
+    log.note(orderId=order_id)
+    for _ in range(_TRIES):
+        order = table.order(order_id)
+        if order is None:
+            raise UnknownOrderError(order_id)
+        after = rule(order)
+        if after is order or table.change(order, after, facts(after)):
+            return
+    raise BusyError(order_id)

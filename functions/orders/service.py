@@ -1,0 +1,166 @@
+"""What people ask of orders: place one, see it, call it off. All of it is safe to repeat."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from functions.orders import saga
+from functions.orders.domain import LINK_KEPT, Content, Order, as_placed, cancelled
+from functions.orders.events import Quote
+from functions.orders.table import OrdersTable
+from functions.shared import log, signing
+from functions.shared.clock import epoch, parse, rfc3339
+from functions.shared.errors import ConflictError, GoneError, InvalidError, NotFoundError
+from functions.shared.http import Caller
+from functions.shared.ids import derived_id, is_id
+
+_TRIES = 8
+
+
+class Key(NamedTuple):
+    """An Idempotency-Key with its scope, and what tells its request from others; both digests."""
+
+    digest: str
+    fingerprint: str
+
+
+def read_quote(text: str, who: Caller) -> Quote:
+    """Return the quote that a cart signed, where it is the caller's to order by.
+
+    Raises
+    ------
+    InvalidError
+        Nobody signed it, or it was changed since.
+    NotFoundError
+        It is another customer's.
+    """
+    try:
+        quote = msgspec.json.decode(signing.verify("quote", text), type=Quote)
+        sound = is_id("quo", quote.id) and bool(parse(quote.expires_at))
+    except (signing.BadSignatureError, msgspec.MsgspecError, ValueError):
+        sound = False
+    if not sound:
+        raise InvalidError(
+            "quote_invalid", "Send the quote as POST /carts/{id}/quote gave it, unchanged.", pointer="/quote"
+        )
+    if quote.customer_id not in (None, who.subject):
+        raise NotFoundError("quote_not_found", "There is no such quote of yours.", pointer="/quote")
+    return quote
+
+
+def place(
+    table: OrdersTable, quote: Quote, payment_token: str, key: Key | None, *,
+    who: Caller, wait: timedelta, at: datetime,
+) -> tuple[Order, bool]:  # fmt: skip
+    """Place the order of a quote, to be decided within `wait`; return it, and whether it had been placed before.
+
+    One quote gives one order, whose id follows from the quote's. Placed again it is returned as it was the first time.
+
+    Raises
+    ------
+    GoneError
+        The quote has expired.
+    ConflictError
+        The quote was ordered with another token or by another customer, or the key belongs to another request.
+    """
+    order = _ordered(quote, payment_token, who, at, at + wait)
+    log.note(orderId=order.order_id)
+    if quote.expires_at <= order.placed_at:
+        before = table.order(order.order_id)
+        if before is None:
+            raise GoneError("quote_expired", "The quote has expired; ask for a new one.", pointer="/quote")
+        return _same(before, order), True
+    if key and not table.claim_key(key.digest, key.fingerprint, at):
+        raise ConflictError(
+            "idempotency_key_reused", "This Idempotency-Key was used with another request; take a new one."
+        )
+    if table.place(order, saga.placed(order, at)):
+        return order, False
+    try:
+        return _same(order_of(table, order.order_id), order), True
+    except ConflictError:
+        if key:
+            table.free_key(key.digest, key.fingerprint)
+        raise
+
+
+def _ordered(quote: Quote, payment_token: str, who: Caller, at: datetime, decide_by: datetime) -> Order:
+    content = Content(
+        quote.cart_id, quote.email, quote.lines, quote.totals, quote.shipping_address, payment_token,
+        rfc3339(decide_by),
+    )  # fmt: skip
+    return Order(derived_id("ord", quote.id), who.subject, rfc3339(at), content)
+
+
+def _same(before: Order, asked: Order) -> Order:
+    """Return the order a quote gave before, as it was placed; raise ConflictError where another is asked for."""
+    content = msgspec.structs.replace(asked.content, decide_by=before.content.decide_by)
+    if before.content != content or before.customer_id not in (None, asked.customer_id):
+        raise ConflictError(
+            "quote_used",
+            "This quote was ordered by already, in another way; ask for a new one.",
+            pointer="/quote",
+        )
+    return as_placed(before)
+
+
+def order_of(table: OrdersTable, order_id: str) -> Order:
+    """Return an order; raise NotFoundError where there is none."""
+    found = table.order(order_id) if is_id("ord", order_id) else None
+    if found is None:
+        raise _not_found()
+    return found
+
+
+def order_for(table: OrdersTable, order_id: str, who: Caller, token: str | None, at: datetime) -> Order:
+    """Return an order to its customer, to who holds its order token, or to staff; raise NotFoundError to others."""
+    order = order_of(table, order_id)
+    if not (_owns(order, who, token, at) or not who.roles.isdisjoint({"staff", "admin"})):
+        raise _not_found()
+    return order
+
+
+def cancel(table: OrdersTable, order_id: str, who: Caller, token: str | None, at: datetime) -> Order:
+    """Call an order off for its customer or for staff, placed or confirmed; one that is off already stays as it is.
+
+    Raises
+    ------
+    ConflictError
+        It changes so fast that we never got hold of it.
+    """
+    for _ in range(_TRIES):
+        order = order_for(table, order_id, who, token, at)
+        reason: Literal["customer", "operator"] = "customer" if _owns(order, who, token, at) else "operator"
+        after = cancelled(order, reason, rfc3339(at), who.subject or "guest")
+        if after is order or table.change(order, after, saga.decision(after, at)):
+            return after
+    raise ConflictError("order_busy", "The order is changing very fast; try again.", retry_after=1)
+
+
+def order_token(order: Order) -> str | None:
+    """Return what opens a guest's order, None for a customer's; the same for the same order, always."""
+    if order.customer_id is not None:
+        return None
+    until = epoch(parse(order.placed_at) + LINK_KEPT)
+    return signing.sign("order-link", f"{order.order_id} {until}".encode())
+
+
+def _owns(order: Order, who: Caller, token: str | None, at: datetime) -> bool:
+    if who.subject is not None and who.subject == order.customer_id:
+        return True
+    return token is not None and _opens(token, order.order_id, at)
+
+
+def _opens(token: str, order_id: str, at: datetime) -> bool:
+    try:
+        opened, until = signing.verify("order-link", token).decode().split(" ")
+    except ValueError:  # BadSignatureError is one
+        return False
+    return opened == order_id and epoch(at) < int(until)
+
+
+def _not_found() -> NotFoundError:
+    return NotFoundError("order_not_found", "There is no such order of yours.")

@@ -1,0 +1,138 @@
+"""The orders table.
+
+| item            | pk                         | sk    | index ``open`` (sparse)       | index ``mine`` (sparse) |
+| order           | ORDER#<order>              | ORDER | open_shard = OPEN#<0…7>,      | customer = <customer>,  |
+|                 |                            |       | open_at = deadline, if placed | placed_at               |
+| idempotency key | IDEM#<digest of scope,key> | IDEM  |                               |                         |
+
+An order is one item, so that what it decides and the fact of it are one write; it carries the outbox of that. An
+``outbox`` names facts only: their data is made of the item (saga.tell). A write unit pays for one kilobyte, indexes
+included, and an order of one line is to fit: ``content`` is JSON text of domain.Content, and a ``timeline`` entry is
+one text, ``<time> <type> <cause> <detail>``, with ``~`` for the order's id.
+"""
+
+from __future__ import annotations
+
+import zlib
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from functions.orders.domain import Content, Entry, Order
+from functions.shared.clock import epoch
+from functions.shared.dynamo import Item, Table, cursor, from_cursor
+from functions.shared.idempotency import KEPT
+
+SHARDS = 8  # enough that sweeping and placing never meet on one index partition
+
+
+class OrdersTable(Table):
+    """Orders, each change under its condition."""
+
+    def order(self, order_id: str) -> Order | None:
+        """Return an order, None where there is none."""
+        item = self.get(_key(order_id))
+        return order_of(item) if item else None
+
+    def place(self, order: Order, outbox: str) -> bool:
+        """Store a new order; False where it exists."""
+        item = {
+            **_key(order.order_id), "customer": order.customer_id, "placed_at": order.placed_at,
+            "content": msgspec.json.encode(order.content).decode(), "outbox": outbox,
+            "open_shard": f"OPEN#{zlib.crc32(order.order_id.encode()) % SHARDS}", "open_at": order.content.decide_by,
+            **_standing(order),
+        }  # fmt: skip
+        return self.put(item, "attribute_not_exists(pk)")
+
+    def change(self, before: Order, after: Order, outbox: str | None) -> bool:
+        """Store what has become of an order, with its facts; False when it has changed meanwhile."""
+        wanted = {**_standing(after), "outbox": outbox}
+        dropped = [name for name, value in wanted.items() if value is None]
+        if after.status != "placed":
+            dropped += ["open_shard", "open_at"]
+        kept = {name: value for name, value in wanted.items() if value is not None}
+        expression = "SET " + ", ".join(f"#{name} = :{name}" for name in kept)
+        expression += " REMOVE " + ", ".join(f"#{name}" for name in dropped) if dropped else ""
+        values = {f":{name}": value for name, value in kept.items()} | {":read": before.version}
+        changed = self.update(_key(before.order_id), expression, values, condition="#version = :read")
+        return changed is not None
+
+    def orders_of(self, customer_id: str, limit: int, after: str | None) -> tuple[list[Order], str | None]:
+        """Return a page of a customer's orders, newest first, and the cursor of the next."""
+        start = (
+            {"customer": customer_id, "sk": "ORDER", **from_cursor(after, "placed_at", "pk")}
+            if after
+            else None
+        )
+        keys, last = self.query(
+            "customer = :customer",
+            {":customer": customer_id},
+            index="mine",
+            limit=limit,
+            start=start,
+            backwards=True,
+        )
+        found = map(order_of, self.get_many([{"pk": key["pk"], "sk": key["sk"]} for key in keys]))
+        newest_first = sorted(found, key=lambda order: (order.placed_at, order.order_id), reverse=True)
+        return newest_first, cursor(last, "placed_at", "pk")
+
+    def overdue(self, at: str, limit: int) -> list[str]:
+        """Return the ids of orders still open at their deadline, at most `limit` of each shard, oldest first."""
+        found = []
+        for shard in range(SHARDS):
+            items, _ = self.query(
+                "open_shard = :shard AND open_at <= :at", {":shard": f"OPEN#{shard}", ":at": at}, index="open",
+                limit=limit,
+            )  # fmt: skip
+            found += [item["pk"].partition("#")[2] for item in items]
+        return found
+
+    def claim_key(self, digest: str, fingerprint: str, at: datetime) -> bool:
+        """Bind an idempotency key to a request; False where it is bound to another. Safe to repeat."""
+        return self.put(
+            {**_idempotency(digest), "fingerprint": fingerprint, "expires": epoch(at + KEPT)},
+            "attribute_not_exists(pk) OR expires < :now OR fingerprint = :same",
+            {":now": epoch(at), ":same": fingerprint},
+        )
+
+    def free_key(self, digest: str, fingerprint: str) -> None:
+        """Let an idempotency key go whose request came to nothing."""
+        self.delete(_idempotency(digest), "fingerprint = :same", {":same": fingerprint})
+
+
+def order_of(item: Item) -> Order:
+    """Return the order an item holds."""
+    order_id = item["pk"].partition("#")[2]
+    return Order(
+        order_id, item.get("customer"), item["placed_at"],
+        msgspec.json.decode(item["content"], type=Content),
+        item["status"], item.get("reason"), item.get("stock"), item.get("payment"), item.get("refunded", 0),
+        tuple(_entry(text, order_id) for text in item.get("timeline", ())), item["version"],
+    )  # fmt: skip
+
+
+def _standing(order: Order) -> dict[str, Any]:
+    """Return the attributes that change; None where there is nothing to store."""
+    return {
+        "status": order.status, "version": order.version, "reason": order.reason, "stock": order.stock,
+        "payment": order.payment, "refunded": order.refunded or None,
+        "timeline": [_text(entry, order.order_id) for entry in order.timeline] or None,
+    }  # fmt: skip
+
+
+def _text(entry: Entry, order_id: str) -> str:
+    return " ".join((entry.time, entry.type, entry.cause.replace(order_id, "~"), entry.detail)).rstrip()
+
+
+def _entry(text: str, order_id: str) -> Entry:
+    time, kind, cause, *detail = text.split(" ", 3)
+    return Entry(time, kind, cause.replace("~", order_id), *detail)
+
+
+def _key(order_id: str) -> dict[str, str]:
+    return {"pk": f"ORDER#{order_id}", "sk": "ORDER"}
+
+
+def _idempotency(digest: str) -> dict[str, str]:
+    return {"pk": f"IDEM#{digest}", "sk": "IDEM"}

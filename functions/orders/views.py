@@ -1,0 +1,119 @@
+"""What orders' HTTP calls take and give; the JSON Schemas of the OpenAPI page come from these."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from msgspec import Meta
+
+from functions.orders.domain import Address, Entry, Order, OrderLine, Totals
+from functions.orders.events import PaymentToken
+from functions.shared.types import Body, Money, View
+
+
+class Pay(Body, frozen=True):
+    """How it is paid: a token of the payment provider, never a card number."""
+
+    token: PaymentToken
+
+
+class PlaceOrder(Body, frozen=True):
+    """A quote as the cart gave it, and how it is paid."""
+
+    quote: Annotated[str, Meta(min_length=1, max_length=50_000)]
+    payment: Pay
+
+
+class CancelOrder(Body, frozen=True):
+    """Nothing: the path says which order."""
+
+
+class OrderView(View, frozen=True):
+    """An order; amounts in minor units of the totals' currency.
+
+    ``status``: placed, confirmed, cancelled (``reason``: out_of_stock, payment_declined, timeout, customer, operator).
+    ``payment_status``: authorised, declined, captured, voided, partially_refunded, refunded; null before any of it.
+    """
+
+    order_id: str
+    status: str
+    reason: str | None
+    payment_status: str | None
+    customer_id: str | None
+    email: str
+    lines: tuple[OrderLine, ...]
+    totals: Totals
+    refunded: Money
+    shipping_address: Address
+    placed_at: str
+    decide_by: str
+
+
+class PlacedView(OrderView, frozen=True):
+    """An order as it was placed; ``order_token`` opens a guest's later, null for a customer's."""
+
+    order_token: str | None
+
+
+class OrdersView(View, frozen=True):
+    """A page of orders, newest first."""
+
+    items: list[OrderView]
+    next_cursor: str | None
+
+
+class EntryView(View, frozen=True):
+    """One step of an order: a fact, when it came about, and what led to it.
+
+    ``status``: the order's from then on. ``cause``: the id of an event, the subject who asked for it, ``guest`` or
+    ``deadline``. ``detail``: why it was cancelled, the code of a decline, the SKUs that fell short. ``amount``: what
+    was refunded.
+    """
+
+    time: str
+    type: str
+    status: str
+    cause: str
+    detail: str | None
+    amount: Money | None
+
+
+class TimelineView(View, frozen=True):
+    """All steps of an order, in the order in which it learnt of them."""
+
+    items: list[EntryView]
+
+
+def order_view(order: Order) -> OrderView:
+    """Shape an order."""
+    return OrderView(**_shown(order))
+
+
+def placed_view(order: Order, order_token: str | None) -> PlacedView:
+    """Shape an order that was just placed."""
+    return PlacedView(**_shown(order), order_token=order_token)
+
+
+def _shown(order: Order) -> dict[str, Any]:
+    content = order.content
+    return {
+        "order_id": order.order_id, "status": order.status, "reason": order.reason, "payment_status": order.payment,
+        "customer_id": order.customer_id, "email": content.email, "lines": content.lines, "totals": content.totals,
+        "refunded": Money(order.refunded, content.totals.currency), "shipping_address": content.shipping_address,
+        "placed_at": order.placed_at, "decide_by": content.decide_by,
+    }  # fmt: skip
+
+
+_STATUS_AFTER = {"OrderPlaced": "placed", "OrderConfirmed": "confirmed", "OrderCancelled": "cancelled"}
+
+
+def timeline_view(order: Order) -> TimelineView:
+    """Shape an order's timeline, from its placing on."""
+    placed = Entry(order.placed_at, "OrderPlaced", order.customer_id or "guest")
+    items: list[EntryView] = []
+    status = "placed"
+    for time, kind, cause, detail in (placed, *order.timeline):
+        status = _STATUS_AFTER.get(kind, status)
+        amount = Money(int(detail), order.content.totals.currency) if kind == "PaymentRefunded" else None
+        items.append(EntryView(time, kind, status, cause, None if amount else detail or None, amount))
+    return TimelineView(items)
