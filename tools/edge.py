@@ -17,6 +17,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
+from typing import Protocol
 
 import aiohttp
 from aiohttp import web
@@ -92,6 +93,16 @@ _TITLES = {
 }
 
 
+class Addresses(Protocol):
+    """Where the services' APIs are."""
+
+    async def url(self, segment: str, *, other_than: str | None = None) -> str | None:
+        """Return the URL before the path for a segment, None if there is no such API.
+
+        `other_than` is a URL that turned out to be no longer there.
+        """
+
+
 class Apis:
     """The address of each service's API: looked up in SSM, kept, and looked up again when it has changed."""
 
@@ -104,10 +115,7 @@ class Apis:
         self._lock = asyncio.Lock()
 
     async def url(self, segment: str, *, other_than: str | None = None) -> str | None:
-        """Return the URL before the path for a segment, None if there is no such API.
-
-        `other_than` is a URL that turned out to be no longer there.
-        """
+        """Return the URL before the path for a segment; see Addresses."""
         service = SEGMENTS[segment]
         async with self._lock:
             known = self._ids.get(service)
@@ -136,7 +144,7 @@ class Apis:
 class Edge:
     """Answers every request, from a service or from web/."""
 
-    def __init__(self, apis: Apis, client: aiohttp.ClientSession) -> None:
+    def __init__(self, apis: Addresses, client: aiohttp.ClientSession) -> None:
         self._apis = apis
         self._client = client
 
@@ -155,12 +163,13 @@ class Edge:
         url = await self._apis.url(segment)
         if url is None:
             return _gateway_problem(request, 404)
-        answer = await self._pass_on(request, url, body)
-        if _api_is_gone(answer) and (url := await self._apis.url(segment, other_than=url)):
-            answer = await self._pass_on(request, url, body)
+        answer, gone = await self._pass_on(request, url, body)
+        if gone and (url := await self._apis.url(segment, other_than=url)):
+            answer, _ = await self._pass_on(request, url, body)
         return answer
 
-    async def _pass_on(self, request: web.Request, url: str, body: bytes) -> web.Response:
+    async def _pass_on(self, request: web.Request, url: str, body: bytes) -> tuple[web.Response, bool]:
+        """Return the answer of the API at `url`, and whether there is no such API any more."""
         headers = CIMultiDict((n, v) for n, v in request.headers.items() if n.lower() not in HOP_HEADERS)
         try:
             async with self._client.request(
@@ -171,32 +180,31 @@ class Edge:
                 allow_redirects=False,
                 timeout=TIMEOUT,
             ) as upstream:
-                return _answer(request, upstream.status, upstream.headers, await upstream.read())
+                answer = _answer(request, upstream.status, upstream.headers, await upstream.read())
+                return answer, upstream.status == 404 and _is_from_the_gateway(404, upstream.headers)
         except TimeoutError:
-            return _gateway_problem(request, 504)
+            return _gateway_problem(request, 504), False
         except aiohttp.ClientError:
-            return problem(
-                request, 503, "service_unavailable", "This service cannot be reached.", retry_after=1
-            )
+            cut_off = "This service cannot be reached."
+            return problem(request, 503, "service_unavailable", cut_off, retry_after=1), False
+
+
+def _is_from_the_gateway(status: int, headers: Mapping[str, str]) -> bool:
+    """Tell an error of API Gateway from one of a service: a service's are always problems."""
+    return status >= 400 and not headers.get("Content-Type", "").startswith("application/problem+json")
 
 
 def _answer(request: web.Request, status: int, headers: Mapping[str, str], body: bytes) -> web.Response:
     """Return the service's answer as it is, or the gateway's as a problem."""
-    if status >= 400 and not headers.get("Content-Type", "").startswith("application/problem+json"):
-        made = _gateway_problem(request, status, body, headers.get("x-amzn-requestid"))
-        made["api_is_gone"] = status == 404
-        return made
+    if _is_from_the_gateway(status, headers):
+        return _gateway_problem(request, status, body, headers.get("x-amzn-requestid"))
     kept = CIMultiDict(
         (n, v) for n, v in headers.items() if n.lower() not in HOP_HEADERS | {"content-length"}
     )
     answer = web.Response(status=status, headers=kept, body=body)
-    if "content-type" not in {name.lower() for name in headers}:
+    if "Content-Type" not in headers:
         answer.headers.pop("Content-Type", None)
     return answer
-
-
-def _api_is_gone(answer: web.Response) -> bool:
-    return bool(answer.get("api_is_gone"))
 
 
 def _gateway_problem(
@@ -286,7 +294,7 @@ async def _answer_any(request: web.Request) -> web.StreamResponse:
     return await request.app[_EDGE].answer(request)
 
 
-def make_app(endpoint_port: int) -> web.Application:
+def make_app(apis: Addresses) -> web.Application:
     """Return the edge as an aiohttp application."""
     app = web.Application(client_max_size=MAX_BODY_BYTES)
     app.router.add_route("*", "/{path:.*}", _answer_any)
@@ -297,7 +305,7 @@ def make_app(endpoint_port: int) -> web.Application:
         async with aiohttp.ClientSession(
             connector=connections, auto_decompress=False, skip_auto_headers=sent_by_the_caller_only
         ) as client:
-            app[_EDGE] = Edge(Apis(endpoint_port), client)
+            app[_EDGE] = Edge(apis, client)
             yield
 
     app.cleanup_ctx.append(lifetime)
@@ -311,7 +319,11 @@ def main() -> None:
     parser.add_argument("--endpoint-port", type=int, default=4566)
     arguments = parser.parse_args()
     web.run_app(
-        make_app(arguments.endpoint_port), host=HOST, port=arguments.port, access_log=None, shutdown_timeout=1
+        make_app(Apis(arguments.endpoint_port)),
+        host=HOST,
+        port=arguments.port,
+        access_log=None,
+        shutdown_timeout=1,
     )
 
 

@@ -1,0 +1,263 @@
+"""The local edge: what passes, what it answers itself, and that AWS's edge is the same."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+import pytest
+from aiohttp import ClientResponse, web
+from aiohttp.test_utils import TestClient, TestServer
+from multidict import CIMultiDict
+
+from tools import edge, sam, templates
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Test = Callable[[TestClient[Any, Any]], Coroutine[Any, Any, None]]
+
+
+class FixedAddresses:
+    """The addresses of APIs, given at once; a second one is the address after a redeploy."""
+
+    def __init__(self, *urls: str) -> None:
+        self._urls = urls
+
+    async def url(self, segment: str, *, other_than: str | None = None) -> str | None:
+        """Return the first address that is not `other_than`."""
+        return next((url for url in self._urls if url != other_than), None)
+
+
+def through_the_edge(service: Handler, test: Test, *, stages: tuple[str, ...] = ("v1",)) -> None:
+    """Run `test` with a client of an edge before `service`, which stands at each of the stages."""
+
+    async def run() -> None:
+        upstream = web.Application()
+        upstream.router.add_route("*", "/{path:.*}", service)
+        async with TestServer(upstream, host="127.0.0.1") as server:
+            addresses = FixedAddresses(*(str(server.make_url(f"/{stage}")) for stage in stages))
+            async with TestClient(TestServer(edge.make_app(addresses), host="127.0.0.1")) as client:
+                await test(client)
+
+    asyncio.run(run())
+
+
+async def echo(request: web.Request) -> web.Response:
+    """Answer with what arrived."""
+    headers = [[name, value] for name, value in request.headers.items()]
+    body = (await request.read()).decode()
+    return web.json_response(
+        {"method": request.method, "path": request.raw_path, "headers": headers, "body": body}
+    )
+
+
+async def nobody(request: web.Request) -> web.Response:
+    """Fail the test: the service must not be asked."""
+    raise AssertionError(request.path)
+
+
+def gateway_says(status: int, message: str) -> Handler:
+    """Return a service whose gateway answers in its place."""
+
+    async def answer(request: web.Request) -> web.Response:
+        return web.json_response({"message": message}, status=status)
+
+    return answer
+
+
+async def assert_problem(answer: ClientResponse, status: int, code: str) -> dict[str, Any]:
+    """Check status, type and code of a problem; return its body."""
+    body: dict[str, Any] = await answer.json(content_type="application/problem+json")
+    assert (answer.status, body["code"], body["status"]) == (status, code, status)
+    return body
+
+
+def test_method_query_body_and_repeated_values_reach_the_service_as_they_are() -> None:
+    async def test(client: TestClient[Any, Any]) -> None:
+        headers = CIMultiDict([("X-Thing", "a"), ("X-Thing", "b"), ("Content-Type", "application/json")])
+        answer = await client.put("/orders/a%20b?q=1&q=2&e=%C3%A9", data=b'{"n": 1}', headers=headers)
+        seen = await answer.json()
+        assert seen["method"] == "PUT"
+        assert seen["path"] == "/v1/orders/a%20b?q=1&q=2&e=%C3%A9"
+        assert seen["body"] == '{"n": 1}'
+        assert [value for name, value in seen["headers"] if name == "X-Thing"] == ["a", "b"]
+
+    through_the_edge(echo, test)
+
+
+def test_the_edge_adds_no_header_of_its_own() -> None:
+    async def test(client: TestClient[Any, Any]) -> None:
+        skip = ("User-Agent", "Accept", "Accept-Encoding")
+        answer = await client.get("/orders", headers={"Connection": "keep-alive"}, skip_auto_headers=skip)
+        assert [name for name, _ in (await answer.json())["headers"]] == ["Host"]
+
+    through_the_edge(echo, test)
+
+
+def test_a_service_s_own_problem_passes_unchanged() -> None:
+    async def refuse(request: web.Request) -> web.Response:
+        return web.json_response({"code": "mine"}, status=403, content_type="application/problem+json")
+
+    async def test(client: TestClient[Any, Any]) -> None:
+        answer = await client.get("/orders/1")
+        assert (answer.status, await answer.text()) == (403, '{"code": "mine"}')
+
+    through_the_edge(refuse, test)
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "shown", "code"),
+    [
+        (401, "Unauthorized", 401, "not_authenticated"),
+        (403, "User is not authorized to access this resource with an explicit deny", 403, "not_allowed"),
+        (403, "Missing Authentication Token", 404, "no_such_route"),
+        (429, "Rate Exceeded", 503, "service_unavailable"),
+        (502, "Internal server error", 502, "service_failed"),
+        (504, "Endpoint request timed out", 504, "service_timeout"),
+    ],
+)
+def test_an_error_of_the_gateway_becomes_a_problem(status: int, message: str, shown: int, code: str) -> None:
+    async def test(client: TestClient[Any, Any]) -> None:
+        answer = await client.get("/orders/1", headers={"X-Correlation-Id": "abc"})
+        body = await assert_problem(answer, shown, code)
+        assert body["correlationId"] == "abc"
+
+    through_the_edge(gateway_says(status, message), test)
+
+
+def test_an_api_with_a_new_address_is_found_again() -> None:
+    async def after_a_redeploy(request: web.Request) -> web.StreamResponse:
+        if request.path.startswith("/old"):
+            return web.json_response({"message": "Not Found"}, status=404)
+        return web.json_response({"path": request.path, "body": await request.text()})
+
+    async def test(client: TestClient[Any, Any]) -> None:
+        answer = await client.post("/orders", data=b"x")
+        assert await answer.json() == {"path": "/new/orders", "body": "x"}
+
+    through_the_edge(after_a_redeploy, test, stages=("old", "new"))
+
+
+def test_a_service_that_is_not_deployed_is_unavailable() -> None:
+    async def test(client: TestClient[Any, Any]) -> None:
+        answer = await client.get("/orders/1")
+        await assert_problem(answer, 503, "service_unavailable")
+        assert answer.headers["Retry-After"] == "1"
+
+    through_the_edge(nobody, test, stages=())
+
+
+def test_a_service_that_cannot_be_reached_is_unavailable() -> None:
+    async def run() -> None:
+        nowhere = FixedAddresses("http://127.0.0.1:9/v1")  # the discard port: nothing listens
+        async with TestClient(TestServer(edge.make_app(nowhere), host="127.0.0.1")) as client:
+            await assert_problem(await client.get("/orders/1"), 503, "service_unavailable")
+
+    asyncio.run(run())
+
+
+def test_a_body_above_the_limit_stops_at_the_edge() -> None:
+    async def test(client: TestClient[Any, Any]) -> None:
+        answer = await client.post("/catalog/imports", data=io.BytesIO(b"x" * (edge.MAX_BODY_BYTES + 1)))
+        await assert_problem(answer, 413, "body_too_large")
+
+    through_the_edge(nobody, test)
+
+
+def raw_answer(path: str) -> bytes:
+    """Return the head of the edge's answer to a path that clients would tidy up before sending."""
+
+    async def run() -> bytes:
+        async with TestServer(edge.make_app(FixedAddresses()), host="127.0.0.1") as server:
+            reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+            writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+            head = await reader.readuntil(b"\r\n\r\n")
+            writer.close()
+            return head
+
+    return asyncio.run(run())
+
+
+@pytest.mark.parametrize("path", ["/orders/../../_ministack/reset", "/orders/%2e%2e/x", "/orders/./x", "/.."])
+def test_a_path_with_dot_segments_goes_nowhere(path: str) -> None:
+    assert raw_answer(path).startswith(b"HTTP/1.1 400 ")
+
+
+def test_a_folder_s_slash_leads_to_no_other_host() -> None:
+    assert b"\r\nLocation: /evil/\r\n" in raw_answer("//evil")
+
+
+def test_a_file_has_security_headers_and_is_not_sent_twice() -> None:
+    async def test(client: TestClient[Any, Any]) -> None:
+        first = await client.get("/")
+        assert first.status == 200
+        assert first.headers.items() >= edge.SECURITY_HEADERS.items()
+        assert first.headers["Cache-Control"] == edge.PAGE_CACHING
+        again = await client.get("/", headers={"If-None-Match": first.headers["ETag"]})
+        assert (again.status, await again.read()) == (304, b"")
+
+    through_the_edge(nobody, test)
+
+
+def test_a_picture_may_be_kept_for_an_hour() -> None:
+    async def test(client: TestClient[Any, Any]) -> None:
+        answer = await client.get("/images/saffron-glazed-tagine.svg")
+        assert answer.content_type == "image/svg+xml"
+        assert answer.headers["Cache-Control"] == "public, max-age=3600"
+
+    through_the_edge(nobody, test)
+
+
+def test_a_folder_is_named_with_a_slash() -> None:
+    async def test(client: TestClient[Any, Any]) -> None:
+        answer = await client.get("/images?x=1", allow_redirects=False)
+        assert (answer.status, answer.headers["Location"]) == (308, "/images/?x=1")
+
+    through_the_edge(nobody, test)
+
+
+@pytest.mark.parametrize("path", ["/nothing.txt", "/%00.txt", "/" + "x" * 300 + ".txt", "/..%2fMakefile.txt"])
+def test_a_file_that_is_not_in_web_is_not_found(path: str) -> None:
+    async def test(client: TestClient[Any, Any]) -> None:
+        await assert_problem(await client.get(path), 404, "no_such_file")
+
+    through_the_edge(nobody, test)
+
+
+def test_files_are_only_read() -> None:
+    async def test(client: TestClient[Any, Any]) -> None:
+        await assert_problem(await client.post("/", data=b"x"), 405, "method_not_allowed")
+
+    through_the_edge(nobody, test)
+
+
+def test_the_edge_on_aws_has_the_same_segments() -> None:
+    config = templates.template("edge")["Resources"]["Distribution"]["Properties"]["DistributionConfig"]
+    behaviours = {
+        behaviour["PathPattern"].split("/")[1]: behaviour["TargetOriginId"]
+        for behaviour in config["CacheBehaviors"]
+    }
+    assert behaviours == edge.SEGMENTS
+    assert {origin["Id"] for origin in config["Origins"]} == {"site", *edge.SEGMENTS.values()}
+
+
+def test_every_service_with_an_api_is_behind_the_edge() -> None:
+    with_an_api = {
+        stack.name for stack in sam.all_stacks() if templates.resources(stack.name, "AWS::Serverless::Api")
+    }
+    assert with_an_api <= set(edge.SEGMENTS.values())
+
+
+def test_the_edge_on_aws_sends_the_same_security_headers() -> None:
+    config = templates.resources("edge", "AWS::CloudFront::ResponseHeadersPolicy")["SiteHeaders"]
+    headers = config["ResponseHeadersPolicyConfig"]
+    fixed = headers["SecurityHeadersConfig"]
+    sent = {
+        "Content-Security-Policy": fixed["ContentSecurityPolicy"]["ContentSecurityPolicy"],
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": fixed["FrameOptions"]["FrameOption"],
+        "Referrer-Policy": fixed["ReferrerPolicy"]["ReferrerPolicy"],
+        **{item["Header"]: item["Value"] for item in headers["CustomHeadersConfig"]["Items"]},
+    }
+    assert sent == edge.SECURITY_HEADERS
