@@ -116,7 +116,16 @@ def dependencies(name: str, prune: Callable[[Path], None]) -> Path:
 
 def pip_install(lock: Path, target: Path) -> None:
     """Install the locked wheels, hashes checked, for the Lambda platform rather than for this machine."""
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    command = [
+        sys.executable,
+        "-I",
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-deps",
+    ]
     command += ["--no-compile", "--require-hashes", "--requirement", str(lock), "--target", str(target)]
     if target_platform() != "host":
         command += ["--only-binary=:all:", *(f"--platform={tag}" for tag in wheel_tags(target_platform()))]

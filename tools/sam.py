@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
+
 from tools import build, templates
 from tools.report import ToolError, step
 
@@ -213,7 +214,7 @@ def _reason(log: Path) -> str:
     """Return the line of a SAM log that says best why it failed."""
     lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
     failed = [line for line in lines if re.search(r"_FAILED\b", line) and "cancelled" not in line]
-    errors = [line for line in lines if re.match(r"(Error|Build Failed|build:)", line)]
+    errors = [line for line in lines if re.match(r"\w*Error: ", line) and not line.endswith("call last):")]
     return (failed[:1] or errors[-1:] or lines[-1:] or ["no output"])[0][:300]
 
 
