@@ -36,8 +36,7 @@ class Expression(NamedTuple):
     """A parsed expression, the ``#names`` and ``:values`` it uses, and the attributes it names."""
 
     run: Any
-    names: frozenset[str]
-    values: frozenset[str]
+    used: frozenset[str]
     paths: tuple[Path, ...]
 
 
@@ -48,8 +47,7 @@ class _Parser:
         self.text, self.given = text, names
         self.tokens: list[str] = []
         self.at = 0
-        self.names: set[str] = set()
-        self.values: set[str] = set()
+        self.used: set[str] = set()
         self.paths: list[Path] = []
         position, end = 0, len(text.rstrip())
         while position < end:
@@ -79,7 +77,7 @@ class _Parser:
     def done(self, run: Any) -> Expression:
         if self.next:
             raise ExpressionError(f"Syntax error at {self.next!r} in {self.text!r}")
-        return Expression(run, frozenset(self.names), frozenset(self.values), tuple(self.paths))
+        return Expression(run, frozenset(self.used), tuple(self.paths))
 
     # --- paths and operands ---
 
@@ -88,7 +86,7 @@ class _Parser:
         if token.startswith("#"):
             if token not in self.given:
                 raise ExpressionError(f"An expression attribute name used is not defined: {token}")
-            self.names.add(token)
+            self.used.add(token)
             return self.given[token]
         if not re.fullmatch(r"[A-Za-z_]\w*", token):
             raise ExpressionError(f"Syntax error at {token!r} in {self.text!r}")
@@ -111,7 +109,7 @@ class _Parser:
         token = self.take()
         if not token.startswith(":"):
             raise ExpressionError(f"Syntax error at {token!r}: a :value is expected")
-        self.values.add(token)
+        self.used.add(token)
         return lambda _, values: _given(values, token)
 
     def operand(self) -> Operand:

@@ -7,6 +7,7 @@ AWS's documentation. Anything Souk does not use is refused loudly.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -204,6 +205,10 @@ class FakeDynamoDB:
     ) -> dict[str, Any]:
         return _answer("TransactWriteItems", lambda: self._transact(list(TransactItems)))
 
+    def check_transaction(self, *, TransactItems: Iterable[Mapping[str, Any]]) -> None:  # noqa: N803
+        """Raise what the transaction would, and do nothing."""
+        _answer("TransactWriteItems", lambda: self._transact(list(TransactItems), commit=False))
+
     def _alone(self, kind: str, request: Mapping[str, Any]) -> dict[str, Any]:
         returned = request.get("ReturnValues", "NONE")
         plan = self._plan(
@@ -220,7 +225,7 @@ class FakeDynamoDB:
             raise NotImplementedError(f"ReturnValues {returned} of {kind}")
         return {}
 
-    def _transact(self, actions: list[Mapping[str, Any]]) -> dict[str, Any]:
+    def _transact(self, actions: list[Mapping[str, Any]], *, commit: bool = True) -> dict[str, Any]:
         if not 0 < len(actions) <= MAX_TRANSACTION_ACTIONS:
             raise invalid("Member must have length less than or equal to 100, and at least 1")
         plans, reasons, places = [], [], []
@@ -245,7 +250,8 @@ class FakeDynamoDB:
             )
         if sum(size_of(image) for _, _, image, changes in plans if changes and image) > MAX_TRANSACTION_BYTES:
             raise invalid("Transaction size exceeds 4 MB")
-        self._commit(plans)
+        if commit:
+            self._commit(plans)
         return {}
 
     def _plan(self, kind: str, request: Mapping[str, Any]) -> tuple[Table, Key, Image | None, bool]:
@@ -321,14 +327,21 @@ def _run(expression: Expression, *arguments: Any) -> Any:
 
 
 def _refuse_unused(parts: list[Expression], names: expressions.Names, values: Mapping[str, Wire]) -> None:
-    used_names = frozenset().union(*(part.names for part in parts))
-    used_values = frozenset().union(*(part.values for part in parts))
-    if unused := {name for name, _ in names} - used_names:
-        raise invalid(f"Value provided in ExpressionAttributeNames unused in expressions: keys: {unused}")
-    if unused := set(values) - used_values:
-        raise invalid(f"Value provided in ExpressionAttributeValues unused in expressions: keys: {unused}")
-    if missing := used_values - set(values):
-        raise invalid(f"An expression attribute value used in expression is not defined: {missing}")
+    problem = _unused(tuple(part.used for part in parts), names, frozenset(values))
+    if problem:
+        raise invalid(problem)
+
+
+@functools.lru_cache(4096)
+def _unused(used: tuple[frozenset[str], ...], names: expressions.Names, values: frozenset[str]) -> str:
+    every = frozenset().union(*used)
+    if unused := {name for name, _ in names} - every:
+        return f"Value provided in ExpressionAttributeNames unused in expressions: keys: {unused}"
+    if unused := values - every:
+        return f"Value provided in ExpressionAttributeValues unused in expressions: keys: {unused}"
+    if missing := {token for token in every if token.startswith(":")} - values:
+        return f"An expression attribute value used in expression is not defined: {missing}"
+    return ""
 
 
 def _keys(table: Table) -> list[str]:

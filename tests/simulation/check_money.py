@@ -1,0 +1,171 @@
+"""What must hold of money: the provider's books, our own, and the orders say the same."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+import msgspec
+
+from functions.shared.dynamo import decode_item
+from tests.simulation.checker import Watch, require
+from tests.simulation.fake_tables import Change
+from tests.simulation.world import World
+
+TABLE = "souk-local-payments"
+MOVES = {
+    None: {"authorized", "declined", "refused"},
+    "authorized": {"capturing", "captured", "voiding", "voided"},
+    "capturing": {"captured", "voiding", "voided"},
+    "voiding": {"voided", "captured"},
+}
+ACCOUNTS = {("provider_receivable", "customer_sales"), ("customer_refunds", "provider_receivable")}
+
+
+class Money(Watch):
+    """Payments, their ledger and the provider's intents (the simulator's items, ``SIM#``)."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self.taken: dict[str, int] = defaultdict(int)
+        self.given: dict[str, int] = defaultdict(int)
+        self.intents: dict[str, set[str]] = defaultdict(set)
+        self.confirmed: set[str] = set()
+        self.touched: set[str] = set()
+
+    def changed(self, change: Change) -> None:
+        if change.table == "souk-local-orders" and change.key[1] == "ORDER":
+            if change.new and change.new["status"]["S"] == "confirmed":
+                self.confirmed.add(change.key[0].removeprefix("ORDER#"))
+        elif change.table == TABLE:
+            old, new = decode_item(change.old or {}), decode_item(change.new or {})
+            kind, _, rest = change.key[0].partition("#")
+            if kind == "SIM":
+                self._intent(rest, old, new)
+            elif kind == "PAYMENT" and change.key[1] == "PAYMENT":
+                self._payment(rest, old, new)
+            elif kind == "PAYMENT" and change.key[1].startswith("ENTRY"):
+                require(not old and new, "the ledger is only added to", str(change.key))
+                self._entry(rest, new)
+
+    def _intent(self, name: str, old: dict[str, Any], new: dict[str, Any]) -> None:
+        order_id = name.partition("#")[0]
+        before, after = old.get("status"), new.get("status")
+        if after in ("authorized", "captured"):
+            self.intents[order_id].add(name)
+        require(
+            len(self.intents[order_id]) <= 1, "an order's money is held once", f"{self.intents[order_id]}"
+        )
+        if before != after and after in ("authorized", "captured"):
+            order = self.item("orders", f"ORDER#{order_id}", "ORDER")
+            require(order, "money is held only for an order", order_id)
+            totals = msgspec.json.decode(order["content"])["totals"]  # type: ignore[index]
+            require(
+                (new["amount"], new["currency"]) == (totals["total"], totals["currency"]),
+                "what is charged is the quote's total", f"{order_id}: {new['amount']} of {totals['total']}",
+            )  # fmt: skip
+        if before != after and after == "captured":
+            require(
+                before == "authorized",
+                "money is taken once, and only what is held",
+                f"{order_id}: {before} → {after}",
+            )
+            require(order_id in self.confirmed, "money is taken only for a confirmed order", order_id)
+        if new.get("refunded", 0) != old.get("refunded", 0):
+            self._paid_back(order_id, old, new)
+
+    def _paid_back(self, order_id: str, old: dict[str, Any], new: dict[str, Any]) -> None:
+        require(
+            new["status"] == "captured" and new["refunded"] <= new["amount"],
+            "never more is given back than was taken", f"{order_id}: {new['refunded']} of {new['amount']}",
+        )  # fmt: skip
+        for refund_id in sorted(new["refunds"].keys() - old["refunds"].keys()):
+            recorded = self.item("payments", f"PAYMENT#{order_id}", f"REFUND#{refund_id}")
+            require(
+                recorded and recorded["amount"] == new["refunds"][refund_id],
+                "money is given back only on record", f"{order_id} {refund_id}",
+            )  # fmt: skip
+
+    def _payment(self, order_id: str, old: dict[str, Any], new: dict[str, Any]) -> None:
+        require(new, "a payment is never lost", order_id)
+        if old:
+            require(
+                new["version"] > old["version"] or new["status"] == old["status"], "a payment changes version by version",
+                f"{order_id}: {old['version']} → {new['version']}",
+            )  # fmt: skip
+        if new["status"] != old.get("status"):
+            require(
+                new["status"] in MOVES.get(old.get("status"), set()), "a payment goes its way once",
+                f"{order_id}: {old.get('status')} → {new['status']}",
+            )  # fmt: skip
+        self.touched.add(order_id)
+
+    def _entry(self, order_id: str, entry: dict[str, Any]) -> None:
+        require(
+            (entry["debit"], entry["credit"]) in ACCOUNTS and entry["amount"] > 0,
+            "the ledger balances",
+            str(entry),
+        )
+        sums = self.taken if entry["kind"] == "capture" else self.given
+        sums[order_id] += entry["amount"]
+        self.touched.add(order_id)
+
+    def settled(self) -> None:
+        for order_id in self.touched:
+            payment = self.item("payments", f"PAYMENT#{order_id}", "PAYMENT")
+            require(payment, "the ledger balances", f"{order_id} has entries and no payment")
+            self._check(order_id, payment or {})
+        self.touched.clear()
+
+    def _check(self, order_id: str, payment: dict[str, Any]) -> None:
+        captured, refunded, refunding = payment["captured"], payment["refunded"], payment["refunding"]
+        require(
+            (captured, refunded) == (self.taken[order_id], self.given[order_id]), "the ledger balances",
+            f"{order_id}: {captured} and {refunded}, ledger {self.taken[order_id]} and {self.given[order_id]}",
+        )  # fmt: skip
+        require(
+            captured in (0, payment["amount"]) and refunding >= 0 and refunded + refunding <= captured,
+            "never more is given back than was taken", f"{order_id}: {refunded} + {refunding} of {captured}",
+        )  # fmt: skip
+
+    def ended(self) -> None:
+        payments = self.all("payments", "PAYMENT#", "PAYMENT")
+        intents = self.all("payments", "SIM#", "INTENT")
+        orders = self.all("orders", "ORDER#", "ORDER")
+        for order_id, order in orders.items():
+            self._closed(order_id, order, payments.get(order_id, {}), intents.get(order_id, {}))
+        stray = sorted(intents.keys() - orders.keys())
+        require(not stray, "money is held only for an order", ", ".join(stray))
+        for refund_id, refund in self._refunds().items():
+            require(
+                refund["status"] in ("succeeded", "failed"),
+                "every refund ends",
+                f"{refund_id}: {refund['status']}",
+            )
+
+    def _refunds(self) -> dict[str, dict[str, Any]]:
+        return {
+            key[1]: decode_item(image)
+            for key, image in self.items("payments").items()
+            if key[1].startswith("REFUND#")
+        }
+
+    def _closed(
+        self, order_id: str, order: dict[str, Any], payment: dict[str, Any], intent: dict[str, Any]
+    ) -> None:
+        standing = intent.get("status")
+        charged = intent.get("amount", 0) - intent.get("refunded", 0) if standing == "captured" else 0
+        if order["status"] == "confirmed":
+            require(
+                standing == "captured" and payment.get("status") == "captured", "a confirmed order is paid",
+                f"{order_id}: {payment.get('status')}, provider {standing}",
+            )  # fmt: skip
+        else:
+            require(
+                standing in (None, "voided", "captured", "trying") and charged == 0,
+                "a cancelled order keeps no money", f"{order_id}: provider {standing}, {charged} charged",
+            )  # fmt: skip
+        require(
+            charged == payment.get("captured", 0) - payment.get("refunded", 0), "the provider's books are ours",
+            f"{order_id}: provider {charged}, ours {payment.get('captured')} less {payment.get('refunded')}",
+        )  # fmt: skip

@@ -1,0 +1,121 @@
+"""What must hold of orders: one decision, made on both votes, kept by everyone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from functions.shared.dynamo import decode_item
+from tests.simulation.checker import Watch, require
+from tests.simulation.fake_tables import Change
+from tests.simulation.world import World
+
+TABLE = "souk-local-orders"
+MOVES = {None: {"placed"}, "placed": {"placed", "confirmed", "cancelled"}, "confirmed": {"confirmed", "cancelled"},
+         "cancelled": {"cancelled"}}  # fmt: skip
+
+
+class Orders(Watch):
+    """Orders change as they may, and are what the buyer was promised."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self.confirmed: set[str] = set()
+        self.promised: dict[str, Any] = {}
+        self.acknowledged: set[str] = set()
+
+    def quoted(self, quote: dict[str, Any]) -> None:
+        """Take note of a quote as the cart answered it."""
+        self.promised["ord_" + quote["quoteId"].partition("_")[2]] = quote
+
+    def changed(self, change: Change) -> None:
+        if change.table != TABLE or change.key[1] != "ORDER":
+            return
+        order_id = change.key[0].removeprefix("ORDER#")
+        require(change.new, "an order is never lost", order_id)
+        old, new = decode_item(change.old or {}), decode_item(change.new or {})
+        require(
+            new["status"] in MOVES[old.get("status")], "a decision is final",
+            f"{order_id}: {old.get('status')} → {new['status']}",
+        )  # fmt: skip
+        if old:
+            require(old["content"] == new["content"], "what was ordered never changes", order_id)
+            require(
+                old["status"] != "cancelled" or old["reason"] == new["reason"], "a decision is final",
+                f"{order_id}: {old.get('reason')} → {new.get('reason')}",
+            )  # fmt: skip
+        else:
+            self._placed(order_id, new)
+        if new["status"] == "confirmed" and old.get("status") != "confirmed":
+            self._confirmed(order_id, new)
+
+    def _placed(self, order_id: str, order: dict[str, Any]) -> None:
+        promised = self.promised.get(order_id)
+        require(promised, "only what a cart has quoted is ordered", order_id)
+        content = msgspec.json.decode(order["content"])
+        for name in ("cartId", "lines", "totals", "shippingAddress"):
+            given = _without_nulls(promised[name])  # type: ignore[index]
+            require(
+                content[name] == given,
+                "an order is what was quoted",
+                f"{order_id}: {content[name]} for {given}",
+            )
+
+    def _confirmed(self, order_id: str, order: dict[str, Any]) -> None:
+        self.confirmed.add(order_id)
+        content = msgspec.json.decode(order["content"])
+        wanted: dict[str, int] = {}
+        for line in content["lines"]:
+            wanted[line["sku"]] = wanted.get(line["sku"], 0) + line["quantity"]
+        held = self.item("inventory", f"ORDER#{order_id}", "RESERVATION")
+        require(
+            held and held["status"] in ("reserved", "committed") and held["lines"] == wanted,
+            "a confirmed order has its stock", f"{order_id}: {wanted}, held {held}",
+        )  # fmt: skip
+        payment = self.item("payments", f"PAYMENT#{order_id}", "PAYMENT")
+        require(
+            payment and payment["status"] in ("authorized", "capturing", "captured")
+            and (payment["amount"], payment["currency"]) == (content["totals"]["total"], content["totals"]["currency"]),
+            "a confirmed order has its payment", f"{order_id}: {payment}",
+        )  # fmt: skip
+
+    def ended(self) -> None:
+        orders = self.all("orders", "ORDER#", "ORDER")
+        missing = sorted(self.acknowledged - orders.keys())
+        require(not missing, "an order that was acknowledged exists", ", ".join(missing))
+        for order_id, order in orders.items():
+            require(order["status"] != "placed", "every order is decided", order_id)
+            self._knows(order_id, order)
+        for service in self.world.deployed.services:
+            left = [key for key, image in self.items(service).items() if "open_shard" in image]
+            require(not left, "nothing is left open", f"{service}: {left[:5]}")
+
+    def _knows(self, order_id: str, order: dict[str, Any]) -> None:
+        """Check that the order tells its customer what became of stock and money."""
+        payment = self.item("payments", f"PAYMENT#{order_id}", "PAYMENT") or {}
+        refunded = payment.get("refunded", 0)
+        told = {"captured": "captured", "voided": "voided", "declined": "declined"}.get(
+            payment.get("status", "")
+        )
+        if told == "captured" and refunded:
+            told = "refunded" if refunded == payment["captured"] else "partially_refunded"
+        if told != "declined" or order.get("reason") == "payment_declined":
+            require(
+                told is None or (order.get("payment"), order.get("refunded", 0)) == (told, refunded),
+                "an order knows what became of its money", f"{order_id}: {order.get('payment')}, payments says {told}",
+            )  # fmt: skip
+        held = self.item("inventory", f"ORDER#{order_id}", "RESERVATION") or {}
+        left = {"committed": "committed", "released": "released", "returned": "released"}.get(
+            held.get("status", "")
+        )
+        require(
+            left is None or order.get("stock") == left, "an order knows what became of its stock",
+            f"{order_id}: {order.get('stock')}, inventory says {held.get('status')}",
+        )  # fmt: skip
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_nulls(inner) for name, inner in value.items() if inner is not None}
+    return [_without_nulls(inner) for inner in value] if isinstance(value, list) else value

@@ -1,0 +1,117 @@
+"""What must hold of stock: no unit is sold twice, and levels are what the ledger says."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+from functions.shared.dynamo import decode_item
+from tests.simulation.checker import Watch, require
+from tests.simulation.fake_tables import Change
+from tests.simulation.world import World
+
+TABLE = "souk-local-inventory"
+MOVES = {
+    None: {"reserved", "rejected", "refused"},
+    "reserved": {"reserved", "committed", "released"},
+    "committed": {"returned"},
+}
+
+
+class Stock(Watch):
+    """Levels, movements and reservations agree after every call."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self.moved: dict[str, int] = defaultdict(int)
+        self.committed: dict[str, int] = defaultdict(int)
+        self.reserved: dict[str, int] = defaultdict(int)
+        self.touched: set[str] = set()
+
+    def changed(self, change: Change) -> None:
+        if change.table != TABLE:
+            return
+        kind = change.key[1].partition("#")[0]
+        if kind == "LEVEL":
+            self.touched.add(change.key[0].removeprefix("SKU#"))
+        elif kind == "MOVE":
+            require(change.old is None and change.new, "the ledger is only added to", f"{change.key}")
+            sku = change.key[0].removeprefix("SKU#")
+            self.moved[sku] += decode_item(change.new or {})["delta"]
+            self.touched.add(sku)
+        elif kind == "RESERVATION":
+            self._reservation(change)
+
+    def _reservation(self, change: Change) -> None:
+        old = decode_item(change.old) if change.old else {"status": None, "lines": {}}
+        new = decode_item(change.new) if change.new else {"status": "gone", "lines": {}}
+        if old["status"] != new["status"]:
+            allowed = MOVES.get(old["status"], set())
+            require(
+                new["status"] in allowed, "a reservation goes its way once",
+                f"{change.key[0]}: {old['status']} → {new['status']}",
+            )  # fmt: skip
+        for image, sign in ((old, -1), (new, 1)):
+            held = {"reserved": self.reserved, "committed": self.committed}.get(str(image["status"]))
+            for sku, quantity in image["lines"].items():
+                self.touched.add(sku)
+                if held is not None:
+                    held[sku] += sign * quantity
+
+    def settled(self) -> None:
+        for sku in self.touched:
+            level = self.item("inventory", f"SKU#{sku}", "LEVEL")
+            if level is not None:
+                self._check(sku, level)
+        self.touched.clear()
+
+    def _check(self, sku: str, level: Mapping[str, Any]) -> None:
+        on_hand, available = level["on_hand"], level["available"]
+        require(
+            on_hand >= 0 and available >= 0,
+            "stock is never below zero",
+            f"{sku}: {on_hand} on hand, {available} available",
+        )
+        ledger = self.moved[sku] - self.committed[sku]
+        require(
+            on_hand == ledger, "stock on hand is what the ledger says",
+            f"{sku}: {on_hand} on hand, {self.moved[sku]} moved less {self.committed[sku]} committed",
+        )  # fmt: skip
+        require(
+            available == ledger - self.reserved[sku], "available is what is not promised",
+            f"{sku}: {available} available of {on_hand}, {self.reserved[sku]} reserved",
+        )  # fmt: skip
+
+    def ended(self) -> None:
+        self._rebuild()
+        orders = self.all("orders", "ORDER#", "ORDER") if "orders" in self.world.deployed.services else {}
+        for order_id, reservation in self.all("inventory", "ORDER#", "RESERVATION").items():
+            order = orders.get(order_id)
+            require(order, "a reservation belongs to an order", order_id)
+            wanted = {
+                "confirmed": {"committed"},
+                "cancelled": {"released", "returned", "rejected", "refused"},
+            }
+            require(
+                reservation["status"] in wanted.get(order["status"], set()),  # type: ignore[index]
+                "at the end stock is where the orders say", f"{order_id}: {reservation['status']}, order {order['status']}",  # type: ignore[index]
+            )  # fmt: skip
+
+    def _rebuild(self) -> None:
+        """Recompute every level from the ledger alone: what `settled` added up on the way is not trusted."""
+        expected: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+        for key, image in self.items("inventory").items():
+            item = decode_item(image)
+            if key[1].startswith("MOVE#"):
+                expected[key[0].removeprefix("SKU#")][0] += item["delta"]
+            elif key[1] == "RESERVATION":
+                for sku, quantity in item["lines"].items():
+                    expected[sku][0] -= quantity if item["status"] == "committed" else 0
+                    expected[sku][1] += quantity if item["status"] == "reserved" else 0
+        for sku, level in self.all("inventory", "SKU#", "LEVEL").items():
+            on_hand, reserved = expected[sku]
+            require(
+                (level["on_hand"], level["available"]) == (on_hand, on_hand - reserved),
+                "levels can be rebuilt from the ledger", f"{sku}: {level}, rebuilt {on_hand} less {reserved}",
+            )  # fmt: skip

@@ -1,0 +1,187 @@
+"""Watches a run and says what may never be: the promises of the shop, checked after every AWS call.
+
+Each promise has a name, which is what a violation is reported by. Facts and failures are watched here; stock, orders, money
+and carts each in a module of their own.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from functions.shared.dynamo import decode_item
+from tests.simulation.fake_tables import Change
+from tests.simulation.world import Invocation, Message, World
+
+MAY_COME_AGAIN = {"NotYetError", "BusyError", "ProviderUnavailableError", "AlreadyVoidedError"}
+"""What a handler raises, without any fault, to have a message again later."""
+
+
+class Violation(NamedTuple):
+    """A promise that was broken, and how."""
+
+    promise: str
+    what: str
+
+
+class ViolationError(BaseException):
+    """Ends the run in which a promise was broken; no handler may catch it."""
+
+    def __init__(self, violation: Violation) -> None:
+        super().__init__(f"{violation.promise}: {violation.what}")
+        self.violation = violation
+
+
+def broken(promise: str, what: str) -> ViolationError:
+    """Return the exception for a broken promise."""
+    return ViolationError(Violation(promise, what))
+
+
+def require(holds: object, promise: str, what: str) -> None:
+    """Raise ViolationError unless the promise holds."""
+    if not holds:
+        raise broken(promise, what)
+
+
+class Watch:
+    """One part of the checker: hears of changes one by one, then of the end of the call that made them."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    def items(self, service: str) -> Mapping[tuple[str, str], Mapping[str, Any]]:
+        """Return a service's table as it is: wire images by key."""
+        return self.world.aws.dynamodb.tables[f"souk-local-{service}"].items
+
+    def item(self, service: str, pk: str, sk: str) -> dict[str, Any] | None:
+        """Return an item of a service's table in plain values."""
+        found = self.items(service).get((pk, sk))
+        return decode_item(found) if found is not None else None
+
+    def all(self, service: str, prefix: str, sk: str) -> dict[str, dict[str, Any]]:
+        """Return the items whose keys start so, by what follows in the partition key."""
+        return {
+            key[0].removeprefix(prefix): decode_item(image)
+            for key, image in self.items(service).items()
+            if key[0].startswith(prefix) and key[1].startswith(sk)
+        }
+
+    def changed(self, change: Change) -> None:
+        """Take note of a change."""
+
+    def settled(self) -> None:
+        """Check what the changes of one call have led to."""
+
+    def ended(self) -> None:
+        """Check what must hold once everything is drained."""
+
+
+class Facts(Watch):
+    """Every change of state is published, and nothing else is."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self.written: dict[str, str] = {}
+        self.published: dict[str, Any] = {}
+
+    def changed(self, change: Change) -> None:
+        outbox = (change.new or {}).get("outbox")
+        if outbox is None or outbox == (change.old or {}).get("outbox"):
+            return
+        for row in json.loads(outbox["S"]):
+            self.written.setdefault(f"{row[2]}.{row[3]}.{row[0]}", change.table)
+
+    def event(self, event: Mapping[str, Any]) -> None:
+        """Check an event that was put on the bus."""
+        detail = event["detail"]
+        require(detail["id"] in self.written, "a fact is published only after it is stored", detail["id"])
+        told = detail["data"]
+        before = self.published.setdefault(detail["id"], told)
+        require(before == told, "one fact is told one way", f"{detail['id']}: {before} then {told}")
+        service = self.written[detail["id"]].removeprefix("souk-local-")
+        require(
+            event["source"] == f"souk.{service}", "a service publishes its own facts", str(event["source"])
+        )
+
+    def ended(self) -> None:
+        missing = sorted(self.written.keys() - self.published.keys())
+        require(not missing, "every change of state is published", ", ".join(missing))
+
+
+class Failures(Watch):
+    """Nothing fails without a reason, and no message is given up without one."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self.poison: set[str] = set()
+        self.excused = False
+
+    def done(self, invocation: Invocation) -> None:
+        """Check how an invocation ended."""
+        if invocation.excuses:
+            self.excused = True
+            return
+        fields = invocation.log.fields
+        error = fields.get("error")
+        require(
+            error is None or error in MAY_COME_AGAIN, "nothing fails unless something is wrong",
+            f"#{invocation.number} {invocation}: {error} {fields.get('message')} {fields.get('stack')}",
+        )  # fmt: skip
+        failed = invocation.error is not None or (
+            invocation.kind == "http" and invocation.result["statusCode"] >= 500
+        )
+        require(
+            not failed or error in MAY_COME_AGAIN, "nothing fails unless something is wrong",
+            f"#{invocation.number} {invocation}: {invocation.error or invocation.result}",
+        )  # fmt: skip
+
+    def parked(self, queue: str, body: str, attributes: Mapping[str, Any]) -> None:
+        """Check a message that a handler sent to the dead-letter queue."""
+        reason = attributes.get("reason", {}).get("StringValue")
+        require(body in self.poison, "only what cannot be read is parked", f"{queue}: {reason} {body[:300]}")
+
+    def given_up(self, queue: str, message: Message) -> None:
+        """Check a message that its queue gave up."""
+        fair = not self.world.weather.rates and not self.world.weather.outages
+        require(not fair, "no message is given up in fair weather", f"{queue}: {message.body[:300]}")
+
+    def ended(self) -> None:
+        for name in sorted(self.world.deployed.dead_letters):
+            left = [message.body for message in self.world.queues[name] if message.body not in self.poison]
+            require(not left, "dead-letter queues hold only what cannot be read", f"{name}: {left[:3]}")
+
+
+class Checker:
+    """All watches over one run."""
+
+    def __init__(self, world: World, watches: list[Watch]) -> None:
+        self.facts, self.failures = Facts(world), Failures(world)
+        self.watches: list[Watch] = [self.facts, self.failures, *watches]
+        self._dirty = False
+        world.observers.append(self)
+
+    def __call__(self, what: str, data: Any) -> None:
+        """Hear what happens in the world."""
+        match what:
+            case "change":
+                self._dirty = True
+                for watch in self.watches:
+                    watch.changed(data)
+            case "called" if self._dirty:
+                self._dirty = False
+                for watch in self.watches:
+                    watch.settled()
+            case "event":
+                self.facts.event(data)
+            case "done":
+                self.failures.done(data)
+            case "message":
+                self.failures.parked(*data)
+            case "redriven":
+                self.failures.given_up(*data)
+
+    def ended(self) -> None:
+        """Check what must hold once everything is drained."""
+        for watch in self.watches:
+            watch.ended()

@@ -1,0 +1,104 @@
+"""One seed, from an empty shop to the last check."""
+
+from __future__ import annotations
+
+import traceback
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from tests.simulation import faults
+from tests.simulation.check_money import Money
+from tests.simulation.check_orders import Orders
+from tests.simulation.check_stock import Stock
+from tests.simulation.checker import Checker, Violation, ViolationError, broken
+from tests.simulation.deployment import deployment
+from tests.simulation.people import People
+from tests.simulation.shop import Shop
+from tests.simulation.trace import Trace
+from tests.simulation.world import World
+
+SECONDS = 120.0
+"""How long the people's activity lasts, about; outages begin in this time."""
+MAX_STEPS = 60_000
+DRAIN_SECONDS = 40 * 60.0
+"""Longer than every deadline, expiry and reminder there is."""
+
+
+@dataclass
+class Outcome:
+    """How a seed ended."""
+
+    seed: int
+    violation: Violation | None
+    trace: Trace
+    steps: int
+    orders: int
+    statuses: dict[str, int]
+    note: str = ""
+
+
+def run(seed: int) -> Outcome:
+    """Run one seed; the same seed is the same run."""
+    random = Random(seed)
+    deployed = deployment()
+    weather = faults.draw(Random(random.getrandbits(64)), deployed.services, SECONDS)
+    world = World(deployed, Random(random.getrandbits(64)), weather)
+    orders = Orders(world)
+    checker = Checker(world, [Stock(world), orders, Money(world)])
+    people = People(world)
+    shop = Shop(world, people, Random(random.getrandbits(64)), orders)
+    violation, note = None, ""
+    with world:
+        world.aws.secrets["souk-local-signing"] = "k" * 64
+        try:
+            _live(world, people, shop)
+            drain(world, checker)
+            checker.ended()
+        except ViolationError as error:
+            violation = error.violation
+        except Exception as error:  # noqa: BLE001 an error of the simulation itself is a finding too
+            violation = Violation("the simulation works", f"{type(error).__name__}: {error}")
+            note = traceback.format_exc()
+        placed = orders.all("orders", "ORDER#", "ORDER") if "orders" in deployed.services else {}
+    statuses: dict[str, int] = {}
+    for order in placed.values():
+        told = f"{order['status']} {order.get('reason', '')}".strip()
+        statuses[told] = statuses.get(told, 0) + 1
+    return Outcome(seed, violation, world.trace, world.steps, len(placed), statuses, note)
+
+
+def _live(world: World, people: People, shop: Shop) -> None:
+    world.weather.calm = True
+    people.start(shop.open, world.now)
+    run_until(world, lambda: people.active == 0 and world.quiet())
+    world.weather.calm = False
+    world.begin()
+    lives = [shop.buyer(number) for number in range(shop.random.randint(5, 12))]
+    lives += [shop.staff, shop.warehouse]
+    for life in lives:
+        people.start(life, world.now + shop.random.random() * SECONDS * shop.random.choice([0.02, 0.3, 1]))
+    run_until(world, lambda: people.active == 0)
+
+
+def run_until(world: World, done: Any) -> None:
+    """Step until something is so."""
+    while not done():
+        if world.steps > MAX_STEPS:
+            raise broken("everything comes to an end", f"not after {MAX_STEPS} steps")
+        if not world.step():
+            raise broken("everything comes to an end", "nothing can go on")
+
+
+def drain(world: World, checker: Checker) -> None:
+    """End all faults, send back what the dead-letter queues hold, and let time pass until nothing is left to do."""
+    world.weather.calm = True
+    end, done = world.now + DRAIN_SECONDS, 0
+    while world.now < end and done < 2:
+        for source in world.deployed.queues.values():
+            world.redrive(source, checker.failures.poison)
+        run_until(world, world.quiet)
+        done += world.is_closed()
+        world.now += 150.0
+        world.sweep()
+        run_until(world, world.quiet)
