@@ -39,6 +39,8 @@ mail: setup ## Show the e-mails sent so far
 	@$(souk) mail
 dlq: setup ## Show dead letters and send them back (QUEUE=souk-local-orders-inbox-dlq, REDRIVE=all or an id)
 	@$(souk) dlq
+audit: setup ## Recompute stock and money from the ledgers and facts, and compare with the tables
+	@$(souk) audit
 watch: setup ## Put each edited function live about two seconds after it is saved
 	@$(souk) watch
 
@@ -69,4 +71,4 @@ lock: setup ## Lock the requirements again after a change of requirements/*.in
 clean: ## Remove builds and virtual environments; the stack's state stays
 	@rm -rf .aws-sam .local/venv .local/emulator .local/uv .local/cache
 
-.PHONY: help run stop reset status logs mail dlq watch fmt lint test unit build invoke deploy setup lock clean
+.PHONY: help run stop reset status logs mail dlq audit watch fmt lint test unit build invoke deploy setup lock clean

@@ -21,6 +21,7 @@ COMMANDS = {
     "invoke": "tools.invoke",
     "deploy": "tools.deploy",
     "dlq": "tools.dlq",
+    "audit": "tools.audit",
     "lock": "tools.lock",
 }
 

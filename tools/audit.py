@@ -1,0 +1,218 @@
+"""`make audit`: recompute stock and money from the ledgers and the facts of a running stack, and compare with the tables.
+
+Work under way makes books differ for a moment, so what differs is looked at again until it has either settled or stayed
+for SETTLE seconds. Prints the differences and leaves with status 1 where there are any. The result is also kept in the
+parameter /souk/<environment>/audit, where the console shows it.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from functions.shared.clock import rfc3339
+from functions.shared.dynamo import Item, decode_item
+from tools import options
+from tools.report import step
+from tools.stack import ENVIRONMENT, Stack
+
+SETTLE = 30.0
+PAUSE = 2.0
+
+STOCK_OF = {
+    "confirmed": {"reserved", "committed"},
+    "cancelled": {None, "reserved", "rejected", "refused", "released", "returned"},
+}
+MONEY_OF = {
+    "confirmed": {"authorized", "capturing", "captured"},
+    "cancelled": {None, "declined", "refused", "voided", "captured"},
+}
+
+
+@dataclass
+class Books:
+    """The tables of the services that hold goods or money, as they are at one moment; by order id or SKU."""
+
+    orders: dict[str, Item] = field(default_factory=dict)
+    levels: dict[str, Item] = field(default_factory=dict)
+    movements: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    reservations: dict[str, Item] = field(default_factory=dict)
+    payments: dict[str, Item] = field(default_factory=dict)
+    entries: dict[str, list[Item]] = field(default_factory=lambda: defaultdict(list))
+    refunds: dict[str, list[Item]] = field(default_factory=lambda: defaultdict(list))
+    intents: dict[str, Item] = field(default_factory=dict)
+    told: dict[str, dict[str, Mapping[str, Any]]] = field(default_factory=lambda: defaultdict(dict))
+
+
+def main() -> None:
+    """Audit the running stack."""
+    stack = options.running_stack()
+    checked, differences = audit(stack)
+    for difference in differences:
+        print(difference)
+    step(f"{checked} orders, payments and stock levels compared, {len(differences)} differences")
+    sys.exit(1 if differences else 0)
+
+
+def audit(stack: Stack) -> tuple[int, list[str]]:
+    """Return how many things were compared, and the differences that do not settle."""
+    until = time.monotonic() + SETTLE
+    while True:
+        books = read(stack)
+        differences = sorted({*stock(books), *money(books), *orders(books), *facts(books)})
+        if not differences or time.monotonic() > until:
+            break
+        time.sleep(PAUSE)
+    checked = len(books.orders) + len(books.payments) + len(books.levels)
+    result = {"time": rfc3339(datetime.now(UTC)), "checked": checked, "differences": differences[:40]}
+    stack.client("ssm").put_parameter(
+        Name=f"/souk/{ENVIRONMENT}/audit", Type="String", Value=json.dumps(result)[:4000], Overwrite=True
+    )
+    return checked, differences
+
+
+def read(stack: Stack) -> Books:
+    """Return the books of a stack."""
+    books = Books()
+    for item in _items(stack, "orders"):
+        if item["sk"] == "ORDER":
+            books.orders[_id(item)] = item
+    for item in _items(stack, "inventory"):
+        _stock_item(books, item)
+    for item in _items(stack, "payments"):
+        _money_item(books, item)
+    for item in _items(stack, "journal"):
+        if "entry" in item:
+            entry = json.loads(item["entry"])
+            books.told[entry["subject"]][entry["id"]] = entry
+    return books
+
+
+def _items(stack: Stack, service: str) -> Iterator[Item]:
+    pages = stack.client("dynamodb").get_paginator("scan")
+    for page in pages.paginate(TableName=f"souk-{ENVIRONMENT}-{service}", ConsistentRead=True):
+        yield from map(decode_item, page["Items"])
+
+
+def _id(item: Item) -> str:
+    return str(item["pk"]).partition("#")[2]
+
+
+def _stock_item(books: Books, item: Item) -> None:
+    if item["sk"] == "LEVEL":
+        books.levels[_id(item)] = item
+    elif item["sk"].startswith("MOVE#"):
+        books.movements[_id(item)] += item["delta"]
+    elif item["sk"] == "RESERVATION":
+        books.reservations[_id(item)] = item
+
+
+def _money_item(books: Books, item: Item) -> None:
+    kind = item["sk"].partition("#")[0]
+    if kind == "PAYMENT":
+        books.payments[_id(item)] = item
+    elif kind == "INTENT":
+        books.intents[_id(item)] = item
+    elif kind in ("ENTRY", "REFUND"):
+        (books.entries if kind == "ENTRY" else books.refunds)[_id(item)].append(item)
+
+
+def stock(books: Books) -> Iterator[str]:
+    """Yield where levels are not what movements and reservations say."""
+    committed: dict[str, int] = defaultdict(int)
+    reserved: dict[str, int] = defaultdict(int)
+    for reservation in books.reservations.values():
+        held = {"committed": committed, "reserved": reserved}.get(reservation["status"])
+        for sku, quantity in reservation["lines"].items():
+            if held is not None:
+                held[sku] += quantity
+    for sku, level in books.levels.items():
+        on_hand = books.movements[sku] - committed[sku]
+        rebuilt = (on_hand, on_hand - reserved[sku])
+        if (level["on_hand"], level["available"]) != rebuilt:
+            yield f"stock {sku}: {level['on_hand']} on hand, {level['available']} available; the ledger says {rebuilt}"
+        if min(level["on_hand"], level["available"]) < 0:
+            yield f"stock {sku}: below zero"
+
+
+def money(books: Books) -> Iterator[str]:
+    """Yield where payments are not what their ledger and the provider say."""
+    balance: dict[str, int] = defaultdict(int)
+    for order_id, entries in books.entries.items():
+        for entry in entries:
+            balance[entry["debit"]] += entry["amount"]
+            balance[entry["credit"]] -= entry["amount"]
+        if order_id not in books.payments:
+            yield f"money {order_id}: ledger entries without a payment"
+    if sum(balance.values()):
+        yield f"money: the ledger is out of balance by {sum(balance.values())}"
+    for order_id, payment in books.payments.items():
+        yield from _payment(books, order_id, payment)
+    for order_id, intent in books.intents.items():
+        if intent["status"] in ("authorized", "captured") and order_id not in books.payments:
+            yield f"money {order_id}: the provider has {intent['status']} what no payment records"
+
+
+def _payment(books: Books, order_id: str, payment: Item) -> Iterator[str]:
+    taken, given = (
+        sum(entry["amount"] for entry in books.entries[order_id] if entry["kind"] == kind)
+        for kind in ("capture", "refund")
+    )
+    if (payment["captured"], payment["refunded"]) != (taken, given):
+        yield f"money {order_id}: captured {payment['captured']}, refunded {payment['refunded']}; ledger {taken}, {given}"
+    if given > taken or taken not in (0, payment["amount"]):
+        yield f"money {order_id}: took {taken} and gave back {given} of {payment['amount']}"
+    intent = books.intents.get(order_id)
+    if intent and payment["provider"] == "simulator":
+        charged = intent["amount"] - intent["refunded"] if intent["status"] == "captured" else 0
+        if charged != payment["captured"] - payment["refunded"]:
+            yield f"money {order_id}: the provider keeps {charged}, we {payment['captured'] - payment['refunded']}"
+
+
+def orders(books: Books) -> Iterator[str]:
+    """Yield where an order's stock or money is not what its status promises."""
+    now = rfc3339(datetime.now(UTC))
+    for order_id, order in books.orders.items():
+        status = order["status"]
+        content = json.loads(order["content"])
+        if status == "placed":
+            if content["decideBy"] < now:
+                yield f"order {order_id}: past its deadline and not decided"
+            continue
+        held = books.reservations.get(order_id, {}).get("status")
+        payment = books.payments.get(order_id, {})
+        if held not in STOCK_OF[status] or (status == "cancelled" and held == "reserved"):
+            yield f"order {order_id}: {status}, and its stock is {held}"
+        if payment.get("status") not in MONEY_OF[status]:
+            yield f"order {order_id}: {status}, and its payment is {payment.get('status')}"
+        if status == "cancelled" and payment.get("captured", 0) != payment.get("refunded", 0):
+            yield f"order {order_id}: cancelled, and {payment['captured'] - payment['refunded']} is kept"
+        if payment and payment["amount"] != content["totals"]["total"]:
+            yield f"order {order_id}: ordered for {content['totals']['total']}, payment of {payment['amount']}"
+
+
+def facts(books: Books) -> Iterator[str]:
+    """Yield where the facts that were published tell of other money or stock than the tables.
+
+    The journal forgets after a month, and knows nothing of a fact that is still on its way.
+    """
+    for order_id, told in books.told.items():
+        if order_id not in books.payments:
+            continue
+        by_type: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+        for entry in told.values():
+            by_type[entry["type"]].append(entry["data"])
+        taken = sum(data["amount"]["amount"] for data in by_type["PaymentCaptured"])
+        given = sum(data["amount"]["amount"] for data in by_type["PaymentRefunded"])
+        payment = books.payments[order_id]
+        if (taken, given) != (payment["captured"], payment["refunded"]):
+            yield f"facts {order_id}: told of {taken} captured, {given} refunded; the payment says otherwise"
+        status = books.reservations.get(order_id, {}).get("status")
+        if (status in ("committed", "returned")) != bool(by_type["StockCommitted"]):
+            yield f"facts {order_id}: stock is {status}, and StockCommitted was told {len(by_type['StockCommitted'])} times"
