@@ -1,4 +1,4 @@
-"""`make audit`: recompute stock and money from the ledgers and the facts of a running stack, and compare with the tables.
+"""`make audit`: recompute stock and money from a running stack's ledgers and facts, and compare with the tables.
 
 Work under way makes books differ for a moment, so what differs is looked at again until it has either settled or stayed
 for SETTLE seconds. Prints the differences and leaves with status 1 where there are any. The result is also kept in the
@@ -25,11 +25,11 @@ from tools.stack import ENVIRONMENT, Stack
 SETTLE = 30.0
 PAUSE = 2.0
 
-STOCK_OF = {
+STOCK_OF: dict[str, set[str | None]] = {
     "confirmed": {"reserved", "committed"},
     "cancelled": {None, "reserved", "rejected", "refused", "released", "returned"},
 }
-MONEY_OF = {
+MONEY_OF: dict[str, set[str | None]] = {
     "confirmed": {"authorized", "capturing", "captured"},
     "cancelled": {None, "declined", "refused", "voided", "captured"},
 }
@@ -165,7 +165,8 @@ def _payment(books: Books, order_id: str, payment: Item) -> Iterator[str]:
         for kind in ("capture", "refund")
     )
     if (payment["captured"], payment["refunded"]) != (taken, given):
-        yield f"money {order_id}: captured {payment['captured']}, refunded {payment['refunded']}; ledger {taken}, {given}"
+        recorded = f"captured {payment['captured']}, refunded {payment['refunded']}"
+        yield f"money {order_id}: {recorded}; the ledger says {taken} and {given}"
     if given > taken or taken not in (0, payment["amount"]):
         yield f"money {order_id}: took {taken} and gave back {given} of {payment['amount']}"
     intent = books.intents.get(order_id)
@@ -215,4 +216,5 @@ def facts(books: Books) -> Iterator[str]:
             yield f"facts {order_id}: told of {taken} captured, {given} refunded; the payment says otherwise"
         status = books.reservations.get(order_id, {}).get("status")
         if (status in ("committed", "returned")) != bool(by_type["StockCommitted"]):
-            yield f"facts {order_id}: stock is {status}, and StockCommitted was told {len(by_type['StockCommitted'])} times"
+            times = len(by_type["StockCommitted"])
+            yield f"facts {order_id}: stock is {status}, and StockCommitted was told {times} times"

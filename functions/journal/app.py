@@ -68,6 +68,14 @@ class SummariesView(View, frozen=True):
     next_cursor: str | None
 
 
+class AuditView(View, frozen=True):
+    """What the last audit compared, and where the books differed."""
+
+    time: str
+    checked: int
+    differences: list[str]
+
+
 class QueueView(View, frozen=True):
     """A queue: messages waiting and in flight."""
 
@@ -182,6 +190,13 @@ def get_orders() -> Response:
         raise InvalidError("invalid_day", "day is a date like 2026-11-22.")
     summaries, following = journal().orders_of(day, page_limit(given), given.get("cursor"))
     return json_response(SummariesView([summary_view(one) for one in summaries], following))
+
+
+@app.endpoint("GET", "/journal/audit", returns=AuditView)
+def get_audit() -> Response:
+    """Get the result of the last ``make audit``: 200 | 403 | 404 never run."""
+    caller(app).require("staff", "admin")
+    return json_response(service.last_audit())
 
 
 @app.endpoint("GET", "/journal/queues", returns=QueuesView)

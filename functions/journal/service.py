@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from datetime import datetime, timedelta
+from typing import Any
 
 import msgspec
 
 from functions.journal.domain import Entry, public, subject, summary
 from functions.journal.table import JournalTable
+from functions.shared import aws
+from functions.shared.errors import NotFoundError
 from functions.shared.inbox import BusEvent
 
 FEED_SPAN = timedelta(minutes=5)
@@ -33,6 +37,15 @@ def record(table: JournalTable, event: BusEvent, at: datetime) -> None:
     told = summary(entry)
     if told:
         table.summarise(told, at)
+
+
+def last_audit() -> Any:
+    """Return what `make audit` found last: ``{"time", "checked", "differences"}``; raise NotFoundError before the first."""
+    name = f"/souk/{os.environ['ENVIRONMENT_NAME']}/audit"
+    found = aws.ssm().get_parameters(Names=[name])["Parameters"]
+    if not found:
+        raise NotFoundError("never_audited", "No audit has run yet: make audit.")
+    return msgspec.json.decode(found[0]["Value"])
 
 
 def feed(table: JournalTable, after: datetime | None, at: datetime, limit: int) -> list[Entry]:
