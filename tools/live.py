@@ -25,17 +25,26 @@ def push_service(stack: Stack, service: str) -> list[str]:
 
 
 def push_shared(stack: Stack, services: list[str]) -> list[str]:
-    """Build the shared layer and give it to every function that has one; return their names."""
+    """Build the shared layer and give it to every function that has one; return their names.
+
+    They share one new version until the next deploy gives each stack its own again.
+    """
     with tempfile.TemporaryDirectory() as folder:
         build.build_layer(Path(folder))
         content = _zip(Path(folder))
     client = stack.client("lambda")
+    layer: str | None = None
     changed = []
     for service in services:
         for arn in _resources(stack, service, "AWS::Lambda::LayerVersion"):
-            layer = client.publish_layer_version(LayerName=arn.split(":")[6], Content={"ZipFile": content})
+            layer = (
+                layer
+                or client.publish_layer_version(LayerName=arn.split(":")[6], Content={"ZipFile": content})[
+                    "LayerVersionArn"
+                ]
+            )
             for name in _resources(stack, service, "AWS::Lambda::Function"):
-                client.update_function_configuration(FunctionName=name, Layers=[layer["LayerVersionArn"]])
+                client.update_function_configuration(FunctionName=name, Layers=[layer])
                 changed.append(name)
             stack.mark_edited(service)
     return changed

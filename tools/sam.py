@@ -181,7 +181,9 @@ def _sam(
 ) -> None:
     """Run the SAM CLI with its output in .aws-sam/<stack>/<command>-….log; on failure raise with what it said."""
     environment = {**os.environ, "SAM_CLI_TELEMETRY": "0", **variables}
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # compiled modules halve the time the SAM CLI takes to start
+    environment.pop(
+        "PYTHONDONTWRITEBYTECODE", None
+    )  # compiled modules halve the time the SAM CLI takes to start
     if endpoint := environment.get(
         "AWS_ENDPOINT_URL"
     ):  # an emulator: it answers at once, and has no accounts
