@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import tempfile
 import zipfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +20,8 @@ def push_service(stack: Stack, service: str) -> list[str]:
         build.build_function(service, Path(folder))
         content = _zip(Path(folder))
     names = _resources(stack, service, "AWS::Lambda::Function")
-    for name in names:
-        stack.client("lambda").update_function_code(FunctionName=name, ZipFile=content)
+    client = stack.client("lambda")
+    _side_by_side(lambda name: client.update_function_code(FunctionName=name, ZipFile=content), names)
     stack.mark_edited(service)
     return names
 
@@ -34,7 +36,7 @@ def push_shared(stack: Stack, services: list[str]) -> list[str]:
         content = _zip(Path(folder))
     client = stack.client("lambda")
     layer: str | None = None
-    changed = []
+    changed: list[str] = []
     for service in services:
         for arn in _resources(stack, service, "AWS::Lambda::LayerVersion"):
             layer = (
@@ -43,11 +45,18 @@ def push_shared(stack: Stack, services: list[str]) -> list[str]:
                     "LayerVersionArn"
                 ]
             )
-            for name in _resources(stack, service, "AWS::Lambda::Function"):
-                client.update_function_configuration(FunctionName=name, Layers=[layer])
-                changed.append(name)
+            changed += _resources(stack, service, "AWS::Lambda::Function")
             stack.mark_edited(service)
+    _side_by_side(
+        lambda name: client.update_function_configuration(FunctionName=name, Layers=[layer]), changed
+    )
     return changed
+
+
+def _side_by_side(update: Callable[[str], object], names: list[str]) -> None:
+    """Update many functions at a time: each answers only when a worker with the new code stands by."""
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(update, names))
 
 
 def _resources(stack: Stack, service: str, kind: str) -> list[str]:
