@@ -40,7 +40,7 @@ def record(table: JournalTable, event: BusEvent, at: datetime) -> None:
 
 
 def last_audit() -> Any:
-    """Return what `make audit` found last: ``{"time", "checked", "differences"}``; raise NotFoundError before the first."""
+    """Return what `make audit` found last: ``{"time", "checked", "differences"}``; NotFoundError before the first."""
     name = f"/souk/{os.environ['ENVIRONMENT_NAME']}/audit"
     found = aws.ssm().get_parameters(Names=[name])["Parameters"]
     if not found:
