@@ -136,11 +136,12 @@ class EventsCarryTheirServicesSource(CloudFormationLintRule):
 
     def match(self, cfn: Template) -> Matches:
         """Return the statements that allow more."""
-        own = {"StringEquals": {"events:source": f"souk.{service(cfn)}"}}
+        own = {"events:source": f"souk.{service(cfn)}"}
         return [
-            RuleMatch(path, f"events:PutEvents needs the condition {json.dumps(own)}")
+            RuleMatch(path, f"events:PutEvents needs the condition StringEquals {json.dumps(own)}")
             for path, statement in statements(cfn)
-            if "events:PutEvents" in listed(statement.get("Action")) and statement.get("Condition") != own
+            if "events:PutEvents" in listed(statement.get("Action"))
+            and statement.get("Condition") not in ({"StringEquals": own}, {"ForAllValues:StringEquals": own})
         ]
 
 

@@ -21,6 +21,11 @@ def test_two_ids_of_one_moment_differ() -> None:
     assert len({new_id("ord", BORN) for _ in range(1000)}) == 1000
 
 
+def test_the_randomness_never_reaches_into_the_time() -> None:
+    time = new_id("ord", BORN, 0)[:14]
+    assert {new_id("ord", BORN)[:14] for _ in range(100)} == {time}
+
+
 def test_the_same_moment_and_bits_make_the_same_id() -> None:
     assert new_id("ord", BORN, 7) == new_id("ord", BORN, 7)
 

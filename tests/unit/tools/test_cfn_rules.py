@@ -1,0 +1,123 @@
+"""The house rules for templates: each one broken once in a real template, and found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import cfnlint.decode
+import pytest
+from cfnlint.helpers import load_plugins
+from cfnlint.template import Template
+
+from tests.support.templates import ROOT
+
+RULES = {rule.id: rule for rule in load_plugins(str(ROOT / "tools" / "cfn_rules"))}
+TEMPLATES = [ROOT / "template.yaml", *sorted((ROOT / "infra").glob("*.yaml"))]
+
+
+def found(path: Path) -> dict[str, list[str]]:
+    """Return what each rule finds in a template."""
+    template, _ = cfnlint.decode.decode(str(path))
+    matches = {id: rule.match(Template(str(path), template, ["eu-west-1"])) for id, rule in RULES.items()}
+    return {id: [match.message for match in some] for id, some in matches.items() if some}
+
+
+@pytest.fixture
+def broken(tmp_path: Path) -> Callable[[str, str], dict[str, list[str]]]:
+    """Return a function that replaces a piece of inventory's template and returns what is found then."""
+    text = (ROOT / "infra" / "inventory.yaml").read_text()
+
+    def replace(old: str, new: str) -> dict[str, list[str]]:
+        assert old in text, "the template has changed; break something that is in it"
+        path = tmp_path / "inventory.yaml"
+        path.write_text(text.replace(old, new, 1))
+        return found(path)
+
+    return replace
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
+def test_the_templates_keep_the_rules(path: Path) -> None:
+    assert found(path) == {}
+
+
+@pytest.mark.parametrize(
+    ("rule", "old", "new"),
+    [
+        ("E9101", "RedrivePolicy: {deadLetterTargetArn: !GetAtt InboxDeadLetterQueue.Arn, maxReceiveCount: 5}", ""),
+        ("E9101", "maxReceiveCount: 5", "maxReceiveCount: 0"),
+        ("E9101", "MessageRetentionPeriod: 1209600", "MessageRetentionPeriod: 60"),
+        ("E9102", "FunctionResponseTypes: [ReportBatchItemFailures]", ""),
+        ("E9102", "VisibilityTimeout: 60", "VisibilityTimeout: 10"),
+        ("E9102", "    Timeout: 10", "    Timeout: 60"),
+        ("E9103", 'Condition: {StringEquals: {"events:source": souk.inventory}}', ""),
+        ("E9103", '"events:source": souk.inventory', '"events:source": souk.orders'),
+        ("E9103", '{StringEquals: {"events:source"', '{StringLike: {"events:source"'),
+        ("E9104", "/aws/lambda/${SweepFunction}", "/aws/lambda/${HttpFunction}"),
+        ("E9104", ", RetentionInDays: !Ref LogRetentionDays", ""),
+        ("E9105", "DeletionPolicy: RetainExceptOnCreate", "DeletionPolicy: Delete"),
+        ("E9105", "UpdateReplacePolicy: Retain\n", "UpdateReplacePolicy: Delete\n"),
+        ("E9105", "DeletionProtectionEnabled: !If [Kept, true, false]", "DeletionProtectionEnabled: false"),
+        ("E9105", "DeletionProtectionEnabled: !If [Kept, true, false]", ""),
+        ("E9105", "[!Equals [!Ref Environment, local]]", "[!Equals [!Ref Environment, prod]]"),
+        ("E9105", "PointInTimeRecoveryEnabled: true", "PointInTimeRecoveryEnabled: false"),
+        ("E9106", "TableName: !Sub souk-${Environment}-inventory", "TableName: inventory"),
+        ("E9106", "TableName: !Sub souk-${Environment}-inventory", ""),
+        ("E9106", "TableName: !Sub souk-${Environment}-inventory", "TableName: !Sub souk-${Environment}-inventorybook"),
+        ("E9106", "FunctionName: !Sub souk-${Environment}-inventory-", "FunctionName: !Sub souk-${Environment}-"),
+        ("E9106", "QueueName: !Sub souk-${Environment}-inventory-inbox\n", "QueueName: souk-local-inventory-inbox\n"),
+        ("E9106", '!Sub "/souk/${Environment}/apis/inventory"', "/souk/local/apis/inventory"),
+        ("E9106", "  SharedLayer:\n", "  Shared:\n"),
+        ("E9107", "Action: events:PutEvents", "Action: events:*"),
+        ("E9107", "Resource: !GetAtt InventoryTable.Arn", 'Resource: "*"'),
+        ("E9107", "Resource: !GetAtt InventoryTable.Arn", 'Resource: [!GetAtt InventoryTable.Arn, "*"]'),
+        ("E9108", "          DeadLetterConfig: {Arn: !GetAtt InboxDeadLetterQueue.Arn}\n", ""),
+        ("E9108", "          Arn: !GetAtt InboxQueue.Arn\n", "          Arn: !GetAtt InboxFunction.Arn\n"),
+        ("E9108", "          Type: SQS\n", "          Type: EventBridgeRule\n"),
+        ("E9108", "BisectBatchOnFunctionError: true", "BisectBatchOnFunctionError: false"),
+        ("E9108", "MaximumRetryAttempts: 100", "MaximumRetryAttempts: -1"),
+        ("E9108", "OnFailure:", "OnSuccess:"),
+        ("E9109", "SERVICE_NAME: inventory", "SERVICE_NAME: orders"),
+        ("E9109", "        ENVIRONMENT_NAME: !Ref Environment\n", ""),
+    ],
+)  # fmt: skip
+def test_a_broken_rule_is_found(
+    broken: Callable[[str, str], dict[str, list[str]]], rule: str, old: str, new: str
+) -> None:
+    assert rule in broken(old, new)
+
+
+@pytest.mark.parametrize(
+    "comment",
+    [
+        "            # why\n            - Effect",
+        "            - Effect: Allow\n              # why\n              Sid: x\n              NotEffect",
+    ],
+)
+def test_a_star_may_stand_with_its_reason(
+    broken: Callable[[str, str], dict[str, list[str]]], comment: str
+) -> None:
+    old = "            - Effect: Allow\n              Action: events:PutEvents"
+    new = old.replace("            - Effect", comment, 1).replace("events:PutEvents", "events:*")
+    assert "E9107" not in broken(old, new)
+
+
+def test_a_comment_elsewhere_is_no_reason(broken: Callable[[str, str], dict[str, list[str]]]) -> None:
+    assert "E9107" in broken(
+        "Action: events:PutEvents", 'Action: events:* #why\n              Sid: "# no"'.replace(" #why", "")
+    )
+
+
+def test_what_is_forbidden_to_all_needs_no_reason(broken: Callable[[str, str], dict[str, list[str]]]) -> None:
+    old = "            - Effect: Allow\n              Action: events:PutEvents"
+    denied = '            - {Effect: Deny, Action: "s3:*", Resource: "*"}\n'
+    assert broken(old, denied + old) == {}
+
+
+def test_each_rule_has_an_id_of_its_own() -> None:
+    assert sorted(RULES) == [f"E910{number}" for number in range(1, 10)]
+
+
+def test_cfn_lint_takes_the_rules_by_itself() -> None:
+    assert "append_rules: [tools/cfn_rules]" in (ROOT / ".cfnlintrc").read_text()
