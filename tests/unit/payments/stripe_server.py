@@ -1,0 +1,47 @@
+"""Start localstripe for a test: on a free loopback port, which it prints, and with its state in memory alone.
+
+localstripe by itself listens on every interface, keeps a pickle in /tmp and ignores Idempotency-Key. The last is what
+the adapter stands on, so it is put in front as Stripe documents it (https://docs.stripe.com/api/idempotent_requests):
+the same key gives the first answer again, marked as replayed, and other fields under it are an error.
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+from typing import Any
+
+from aiohttp import web
+from localstripe.resources import store
+from localstripe.server import app
+
+_answers: dict[str, tuple[str, bytes, int, bytes]] = {}
+
+
+@web.middleware
+async def idempotent(request: web.Request, handler: Any) -> web.StreamResponse:
+    key, sent = request.headers.get("Idempotency-Key"), await request.read()
+    if key is None or request.method != "POST":
+        return await handler(request)
+    if key in _answers:
+        path, body, status, answer = _answers[key]
+        if (path, body) != (request.path, sent):
+            return web.json_response({"error": {"type": "idempotency_error"}}, status=400)
+        headers = {"Idempotent-Replayed": "true"}
+        return web.Response(body=answer, status=status, content_type="application/json", headers=headers)
+    made = await handler(request)
+    _answers[key] = (request.path, sent, made.status, made.body)
+    return made
+
+
+def main() -> None:
+    store.dump_to_disk = lambda: None
+    app.middlewares.insert(0, idempotent)
+    listening = socket.create_server(("127.0.0.1", 0))
+    sys.stdout.write(f"{listening.getsockname()[1]}\n")
+    sys.stdout.flush()
+    web.run_app(app, sock=listening, print=None, access_log=None)
+
+
+if __name__ == "__main__":
+    main()

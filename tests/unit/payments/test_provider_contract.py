@@ -1,0 +1,176 @@
+"""One suite for every provider: the simulator, the fake the other tests use, and Stripe on localstripe."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import pytest
+
+from functions.payments.domain import Payment, Refund
+from functions.payments.providers import (
+    AlreadyCapturedError,
+    AlreadyVoidedError,
+    Approved,
+    Declined,
+    Provider,
+    ProviderRefusedError,
+)
+from functions.payments.providers.simulator import Simulator
+from functions.payments.providers.stripe import Stripe
+from functions.payments.table import PaymentsTable, SimulatorTable
+from tests.unit.payments.conftest import a_payment, ask_stripe
+from tests.unit.payments.fake_provider import FakeProvider
+
+
+class Side(NamedTuple):
+    """A provider, its tokens, and what is captured and given back on its side of an authorised payment."""
+
+    provider: Provider
+    good: str
+    declined: str
+    unknown: str
+    money: Callable[[Payment], tuple[int, int]]
+
+
+def simulator(table: PaymentsTable, _: Callable[[], str]) -> Side:
+    far = SimulatorTable(table.name)
+
+    def money(payment: Payment) -> tuple[int, int]:
+        intent = far.intent(payment.order_id) or {}
+        taken = intent["amount"] if intent.get("status") == "captured" else 0
+        return taken, sum(intent.get("refunds", {}).values())
+
+    return Side(Simulator(far, lambda: "s", 0), "tok_visa", "tok_chargeDeclined", "tok_nobody", money)
+
+
+def fake(_: PaymentsTable, __: Callable[[], str]) -> Side:
+    made = FakeProvider()
+
+    def money(payment: Payment) -> tuple[int, int]:
+        given = made.refunds.get(payment.order_id, {})
+        return made.captured.get(payment.order_id, 0), sum(given.values())
+
+    return Side(made, "good", "declined", "nobody", money)
+
+
+def stripe(_: PaymentsTable, url_of: Callable[[], str]) -> Side:
+    url = url_of()
+
+    def money(payment: Payment) -> tuple[int, int]:
+        intent = ask_stripe(url, f"payment_intents/{payment.ref}")
+        refunds = ask_stripe(url, f"refunds?payment_intent={payment.ref}")["data"]
+        taken = intent["amount"] if intent["status"] == "succeeded" else 0
+        return taken, sum(refund["amount"] for refund in refunds)
+
+    adapter = Stripe(url, lambda: "sk_test_souk", lambda: "s")
+    return Side(adapter, "pm_card_visa", "pm_card_chargeCustomerFail", "pm_nobody", money)
+
+
+@pytest.fixture(params=[simulator, fake, stripe], ids=["simulator", "fake", "stripe"])
+def side(request: Any, table: PaymentsTable) -> Side:
+    made: Side = request.param(table, lambda: request.getfixturevalue("stripe_url"))
+    return made
+
+
+@pytest.fixture
+def draft(side: Side) -> Payment:
+    return a_payment(f"ord_{uuid.uuid4().hex[:26]}", provider=side.provider.name)
+
+
+@pytest.fixture
+def held(side: Side, draft: Payment) -> Payment:
+    outcome = side.provider.authorise(draft, side.good)
+    assert isinstance(outcome, Approved)
+    return replace(draft, ref=outcome.ref)
+
+
+def a_refund(payment: Payment, refund_id: str, amount: int) -> Refund:
+    return Refund(payment.order_id, refund_id, amount, "EUR", "broken", "pending", payment.created_at)
+
+
+def test_a_good_token_is_approved_and_moves_no_money(side: Side, held: Payment) -> None:
+    assert side.money(held) == (0, 0)
+
+
+def test_authorising_again_finds_the_first_hold(side: Side, held: Payment) -> None:
+    assert side.provider.authorise(replace(held, ref=""), side.good) == Approved(held.ref)
+
+
+def test_a_declined_card_is_declined_each_time(side: Side, draft: Payment) -> None:
+    outcomes = [side.provider.authorise(draft, side.declined) for _ in range(2)]
+    assert outcomes == [Declined("card_declined")] * 2
+
+
+def test_an_unknown_token_is_declined(side: Side, draft: Payment) -> None:
+    assert side.provider.authorise(draft, side.unknown) == Declined("invalid_token")
+
+
+def test_capturing_twice_takes_the_money_once(side: Side, held: Payment) -> None:
+    side.provider.capture(held)
+    side.provider.capture(held)
+    assert side.money(held) == (5000, 0)
+
+
+def test_what_was_voided_cannot_be_captured(side: Side, held: Payment) -> None:
+    side.provider.void(held)
+    with pytest.raises(AlreadyVoidedError):
+        side.provider.capture(held)
+
+
+def test_voiding_twice_is_voiding_once(side: Side, held: Payment) -> None:
+    side.provider.void(held)
+    side.provider.void(held)
+    with pytest.raises(AlreadyVoidedError):
+        side.provider.authorise(held, side.good)
+
+
+def test_what_was_captured_cannot_be_voided(side: Side, held: Payment) -> None:
+    side.provider.capture(held)
+    with pytest.raises(AlreadyCapturedError):
+        side.provider.void(held)
+    assert side.money(held) == (5000, 0)
+
+
+def test_a_hold_whose_answer_never_came_can_be_voided_without_its_ref(side: Side, held: Payment) -> None:
+    side.provider.void(replace(held, ref=""))
+    with pytest.raises(AlreadyVoidedError):
+        side.provider.capture(held)
+
+
+def test_an_order_voided_before_its_hold_is_barred(side: Side, draft: Payment) -> None:
+    side.provider.void(draft)
+    with pytest.raises(AlreadyVoidedError):
+        side.provider.authorise(draft, side.good)
+
+
+def test_a_declined_order_can_be_voided(side: Side, draft: Payment) -> None:
+    side.provider.authorise(draft, side.declined)
+    side.provider.void(draft)
+    side.provider.void(draft)
+
+
+def test_a_refund_is_paid_once_for_each_id(side: Side, held: Payment) -> None:
+    side.provider.capture(held)
+    for _ in range(2):
+        side.provider.refund(held, a_refund(held, f"rfd_a{held.order_id[4:20]}", 2000))
+    assert side.money(held) == (5000, 2000)
+
+
+def test_refunds_of_other_ids_add_up(side: Side, held: Payment) -> None:
+    side.provider.capture(held)
+    for letter, amount in (("a", 2000), ("b", 3000)):
+        side.provider.refund(held, a_refund(held, f"rfd_{letter}{held.order_id[4:20]}", amount))
+    assert side.money(held) == (5000, 5000)
+
+
+# Not on localstripe, which pays any amount.
+@pytest.mark.parametrize("side", [simulator, fake], indirect=True)
+def test_more_than_was_captured_is_refused(side: Side, held: Payment) -> None:
+    side.provider.capture(held)
+    with pytest.raises(ProviderRefusedError):
+        side.provider.refund(held, a_refund(held, "rfd_big", 5001))
+    assert side.money(held) == (5000, 0)
+
