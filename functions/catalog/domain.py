@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from functions.catalog import text
 from functions.shared.errors import InvalidError
 from functions.shared.ids import is_id
-from functions.shared.types import Body, Currency, Minor, Sku
+from functions.shared.types import Body, Currency, Minor, Sku, View
 
 MAX_VARIANTS = 100
 MAX_IMAGES = 250
@@ -29,9 +29,14 @@ MAX_WORDS = 64  # by which a product is found
 Status = Literal["draft", "published", "withdrawn"]
 Short = Annotated[str, Meta(max_length=255)]
 Name = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"\S")]
-Tag = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[^,\x00-\x1f]*[^\s,\x00-\x1f][^,\x00-\x1f]*$")]
-Slug = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^\w[\w-]*$(?!\n)", examples=["clay-plant-pot"])]
-Url = Annotated[str, Meta(min_length=1, max_length=2048, pattern=r"^https?://[^\s<>\"]+$(?!\n)")]
+Tag = Annotated[
+    str, Meta(min_length=1, max_length=100, pattern=r"^[^,\x00-\x1f]*[^\s,\x00-\x1f][^,\x00-\x1f]*$")
+]
+Slug = Annotated[
+    str, Meta(min_length=1, max_length=255, pattern=r"^\w[\w-]*$(?!\n)", examples=["clay-plant-pot"])
+]
+Url = Annotated[str, Meta(min_length=1, max_length=2048, pattern=r"^(https?://|/(?!/))[^\s<>\"]+$(?!\n)")]
+_BARCODE = r"^([A-Za-z0-9]([A-Za-z0-9 .+/$%-]*[A-Za-z0-9])?)?$(?!\n)"
 
 
 class Price(Body, frozen=True):
@@ -44,7 +49,7 @@ class Price(Body, frozen=True):
 class Variant(Body, frozen=True):
     """One thing that can be bought: `options` are its values of the product's options, in their order.
 
-    ``grams`` is its weight; ``compare_at`` the price it is shown to be reduced from; ``image`` the address of its picture.
+    ``grams`` is its weight, ``compare_at`` the price it is shown to be reduced from, ``image`` its picture's address.
     """
 
     price: Price
@@ -52,7 +57,7 @@ class Variant(Body, frozen=True):
     options: Annotated[tuple[Name, ...], Meta(max_length=3)] = ()
     compare_at: Price | None = None
     grams: Annotated[int, Meta(ge=0, le=100_000_000)] = 0
-    barcode: Annotated[str, Meta(max_length=64)] = ""
+    barcode: Annotated[str, Meta(max_length=64, pattern=_BARCODE)] = ""
     tax_class: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$(?!\n)")] = "standard"
     requires_shipping: bool = True
     image: Url | None = None
@@ -98,8 +103,8 @@ class Stored:
     """A product as the shop holds it.
 
     ``origin`` names the request or import row that wrote this version, so that the same one can be told when it comes
-    again. ``listed`` are the lists it stands in. ``pending`` counts the steps of a listing too large for one transaction
-    that are done, None where nothing is left to do; ``replaces`` is what stood there before, while it is.
+    again. ``listed`` are the lists it stands in. ``pending`` counts the steps done of a listing too large for one
+    transaction, None where nothing is left to do; ``replaces`` is what stood there before.
     """
 
     id: str
@@ -159,7 +164,8 @@ def normalised(product: Product, currency: str, slug: str = "") -> Product:
     for image in (*product.images, *(Image(variant.image) for variant in variants if variant.image)):
         images.setdefault(image.src, image)
     clean = replace(
-        product, title=product.title.strip(), slug=slug, vendor=product.vendor.strip(), category=product.category.strip(),
+        product, title=product.title.strip(), slug=slug,
+        vendor=product.vendor.strip(), category=product.category.strip(),
         tags=tuple(tags.values()), images=tuple(images.values()),
         options=tuple(name.strip() for name in options), variants=variants,
     )  # fmt: skip
@@ -177,7 +183,8 @@ def fold_slug(slug: str) -> str:
 def _without_default(product: Product) -> tuple[tuple[str, ...], tuple[Variant, ...]]:
     """Return options and variants; Shopify's ``Title: Default Title`` means that there are none."""
     variants = tuple(
-        replace(variant, options=tuple(value.strip() for value in variant.options)) for variant in product.variants
+        replace(variant, options=tuple(value.strip() for value in variant.options))
+        for variant in product.variants
     )
     if product.options == ("Title",) and [v.options for v in variants] == [("Default Title",)]:
         return (), (replace(variants[0], options=()),)
@@ -188,35 +195,45 @@ def check(product: Product, currency: str) -> None:
     """Raise InvalidError where variants and options, or the currency, do not fit."""
     if len({text.fold(name) for name in product.options}) < len(product.options):
         raise InvalidError("option_repeated", "Two options have the same name.", pointer="/options")
-    seen: set[tuple[str, ...]] = set()
+    _check_options(product)
     for index, variant in enumerate(product.variants):
-        at = f"/variants/{index}"
-        if len(variant.options) != len(product.options):
-            raise InvalidError(
-                "options_mismatch",
-                f"The product has {len(product.options)} options, this variant gives {len(variant.options)} values.",
-                pointer=f"{at}/options",
-            )
-        if variant.options in seen:
-            detail = f"Two variants are {' / '.join(variant.options) or 'the same'}: options must tell them apart."
-            raise InvalidError("variant_repeated", detail, pointer=f"{at}/options")
-        seen.add(variant.options)
         for name, price in (("price", variant.price), ("compareAt", variant.compare_at)):
             if price and price.currency != currency:
-                raise InvalidError(
-                    "wrong_currency", f"The shop sells in {currency}.", pointer=f"{at}/{name}/currency"
-                )
+                pointer = f"/variants/{index}/{name}/currency"
+                raise InvalidError("wrong_currency", f"The shop sells in {currency}.", pointer=pointer)
     if len(product.images) > MAX_IMAGES:
-        raise InvalidError("too_many_images", f"A product has at most {MAX_IMAGES} images.", pointer="/images")
+        raise InvalidError(
+            "too_many_images", f"A product has at most {MAX_IMAGES} images.", pointer="/images"
+        )
     if len(msgspec.json.encode(product)) > MAX_BYTES:
-        raise InvalidError("product_too_large", f"A product has at most {MAX_BYTES} bytes as JSON.", pointer="")
+        raise InvalidError(
+            "product_too_large", f"A product has at most {MAX_BYTES} bytes as JSON.", pointer=""
+        )
+
+
+def _check_options(product: Product) -> None:
+    seen: set[tuple[str, ...]] = set()
+    for index, variant in enumerate(product.variants):
+        pointer = f"/variants/{index}/options"
+        if len(variant.options) != len(product.options):
+            given, wanted = len(variant.options), len(product.options)
+            detail = f"The product has {wanted} options, this variant gives {given} values."
+            raise InvalidError("options_mismatch", detail, pointer=pointer)
+        if variant.options in seen:
+            detail = (
+                f"Two variants are {' / '.join(variant.options) or 'alike'}: options must tell them apart."
+            )
+            raise InvalidError("variant_repeated", detail, pointer=pointer)
+        seen.add(variant.options)
 
 
 def _check_skus(product: Product) -> None:
     seen: set[str] = set()
     for index, variant in enumerate(product.variants):
         if variant.sku.endswith("\n"):
-            raise InvalidError("invalid_sku", "A SKU ends in no line break.", pointer=f"/variants/{index}/sku")
+            raise InvalidError(
+                "invalid_sku", "A SKU ends in no line break.", pointer=f"/variants/{index}/sku"
+            )
         if variant.sku in seen:
             raise InvalidError(
                 "sku_repeated", f"Two variants have the SKU {variant.sku}.", pointer=f"/variants/{index}/sku"
@@ -283,10 +300,51 @@ def shown_reduction(product: Product) -> Price | None:
     return before if before and before.amount > cheapest.price.amount else None
 
 
+class PriceRange(View, frozen=True):
+    """The lowest and the highest price of a product's variants."""
+
+    min: Price
+    max: Price
+
+
+class Card(View, frozen=True):
+    """A product as lists show it; ``compare_at`` is the price it is reduced from, if it is."""
+
+    id: str
+    slug: str
+    title: str
+    vendor: str
+    category: str
+    tags: tuple[str, ...]
+    status: Status
+    image: Image | None
+    price: PriceRange
+    compare_at: Price | None
+    variant_count: int
+
+
+def card(product_id: str, product: Product) -> Card:
+    """Return the card of a product."""
+    return Card(
+        product_id, product.slug, product.title, product.vendor, product.category, product.tags, product.status,
+        product.images[0] if product.images else None, PriceRange(*price_range(product)), shown_reduction(product),
+        len(product.variants),
+    )  # fmt: skip
+
+
 def facets(product: Product) -> list[str]:
     """Return the filters a product answers to: ``category:men``, ``vendor:…``, ``tag:…``."""
-    named = [("category", product.category), ("vendor", product.vendor), *(("tag", tag) for tag in product.tags)]
-    return [facet(kind, name) for kind, name in named if text.fold(name)]
+    return [facet(kind, name) for kind, name in named_facets(product)]
+
+
+def named_facets(product: Product) -> list[tuple[str, str]]:
+    """Return the facets of a product as kind and name, spelled as given."""
+    named = [
+        ("category", product.category),
+        ("vendor", product.vendor),
+        *(("tag", tag) for tag in product.tags),
+    ]
+    return [(kind, name) for kind, name in named if text.fold(name)]
 
 
 def facet(kind: str, name: str) -> str:
@@ -296,7 +354,9 @@ def facet(kind: str, name: str) -> str:
 
 def terms(product: Product) -> list[str]:
     """Return the words a product is found by: of title, vendor, category, tags and SKUs, at most `MAX_WORDS`."""
-    return text.words(product.title, product.vendor, product.category, *product.tags, *skus(product))[:MAX_WORDS]
+    return text.words(product.title, product.vendor, product.category, *product.tags, *skus(product))[
+        :MAX_WORDS
+    ]
 
 
 def lists(product: Product) -> tuple[str, ...]:

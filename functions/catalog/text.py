@@ -22,9 +22,7 @@ def fold(text: str) -> str:
 
 def words(*texts: str) -> list[str]:
     """Return the distinct words of the texts as search compares them, in order; an apostrophe parts no word."""
-    found = (
-        word[:MAX_WORD] for text in texts for word in _WORD.findall(fold(text.translate(_APOSTROPHES)))
-    )
+    found = (word[:MAX_WORD] for text in texts for word in _WORD.findall(fold(text.translate(_APOSTROPHES))))
     return list(dict.fromkeys(found))
 
 
@@ -33,13 +31,16 @@ def slug_of(title: str) -> str:
     return "-".join(_WORD.findall(fold(title.translate(_APOSTROPHES))))[:120].rstrip("-")
 
 
-_BLOCKS = frozenset(
-    "address article blockquote br dd div dl dt figcaption figure footer h1 h2 h3 h4 h5 h6 header hr li main nav ol p pre"
-    " section table td th tr ul".split()
+_BLOCKS = re.compile(
+    "address|article|blockquote|br|dd|div|dl|dt|fig(caption|ure)|footer|h[1-6r]|header|li|main|nav|ol|p|pre|section"
+    "|table|td|th|tr|ul",
+    re.IGNORECASE,
 )
 _HIDDEN = "script|style|template|noscript|iframe|object|svg|head|title"
 _COMMENT = re.compile(r"<!--[^-]*+(?:-(?!->)[^-]*+)*+(?:-->|\Z)")
-_UNSHOWN = re.compile(rf"<({_HIDDEN})\b[^<>]*+>[^<]*+(?:<(?!/\1\b)[^<]*+)*+(?:</\1[^<>]*+>|\Z)", re.IGNORECASE)
+_UNSHOWN = re.compile(
+    rf"<({_HIDDEN})\b[^<>]*+>[^<]*+(?:<(?!/\1\b)[^<]*+)*+(?:</\1[^<>]*+>|\Z)", re.IGNORECASE
+)
 _TAG = re.compile(r"""</?([a-z][a-z0-9-]*+)(?:[^<>"']|"[^"<]*+"|'[^'<]*+')*+>|<[!?][^<>]*+>""", re.IGNORECASE)
 
 
@@ -56,7 +57,7 @@ def plain(html: str) -> str:
 
 
 def _gap(tag: re.Match[str]) -> str:
-    return "\n" if (tag[1] or "").lower() in _BLOCKS else ""
+    return "\n" if _BLOCKS.fullmatch(tag[1] or "") else ""
 
 
 def _lines(text: str) -> str:

@@ -1,0 +1,285 @@
+"""Catalog's Lambda edge: products over HTTP, imports from their queue, facts to the bus."""
+
+from __future__ import annotations
+
+import functools
+import os
+import time
+from typing import Any
+
+from chalice.app import Response, SQSEvent
+
+from functions.catalog import imports, service, views
+from functions.catalog.domain import Product, facet
+from functions.catalog.table import CatalogTable
+from functions.catalog.table_imports import ImportsTable
+from functions.catalog.table_lists import ORDERS
+from functions.catalog.text import words
+from functions.catalog.uploads import Uploads
+from functions.shared import outbox
+from functions.shared.clock import now
+from functions.shared.errors import InvalidError
+from functions.shared.http import (
+    Service,
+    caller,
+    etag,
+    header,
+    if_match,
+    json_response,
+    page_limit,
+    query_parameters,
+    raw_body,
+    read_body,
+)
+from functions.shared.idempotency import answered_once, fingerprint, key_of
+from functions.shared.ids import new_id
+
+app = Service("catalog")
+
+PUBLIC = {"Cache-Control": "public, max-age=0, s-maxage=15, stale-while-revalidate=60"}
+"""Caches on the way answer for 15 seconds; a browser asks each time, and is told 304 where nothing has changed."""
+MAX_PRODUCT_BYTES = 400_000
+MAX_FILE_BYTES = 5_500_000  # Lambda is called with 6 MB at most (Lambda quotas)
+IMPORT_SECONDS = 20  # of work before the rest is left to the next invocation; the function's timeout is 30
+CSV = {
+    "Content-Type": "text/csv; charset=utf-8",
+    "Content-Disposition": 'attachment; filename="products.csv"',
+}
+JSONL = {
+    "Content-Type": "application/x-ndjson",
+    "Content-Disposition": 'attachment; filename="products.jsonl"',
+}
+
+
+@functools.cache
+def catalog() -> CatalogTable:
+    """Return the service's table."""
+    return CatalogTable(os.environ["TABLE_NAME"])
+
+
+@functools.cache
+def shelf() -> imports.Shelf:
+    """Return what imports work with."""
+    uploads = Uploads(os.environ["IMPORTS_BUCKET_NAME"], os.environ["IMPORTS_QUEUE_URL"])
+    return imports.Shelf(catalog(), ImportsTable(os.environ["TABLE_NAME"]), uploads, currency())
+
+
+def currency() -> str:
+    """Return the currency the shop sells in."""
+    return os.environ["SHOP_CURRENCY_NAME"]
+
+
+@app.endpoint("GET", "/catalog/health", auth="none")
+def health() -> Response:
+    """Tell that the service answers: 200."""
+    return json_response({"status": "ok", "service": "catalog"})
+
+
+# --- for everyone -------------------------------------------------------------------------------------------------
+
+
+@app.endpoint("GET", "/catalog/products", auth="none", returns=views.CardsView)
+def get_products() -> Response:
+    """List products on sale (``?category=&vendor=&tag=&q=&sort=&limit=&cursor=``): 200 | 400.
+
+    ``q`` finds products that have all its words, the last one also as the beginning of a word. ``sort`` is ``newest``
+    (default), ``price``, ``-price``, ``title`` or ``-title``.
+    """
+    given = query_parameters(app, "category", "vendor", "tag", "q", "sort", "limit", "cursor")
+    page = service.find(catalog(), wanted(given), sort(given), page_limit(given), given.get("cursor"))
+    return json_response(views.cards_view(page), headers=PUBLIC)
+
+
+@app.endpoint("GET", "/catalog/products/{id}", auth="none", returns=views.ProductView)
+def get_product(id: str) -> Response:
+    """Get a product on sale by id or slug: 200 | 304 If-None-Match | 404 none, or not on sale."""
+    stored = service.public_product(catalog(), id)
+    tag = etag(stored.version)
+    if header(app, "if-none-match") == tag["ETag"]:
+        return Response("", headers={**PUBLIC, **tag}, status_code=304)
+    return json_response(views.product_view(stored), headers={**PUBLIC, **tag})
+
+
+@app.endpoint("GET", "/catalog/categories", auth="none", returns=views.NamesView)
+def get_categories() -> Response:
+    """List the categories in use, by name: 200 | 400."""
+    return names("category")
+
+
+@app.endpoint("GET", "/catalog/vendors", auth="none", returns=views.NamesView)
+def get_vendors() -> Response:
+    """List the vendors in use, by name: 200 | 400."""
+    return names("vendor")
+
+
+@app.endpoint("GET", "/catalog/tags", auth="none", returns=views.NamesView)
+def get_tags() -> Response:
+    """List the tags in use, by name: 200 | 400."""
+    return names("tag")
+
+
+# --- for staff ----------------------------------------------------------------------------------------------------
+
+
+@app.endpoint("GET", "/catalog/admin/products", returns=views.CardsView)
+def get_all_products() -> Response:
+    """List products of any status (``?status=`` and as for the public): 200 | 400 | 403."""
+    caller(app).require("staff", "admin")
+    given = query_parameters(app, "status", "category", "vendor", "tag", "q", "sort", "limit", "cursor")
+    status = given.get("status", "")
+    if status not in ("", *STATUSES):
+        raise InvalidError("invalid_status", f"status is one of {', '.join(STATUSES)}.", pointer="/status")
+    page = service.find(
+        catalog(), wanted(given), sort(given), page_limit(given), given.get("cursor"),
+        (status,) if status else STATUSES,
+    )  # fmt: skip
+    return json_response(views.cards_view(page))
+
+
+@app.endpoint("GET", "/catalog/admin/products/{id}", returns=views.ProductView)
+def get_any_product(id: str) -> Response:
+    """Get a product of any status by id or slug: 200 | 403 | 404."""
+    caller(app).require("staff", "admin")
+    stored = service.product(catalog(), id)
+    return json_response(views.product_view(stored), headers=etag(stored.version))
+
+
+@app.endpoint("POST", "/catalog/products", body=Product, returns=views.ProductView, status=201)
+def post_product() -> Response:
+    """Create a product, a draft unless it says otherwise: 201 | 400 | 403 | 409 slug or SKU taken, key reused | 413."""
+    who = caller(app)
+    who.require("admin")
+    product, at = read_body(app, Product, MAX_PRODUCT_BYTES), now()
+    key, by = key_of(app), str(who.subject)
+
+    def run() -> Response:
+        stored = service.create(
+            catalog(), product, new_id("prd", at), currency=currency(), at=at,
+            origin=f"request#{fingerprint(by, key)}" if key else "",
+        )  # fmt: skip
+        where = {"Location": f"/catalog/products/{stored.id}", **etag(stored.version)}
+        return json_response(views.product_view(stored), 201, where)
+
+    return answered_once(app, catalog(), f"product#{by}", at, run)
+
+
+@app.endpoint("PUT", "/catalog/products/{id}", body=Product, returns=views.ProductView)
+def put_product(id: str) -> Response:
+    """Replace a product: 200 | 400 | 403 | 404 | 409 slug or SKU taken | 412 changed since | 413 | 428 no If-Match."""
+    caller(app).require("admin")
+    product = read_body(app, Product, MAX_PRODUCT_BYTES)
+    stored = service.change(catalog(), id, product, version=if_match(app), currency=currency(), at=now())
+    return json_response(views.product_view(stored), headers=etag(stored.version))
+
+
+@app.endpoint("DELETE", "/catalog/products/{id}", status=204)
+def delete_product(id: str) -> Response:
+    """Withdraw a product from sale, or delete a draft: 204 | 403 | 404 | 412 changed since | 428 no If-Match."""
+    caller(app).require("admin")
+    service.withdraw(catalog(), id, version=if_match(app), at=now())
+    return Response("", status_code=204)
+
+
+# --- many at once -------------------------------------------------------------------------------------------------
+
+
+@app.endpoint(
+    "POST", "/catalog/imports", returns=views.ImportAcceptedView, status=202,
+    content_types=("text/csv", "application/x-ndjson"),
+)  # fmt: skip
+def post_import() -> Response:
+    """Import products from Shopify's CSV or from JSONL: 202 | 400 unreadable | 403 | 409 key reused | 413 | 415.
+
+    Each product is created, or replaced where its slug exists; errors are told per row by GET /catalog/imports/{id}.
+    """
+    who = caller(app)
+    who.require("admin")
+    raw, at = raw_body(app, MAX_FILE_BYTES), now()
+    kind = imports.kind_of(header(app, "content-type") or "")
+
+    def run() -> Response:
+        job = imports.accept(shelf(), raw, kind, new_id("imp", at), at)
+        where = {"Location": f"/catalog/imports/{job.id}"}
+        return json_response(views.ImportAcceptedView(job.id, job.status, job.total), 202, where)
+
+    return answered_once(app, catalog(), f"import#{who.subject}", at, run)
+
+
+@app.endpoint("GET", "/catalog/imports/{id}", returns=views.ImportView)
+def get_import(id: str) -> Response:
+    """Get how far an import has got, with a page of its errors (``?limit=&cursor=``): 200 | 400 | 403 | 404."""
+    caller(app).require("staff", "admin")
+    given = query_parameters(app, "limit", "cursor")
+    table = shelf().imports
+    job = imports.job(table, id)
+    problems = table.problems(job.id, page_limit(given, 100, 500), given.get("cursor"))
+    return json_response(views.import_view(job, problems))
+
+
+@app.endpoint("GET", "/catalog/exports")
+def get_export() -> Response:
+    """Export all products (``?format=csv`` or ``jsonl``, ``&cursor=``): 200 | 400 | 403.
+
+    A shop that does not fit into one answer comes in several, each a whole file: the header Link names the next.
+    Quantities are left blank, because stock belongs to inventory.
+    """
+    caller(app).require("admin")
+    given = query_parameters(app, "format", "cursor")
+    kind = imports.checked_format(given.get("format", "csv"))
+    page = imports.export(catalog(), kind, given.get("cursor"))
+    headers: dict[str, Any] = dict(CSV if kind == "csv" else JSONL)
+    if page.following:
+        headers["X-Next-Cursor"] = page.following
+        headers["Link"] = f'</catalog/exports?format={kind}&cursor={page.following}>; rel="next"'
+    return Response(page.text, headers=headers)
+
+
+@app.on_sqs_message(queue="catalog-imports")
+def on_import(batch: SQSEvent) -> dict[str, list[dict[str, str]]]:
+    """Go on with imports; only the messages that failed are given back."""
+    until = time.monotonic() + IMPORT_SECONDS
+    failed = imports.on_tasks(shelf(), batch, now(), lambda: time.monotonic() < until)
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
+
+
+@app.lambda_function()
+def publish(event: dict[str, Any], context: object) -> None:
+    """Put the table's new facts on the bus, and finish listings that took several transactions; raises to retry."""
+    outbox.publish(event)
+    for product_id in unfinished(event):
+        service.finish_listing(catalog(), product_id)
+
+
+# --- parameters ---------------------------------------------------------------------------------------------------
+
+STATUSES = ("published", "draft", "withdrawn")
+
+
+def names(kind: str) -> Response:
+    """Answer with the names of one kind of facet."""
+    given = query_parameters(app, "limit", "cursor")
+    page = catalog().names(kind, page_limit(given, 100, 500), given.get("cursor"))
+    return json_response(views.names_view(page), headers=PUBLIC)
+
+
+def wanted(given: dict[str, str]) -> service.Wanted:
+    """Return what a list is asked for; blank parameters ask for nothing."""
+    if any(len(given.get(name, "")) > 255 for name in ("category", "vendor", "tag", "q")):
+        raise InvalidError("parameter_too_long", "A filter has at most 255 characters.")
+    facets = tuple(facet(kind, given[kind]) for kind in ("category", "vendor", "tag") if given.get(kind))
+    text = given.get("q", "").strip()
+    return service.Wanted(facets, tuple(words(text)) or (("",) if text else ()))
+
+
+def sort(given: dict[str, str]) -> str:
+    """Return the order asked for."""
+    name = given.get("sort") or "newest"
+    if name not in ORDERS:
+        raise InvalidError("invalid_sort", f"sort is one of {', '.join(ORDERS)}.")
+    return name
+
+
+def unfinished(event: dict[str, Any]) -> list[str]:
+    """Return the ids of the products in a stream batch whose listing is not finished."""
+    images = [record["dynamodb"].get("NewImage", {}) for record in event["Records"]]
+    return list(dict.fromkeys(image["id"]["S"] for image in images if "pending" in image))

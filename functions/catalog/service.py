@@ -1,0 +1,297 @@
+"""Catalog's use cases: read, apply one rule, store the result together with its facts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from msgspec.structs import replace
+
+from functions.catalog import domain, text
+from functions.catalog.domain import Price, Product, Stored
+from functions.catalog.events import ProductChanged, ProductPublished, ProductWithdrawn, VariantState
+from functions.catalog.table import CatalogTable, Lost
+from functions.catalog.table_lists import Page
+from functions.shared.clock import parse, rfc3339
+from functions.shared.dynamo import Item
+from functions.shared.errors import ConflictError, NotFoundError, PreconditionFailedError
+from functions.shared.ids import is_id
+from functions.shared.outbox import fact, pack
+from functions.shared.types import Data, Money
+
+_TRIES = 5
+_ORPHANED = timedelta(minutes=1)
+"""After this long a SKU claimed for a product that was then not written is free again."""
+_MANY_WORDS = 8  # words with a prefix up to which their lists are merged; above, a list in order is filtered
+
+
+# --- writing ------------------------------------------------------------------------------------------------------
+
+
+def create(
+    table: CatalogTable, product: Product, product_id: str, *, currency: str, at: datetime, origin: str = ""
+) -> Stored:
+    """Store a new product and return it; safe to repeat with the same `origin`.
+
+    Raises
+    ------
+    InvalidError
+        Its parts do not fit each other.
+    ConflictError
+        The slug or a SKU belongs to another product.
+    """
+    clean = domain.normalised(product, currency)
+    for _ in range(_TRIES):
+        lost = _store(table, None, clean, product_id, origin, at)
+        if not isinstance(lost, Lost):
+            return lost
+        made = table.by_slug(clean.slug)
+        if made and origin and made.origin == origin:
+            table.finish(made)
+            return made
+        _explain(table, lost, clean, at)
+    raise _busy()
+
+
+def change(
+    table: CatalogTable, product_id: str, product: Product, *, version: int, currency: str, at: datetime
+) -> Stored:
+    """Replace a product's content and return it; one that is the same already is returned as it is.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such product.
+    PreconditionFailedError
+        It is not at `version` any more.
+    InvalidError, ConflictError
+        As for `create`.
+    """
+    for _ in range(_TRIES):
+        before = _at_version(table, product_id, version)
+        after = _rewrite(table, before, product, currency=currency, at=at)
+        if after is not None:
+            return after
+    raise _busy()
+
+
+def overwrite(
+    table: CatalogTable, before: Stored, product: Product, *, currency: str, at: datetime, origin: str
+) -> Stored:
+    """Replace a product's content whatever its version is by now; return it, `before` itself when nothing differs."""
+    found: Stored | None = before
+    for _ in range(_TRIES):
+        if found is None:
+            raise _no_product()
+        after = _rewrite(table, found, product, currency=currency, at=at, origin=origin)
+        if after is not None:
+            return after
+        found = table.product(before.id)
+    raise _busy()
+
+
+def _rewrite(
+    table: CatalogTable, before: Stored, product: Product, *, currency: str, at: datetime, origin: str = ""
+) -> Stored | None:
+    """Replace the content of a product as it was read; None when it has changed since.
+
+    Returns `before` itself when nothing differs: no write, no fact.
+    """
+    clean = domain.normalised(product, currency, before.product.slug)
+    table.finish(before)
+    if domain.digest(clean) == before.digest:
+        return before
+    after = _store(table, before, clean, before.id, origin, at)
+    if not isinstance(after, Lost):
+        return after
+    _explain(table, after, clean, at)
+    return None
+
+
+def withdraw(table: CatalogTable, product_id: str, *, version: int, at: datetime) -> None:
+    """Take a product off sale, or delete it where it is a draft; one withdrawn already stays so.
+
+    Raises
+    ------
+    NotFoundError, PreconditionFailedError
+        There is no such product, or not at `version` any more.
+    """
+    for _ in range(_TRIES):
+        before = _at_version(table, product_id, version)
+        table.finish(before)
+        if before.product.status == "withdrawn":
+            return
+        if before.product.status == "draft":
+            done = table.remove(before)
+        else:
+            gone = replace(before.product, status="withdrawn")
+            done = not isinstance(_store(table, before, gone, before.id, "", at), Lost)
+        if done:
+            return
+    raise _busy()
+
+
+def finish_listing(table: CatalogTable, product_id: str) -> None:
+    """Do what is left of writing a product that took more than one transaction. Safe to repeat."""
+    if stored := table.product(product_id):
+        table.finish(stored)
+
+
+def _at_version(table: CatalogTable, product_id: str, version: int) -> Stored:
+    found = table.product(product_id)
+    if found is None:
+        raise _no_product()
+    if found.version != version:
+        raise PreconditionFailedError(
+            "version_changed",
+            f"The product is at version {found.version}; read it again and repeat the change.",
+        )
+    return found
+
+
+def _store(
+    table: CatalogTable, before: Stored | None, clean: Product, product_id: str, origin: str, at: datetime
+) -> Stored | Lost:
+    moment = rfc3339(at)
+    after = Stored(
+        id=product_id, version=before.version + 1 if before else 1, product=clean, digest=domain.digest(clean),
+        text=text.plain(clean.body_html), created_at=before.created_at if before else moment, updated_at=moment,
+        origin=origin, listed=domain.lists(clean),
+    )  # fmt: skip
+    if after.published:
+        table.learn(domain.terms(clean))
+    raised = _raised(before, after)
+    outbox = pack(fact(raised, after.id, after.version, at)) if raised else None
+    return table.store(before, after, outbox) or after
+
+
+def _explain(table: CatalogTable, lost: Lost, product: Product, at: datetime) -> None:
+    """Raise what the caller can do about it; return where trying again helps."""
+    if lost.what == "slug":
+        raise ConflictError("slug_taken", f"Another product has the slug {product.slug}.", pointer="/slug")
+    claim = table.claim(lost.sku) if lost.what == "sku" else None
+    if claim is None:
+        return
+    owner = table.product(claim["product_id"])
+    orphaned = owner is None or lost.sku not in domain.skus(owner.product)
+    if orphaned and parse(claim["claimed_at"]) < at - _ORPHANED:
+        table.unclaim(lost.sku, claim)
+        return
+    index = domain.skus(product).index(lost.sku)
+    raise ConflictError(
+        "sku_taken",
+        f"{lost.sku} is a SKU of product {claim['product_id']}.",
+        pointer=f"/variants/{index}/sku",
+    )
+
+
+def _busy() -> ConflictError:
+    return ConflictError("product_busy", "The product is being changed by others; try again.", retry_after=1)
+
+
+def _no_product() -> NotFoundError:
+    return NotFoundError("unknown_product", "There is no such product.")
+
+
+# --- facts --------------------------------------------------------------------------------------------------------
+
+
+def _raised(before: Stored | None, after: Stored) -> Data | None:
+    """Return the fact a change raises: none as long as the product is not on sale."""
+    was = before is not None and before.published
+    if after.published:
+        return _state(ProductChanged if was else ProductPublished, after)
+    return ProductWithdrawn(after.id, domain.skus(before.product)) if was and before else None
+
+
+def _state(kind: type[ProductPublished], stored: Stored) -> ProductPublished:
+    product = stored.product
+    variants = tuple(
+        VariantState(
+            variant.sku,
+            domain.full_title(product, variant),
+            _money(variant.price),
+            variant.tax_class,
+            variant.grams,
+        )
+        for variant in product.variants
+    )
+    image = product.images[0].src if product.images else None
+    return kind(stored.id, product.slug, product.title, product.vendor, "published", image, variants)
+
+
+def _money(price: Price) -> Money:
+    return Money(price.amount, price.currency)
+
+
+# --- reading ------------------------------------------------------------------------------------------------------
+
+
+def public_product(table: CatalogTable, id_or_slug: str) -> Stored:
+    """Return a product on sale by its id or slug; NotFoundError for any other."""
+    found = _find(table, id_or_slug, consistent=False)
+    if found is None or not found.published:
+        raise _no_product()
+    return found
+
+
+def product(table: CatalogTable, id_or_slug: str) -> Stored:
+    """Return a product of any status by its id or slug; NotFoundError where there is none."""
+    found = _find(table, id_or_slug, consistent=True)
+    if found is None:
+        raise _no_product()
+    return found
+
+
+def _find(table: CatalogTable, id_or_slug: str, *, consistent: bool) -> Stored | None:
+    if is_id("prd", id_or_slug):
+        return table.product(id_or_slug, consistent=consistent)
+    return table.by_slug(domain.fold_slug(id_or_slug), consistent=consistent)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a list is asked for: facets (``category:men``) and words, which must all fit; the last may be a prefix."""
+
+    facets: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+
+    def fits(self, entry: Item) -> bool:
+        """Tell whether an entry is wanted."""
+        return (
+            all(facet in entry["facets"] for facet in self.facets)
+            and all(f" {word} " in entry["terms"] for word in self.words[:-1])
+            and all(f" {word}" in entry["terms"] for word in self.words[-1:])
+        )
+
+
+def find(
+    table: CatalogTable,
+    wanted: Wanted,
+    sort: str,
+    limit: int,
+    after: str | None,
+    statuses: tuple[str, ...] = (),
+) -> Page:
+    """Return a page of entries in order, of products on sale, or in `statuses` where given.
+
+    The shortest list at hand is read: that of a whole word, else those of the words with the prefix, else that of a
+    tag, vendor or category, else all; what else is asked for is checked on each entry.
+    """
+    if "" in wanted.words:  # asked for, but no word: nothing has it
+        return Page([], None)
+    lists = list(statuses) or _lists(table, wanted)
+    return table.page(lists, sort, limit, after, wanted.fits) if lists else Page([], None)
+
+
+def _lists(table: CatalogTable, wanted: Wanted) -> list[str]:
+    if len(wanted.words) > 1:
+        return [f"word:{max(wanted.words[:-1], key=len)}"]
+    if wanted.words:
+        known = table.words(wanted.words[0], _MANY_WORDS + 1)
+        if len(known) <= _MANY_WORDS:
+            return [f"word:{word}" for word in known]
+    by_length = ("tag:", "vendor:", "category:")
+    return [facet for kind in by_length for facet in wanted.facets if facet.startswith(kind)][:1] or [
+        "published"
+    ]

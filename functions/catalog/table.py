@@ -1,0 +1,208 @@
+"""The catalog table.
+
+| item    | pk                  | sk         | attributes                                                          |
+| product | PRODUCT#<id>        | PRODUCT    | content (JSON), digest, text, version, listed, origin, outbox;      |
+|         |                     |            | pending and replaces while its listing is under way                 |
+| slug    | SLUG#<slug>         | SLUG       | product_id                                                          |
+| SKU     | SKU#<sku>           | SKU        | product_id, claimed_at                                              |
+| entry   | LIST#<list>#<shard> | product id | card (JSON), facets, terms, price_key, title_key                    |
+| name    | NAMES#<kind>        | name#shard | name, count: categories, vendors and tags, with how many products   |
+| word    | WORDS#<initial>     | word       | every word that search has met                                      |
+
+Entries, names and words are in table_lists.py, imports in table_imports.py.
+
+A product and all that points to it are written in one transaction. Where that takes more than its 100 actions, SKUs are
+claimed first, then the product is written with ``pending``, then the rest in numbered steps, each once. Who meets a
+product with ``pending`` finishes it; at the latest that is the publisher, to whom the stream hands it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+from functions.catalog.domain import Card, Footprint, Product, Stored, card, footprint, skus, terms
+from functions.catalog.table_lists import ListsTable
+from functions.shared.dynamo import Item
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef as Action
+
+MAX_ACTIONS = 100  # of TransactWriteItems
+
+
+class Lost(NamedTuple):
+    """Why a product was not written: its ``version`` has changed, or the ``slug`` or a ``sku`` is another's."""
+
+    what: str
+    sku: str = ""
+
+
+class CatalogTable(ListsTable):
+    """Products and what points to them, each change under its condition."""
+
+    def product(self, product_id: str, *, consistent: bool = True) -> Stored | None:
+        """Return a product by its id."""
+        item = self.get(_product_key(product_id), consistent=consistent)
+        return _stored(item) if item else None
+
+    def by_slug(self, slug: str, *, consistent: bool = True) -> Stored | None:
+        """Return a product by its slug."""
+        found = self.get(_slug_key(slug), consistent=consistent)
+        return self.product(found["product_id"], consistent=consistent) if found else None
+
+    def products(self, ids: Sequence[str]) -> dict[str, Stored]:
+        """Return the products that exist, by id."""
+        found = map(_stored, self.get_many([_product_key(product_id) for product_id in dict.fromkeys(ids)]))
+        return {stored.id: stored for stored in found}
+
+    def by_slugs(self, slugs: Iterable[str]) -> dict[str, Stored]:
+        """Return the products that exist, by slug."""
+        claims = self.get_many([_slug_key(slug) for slug in dict.fromkeys(slugs)])
+        found = self.products([claim["product_id"] for claim in claims]).values()
+        return {stored.product.slug: stored for stored in found}
+
+    def claim(self, sku: str) -> Item | None:
+        """Return whose a SKU is and since when: ``product_id``, ``claimed_at``."""
+        return self.get(_sku_key(sku))
+
+    def unclaim(self, sku: str, claim: Item) -> None:
+        """Free a SKU, if its claim still is the one that was read."""
+        values = {":id": claim["product_id"], ":at": claim["claimed_at"]}
+        self.delete(_sku_key(sku), "product_id = :id AND claimed_at = :at", values)
+
+    def store(self, before: Stored | None, after: Stored, outbox: str | None) -> Lost | None:
+        """Write a product with all that points to it and its facts; return what was in the way, None when done."""
+        was = footprint(before)
+        claims = [
+            (Lost("sku", sku), self._claiming(sku, after))
+            for sku in skus(after.product)
+            if sku not in was.skus
+        ]
+        head = [(Lost("version"), self._putting_product(before, after, outbox))]
+        if before is None or before.product.slug != after.product.slug:
+            head.append((Lost("slug"), self._claiming_slug(after)))
+            if before:
+                head.append((Lost("slug"), self._releasing_slug(before)))
+        rest = self._rest(was, after, redo=before is None or _shown(before) != _shown(after))
+        if len(claims) + len(head) + len(rest) <= MAX_ACTIONS:
+            return self._write([*head, *claims, *((Lost("version"), action) for action in rest)])
+        return self._store_in_steps(was, before, after, outbox, claims, head[1:])
+
+    def _store_in_steps(
+        self, was: Footprint, before: Stored | None, after: Stored, outbox: str | None,
+        claims: list[tuple[Lost, Action]], slugs: list[tuple[Lost, Action]],
+    ) -> Lost | None:  # fmt: skip
+        for start in range(0, len(claims), MAX_ACTIONS):
+            if lost := self._write(claims[start : start + MAX_ACTIONS]):
+                return lost
+        begun = replace(after, pending=0, replaces=was)
+        if lost := self._write([(Lost("version"), self._putting_product(before, begun, outbox)), *slugs]):
+            return lost
+        self.finish(begun)
+        return None
+
+    def finish(self, stored: Stored) -> None:
+        """Do the steps of a listing that are still to be done. Safe to repeat, and to do by two at once."""
+        if stored.pending is None or stored.replaces is None:
+            return
+        rest = self._rest(stored.replaces, stored, redo=True)
+        steps = [rest[start : start + MAX_ACTIONS - 1] for start in range(0, len(rest), MAX_ACTIONS - 1)]
+        for number in range(stored.pending, len(steps)):
+            last = number + 1 == len(steps)
+            guard = self.updating(
+                _product_key(stored.id),
+                "REMOVE pending, replaces, outbox" if last else "SET pending = :next REMOVE outbox",
+                {":number": number, ":version": stored.version, **({} if last else {":next": number + 1})},
+                condition="version = :version AND pending = :number",
+            )
+            if self.transact(guard, *steps[number]) is not None:
+                return  # done by someone else, who goes on
+
+    def remove(self, stored: Stored) -> bool:
+        """Delete a product and all that points to it; False when it has changed."""
+        unchanged = "version = :version AND attribute_not_exists(pending)"
+        gone = self.deleting(_product_key(stored.id), unchanged, {":version": stored.version})
+        actions = [gone, self._releasing_slug(stored)]
+        actions += self.listing(stored.id, stored.product, (), stored.listed, redo=False)
+        actions += [self._releasing(sku, stored.id) for sku in skus(stored.product)]
+        done = self.transact(*actions[:MAX_ACTIONS]) is None
+        if done and actions[MAX_ACTIONS:]:
+            self.transact(*actions[MAX_ACTIONS:])
+        return done
+
+    def _write(self, actions: Sequence[tuple[Lost, Action]]) -> Lost | None:
+        reasons = self.transact(*(action for _, action in actions))
+        if reasons is None:
+            return None
+        return next(
+            lost for (lost, _), why in zip(actions, reasons, strict=True) if why == "ConditionalCheckFailed"
+        )
+
+    def _rest(self, was: Footprint, after: Stored, *, redo: bool) -> list[Action]:
+        now = set(skus(after.product))
+        return [
+            *self.listing(after.id, after.product, after.listed, was.listed, redo=redo),
+            *(self._releasing(sku, after.id) for sku in was.skus if sku not in now),
+        ]
+
+    def _putting_product(self, before: Stored | None, after: Stored, outbox: str | None) -> Action:
+        item = {**_product_item(after), "outbox": outbox}
+        if before is None:
+            return self.putting(item, "attribute_not_exists(pk)")
+        unchanged = "version = :before AND attribute_not_exists(pending)"
+        return self.putting(item, unchanged, {":before": before.version})
+
+    def _claiming_slug(self, after: Stored) -> Action:
+        mine = "attribute_not_exists(pk) OR product_id = :id"
+        return self.putting(
+            {**_slug_key(after.product.slug), "product_id": after.id}, mine, {":id": after.id}
+        )
+
+    def _releasing_slug(self, before: Stored) -> Action:
+        return self.deleting(_slug_key(before.product.slug), "product_id = :id", {":id": before.id})
+
+    def _claiming(self, sku: str, after: Stored) -> Action:
+        claim = {**_sku_key(sku), "product_id": after.id, "claimed_at": after.updated_at}
+        return self.putting(claim, "attribute_not_exists(pk) OR product_id = :id", {":id": after.id})
+
+    def _releasing(self, sku: str, product_id: str) -> Action:
+        return self.deleting(_sku_key(sku), "product_id = :id", {":id": product_id})
+
+
+def _product_key(product_id: str) -> dict[str, str]:
+    return {"pk": f"PRODUCT#{product_id}", "sk": "PRODUCT"}
+
+
+def _slug_key(slug: str) -> dict[str, str]:
+    return {"pk": f"SLUG#{slug}", "sk": "SLUG"}
+
+
+def _sku_key(sku: str) -> dict[str, str]:
+    return {"pk": f"SKU#{sku}", "sk": "SKU"}
+
+
+def _shown(stored: Stored) -> tuple[Card, list[str]]:
+    return card(stored.id, stored.product), terms(stored.product)
+
+
+def _product_item(stored: Stored) -> Item:
+    return {
+        **_product_key(stored.id), "id": stored.id, "version": stored.version, "digest": stored.digest,
+        "content": msgspec.json.encode(stored.product).decode(), "text": stored.text, "origin": stored.origin,
+        "created_at": stored.created_at, "updated_at": stored.updated_at,
+        "listed": list(stored.listed), "pending": stored.pending,
+        "replaces": msgspec.json.encode(stored.replaces).decode() if stored.replaces else None,
+    }  # fmt: skip
+
+
+def _stored(item: Item) -> Stored:
+    replaces = item.get("replaces")
+    return Stored(
+        item["id"], item["version"], msgspec.json.decode(item["content"], type=Product), item["digest"], item["text"],
+        item["created_at"], item["updated_at"], item["origin"], tuple(item["listed"]), item.get("pending"),
+        msgspec.json.decode(replaces, type=Footprint) if replaces else None,
+    )  # fmt: skip

@@ -1,0 +1,192 @@
+"""The lists products stand in, as items: what is written for one, and how a page is read.
+
+A list (``published``, ``draft``, ``withdrawn``, ``category:men``, ``vendor:…``, ``tag:…``, ``word:shirt``) is one
+partition, a long one several. Its entries lie in the order of their ids (newest last), of price in the index
+``by-price`` and of title in ``by-title``. Pages merge partitions, or the lists of several words, and go on after a key,
+not at an offset.
+"""
+
+from __future__ import annotations
+
+import heapq
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import groupby
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+from functions.catalog.domain import Product, card, facet, facets, named_facets, price_range, terms
+from functions.catalog.text import fold
+from functions.shared.dynamo import Item, Table, cursor, from_cursor
+from functions.shared.errors import InvalidError
+from functions.shared.ids import is_id
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef as Action
+
+SHARDS = 4  # parts of a long list, so that no single partition takes all of its reads and writes
+MAX_EXAMINED = 200
+"""Entries read for one page at most, where filters let few of them pass; the page is then short and has a cursor."""
+
+
+class Order(NamedTuple):
+    """An order of a list: the index it is read by (None: the table itself) and its key."""
+
+    using: str | None
+    key: str
+    backwards: bool = False
+
+
+ORDERS = {
+    "newest": Order(None, "sk", backwards=True),
+    "oldest": Order(None, "sk"),
+    "price": Order("by-price", "price_key"),
+    "-price": Order("by-price", "price_key", backwards=True),
+    "title": Order("by-title", "title_key"),
+    "-title": Order("by-title", "title_key", backwards=True),
+}
+
+
+class Page(NamedTuple):
+    """A page of entries or names, and the cursor of the next one, None at the end."""
+
+    items: list[Item]
+    following: str | None
+
+
+class ListsTable(Table):
+    """Entries of lists, the names of facets, and the words search knows."""
+
+    def page(
+        self, lists: Sequence[str], sort: str, limit: int, after: str | None, keep: Callable[[Item], bool]
+    ) -> Page:
+        """Return a page of the entries of several lists, each product once, without those `keep` refuses.
+
+        Reads about as many entries as it returns, `MAX_EXAMINED` at most.
+        """
+        order = ORDERS[sort]
+        key = _position(sort, after) if after else None
+        shards = [f"LIST#{name}#{shard}" for name in lists for shard in range(shards_of(name))]
+        ahead = -(-(limit + 1) // len(shards)) + 1
+        merged = heapq.merge(
+            *(self._entries(shard, order, key, ahead) for shard in shards),
+            key=lambda entry: str(entry[order.key]), reverse=order.backwards,
+        )  # fmt: skip
+        found: list[Item] = []
+        for examined, (place, entries) in enumerate(groupby(merged, lambda entry: str(entry[order.key]))):
+            if len(found) == limit or examined == MAX_EXAMINED:
+                return Page(found, cursor({"sort": sort, "key": key}, "sort", "key"))
+            entry, key = next(entries), place
+            if keep(entry):
+                found.append(entry)
+        return Page(found, None)
+
+    def _entries(self, shard: str, order: Order, after: str | None, ahead: int) -> Iterator[Item]:
+        condition, values = "pk = :pk", {":pk": shard}
+        if after:
+            condition += f" AND {order.key} {'<' if order.backwards else '>'} :after"
+            values[":after"] = after
+        return self.query_all(condition, values, index=order.using, limit=ahead, backwards=order.backwards)
+
+    def words(self, prefix: str, limit: int) -> list[str]:
+        """Return known words with a prefix, in order, at most `limit`."""
+        found, _ = self.query(
+            "pk = :pk AND begins_with(sk, :prefix)",
+            {":pk": f"WORDS#{prefix[0]}", ":prefix": prefix},
+            limit=limit,
+        )
+        return [item["sk"] for item in found]
+
+    def learn(self, words: Iterable[str]) -> None:
+        """Make words known to search. A word stays known for good; one without products finds nothing."""
+        new = [{"pk": f"WORDS#{word[0]}", "sk": word} for word in words if (self.name, word) not in _learnt]
+        known = {item["sk"] for item in self.get_many(new)}
+        for key in new:
+            if key["sk"] not in known:
+                self.put(key)
+        if len(_learnt) > 20_000:
+            _learnt.clear()
+        _learnt.update((self.name, key["sk"]) for key in new)
+
+    def names(self, kind: str, limit: int, after: str | None) -> Page:
+        """Return a page of the categories, vendors or tags in use: ``name`` and ``count``, in order."""
+        start = {"pk": f"NAMES#{kind}", **from_cursor(after, "sk")} if after else None
+        rows, last = self.query("pk = :pk", {":pk": f"NAMES#{kind}"}, limit=(limit + 1) * SHARDS, start=start)
+        groups = [list(group) for _, group in groupby(rows, lambda row: str(row["sk"]).rpartition("#")[0])]
+        if last:
+            groups.pop()  # the page may have cut its rows short
+        shown, more = groups[:limit], last is not None or len(groups) > limit
+        counted = [{"name": rows[-1]["name"], "count": sum(row["count"] for row in rows)} for rows in shown]
+        return Page([one for one in counted if one["count"]], cursor(shown[-1][-1], "sk") if more else None)
+
+    def listing(
+        self, product_id: str, product: Product, listed: Iterable[str], before: Iterable[str], *, redo: bool
+    ) -> list[Action]:
+        """Return the actions that have a product stand in the lists `listed` and no other it stood in `before`.
+
+        Parameters
+        ----------
+        redo
+            Whether the entries it has already are to be written anew.
+        """
+        now, then = dict.fromkeys(listed), dict.fromkeys(before)
+        shown = entry(product_id, product)
+        put = [name for name in now if redo or name not in then]
+        return [
+            *(self.putting({**_entry_key(name, product_id), **shown}) for name in put),
+            *(self.deleting(_entry_key(name, product_id)) for name in then if name not in now),
+            *self._counting(product_id, (name for name in now if name not in then), 1, product),
+            *self._counting(product_id, (name for name in then if name not in now), -1, product),
+        ]
+
+    def _counting(
+        self, product_id: str, lists: Iterable[str], step: int, product: Product
+    ) -> Iterator[Action]:
+        spelled = {facet(kind, name): name for kind, name in named_facets(product)}
+        for name in lists:
+            kind, _, value = name.partition(":")
+            if kind in ("category", "vendor", "tag"):
+                yield self.updating(
+                    {"pk": f"NAMES#{kind}", "sk": f"{value}#{_hash(product_id) % SHARDS}"},
+                    "ADD #count :step SET #name = if_not_exists(#name, :name)",
+                    {":step": step, ":name": spelled.get(name, value)},
+                )
+
+
+def entry(product_id: str, product: Product) -> Item:
+    """Return what a product's entries hold: its card, what filters ask for, and the keys of its orders."""
+    low, _ = price_range(product)
+    return {
+        "card": msgspec.json.encode(card(product_id, product)).decode(),
+        "facets": facets(product),
+        "terms": f" {' '.join(terms(product))} ",
+        "price_key": f"{low.amount:012d}#{product_id}",
+        "title_key": f"{fold(product.title)[:100]}#{product_id}",
+    }
+
+
+def shards_of(name: str) -> int:
+    """Return over how many partitions a list is spread; tags and words are many and short."""
+    return 1 if name.startswith(("tag:", "word:")) else SHARDS
+
+
+def _hash(product_id: str) -> int:
+    return zlib.crc32(product_id.encode())
+
+
+def _entry_key(name: str, product_id: str) -> dict[str, str]:
+    return {"pk": f"LIST#{name}#{_hash(product_id) % shards_of(name)}", "sk": product_id}
+
+
+def _position(sort: str, after: str) -> str:
+    """Return the key a cursor of this order names; raise InvalidError for any other text."""
+    given = from_cursor(after, "sort", "key")
+    if given["sort"] != sort or not is_id("prd", given["key"].rpartition("#")[2]):
+        raise InvalidError("invalid_cursor", "The cursor belongs to another list or order.")
+    key: str = given["key"]
+    return key
+
+
+_learnt: set[tuple[str, str]] = set()
+"""Words this worker has seen in the table, so that an import asks for each once."""

@@ -1,0 +1,140 @@
+"""The catalog under test: its real table, bucket and queue, and people who call it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from functions.catalog import app as edge
+from functions.catalog import table_lists
+from functions.shared import outbox
+from tests.support import templates
+from tests.support.lambda_events import Context, sqs_event
+
+ADMIN = {"subject": "cus_admin", "roles": "admin"}
+CSV = {**ADMIN, "headers": {"content-type": "text/csv"}}
+JSONL = {**ADMIN, "headers": {"content-type": "application/x-ndjson"}}
+QUEUE = "souk-local-catalog-imports"
+
+Send = Callable[..., Any]
+
+
+@pytest.fixture
+def send(deploy: Callable[[str], str], call: Send, monkeypatch: pytest.MonkeyPatch) -> Send:
+    """Return a function that sends a request to the deployed service."""
+    deploy("catalog")
+    properties = templates.resources("catalog", "AWS::S3::Bucket")["ImportsBucket"]
+    assert properties["BucketName"]["Fn::Sub"].startswith("souk-${Environment}-catalog-imports-")
+    bucket = "souk-local-catalog-imports-000000000000"
+    where = {"LocationConstraint": "eu-west-1"}
+    boto3.client("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration=where)
+    queue = boto3.client("sqs").create_queue(QueueName=QUEUE)
+    monkeypatch.setenv("IMPORTS_BUCKET_NAME", bucket)
+    monkeypatch.setenv("IMPORTS_QUEUE_URL", queue["QueueUrl"])
+    monkeypatch.setenv("SHOP_CURRENCY_NAME", "EUR")
+    edge.catalog.cache_clear()
+    edge.shelf.cache_clear()
+    table_lists._learnt.clear()
+    return lambda *args, **options: call(edge.app, *args, **options)
+
+
+def a_product(slug: str = "clay-pot", **changes: Any) -> dict[str, Any]:
+    """Return the body of a product with one variant, on sale."""
+    return {
+        "title": slug.replace("-", " ").title(),
+        "slug": slug,
+        "status": "published",
+        "variants": [{"price": euro(1999)}],
+        **changes,
+    }
+
+
+def euro(amount: int) -> dict[str, Any]:
+    """Return a price."""
+    return {"amount": amount, "currency": "EUR"}
+
+
+def create(send: Send, slug: str = "clay-pot", **changes: Any) -> Any:
+    """Create a product and return the answer."""
+    return send("POST", "/catalog/products", a_product(slug, **changes), **ADMIN)
+
+
+def read(send: Send, id_or_slug: str) -> Any:
+    """Return the answer to a guest who asks for a product."""
+    return send("GET", "/catalog/products/{id}", path={"id": id_or_slug})
+
+
+def listed(send: Send, **query: str) -> list[str]:
+    """Return the slugs of a list, all pages of it."""
+    found: list[str] = []
+    while True:
+        answer = send("GET", "/catalog/products", query=query or None)
+        assert answer.status == 200, answer.body
+        found += [item["slug"] for item in answer.body["items"]]
+        if answer.body["nextCursor"] is None:
+            return found
+        query = {**query, "cursor": answer.body["nextCursor"]}
+
+
+def facts() -> list[dict[str, Any]]:
+    """Return the facts that wait in the table's items, as they go onto the bus."""
+    items = boto3.client("dynamodb").scan(TableName=os.environ["TABLE_NAME"])["Items"]
+    return [
+        {"id": fact.id, "type": fact.type, "version": fact.aggregate.version, "data": json.loads(bytes(fact.data))}
+        for item in items
+        if "outbox" in item
+        for fact in outbox.unpack(item)
+    ]
+
+
+def bring(send: Send, text: str, options: dict[str, Any] = CSV) -> str:
+    """Send a file to be imported and return the import's id."""
+    answer = send("POST", "/catalog/imports", text, **options)
+    assert answer.status == 202, answer.body
+    import_id: str = answer.body["importId"]
+    return import_id
+
+
+def messages() -> list[str]:
+    """Take the messages out of the imports' queue."""
+    sqs, url = boto3.client("sqs"), os.environ["IMPORTS_QUEUE_URL"]
+    taken = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
+    for message in taken:
+        sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+    return [message["Body"] for message in taken]
+
+
+def work() -> list[dict[str, str]]:
+    """Work off the imports' queue until it is empty; return what was given back."""
+    failed: list[dict[str, str]] = []
+    while bodies := messages():
+        for body in bodies:
+            failed += edge.on_import(sqs_event(body), Context())["batchItemFailures"]
+    return failed
+
+
+def outcome(send: Send, import_id: str) -> dict[str, Any]:
+    """Return what is told of an import."""
+    body: dict[str, Any] = send("GET", "/catalog/imports/{id}", path={"id": import_id}, **ADMIN).body
+    return body
+
+
+def imported(send: Send, text: str, options: dict[str, Any] = CSV) -> dict[str, Any]:
+    """Import a file and return how it went."""
+    import_id = bring(send, text, options)
+    assert work() == []
+    return outcome(send, import_id)
+
+
+def real_files() -> list[Path]:
+    """Return Shopify's own sample files where they are at hand, else the sample catalog of this repository."""
+    for folder in (templates.ROOT.parent / "shared", Path("/work/shared")):
+        if found := sorted((folder / "data/shopify").glob("*.csv")):
+            return found
+    return [templates.ROOT / "data/catalog.csv"]
