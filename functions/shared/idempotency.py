@@ -47,7 +47,13 @@ def fingerprint(*parts: str | bytes) -> str:
 
 
 def answered_once(
-    app: Service, table: Table, scope: str, at: datetime, run: Callable[[], Response]
+    app: Service,
+    table: Table,
+    scope: str,
+    at: datetime,
+    run: Callable[[], Response],
+    *,
+    told_apart_by: bytes | None = None,
 ) -> Response:
     """Return the answer of `run`, or the stored one where the request's key has been answered before.
 
@@ -57,6 +63,8 @@ def answered_once(
     ----------
     scope
         Whose keys they are: the caller's subject (or the capability that stands for it) and the operation.
+    told_apart_by
+        What of the body tells two requests apart, where the whole must not leave a digest behind (passwords).
 
     Raises
     ------
@@ -67,7 +75,9 @@ def answered_once(
     if key is None:
         return run()
     request = app.request
-    print_ = fingerprint(request.method, request.path, request.raw_body or b"")
+    print_ = fingerprint(
+        request.method, request.path, request.raw_body or b"" if told_apart_by is None else told_apart_by
+    )
     record = {"pk": "IDEM#" + fingerprint(scope, key), "sk": "IDEM"}
     seconds = epoch(at)
     locked = table.put(

@@ -1,0 +1,109 @@
+"""What identity's routes share: the application, its table and keys, and who calls from where."""
+
+from __future__ import annotations
+
+import functools
+import os
+from datetime import timedelta
+from typing import Annotated
+
+from msgspec import Meta
+
+from functions.identity import limits
+from functions.identity.domain import Account
+from functions.identity.keyring import KeyRing, Publication
+from functions.identity.limits import Limit
+from functions.identity.table import IdentityTable
+from functions.shared import log
+from functions.shared.clock import now
+from functions.shared.errors import TooManyRequestsError, UnauthorisedError
+from functions.shared.http import Service, caller, header
+from functions.shared.types import View
+
+app = Service("identity")
+
+Password = Annotated[str, Meta(min_length=8, max_length=128)]
+"""Any 8 to 128 characters (code points); no other rule, as NIST SP 800-63B advises."""
+Name = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=120,
+        pattern=r"^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$",
+        examples=["Amira Haddad"],
+    ),
+]
+"""One line that is not blank."""
+
+
+class CustomerView(View, frozen=True):
+    """An account as its owner and the staff see it."""
+
+    customer_id: str
+    email: str
+    email_verified: bool
+    name: str
+    roles: tuple[str, ...]
+    created_at: str
+
+
+def customer_view(account: Account) -> CustomerView:
+    """Shape an account."""
+    return CustomerView(
+        account.id, account.email, account.verified, account.name, account.roles, account.created_at
+    )
+
+
+@functools.cache
+def table() -> IdentityTable:
+    """Return the service's table."""
+    return IdentityTable(os.environ["TABLE_NAME"])
+
+
+@functools.cache
+def publication() -> Publication:
+    """Return whose keys this environment's are."""
+    environment = os.environ["ENVIRONMENT_NAME"]
+    return Publication(
+        issuer=f"{os.environ['PUBLIC_URL']}/identity",
+        audience=f"souk-{environment}",
+        parameter=os.environ["JWKS_NAME"],
+        environment=environment,
+        lead=timedelta(seconds=int(os.environ["KEY_LEAD_SECONDS"])),
+    )
+
+
+@functools.cache
+def keys() -> KeyRing:
+    """Return the signing keys."""
+    return KeyRing(table(), publication())
+
+
+def me() -> str:
+    """Return the caller's customer id; raise UnauthorisedError for a guest."""
+    subject = caller(app).subject
+    if subject is None:
+        raise UnauthorisedError("login_required", "Log in first.")
+    return subject
+
+
+def my_session() -> str | None:
+    """Return the session the caller's access token belongs to, as the authoriser established it."""
+    context = app.request.context.get("authorizer") or {}
+    return context.get("sessionId") or None
+
+
+def network() -> str:
+    """Return where the caller calls from, as far as attempts are counted by it."""
+    source = str((app.request.context.get("identity") or {}).get("sourceIp") or "")
+    return limits.network(limits.client_address(source, header(app, "x-forwarded-for") or ""))
+
+
+def count(limit: Limit, subject: str) -> None:
+    """Count one attempt; raise TooManyRequestsError when the window's allowance is used up."""
+    at = now()
+    if not table().attempt(limit, subject, at):
+        log.note(limit=limit.name)
+        raise TooManyRequestsError(
+            "too_many_requests", "Too many requests of this kind; wait.", retry_after=limit.retry_after(at)
+        )

@@ -1,0 +1,97 @@
+"""Identity's Lambda edge: the HTTP application with its routes, mails, facts to the bus, keys, and operators' calls."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated, Any, Literal
+
+import msgspec
+from chalice.app import SQSEvent
+from msgspec import Meta
+
+from functions.identity import (
+    api_accounts,  # noqa: F401  importing registers the routes
+    api_admin,
+    api_me,  # noqa: F401
+    api_sessions,  # noqa: F401
+    mailing,
+    service,
+)
+from functions.identity.api import app, keys, table
+from functions.identity.domain import normal_email
+from functions.identity.table import mails
+from functions.shared import log, outbox
+from functions.shared.clock import now
+from functions.shared.errors import InvalidError
+from functions.shared.inbox import BatchResponse
+from functions.shared.types import Body, Email
+
+__all__ = ["admin", "app", "on_mail", "publish", "rotate"]
+
+
+@app.lambda_function()
+def publish(event: dict[str, Any], context: object) -> None:
+    """Put the table's new facts on the bus and the mails asked for into their queue; raises to be tried again."""
+    outbox.publish(event)
+    images = [record["dynamodb"].get("NewImage", {}) for record in event["Records"]]
+    orders = mails(images)
+    mailing.forward(orders, os.environ["MAIL_QUEUE_URL"])
+    log.note(mails=len(orders))
+
+
+@app.on_sqs_message(queue="identity-mail")
+def on_mail(batch: SQSEvent) -> BatchResponse:
+    """Send the mails asked for; only those that could not be sent are given back."""
+    failed = mailing.deliver(
+        table(),
+        [record.to_dict() for record in batch],
+        sender=os.environ["MAIL_SENDER_NAME"],
+        public_url=os.environ["PUBLIC_URL"],
+        at=now(),
+    )
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
+
+
+@app.lambda_function()
+def rotate(event: object, context: object) -> dict[str, int]:
+    """Every 15 minutes: make the next signing key when it is due, end those that are over."""
+    count = len(keys().maintain(now()).keys)
+    log.note(keyCount=count)
+    return {"keys": count}
+
+
+class GrantRole(Body, frozen=True, tag_field="action", tag="grant_role"):
+    """Add roles to an account: the way to the first admin."""
+
+    email: Email
+    roles: Annotated[tuple[Literal["customer", "staff", "admin"], ...], Meta(min_length=1)]
+
+
+class VerifyEmail(Body, frozen=True, tag_field="action", tag="verify_email"):
+    """Take an account's e-mail address for proven."""
+
+    email: Email
+
+
+class RotateKeys(Body, frozen=True, tag_field="action", tag="rotate_keys"):
+    """Have another key sign as soon as the authorisers know it."""
+
+
+@app.lambda_function()
+def admin(event: Any, context: object) -> Any:
+    """Do what operators ask for by ``aws lambda invoke``: grant_role, verify_email, rotate_keys; no HTTP leads here."""
+    try:
+        order: GrantRole | VerifyEmail | RotateKeys = msgspec.convert(
+            event, GrantRole | VerifyEmail | RotateKeys
+        )
+    except msgspec.ValidationError as error:
+        raise InvalidError("invalid_order", str(error)) from None
+    if isinstance(order, RotateKeys):
+        at = now()
+        return msgspec.to_builtins(api_admin.keys_view(keys().rotate(at), at))
+    if isinstance(order, GrantRole):
+        account = service.grant_roles(table(), normal_email(order.email), order.roles)
+    else:
+        account = service.confirm(table(), normal_email(order.email))
+    log.note(subject=account.id)
+    return {"customerId": account.id, "roles": list(account.roles), "emailVerified": account.verified}

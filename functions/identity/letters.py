@@ -1,0 +1,98 @@
+"""The mails identity sends: what asks for one, and its text.
+
+An order for a mail never carries a token. The token is made when the mail is sent, so it lies in no queue and no log,
+and stands in the mail alone. No mail says what a stranger may have typed in (the name), so that nobody can send their
+own words through us.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+from functions.shared.types import Data
+
+Kind = Literal[
+    "verify_email",
+    "verify_new_email",
+    "password_reset",
+    "already_registered",
+    "password_changed",
+    "email_changed",
+]
+
+
+class MailOrder(Data, frozen=True):
+    """What waits in the mail queue: whom to write to, known by account or by address, and about what.
+
+    ``email`` is the address to write to where it is not the account's own.
+    """
+
+    id: str
+    kind: Kind
+    correlation_id: str = ""
+    customer_id: str | None = None
+    email: str | None = None
+
+
+class Letter(NamedTuple):
+    """A mail ready to be sent."""
+
+    to: str
+    subject: str
+    text: str
+
+
+def letter(kind: Kind, to: str, public_url: str, token: str | None = None) -> Letter:
+    """Return the mail of a kind.
+
+    A token stands in the link's fragment: browsers do not send that to any server, nor to the next page.
+    """
+    subject, *paragraphs = _TEXTS[kind]
+    links = {
+        "verify": f"{public_url}/#/verify-email/{token}",
+        "reset": f"{public_url}/#/reset-password/{token}",
+        "forgot": f"{public_url}/#/forgot-password",
+        "login": f"{public_url}/#/login",
+    }
+    text = "\n\n".join(["Hello,", *paragraphs]) + "\n"
+    return Letter(to, subject, text.format(**links))
+
+
+_TEXTS: dict[Kind, tuple[str, ...]] = {
+    "verify_email": (
+        "Confirm your e-mail address",
+        "please confirm that this is your e-mail address:",
+        "{verify}",
+        "The link works once, for three days. If you did not open an account, you need do nothing.",
+    ),
+    "verify_new_email": (
+        "Confirm your new e-mail address",
+        "please confirm that your account shall use this e-mail address from now on:",
+        "{verify}",
+        "The link works once, for three days. If you did not ask for this, you need do nothing.",
+    ),
+    "password_reset": (
+        "Choose a new password",
+        "here you can choose a new password:",
+        "{reset}",
+        "The link works once, for one hour. If you did not ask for this, you need do nothing.",
+    ),
+    "already_registered": (
+        "You have an account already",
+        "somebody, probably you, wanted to use this e-mail address for an account. You have one already:",
+        "{login}",
+        "If you have forgotten its password, choose a new one:",
+        "{forgot}",
+        "If it was not you, you need do nothing.",
+    ),
+    "password_changed": (
+        "Your password was changed",
+        "the password of your account was changed a moment ago, and every other session was ended.",
+        "If it was not you, choose a new one at once:",
+        "{forgot}",
+    ),
+    "email_changed": (
+        "Your e-mail address was changed",
+        "your account uses another e-mail address from now on. If it was not you, please answer this mail.",
+    ),
+}

@@ -1,0 +1,116 @@
+"""Sending mails: out of a queue, never while a caller waits, so neither answer nor time tells who has an account.
+
+A mail that cannot be sent stays in the queue and is tried again; the token it carries is made when it is sent.
+"""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from botocore.exceptions import ClientError
+
+from functions.identity.domain import TOKEN_LIFE, Account, OneTimeToken, Purpose, opaque
+from functions.identity.letters import Letter, MailOrder, letter
+from functions.identity.limits import MAIL_RECIPIENT
+from functions.identity.table import IdentityTable
+from functions.identity.tokens import digest, secret_text
+from functions.shared import aws, log
+from functions.shared.clock import rfc3339
+
+
+def forward(orders: list[str], queue_url: str) -> None:
+    """Put mail orders into the queue; one that is put there twice is sent once."""
+    for order in orders:
+        aws.sqs().send_message(QueueUrl=queue_url, MessageBody=order)
+
+
+def deliver(
+    table: IdentityTable, records: list[dict[str, Any]], *, sender: str, public_url: str, at: datetime
+) -> list[str]:
+    """Send the mails of a batch; return the message ids of those that could not be sent."""
+    failed = []
+    for record in records:
+        try:
+            order = msgspec.json.decode(record["body"], type=MailOrder)
+            log.begin(order.correlation_id or log.current.correlation_id)
+            log.note(mail=order.id, mailKind=order.kind)
+            send(table, order, sender=sender, public_url=public_url, at=at)
+        except Exception as error:  # noqa: BLE001 one mail's failure must not reach the others
+            log.failure(error)
+            failed.append(record["messageId"])
+    log.note(failed=len(failed), outcome="partial" if failed else "ok")
+    return failed
+
+
+class SendError(RuntimeError):
+    """SES did not take a mail; the text is its code alone, because its message names the recipient."""
+
+
+def send(table: IdentityTable, order: MailOrder, *, sender: str, public_url: str, at: datetime) -> None:
+    """Send the mail an order asks for, if there is one to send: once, and not too many to one recipient."""
+    if table.mail_sent(order.id):
+        return
+    order, account = _resolved(table, order)
+    to = order.email or (account.email if account else None)
+    if to is None:
+        return
+    recipient = f"{order.kind} {to}"
+    if table.attempts(MAIL_RECIPIENT, recipient, at) >= MAIL_RECIPIENT.most:
+        log.note(mailDropped=order.id)
+        return
+    token = _token(table, account, order, to, at) if account else None
+    _send(letter(order.kind, to, public_url, token), sender)
+    table.attempt(MAIL_RECIPIENT, recipient, at)
+    table.mark_mail_sent(order.id, at)
+
+
+def _resolved(table: IdentityTable, order: MailOrder) -> tuple[MailOrder, Account | None]:
+    """Return the mail that is really to be sent, and the account it is about.
+
+    Nothing goes to an address without an account, nor to prove one that is proven; and who wants to move to an address
+    that is used does not learn it, its owner does.
+    """
+    account = table.account(order.customer_id) if order.customer_id else table.account_of(order.email or "")
+    nothing = msgspec.structs.replace(order, email=None), None
+    if order.kind == "verify_new_email" and order.email and table.owner_of(order.email):
+        return msgspec.structs.replace(order, kind="already_registered", customer_id=None), None
+    if order.kind == "verify_email" and (account is None or account.verified):
+        return nothing
+    return (order, account) if account else nothing
+
+
+_PURPOSES: dict[str, Purpose] = {
+    "verify_email": "verify",
+    "verify_new_email": "verify",
+    "password_reset": "reset",
+}
+
+
+def _token(table: IdentityTable, account: Account, order: MailOrder, to: str, at: datetime) -> str | None:
+    """Make the token a mail carries, None where it carries none; a token sent before for the same purpose is void."""
+    purpose = _PURPOSES.get(order.kind)
+    if purpose is None:
+        return None
+    secret = secret_text(secrets.token_bytes(32))
+    ends_at = rfc3339(at + TOKEN_LIFE[purpose])
+    table.put_token(OneTimeToken(account.id, purpose, to, digest(secret), ends_at))
+    return opaque(account.id, secret)
+
+
+def _send(mail: Letter, sender: str) -> None:
+    try:
+        aws.ses().send_email(
+            FromEmailAddress=sender,
+            Destination={"ToAddresses": [mail.to]},
+            Content={
+                "Simple": {
+                    "Subject": {"Data": mail.subject, "Charset": "UTF-8"},
+                    "Body": {"Text": {"Data": mail.text, "Charset": "UTF-8"}},
+                }
+            },
+        )
+    except ClientError as error:
+        raise SendError(error.response["Error"]["Code"]) from None

@@ -1,0 +1,315 @@
+"""Accounts: register, prove an e-mail address, change, erase. Each use case is safe to repeat."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import TypeVar
+
+from functions.identity import passwords
+from functions.identity.domain import (
+    Account,
+    Address,
+    AddressBook,
+    OneTimeToken,
+    Purpose,
+    roles_in_order,
+    split_opaque,
+)
+from functions.identity.events import CustomerChanged, CustomerErased, CustomerRegistered
+from functions.identity.letters import Kind, MailOrder
+from functions.identity.table import IdentityTable
+from functions.identity.tokens import digest
+from functions.shared import log
+from functions.shared.clock import rfc3339
+from functions.shared.errors import (
+    ConflictError,
+    InvalidError,
+    NotFoundError,
+    PreconditionFailedError,
+)
+from functions.shared.ids import new_id
+from functions.shared.outbox import fact, pack
+
+_TRIES = 5
+T = TypeVar("T")
+
+
+def mail_order(
+    kind: Kind, at: datetime, *, customer_id: str | None = None, email: str | None = None
+) -> MailOrder:
+    """Return a new order for a mail."""
+    return MailOrder(new_id("eml", at), kind, log.current.correlation_id, customer_id, email)
+
+
+def register(
+    table: IdentityTable, email: str, name: str, password: str, *, customer_id: str, at: datetime
+) -> str:
+    """Open an account, or tell the owner of the address that they have one; return a customer id either way.
+
+    Whoever asks cannot tell the two apart: the same answer after the same work. `customer_id` is the new account's; for
+    a repeated request it is the same but for its time, and then the account of the first request is meant.
+    """
+    kept = passwords.hashed(password)
+    account = Account(customer_id, email, name, kept, rfc3339(at))
+    outbox = pack(fact(CustomerRegistered(account.id, email, name), account.id, account.version, at))
+    for _ in range(_TRIES):
+        owner = table.owner_of(email)
+        if owner is None:
+            if table.create(account, outbox, mail_order("verify_email", at, customer_id=account.id)):
+                log.note(subject=account.id)
+                return account.id
+        elif owner[-16:] == customer_id[-16:]:  # the same 80 random bits: made by this very request
+            return owner
+        elif table.tell_owner(email, mail_order("already_registered", at, email=email), at):
+            return account.id
+    raise _busy()
+
+
+def account(table: IdentityTable, customer_id: str) -> Account:
+    """Return an account; raise NotFoundError where there is none or it was erased."""
+    found = table.account(customer_id)
+    if found is None:
+        raise NotFoundError("no_account", "There is no such account.")
+    return found
+
+
+def rename(table: IdentityTable, customer_id: str, name: str, *, version: int, at: datetime) -> Account:
+    """Change a person's name; raise PreconditionFailedError when the account is no longer of that version."""
+    before = account(table, customer_id)
+    if before.version != version:
+        raise _stale()
+    if before.name == name:
+        return before
+    after = before.changed(name=name)
+    if not table.store(before, after, outbox=_changed(after, at)):
+        raise _stale()
+    return after
+
+
+def set_roles(
+    table: IdentityTable, customer_id: str, roles: Iterable[str], *, by: str | None, version: int | None
+) -> Account:
+    """Replace the roles of an account; its next access token has them.
+
+    Raises
+    ------
+    ConflictError
+        An admin takes their own admin role away: then nobody might be left to give it back.
+    PreconditionFailedError
+        The account is no longer of `version` (None: whatever it is).
+    """
+    wanted = roles_in_order(roles)
+    if by == customer_id and "admin" not in wanted:
+        raise ConflictError("own_admin_role", "Have another admin take your admin role.", pointer="/roles")
+
+    def step() -> Account | None:
+        before = account(table, customer_id)
+        if version is not None and before.version != version:
+            raise _stale()
+        after = before.changed(roles=wanted)
+        return after if before.roles == wanted or table.store(before, after) else None
+
+    return _until_done(step)
+
+
+def grant_roles(table: IdentityTable, email: str, roles: Iterable[str]) -> Account:
+    """Add roles to the account of an e-mail address; an operator's way to the first admin."""
+    found = _by_email(table, email)
+    return set_roles(table, found.id, (*found.roles, *roles), by=None, version=None)
+
+
+def confirm(table: IdentityTable, email: str) -> Account:
+    """Take an account's e-mail address for proven on an operator's word."""
+
+    def step() -> Account | None:
+        before = _by_email(table, email)
+        after = before.changed(verified=True)
+        return after if before.verified or table.store(before, after) else None
+
+    return _until_done(step)
+
+
+def _by_email(table: IdentityTable, email: str) -> Account:
+    found = table.account_of(email)
+    if found is None:
+        raise NotFoundError("no_account", "No account uses this e-mail address.")
+    return found
+
+
+def erase(table: IdentityTable, customer_id: str, at: datetime) -> None:
+    """Erase a person: account, addresses, sessions, tokens; the others learn it by CustomerErased."""
+
+    def step() -> bool | None:
+        found = table.account(customer_id)
+        if found is None:
+            return True
+        outbox = pack(fact(CustomerErased(customer_id), customer_id, found.version + 1, at))
+        return table.erase(found, outbox, at) or None
+
+    _until_done(step)
+
+
+# --- what a mailbox proves ----------------------------------------------------------------------------------------
+
+
+def verify_email(table: IdentityTable, token: str, at: datetime) -> None:
+    """Take an e-mail address for proven by the token sent to it; a new address becomes the account's.
+
+    Raises
+    ------
+    InvalidError
+        The token is none of ours, was used, replaced by a newer one, or is too old.
+    ConflictError
+        The new address has come to be used by another account meanwhile.
+    """
+
+    def step() -> bool | None:
+        found, before = _proof(table, "verify", token, at)
+        after = before.changed(verified=True, email=found.email)
+        if found.email == before.email:
+            return table.store(before, after, table.using(found)) or None
+        if table.owner_of(found.email):
+            raise ConflictError("email_taken", "Another account uses this e-mail address by now.")
+        told = mail_order("email_changed", at, customer_id=before.id, email=before.email)
+        stored = table.store(before, after, table.using(found), outbox=_changed(after, at), mail=told)
+        return stored or None
+
+    _until_done(step)
+
+
+def reset_password(table: IdentityTable, token: str, password: str, *, network: str, at: datetime) -> None:
+    """Set a new password by the token sent to the owner's mailbox; all sessions end.
+
+    Whoever reads the mailbox has proven the address as well, and the place they do it from.
+
+    Raises
+    ------
+    InvalidError
+        The token is none of ours, was used, replaced by a newer one, or is too old.
+    """
+    _proof(table, "reset", token, at)
+    kept = passwords.hashed(password)
+
+    def step() -> Account | None:
+        found, before = _proof(table, "reset", token, at)
+        if found.email != before.email:
+            raise _bad_token()
+        after = before.changed(password=kept, verified=True, epoch=before.epoch + 1)
+        told = mail_order("password_changed", at, customer_id=before.id)
+        return after if table.store(before, after, table.using(found), mail=told) else None
+
+    table.remember(_until_done(step).id, network, at)
+
+
+def _proof(table: IdentityTable, purpose: Purpose, token: str, at: datetime) -> tuple[OneTimeToken, Account]:
+    parts = split_opaque(token)
+    kept = table.token(parts[0], purpose) if parts and not parts[1] else None
+    found = table.account(parts[0]) if parts and kept else None
+    if parts is None or kept is None or found is None or not kept.in_force(digest(parts[2]), at):
+        raise _bad_token()
+    log.note(subject=found.id)
+    return kept, found
+
+
+def _bad_token() -> InvalidError:
+    return InvalidError(
+        "invalid_token", "The link was used, or has expired; ask for a new one.", pointer="/token"
+    )
+
+
+# --- passwords and sessions ---------------------------------------------------------------------------------------
+
+
+def change_password(
+    table: IdentityTable, customer_id: str, password: str, *, keep_session: str | None, at: datetime
+) -> None:
+    """Set a new password, the old one having been checked; every session but the one given ends."""
+    kept = passwords.hashed(password)
+
+    def step() -> bool | None:
+        before = account(table, customer_id)
+        after = before.changed(password=kept, epoch=before.epoch + 1)
+        told = mail_order("password_changed", at, customer_id=customer_id)
+        session = table.session(customer_id, keep_session) if keep_session else None
+        also = []
+        if session and session.epoch == before.epoch:
+            also = [table.keeping_session(customer_id, session.id, after.epoch)]
+        return table.store(before, after, *also, mail=told) or None
+
+    _until_done(step)
+
+
+def end_sessions(table: IdentityTable, customer_id: str) -> None:
+    """End all sessions of an account at once."""
+
+    def step() -> bool | None:
+        before = account(table, customer_id)
+        return table.store(before, before.changed(epoch=before.epoch + 1)) or None
+
+    _until_done(step)
+
+
+# --- addresses ----------------------------------------------------------------------------------------------------
+
+
+def add_address(table: IdentityTable, customer_id: str, address: Address) -> Address:
+    """Add an address and return it as kept; one of the same id that is there already is not added again."""
+
+    def change(book: AddressBook) -> AddressBook:
+        return book if book.holds(address.id) else book.with_added(address)
+
+    return _change_addresses(table, customer_id, change).get(address.id)
+
+
+def replace_address(table: IdentityTable, customer_id: str, address: Address, *, version: int) -> Address:
+    """Replace an address and return it as kept; raise PreconditionFailedError when it is no longer of that version."""
+
+    def change(book: AddressBook) -> AddressBook:
+        if book.get(address.id).version != version:
+            raise _stale()
+        return book.with_replaced(address)
+
+    return _change_addresses(table, customer_id, change).get(address.id)
+
+
+def remove_address(table: IdentityTable, customer_id: str, address_id: str) -> None:
+    """Remove an address; raise NotFoundError."""
+    _change_addresses(table, customer_id, lambda book: book.without(address_id))
+
+
+def _change_addresses(
+    table: IdentityTable, customer_id: str, change: Callable[[AddressBook], AddressBook]
+) -> AddressBook:
+    def step() -> AddressBook | None:
+        account(table, customer_id)
+        before = table.address_book(customer_id)
+        after = change(before)
+        return after if after is before or table.store_address_book(customer_id, before, after) else None
+
+    return _until_done(step)
+
+
+# ------------------------------------------------------------------------------------------------------------------
+
+
+def _until_done(step: Callable[[], T | None]) -> T:
+    """Return what a step returns, trying again while another write comes in between."""
+    for _ in range(_TRIES):
+        done = step()
+        if done is not None:
+            return done
+    raise _busy()
+
+
+def _changed(after: Account, at: datetime) -> str:
+    changed = CustomerChanged(after.id, after.email, after.name)
+    return pack(fact(changed, after.id, after.version, at))
+
+
+def _stale() -> PreconditionFailedError:
+    return PreconditionFailedError("changed_meanwhile", "It has changed since you read it; read it again.")
+
+
+def _busy() -> ConflictError:
+    return ConflictError("busy", "This account is being changed by someone else; try again.", retry_after=1)
