@@ -90,7 +90,12 @@ class Shop:
         totals = {"currency": "EUR", "subtotal": total, "shipping": 0, "tax": 0, "total": total}
         decide_by = rfc3339(NOW + timedelta(minutes=2))
         placed = a_fact(
-            OrderPlaced, orderId=ORDER, customerId="cus_1", totals=totals, paymentToken=token, decideBy=decide_by
+            OrderPlaced,
+            orderId=ORDER,
+            customerId="cus_1",
+            totals=totals,
+            paymentToken=token,
+            decideBy=decide_by,
         )
         service.on_order_placed(self.table, self.providers, placed, self.at)
 

@@ -204,4 +204,3 @@ def test_two_workers_with_the_same_confirmation_write_one_line(shop: Shop) -> No
     shop.provider.meanwhile("capture", shop.confirm)
     shop.confirm()
     assert (shop.payment.version, len(shop.ledger())) == (2, 1)
-

@@ -173,4 +173,3 @@ def test_more_than_was_captured_is_refused(side: Side, held: Payment) -> None:
     with pytest.raises(ProviderRefusedError):
         side.provider.refund(held, a_refund(held, "rfd_big", 5001))
     assert side.money(held) == (5000, 0)
-

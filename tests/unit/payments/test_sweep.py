@@ -61,7 +61,11 @@ def test_a_tombstone_waits_for_a_provider_that_is_down(shop: Shop) -> None:
     shop.sweep(minutes=11)
     shop.provider.up()
     shop.sweep(minutes=2)
-    assert (shop.payment.status, shop.payment.open_at, shop.provider.status[ORDER]) == ("refused", "", "voided")
+    assert (shop.payment.status, shop.payment.open_at, shop.provider.status[ORDER]) == (
+        "refused",
+        "",
+        "voided",
+    )
 
 
 def test_a_capture_that_still_fails_is_tried_a_minute_later(shop: Shop) -> None:

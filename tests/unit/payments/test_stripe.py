@@ -1,0 +1,264 @@
+"""The Stripe adapter: a whole order on localstripe, lost answers, and what Stripe's errors mean."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from functions.payments.app import on_inbox, payments, providers
+from functions.payments.domain import Refund
+from functions.payments.providers import (
+    Approved,
+    Declined,
+    ProviderRefusedError,
+    ProviderUnavailableError,
+)
+from functions.payments.providers.signature import sign
+from functions.payments.providers.stripe import Stripe
+from functions.payments.table import PaymentsTable
+from functions.shared.clock import epoch
+from functions.shared.errors import InvalidError
+from tests.support.lambda_events import Context, sample, sqs_event
+from tests.unit.payments.conftest import NOW, a_payment, ask_stripe
+
+OPEN = "2099-01-01T00:00:00.000Z"
+
+
+class Answers:
+    """A Stripe that answers what a test wants, and remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.next: list[tuple[int, dict[str, Any], dict[str, str]]] = []
+        self.asked: list[tuple[str, str, dict[str, str], str]] = []
+
+    def give(self, status: int, body: dict[str, Any], **headers: str) -> None:
+        self.next.append((status, body, headers))
+
+
+@pytest.fixture
+def answers() -> Iterator[tuple[Answers, Stripe]]:
+    told = Answers()
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def answer(self) -> None:
+            sent = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
+            told.asked.append((self.command, self.path, dict(self.headers), sent))
+            status, body, headers = told.next.pop(0)
+            raw = json.dumps(body).encode()
+            self.send_response(status)
+            for name, value in {**headers, "Content-Length": str(len(raw))}.items():
+                self.send_header(name.replace("_", "-"), value)
+            self.end_headers()
+            self.wfile.write(raw)
+
+        do_GET = do_POST = answer  # noqa: N815 http.server's names
+
+        def log_message(self, *_: object) -> None:
+            """Be quiet."""
+
+    server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=lambda: server.serve_forever(poll_interval=0.01))
+    thread.start()
+    yield told, Stripe(f"http://127.0.0.1:{server.server_port}", lambda: "sk_test", lambda: "whsec")
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def intent(status: str, **fields: Any) -> dict[str, Any]:
+    return {"id": "pi_1", "object": "payment_intent", "status": status, **fields}
+
+
+def error(**fields: Any) -> dict[str, Any]:
+    return {"error": {"type": "invalid_request_error", "message": "No such thing: pm_secret", **fields}}
+
+
+@pytest.fixture
+def on_stripe(
+    table: PaymentsTable, secrets: None, stripe_url: str, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Any]:
+    monkeypatch.setenv("PROVIDER_NAME", "stripe")
+    monkeypatch.setenv("STRIPE_URL", stripe_url)
+    providers.cache_clear()
+
+    def deliver(kind: str, **data: Any) -> Any:
+        return on_inbox(sqs_event(sample(f"orders/{kind}.v1", **data)), Context())["batchItemFailures"]
+
+    return deliver
+
+
+def test_an_order_is_held_and_taken_at_stripe(on_stripe: Any, stripe_url: str) -> None:
+    order = "ord_01kaqz5r7b8v0w3m2x4y6t9s01"
+    on_stripe("OrderPlaced", orderId=order, decideBy=OPEN, paymentToken="pm_card_visa")
+    on_stripe("OrderConfirmed", orderId=order)
+    found = payments().payment(order)
+    assert found
+    assert (found.status, found.provider) == ("captured", "stripe")
+    assert ask_stripe(stripe_url, f"payment_intents/{found.ref}")["status"] == "succeeded"
+
+
+def test_an_order_cancelled_first_leaves_a_barred_intent(on_stripe: Any, stripe_url: str) -> None:
+    order = "ord_01kaqz5r7b8v0w3m2x4y6t9s02"
+    total = sample("orders/OrderPlaced.v1")["detail"]["data"]["totals"]["total"]
+    on_stripe("OrderCancelled", orderId=order, total={"amount": total, "currency": "EUR"})
+    on_stripe("OrderPlaced", orderId=order, decideBy=OPEN, paymentToken="pm_card_visa")
+    intents = ask_stripe(stripe_url, "payment_intents?limit=100")["data"]
+    assert [one["status"] for one in intents if one["metadata"].get("order_id") == order] == ["canceled"]
+
+
+def test_an_intent_is_made_without_the_buyers_method(answers: tuple[Answers, Stripe]) -> None:
+    told, stripe = answers
+    told.give(200, intent("requires_payment_method"))
+    told.give(200, intent("requires_confirmation"))
+    told.give(200, intent("requires_capture"))
+    assert stripe.authorise(a_payment(), "pm_1") == Approved("pi_1")
+    (_, path, headers, sent), *_ = told.asked
+    assert (path, headers["Idempotency-Key"]) == ("/v1/payment_intents", f"{a_payment().order_id}-create")
+    assert "pm_1" not in sent
+
+
+def test_an_answer_of_back_then_is_not_taken_for_how_things_are(answers: tuple[Answers, Stripe]) -> None:
+    told, stripe = answers
+    told.give(200, intent("requires_payment_method"), Idempotent_Replayed="true")
+    told.give(200, intent("requires_capture"))
+    assert stripe.authorise(a_payment(), "pm_1") == Approved("pi_1")
+    assert [method for method, *_ in told.asked] == ["POST", "GET"]
+
+
+def test_a_confirmation_that_another_worker_made_is_approved(answers: tuple[Answers, Stripe]) -> None:
+    told, stripe = answers
+    told.give(200, intent("requires_payment_method"))
+    told.give(400, error(code="payment_intent_unexpected_state"))
+    told.give(200, intent("requires_capture"))
+    assert stripe.authorise(a_payment(), "pm_1") == Approved("pi_1")
+
+
+@pytest.mark.parametrize(
+    ("reason", "code"),
+    [
+        ({"code": "card_declined", "decline_code": "insufficient_funds"}, "insufficient_funds"),
+        ({"code": "card_declined", "decline_code": "stolen_card"}, "card_declined"),
+        ({"code": "expired_card"}, "expired_card"),
+        ({"code": "incorrect_cvc"}, "incorrect_cvc"),
+        ({}, "card_declined"),
+    ],
+)
+def test_a_declined_card_tells_only_what_a_buyer_can_act_on(
+    answers: tuple[Answers, Stripe], reason: dict[str, str], code: str
+) -> None:
+    told, stripe = answers
+    told.give(200, intent("requires_confirmation"))
+    told.give(402, error(**reason))
+    assert stripe.authorise(a_payment(), "pm_1") == Declined(code)
+
+
+def test_a_card_that_asks_for_more_is_declined(answers: tuple[Answers, Stripe]) -> None:
+    told, stripe = answers
+    told.give(200, intent("requires_confirmation"))
+    told.give(200, intent("requires_action"))
+    assert stripe.authorise(a_payment(), "pm_1") == Declined("authentication_required")
+
+
+def test_an_unknown_method_is_an_invalid_token(answers: tuple[Answers, Stripe]) -> None:
+    told, stripe = answers
+    told.give(200, intent("requires_payment_method"))
+    told.give(400, error(code="resource_missing"))
+    told.give(200, intent("requires_payment_method"))
+    assert stripe.authorise(a_payment(), "pm_1") == Declined("invalid_token")
+
+
+@pytest.mark.parametrize("token", ["tok_visa", "src_1", "", "../refunds"])
+def test_what_is_no_payment_method_is_not_sent(answers: tuple[Answers, Stripe], token: str) -> None:
+    told, stripe = answers
+    assert (stripe.authorise(a_payment(), token), told.asked) == (Declined("invalid_token"), [])
+
+
+def test_an_amount_too_small_for_stripe_is_declined(answers: tuple[Answers, Stripe]) -> None:
+    told, stripe = answers
+    told.give(400, error(code="amount_too_small"))
+    assert stripe.authorise(a_payment(), "pm_1") == Declined("amount_too_small")
+
+
+@pytest.mark.parametrize("status", [401, 403, 409, 429, 500, 503])
+def test_an_answer_that_decides_nothing_is_to_be_asked_again(
+    answers: tuple[Answers, Stripe], status: int
+) -> None:
+    told, stripe = answers
+    told.give(status, error())
+    with pytest.raises(ProviderUnavailableError) as failed:
+        stripe.authorise(a_payment(), "pm_secret")
+    assert "pm_secret" not in str(failed.value)
+
+
+def test_no_answer_is_to_be_asked_again() -> None:
+    with pytest.raises(ProviderUnavailableError):
+        Stripe("http://127.0.0.1:1", lambda: "sk", lambda: "s").authorise(a_payment(), "pm_1")
+
+
+def test_an_answer_that_is_no_json_is_to_be_asked_again(answers: tuple[Answers, Stripe]) -> None:
+    told, stripe = answers
+    told.give(200, {"unexpected": True})
+    with pytest.raises(ProviderUnavailableError):
+        stripe.authorise(a_payment(), "pm_1")
+
+
+def test_a_tombstone_whose_amount_stripe_never_takes_needs_no_voiding(
+    answers: tuple[Answers, Stripe],
+) -> None:
+    told, stripe = answers
+    told.give(400, error(code="amount_too_small"))
+    stripe.void(a_payment())
+
+
+def test_a_tombstone_of_another_amount_is_not_taken_for_voided(answers: tuple[Answers, Stripe]) -> None:
+    told, stripe = answers
+    told.give(400, {"error": {"type": "idempotency_error"}})
+    with pytest.raises(ProviderRefusedError):
+        stripe.void(a_payment())
+
+
+def test_a_refund_whose_key_stripe_has_forgotten_is_found(answers: tuple[Answers, Stripe]) -> None:
+    told, stripe = answers
+    told.give(200, {"data": [{"id": "re_1", "status": "succeeded", "metadata": {"refund_id": "rfd_1"}}]})
+    stripe.refund(replace(a_payment(), ref="pi_1"), a_refund())
+    assert len(told.asked) == 1
+
+
+def test_a_refund_that_failed_at_stripe_is_refused(answers: tuple[Answers, Stripe]) -> None:
+    told, stripe = answers
+    told.give(200, {"data": []})
+    told.give(200, {"id": "re_1", "status": "failed"})
+    with pytest.raises(ProviderRefusedError):
+        stripe.refund(replace(a_payment(), ref="pi_1"), a_refund())
+
+
+def a_refund() -> Refund:
+    return Refund(a_payment().order_id, "rfd_1", 100, "EUR", "broken", "pending", a_payment().created_at)
+
+
+@pytest.mark.parametrize(("currency", "sent"), [("EUR", 5000), ("JPY", 5000), ("KWD", 5000), ("ISK", 500000)])
+def test_amounts_are_sent_in_stripes_units(answers: tuple[Answers, Stripe], currency: str, sent: int) -> None:
+    told, stripe = answers
+    told.give(200, intent("requires_capture"))
+    stripe.authorise(a_payment(currency=currency), "pm_1")
+    assert f"amount={sent}&currency={currency.lower()}&" in told.asked[0][3]
+
+
+def test_a_signed_event_names_its_order() -> None:
+    stripe = Stripe("http://127.0.0.1:1", lambda: "sk", lambda: "whsec")
+    data = {"object": {"id": "pi_1", "metadata": {"order_id": "ord_1"}}}
+    body = json.dumps({"id": "evt_1", "type": "payment_intent.succeeded", "data": data}).encode()
+    notice = stripe.notice({"stripe-signature": sign(body, "whsec", epoch(NOW))}, body, NOW)
+    assert (notice.event_id, notice.kind, notice.order_id) == ("evt_1", "payment_intent.succeeded", "ord_1")
+
+
+def test_an_event_signed_with_another_secret_is_refused() -> None:
+    stripe = Stripe("http://127.0.0.1:1", lambda: "sk", lambda: "whsec")
+    with pytest.raises(InvalidError, match="invalid_signature"):
+        stripe.notice({"stripe-signature": sign(b"{}", "other", epoch(NOW))}, b"{}", NOW)
