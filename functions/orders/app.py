@@ -25,6 +25,7 @@ from functions.orders.views import (
 )
 from functions.shared import inbox, log, outbox
 from functions.shared.clock import now
+from functions.shared.errors import InvalidError
 from functions.shared.http import (
     MAX_BODY_BYTES,
     Caller,
@@ -38,6 +39,7 @@ from functions.shared.http import (
     read_body,
 )
 from functions.shared.idempotency import fingerprint, key_of
+from functions.shared.ids import is_id
 
 app = Service("orders")
 
@@ -70,9 +72,9 @@ def place_order() -> Response:
 def list_orders() -> Response:
     """List own orders, or for staff a customer's (``?customerId=``), newest first: 200 | 400 made-up cursor | 403."""
     given, who = query_parameters(app, "limit", "cursor", "customerId"), caller(app)
-    customer_id = given.get("customerId", str(who.subject))
-    if customer_id != who.subject:
-        who.require("staff", "admin")
+    customer_id = str(who.subject)
+    if "customerId" in given:
+        customer_id = customer_asked(given["customerId"], who)
     found, following = orders().orders_of(customer_id, page_limit(given), given.get("cursor"))
     return json_response(OrdersView([order_view(order) for order in found], following))
 
@@ -121,6 +123,15 @@ def sweep(event: object, context: object) -> dict[str, int]:
     overdue, failed = saga.expire(orders(), now())
     log.note(overdue=overdue, failed=failed)
     return {"overdue": overdue, "failed": failed}
+
+
+def customer_asked(customer_id: str, who: Caller) -> str:
+    """Return the customer whose orders are asked for; raise ForbiddenError where the caller may not see them."""
+    if customer_id != who.subject:
+        who.require("staff", "admin")
+    if not is_id("cus", customer_id):
+        raise InvalidError("invalid_customer", "customerId takes the id of a customer: cus_….")
+    return customer_id
 
 
 def asking(order_id: str) -> tuple[Caller, str | None]:

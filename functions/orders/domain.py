@@ -63,16 +63,16 @@ class Totals(Data, frozen=True):
     total: Annotated[Minor, Meta(examples=[5341])]
 
 
-class Address(Data, frozen=True, kw_only=True):
+class Address(Data, frozen=True):
     """Where the goods go."""
 
     name: Line
     line1: Annotated[Line, Meta(examples=["Lindenstraße 12"])]
-    line2: Annotated[Line, Meta(examples=["2nd floor"])] | None = None
     city: Annotated[Line, Meta(examples=["Berlin"])]
-    region: Annotated[Line, Meta(examples=["Berlin"])] | None = None
     postal_code: Annotated[str, Meta(min_length=1, max_length=20, examples=["10969"])]
     country: Country
+    line2: Annotated[Line, Meta(examples=["2nd floor"])] | None = None
+    region: Annotated[Line, Meta(examples=["Berlin"])] | None = None
 
 
 class Content(Data, frozen=True):

@@ -7,8 +7,9 @@
 
 An order is one item, so that what it decides and the fact of it are one write; it carries the outbox of that. An
 ``outbox`` names facts only: their data is made of the item (saga.tell). A write unit pays for one kilobyte, indexes
-included, and an order of one line is to fit: ``content`` is JSON text of domain.Content, and a ``timeline`` entry is
-one text, ``<time> <type> <cause> <detail>``, with ``~`` for the order's id.
+included, and an order of a few lines is to fit: ``content`` is domain.Content as JSON arrays, without names (fields
+are only ever added to its types, at the end); a ``timeline`` entry is ``<time> <type> <cause> <detail>``, with
+``~`` for the order's id.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
+from msgspec.structs import astuple
 
-from functions.orders.domain import Content, Entry, Order
+from functions.orders.domain import Address, Content, Entry, Order, OrderLine, Totals
 from functions.shared.clock import epoch
 from functions.shared.dynamo import Item, Table, cursor, from_cursor
 from functions.shared.idempotency import KEPT
@@ -39,7 +41,7 @@ class OrdersTable(Table):
         """Store a new order; False where it exists."""
         item = {
             **_key(order.order_id), "customer": order.customer_id, "placed_at": order.placed_at,
-            "content": msgspec.json.encode(order.content).decode(), "outbox": outbox,
+            "content": _packed(order.content), "outbox": outbox,
             "open_shard": f"OPEN#{zlib.crc32(order.order_id.encode()) % SHARDS}", "open_at": order.content.decide_by,
             **_standing(order),
         }  # fmt: skip
@@ -62,7 +64,7 @@ class OrdersTable(Table):
         """Return a page of a customer's orders, newest first, and the cursor of the next."""
         start = (
             {"customer": customer_id, "sk": "ORDER", **from_cursor(after, "placed_at", "pk")}
-            if after
+            if after is not None
             else None
         )
         keys, last = self.query(
@@ -106,7 +108,7 @@ def order_of(item: Item) -> Order:
     order_id = item["pk"].partition("#")[2]
     return Order(
         order_id, item.get("customer"), item["placed_at"],
-        msgspec.json.decode(item["content"], type=Content),
+        _unpacked(item["content"]),
         item["status"], item.get("reason"), item.get("stock"), item.get("payment"), item.get("refunded", 0),
         tuple(_entry(text, order_id) for text in item.get("timeline", ())), item["version"],
     )  # fmt: skip
@@ -119,6 +121,18 @@ def _standing(order: Order) -> dict[str, Any]:
         "payment": order.payment, "refunded": order.refunded or None,
         "timeline": [_text(entry, order.order_id) for entry in order.timeline] or None,
     }  # fmt: skip
+
+
+def _packed(content: Content) -> str:
+    cart_id, email, lines, totals, address, *payment = astuple(content)
+    arrays = [cart_id, email, [astuple(line) for line in lines], astuple(totals), astuple(address), *payment]
+    return msgspec.json.encode(arrays).decode()
+
+
+def _unpacked(text: str) -> Content:
+    cart_id, email, lines, totals, address, *payment = msgspec.json.decode(text)
+    bought = tuple(OrderLine(*line) for line in lines)
+    return Content(cart_id, email, bought, Totals(*totals), Address(*address), *payment)
 
 
 def _text(entry: Entry, order_id: str) -> str:

@@ -1,0 +1,130 @@
+"""An orders service on an empty account: quotes to order by, a way in for facts, and what it told the bus."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+import pytest
+
+from functions.orders import app as orders_app
+from functions.orders.table import OrdersTable
+from functions.shared import signing
+from functions.shared.clock import rfc3339
+from functions.shared.ids import new_id
+from tests.support.lambda_events import Context, sample, sqs_event
+
+AMIRA = "cus_01kaqz5r7b8v0w3m2x4y6t9n1d"
+CART = "crt_01kaqz5r7b8v0w3m2x4y6t9n1f"
+
+
+@pytest.fixture
+def table(deploy: Callable[[str], str], monkeypatch: pytest.MonkeyPatch) -> OrdersTable:
+    name = deploy("orders")
+    monkeypatch.setenv("ORDER_DEADLINE_SECONDS", "120")
+    orders_app.orders.cache_clear()
+    return OrdersTable(name)
+
+
+@pytest.fixture
+def send(table: OrdersTable, call: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda *args, **options: call(orders_app.app, *args, **options)
+
+
+@pytest.fixture
+def quote(table: OrdersTable) -> Callable[..., str]:
+    """Return a function that signs a quote as a cart does: Amira's, for two clay pots, unless told otherwise."""
+
+    def make(*, valid_for: timedelta = timedelta(minutes=15), purpose: str = "quote", **changes: Any) -> str:
+        at = datetime.now(UTC)
+        placed = sample("orders/OrderPlaced.v1")["detail"]["data"]
+        shown = {
+            name: placed[name]
+            for name in ("cartId", "customerId", "email", "lines", "totals", "shippingAddress")
+        }
+        times = {"issuedAt": rfc3339(at), "expiresAt": rfc3339(at + valid_for)}
+        payload = {"id": new_id("quo", at), **shown, **times, **changes}
+        return signing.sign(purpose, json.dumps(payload).encode())
+
+    return make
+
+
+@pytest.fixture
+def place(send: Callable[..., Any], quote: Callable[..., str]) -> Callable[..., Any]:
+    """Return a function that places an order of Amira's, and returns the answer."""
+
+    def run(text: str | None = None, token: str = "tok_visa", **options: Any) -> Any:
+        body = {"quote": text if text is not None else quote(), "payment": {"token": token}}
+        return send("POST", "/orders", body, **{"subject": AMIRA, **options})
+
+    return run
+
+
+@pytest.fixture
+def place_as_guest(place: Callable[..., Any], quote: Callable[..., str]) -> Callable[..., Any]:
+    return lambda: place(quote(customerId=None), subject=None)
+
+
+@pytest.fixture
+def hear(table: OrdersTable) -> Callable[..., list[str]]:
+    """Return a function that hands facts to the inbox in one batch, and returns the ids of those that failed."""
+
+    def run(*facts: dict[str, Any]) -> list[str]:
+        answer = orders_app.on_inbox(sqs_event(*facts), Context())
+        return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+
+    return run
+
+
+@pytest.fixture
+def told(table: OrdersTable) -> Callable[[], list[dict[str, Any]]]:
+    """Return a function that publishes what the stream has brought since, and returns what reached the bus."""
+    events, sqs = boto3.client("events"), boto3.client("sqs")
+    queue = sqs.create_queue(QueueName="seen")["QueueUrl"]
+    events.put_rule(Name="all", EventBusName="souk-local", EventPattern='{"source": ["souk.orders"]}')
+    target = {"Id": "seen", "Arn": "arn:aws:sqs:eu-west-1:123456789012:seen"}
+    events.put_targets(Rule="all", EventBusName="souk-local", Targets=[target])
+    streams = boto3.client("dynamodbstreams")
+    stream = streams.list_streams(TableName=table.name)["Streams"][0]["StreamArn"]
+    shard = streams.describe_stream(StreamArn=stream)["StreamDescription"]["Shards"][0]["ShardId"]
+    start = streams.get_shard_iterator(StreamArn=stream, ShardId=shard, ShardIteratorType="TRIM_HORIZON")
+    position = [start["ShardIterator"]]
+
+    def run() -> list[dict[str, Any]]:
+        answer = streams.get_records(ShardIterator=position[0])
+        position[0] = answer["NextShardIterator"]
+        orders_app.publish({"Records": answer["Records"]}, Context())
+        got: list[dict[str, Any]] = []
+        while messages := sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages"):
+            got += [json.loads(message["Body"]) for message in messages]
+        return got
+
+    return run
+
+
+def about(name: str, order_id: str, version: int = 1, **data: Any) -> dict[str, Any]:
+    """Return the publisher's sample of a fact, told of another order, as its own event."""
+    event = sample(name, orderId=order_id, **data)
+    detail = event["detail"]
+    detail["aggregate"] = {"id": order_id, "version": version}
+    detail["id"] = f"{order_id}.{version}.{detail['type']}"
+    return event
+
+
+def reserved(order_id: str, **data: Any) -> dict[str, Any]:
+    return about("inventory/StockReserved.v1", order_id, **data)
+
+
+def rejected(order_id: str, **data: Any) -> dict[str, Any]:
+    return about("inventory/StockRejected.v1", order_id, **data)
+
+
+def authorised(order_id: str, **data: Any) -> dict[str, Any]:
+    return about("payments/PaymentAuthorized.v1", order_id, **data)
+
+
+def declined(order_id: str, **data: Any) -> dict[str, Any]:
+    return about("payments/PaymentDeclined.v1", order_id, **data)

@@ -1,0 +1,248 @@
+"""The order's rules: every combination of votes, every order of events, and what never happens whatever comes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import permutations
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from functions.orders.domain import (
+    MAX_NOTES,
+    Address,
+    Content,
+    Entry,
+    News,
+    Order,
+    OrderLine,
+    Totals,
+    as_placed,
+    cancelled,
+    decide,
+    expired,
+    noted,
+    told_again,
+    voted,
+)
+
+SOON, LATE = "2026-11-22T17:06:00.000Z", "2026-11-22T17:07:09.123Z"
+CONTENT = Content(
+    "crt_1", "amira@example.com", (OrderLine("POT-CLAY-L", "prd_1", "Clay pot", 2, 1999, 3998),),
+    Totals("EUR", 3998, 490, 853, 5341),
+    Address(name="Amira Haddad", line1="Lindenstraße 12", city="Berlin", postal_code="10969", country="DE"),
+    "tok_visa", LATE,
+)  # fmt: skip
+PLACED = Order("ord_1", "cus_1", "2026-11-22T17:05:09.123Z", CONTENT)
+
+
+def news(kind: str, number: int = 1, **word: Any) -> News:
+    return News(Entry(SOON, kind, f"ord_1.{number}.{kind}"), **word)
+
+
+STOCK_YES = news("StockReserved", stock="reserved")
+STOCK_NO = news("StockRejected", stock="rejected")
+PAYMENT_YES = news("PaymentAuthorized", payment="authorised")
+PAYMENT_NO = news("PaymentDeclined", payment="declined")
+VOTES = (STOCK_YES, STOCK_NO, PAYMENT_YES, PAYMENT_NO)
+PROGRESS = (
+    news("StockCommitted", stock="committed"), news("StockReleased", stock="released"),
+    news("PaymentCaptured", payment="captured"), news("PaymentVoided", payment="voided"),
+    news("PaymentRefunded", 4, payment="partially_refunded", refunded=341),
+    news("PaymentRefunded", 5, payment="partially_refunded", refunded=5341),
+)  # fmt: skip
+CONFIRMED = voted(voted(PLACED, STOCK_YES, SOON), PAYMENT_YES, SOON)
+
+
+# --- the decision --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("stock", "payment", "in_time", "overdue"),
+    [
+        (None, None, None, ("cancelled", "timeout")),
+        ("reserved", None, None, ("cancelled", "timeout")),
+        (None, "authorised", None, ("cancelled", "timeout")),
+        ("rejected", None, ("cancelled", "out_of_stock"), ("cancelled", "out_of_stock")),
+        (None, "declined", ("cancelled", "payment_declined"), ("cancelled", "payment_declined")),
+        ("rejected", "authorised", ("cancelled", "out_of_stock"), ("cancelled", "out_of_stock")),
+        ("rejected", "declined", ("cancelled", "out_of_stock"), ("cancelled", "out_of_stock")),
+        ("reserved", "declined", ("cancelled", "payment_declined"), ("cancelled", "payment_declined")),
+        ("reserved", "authorised", ("confirmed", None), ("confirmed", None)),
+        ("released", "authorised", None, ("cancelled", "timeout")),
+        ("reserved", "voided", None, ("cancelled", "timeout")),
+    ],
+)
+def test_the_votes_decide(stock: Any, payment: Any, in_time: Any, overdue: Any) -> None:
+    assert decide(stock, payment) == in_time
+    assert decide(stock, payment, overdue=True) == overdue
+
+
+@pytest.mark.parametrize("stock", [STOCK_YES, STOCK_NO], ids=["in stock", "out of stock"])
+@pytest.mark.parametrize("payment", [PAYMENT_YES, PAYMENT_NO], ids=["paid", "declined"])
+def test_two_votes_and_the_deadline_in_any_order_and_twice_over_decide_once(
+    stock: News, payment: News
+) -> None:
+    votes = {"stock": stock, "payment": payment}
+    against = {"deadline": "timeout"}
+    against |= {"stock": "out_of_stock"} if stock == STOCK_NO else {}
+    against |= {"payment": "payment_declined"} if payment == PAYMENT_NO else {}
+    for steps in set(permutations(["stock", "stock", "payment", "payment", "deadline", "deadline"])):
+        order = PLACED
+        for step in steps:
+            order = expired(order, LATE) if step == "deadline" else voted(order, votes[step], SOON)
+        first = next(step for step in steps if step in against)
+        both_in_time = {"stock", "payment"} <= set(steps[: steps.index(first)])
+        wanted = ("confirmed", None) if both_in_time else ("cancelled", against[first])
+        assert (order.status, order.reason) == wanted, steps
+        assert len([entry for entry in order.timeline if entry.type.startswith("Order")]) == 1
+
+
+# --- whatever comes ------------------------------------------------------------------------------------------------
+
+ACTIONS = st.one_of(
+    st.sampled_from(VOTES).map(lambda vote: ("vote", vote)),
+    st.sampled_from(PROGRESS).map(lambda said: ("progress", said)),
+    st.sampled_from([("deadline", SOON), ("deadline", LATE), ("again", "")]),
+    st.sampled_from([("cancel", "customer"), ("cancel", "operator")]),
+)  # fmt: skip
+
+
+def act(order: Order, action: tuple[str, Any]) -> Order:
+    match action:
+        case "vote", vote:
+            return voted(order, vote, SOON)
+        case "progress", said:
+            return noted(order, said)
+        case "deadline", at:
+            return expired(order, at)
+        case "cancel", reason:
+            return cancelled(order, reason, SOON, "cus_1")
+    return told_again(order) if order.status != "placed" else order
+
+
+def causes(order: Order, kind: str) -> list[int]:
+    return [number for number, entry in enumerate(order.timeline) if entry.type == kind]
+
+
+@given(st.lists(ACTIONS, max_size=25))
+def test_whatever_comes_an_order_is_decided_once_and_called_off_at_most_once(actions: list[Any]) -> None:
+    order = PLACED
+    for action in actions:
+        before, order = order, act(order, action)
+        assert (before.status, order.status) in {
+            ("placed", "placed"), ("placed", "confirmed"), ("placed", "cancelled"), ("confirmed", "confirmed"),
+            ("confirmed", "cancelled"), ("cancelled", "cancelled"),
+        }  # fmt: skip
+        if before.status == "confirmed" and order.status == "cancelled":
+            assert action[0] == "cancel"
+        if before.status == "cancelled":
+            assert order.reason == before.reason
+        assert len(causes(order, "OrderConfirmed")) <= 1
+        assert len(causes(order, "OrderCancelled")) <= 1
+
+
+@given(st.lists(ACTIONS, max_size=25))
+def test_whatever_comes_nothing_is_confirmed_without_stock_and_payment(actions: list[Any]) -> None:
+    order = PLACED
+    for action in actions:
+        order = act(order, action)
+    for confirmed in causes(order, "OrderConfirmed"):
+        before = {entry.type for entry in order.timeline[:confirmed]}
+        assert {"StockReserved", "PaymentAuthorized"} <= before
+        assert not {"StockRejected", "PaymentDeclined", "OrderCancelled"} & before
+
+
+@given(st.lists(ACTIONS, max_size=25))
+def test_whatever_comes_a_repeat_changes_nothing(actions: list[Any]) -> None:
+    order = PLACED
+    for action in actions:
+        order = act(order, action)
+        if action[0] != "again":
+            assert act(order, action) is order
+
+
+@given(st.lists(ACTIONS, max_size=25))
+def test_whatever_comes_each_change_is_one_version_and_what_was_ordered_stays(actions: list[Any]) -> None:
+    order = PLACED
+    for action in actions:
+        before, order = order, act(order, action)
+        assert order.version == before.version + (order is not before)
+        assert order.timeline[: len(before.timeline)] == before.timeline
+        assert as_placed(order) == PLACED
+
+
+@given(st.permutations([*PROGRESS[2:3], *PROGRESS[4:], *PROGRESS[:1]]))
+def test_in_whatever_order_progress_is_heard_the_end_is_the_same(said: list[News]) -> None:
+    order = CONFIRMED
+    for one in said:
+        order = noted(order, one)
+    assert (order.stock, order.payment, order.refunded) == ("committed", "refunded", 5341)
+    assert len(order.timeline) == len(CONFIRMED.timeline) + 4
+
+
+# --- one by one ----------------------------------------------------------------------------------------------------
+
+
+def test_the_last_vote_and_the_decision_are_one_version() -> None:
+    waiting = voted(PLACED, STOCK_YES, SOON)
+    assert (waiting.version, CONFIRMED.version) == (2, 3)
+    assert [entry.type for entry in CONFIRMED.timeline] == [
+        "StockReserved",
+        "PaymentAuthorized",
+        "OrderConfirmed",
+    ]
+    assert CONFIRMED.timeline[-1].cause == PAYMENT_YES.entry.cause
+
+
+def test_a_late_vote_is_not_even_written_down() -> None:
+    off = expired(PLACED, LATE)
+    assert voted(off, PAYMENT_YES, SOON) is off
+
+
+def test_two_yes_after_the_deadline_confirm_what_nobody_has_cancelled_yet() -> None:
+    assert voted(voted(PLACED, STOCK_YES, LATE), PAYMENT_YES, LATE).status == "confirmed"
+
+
+def test_an_order_expires_at_its_deadline_and_not_before() -> None:
+    assert expired(PLACED, "2026-11-22T17:07:09.122Z") is PLACED
+    off = expired(PLACED, LATE)
+    assert (off.status, off.reason, off.timeline[-1]) == (
+        "cancelled", "timeout", Entry(LATE, "OrderCancelled", "deadline", "timeout"),
+    )  # fmt: skip
+
+
+def test_a_confirmed_order_does_not_expire() -> None:
+    assert expired(CONFIRMED, LATE) is CONFIRMED
+
+
+def test_a_confirmed_order_may_be_called_off() -> None:
+    off = cancelled(CONFIRMED, "customer", SOON, "cus_1")
+    assert (off.status, off.reason, off.version) == ("cancelled", "customer", CONFIRMED.version + 1)
+
+
+def test_an_order_that_is_off_keeps_its_reason() -> None:
+    off = expired(PLACED, LATE)
+    assert cancelled(off, "customer", SOON, "cus_1") is off
+
+
+def test_a_part_of_the_money_back_is_not_all_of_it() -> None:
+    part = noted(CONFIRMED, PROGRESS[4])
+    assert (part.payment, part.refunded) == ("partially_refunded", 341)
+    assert noted(part, PROGRESS[5]).payment == "refunded"
+
+
+def test_the_timeline_is_bounded_and_what_comes_after_still_counts() -> None:
+    order = CONFIRMED
+    for number in range(2 * MAX_NOTES):
+        order = noted(order, news("PaymentRefunded", number, payment="partially_refunded", refunded=number))
+    assert len(order.timeline) == MAX_NOTES
+    assert order.refunded == 2 * MAX_NOTES - 1
+    assert cancelled(order, "operator", SOON, "cus_staff").timeline[-1].type == "OrderCancelled"
+
+
+def test_telling_a_decision_again_is_a_new_version_of_the_same_state() -> None:
+    assert replace(told_again(CONFIRMED), version=CONFIRMED.version) == CONFIRMED
+    assert told_again(CONFIRMED).version == CONFIRMED.version + 1

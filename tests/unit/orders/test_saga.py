@@ -1,0 +1,380 @@
+"""The saga through the inbox and the sweeper: samples of what inventory and payments publish, in every order."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import boto3
+import jsonschema
+import pytest
+
+from functions.orders import app as orders_app
+from functions.orders import saga
+from functions.orders.events import PaymentAuthorized
+from functions.orders.table import SHARDS, OrdersTable
+from functions.shared.clock import now
+from functions.shared.dynamo import decode
+from functions.shared.inbox import Fact
+from functions.shared.outbox import Aggregate
+from tests.support.dlq import dead_letters
+from tests.support.lambda_events import Context, sample
+from tests.support.templates import ROOT
+from tests.unit.orders.conftest import AMIRA, about, authorised, declined, rejected, reserved
+
+ORDER = {
+    "POST": "/orders/{orderId}/cancel",
+    "GET": "/orders/{orderId}",
+    "TIMELINE": "/orders/{orderId}/timeline",
+}
+
+
+@pytest.fixture
+def order_id(place: Any) -> str:
+    placed: str = place().body["orderId"]
+    return placed
+
+
+@pytest.fixture
+def shown(send: Any, order_id: str) -> Callable[[], Any]:
+    """Return a function that shows the order as it is now."""
+    return lambda: send("GET", "/orders/{orderId}", path={"orderId": order_id}, subject=AMIRA).body
+
+
+@pytest.fixture
+def timeline(send: Any, order_id: str) -> Callable[[], list[str]]:
+    """Return a function that lists the types of the order's steps."""
+
+    def run() -> list[str]:
+        path = {"orderId": order_id}
+        items = send("GET", "/orders/{orderId}/timeline", path=path, subject=AMIRA).body["items"]
+        return [entry["type"] for entry in items]
+
+    return run
+
+
+def types(events: list[Any]) -> list[str]:
+    return [event["detail-type"] for event in events]
+
+
+def later() -> Any:
+    return now() + timedelta(seconds=121)
+
+
+# --- votes ---------------------------------------------------------------------------------------------------------
+
+
+def test_both_yes_confirm(order_id: str, hear: Any, shown: Any, told: Any) -> None:
+    assert hear(reserved(order_id)) == []
+    assert shown()["status"] == "placed"
+    assert hear(authorised(order_id)) == []
+    assert (shown()["status"], shown()["paymentStatus"]) == ("confirmed", "authorised")
+    assert types(told()) == ["OrderPlaced", "OrderConfirmed"]
+
+
+@pytest.mark.parametrize(
+    ("vote", "reason", "payment"),
+    [(rejected, "out_of_stock", None), (declined, "payment_declined", "declined")],
+)
+def test_one_no_cancels_at_once(
+    order_id: str, hear: Any, shown: Any, told: Any, vote: Any, reason: str, payment: str
+) -> None:
+    hear(vote(order_id))
+    assert (shown()["status"], shown()["reason"], shown()["paymentStatus"]) == ("cancelled", reason, payment)
+    assert told()[-1]["detail"]["data"]["reason"] == reason
+
+
+def test_a_decision_names_the_vote_that_led_to_it(order_id: str, hear: Any, told: Any) -> None:
+    vote = authorised(order_id)
+    vote["detail"]["correlationId"] = "purchase-1"
+    hear(reserved(order_id), vote)
+    confirmed = told()[-1]["detail"]
+    assert (confirmed["causationId"], confirmed["correlationId"]) == (vote["detail"]["id"], "purchase-1")
+    assert confirmed["aggregate"] == {"id": order_id, "version": 3}
+
+
+def test_votes_in_every_order_and_twice_over_decide_once(place: Any, hear: Any, told: Any) -> None:
+    orders = {}
+    for order in sorted(set(itertools.permutations(["stock", "stock", "payment", "payment"]))):
+        order_id = place().body["orderId"]
+        facts = {"stock": reserved(order_id), "payment": authorised(order_id)}
+        assert hear(*(facts[one] for one in order)) == []
+        orders[order_id] = order
+    decided = [
+        event["detail"]["aggregate"]["id"] for event in told() if event["detail-type"] != "OrderPlaced"
+    ]
+    assert sorted(decided) == sorted(orders)
+
+
+@pytest.mark.parametrize("late", [reserved, authorised, rejected, declined])
+def test_a_vote_after_the_decision_changes_nothing(
+    order_id: str, hear: Any, table: OrdersTable, told: Any, late: Any
+) -> None:
+    saga.expire(table, later())
+    before = table.order(order_id)
+    assert hear(late(order_id)) == []
+    assert table.order(order_id) == before
+    assert types(told()) == ["OrderPlaced", "OrderCancelled"]
+
+
+@pytest.mark.parametrize("vote", [reserved, authorised])
+def test_a_reminder_before_the_decision_is_a_vote(
+    order_id: str, hear: Any, timeline: Any, told: Any, vote: Any
+) -> None:
+    hear(vote(order_id, version=7, reminder=True), vote(order_id), vote(order_id, version=8, reminder=True))
+    assert len(timeline()) == 2
+    assert types(told()) == ["OrderPlaced"]
+
+
+@pytest.mark.parametrize("vote", [reserved, authorised])
+@pytest.mark.parametrize("decision", ["OrderConfirmed", "OrderCancelled"])
+def test_a_reminder_after_the_decision_has_it_told_again(
+    order_id: str, hear: Any, table: OrdersTable, told: Any, timeline: Any, decision: str, vote: Any
+) -> None:
+    hear(reserved(order_id), authorised(order_id)) if decision == "OrderConfirmed" else hear(
+        rejected(order_id)
+    )
+    first, steps = told()[-1], timeline()
+    hear(vote(order_id, version=9, reminder=True))
+    (again,) = told()
+    assert (again["detail-type"], again["detail"]["data"]) == (decision, first["detail"]["data"])
+    assert again["detail"]["aggregate"]["version"] == first["detail"]["aggregate"]["version"] + 1
+    assert timeline() == steps
+
+
+def test_a_vote_for_an_order_that_is_not_here_comes_again(order_id: str, hear: Any, shown: Any) -> None:
+    facts = (reserved("ord_01kaqz5r7b8v0w3m2x4y6t9n1z"), reserved(order_id), authorised(order_id))
+    assert hear(*facts) == ["message-0"]
+    assert shown()["status"] == "confirmed"
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda event: event["detail"]["data"].pop("orderId"),
+        lambda event: event["detail"].update(version=2),
+        lambda event: event["detail"].update(type="StockVanished"),
+        lambda event: event.pop("detail"),
+    ],
+    ids=["without its order", "of another version", "of another type", "without detail"],
+)
+def test_a_fact_that_cannot_be_read_is_put_aside_and_the_rest_goes_on(
+    order_id: str, hear: Any, shown: Any, spoil: Any
+) -> None:
+    poison = reserved(order_id, version=5)
+    spoil(poison)
+    assert hear(reserved(order_id), poison, authorised(order_id)) == []
+    assert shown()["status"] == "confirmed"
+    (parked,) = dead_letters()
+    assert json.loads(parked["body"]) == poison
+
+
+# --- the deadline --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("votes", [(), (reserved,), (authorised,)], ids=["silence", "no payment", "no stock"])
+def test_what_is_not_decided_in_time_is_cancelled(
+    order_id: str, hear: Any, shown: Any, table: OrdersTable, votes: Any
+) -> None:
+    hear(*(vote(order_id) for vote in votes))
+    assert saga.expire(table, now()) == (0, 0)
+    assert saga.expire(table, later()) == (1, 0)
+    assert (shown()["status"], shown()["reason"]) == ("cancelled", "timeout")
+
+
+def test_a_timeout_is_told_and_in_the_timeline(
+    order_id: str, send: Any, table: OrdersTable, told: Any
+) -> None:
+    saga.expire(table, later())
+    assert told()[-1]["detail"]["data"]["reason"] == "timeout"
+    answer = send("GET", "/orders/{orderId}/timeline", path={"orderId": order_id}, subject=AMIRA)
+    last = answer.body["items"][-1]
+    assert (last["type"], last["cause"], last["detail"]) == ("OrderCancelled", "deadline", "timeout")
+
+
+def test_decided_orders_are_not_swept(place: Any, hear: Any, send: Any, table: OrdersTable) -> None:
+    confirmed, off, called_off = (place().body["orderId"] for _ in range(3))
+    hear(reserved(confirmed), authorised(confirmed), rejected(off))
+    send("POST", "/orders/{orderId}/cancel", path={"orderId": called_off}, subject=AMIRA)
+    assert saga.expire(table, later()) == (0, 0)
+
+
+def test_an_order_decided_while_the_sweeper_looked_at_it_stays(
+    order_id: str, hear: Any, shown: Any, table: OrdersTable
+) -> None:
+    class Slow(OrdersTable):
+        """Votes arrive between the sweeper's look at the index and its look at the order."""
+
+        def overdue(self, at: str, limit: int) -> list[str]:
+            found = super().overdue(at, limit)
+            hear(reserved(order_id), authorised(order_id))
+            return found
+
+    assert saga.expire(Slow(table.name), later()) == (1, 0)
+    assert shown()["status"] == "confirmed"
+
+
+def test_an_order_that_cannot_be_read_does_not_hold_up_the_others(place: Any, table: OrdersTable) -> None:
+    placed = [place().body["orderId"] for _ in range(2 * SHARDS)]
+    boto3.client("dynamodb").update_item(
+        TableName=table.name, Key={"pk": {"S": f"ORDER#{placed[0]}"}, "sk": {"S": "ORDER"}},
+        UpdateExpression="SET content = :broken", ExpressionAttributeValues={":broken": {"S": "{"}},
+    )  # fmt: skip
+    assert saga.expire(table, later()) == (2 * SHARDS, 1)
+    assert {table.order(order_id).status for order_id in placed[1:]} == {"cancelled"}  # type: ignore[union-attr]
+
+
+def test_a_sweep_takes_so_many_of_each_shard_and_the_next_goes_on(place: Any, table: OrdersTable) -> None:
+    for _ in range(2 * SHARDS + 1):
+        place()
+    first, _ = saga.expire(table, later(), limit=1)
+    assert 0 < first <= SHARDS
+    assert first + saga.expire(table, later())[0] == 2 * SHARDS + 1
+
+
+def test_the_sweeper_runs_as_a_function(
+    place: Any, table: OrdersTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ORDER_DEADLINE_SECONDS", "0")
+    place()
+    assert orders_app.sweep({}, Context()) == {"overdue": 1, "failed": 0}
+
+
+# --- races ---------------------------------------------------------------------------------------------------------
+
+
+class Overtaken(OrdersTable):
+    """A table on which another vote is always quicker, as often as told."""
+
+    def __init__(self, name: str, others: list[Callable[[], Any]]) -> None:
+        super().__init__(name)
+        self.others = others
+
+    def change(self, *args: Any) -> bool:
+        if self.others:
+            self.others.pop()()
+        return super().change(*args)
+
+
+def test_two_votes_at_the_same_time_both_count(
+    order_id: str, hear: Any, table: OrdersTable, told: Any
+) -> None:
+    fact = Fact("pay.1", "2026-11-22T17:05:09.123Z", Aggregate(order_id, 1), PaymentAuthorized(order_id))
+    saga.on_vote(Overtaken(table.name, [lambda: hear(reserved(order_id))]), fact, now())
+    assert types(told()) == ["OrderPlaced", "OrderConfirmed"]
+
+
+# --- what becomes of stock and money -------------------------------------------------------------------------------
+
+AFTER = "inventory/StockCommitted.v1", "payments/PaymentCaptured.v1"
+BACK = "inventory/StockReleased.v1", "payments/PaymentRefunded.v1"
+
+
+def refunded(order_id: str, version: int, amount: int, total: int) -> Any:
+    euros = [{"amount": one, "currency": "EUR"} for one in (amount, total)]
+    return about("payments/PaymentRefunded.v1", order_id, version, amount=euros[0], refundedTotal=euros[1])
+
+
+def test_capture_and_commit_are_written_down_once(
+    order_id: str, hear: Any, shown: Any, timeline: Any, told: Any
+) -> None:
+    hear(reserved(order_id), authorised(order_id))
+    for _ in range(2):
+        assert hear(*(about(name, order_id, 2) for name in AFTER)) == []
+    assert (shown()["status"], shown()["paymentStatus"]) == ("confirmed", "captured")
+    assert timeline()[-2:] == ["StockCommitted", "PaymentCaptured"]
+    assert types(told()) == ["OrderPlaced", "OrderConfirmed"]
+
+
+def test_refunds_are_told_with_their_amounts(order_id: str, hear: Any, shown: Any, send: Any) -> None:
+    hear(
+        reserved(order_id),
+        authorised(order_id),
+        about(AFTER[1], order_id, 2),
+        refunded(order_id, 3, 341, 341),
+    )
+    assert (shown()["paymentStatus"], shown()["refunded"]) == (
+        "partially_refunded",
+        {"amount": 341, "currency": "EUR"},
+    )
+    hear(refunded(order_id, 4, 5000, 5341))
+    assert (shown()["paymentStatus"], shown()["refunded"]["amount"]) == ("refunded", 5341)
+    items = send("GET", "/orders/{orderId}/timeline", path={"orderId": order_id}, subject=AMIRA).body["items"]
+    assert [entry["amount"]["amount"] for entry in items if entry["type"] == "PaymentRefunded"] == [341, 5000]
+
+
+def test_what_is_taken_back_after_a_late_cancellation_is_written_down(
+    order_id: str, hear: Any, send: Any, shown: Any, timeline: Any
+) -> None:
+    hear(reserved(order_id), authorised(order_id), *(about(name, order_id, 2) for name in AFTER))
+    send("POST", "/orders/{orderId}/cancel", path={"orderId": order_id}, subject=AMIRA)
+    hear(refunded(order_id, 3, 5341, 5341), about(BACK[0], order_id, 3))
+    assert (shown()["status"], shown()["paymentStatus"]) == ("cancelled", "refunded")
+    assert timeline()[-3:] == ["OrderCancelled", "PaymentRefunded", "StockReleased"]
+
+
+def test_a_void_is_written_down(order_id: str, hear: Any, shown: Any) -> None:
+    hear(authorised(order_id), rejected(order_id), about("payments/PaymentVoided.v1", order_id, 2))
+    assert (shown()["status"], shown()["paymentStatus"]) == ("cancelled", "voided")
+
+
+def test_progress_of_an_order_that_is_not_here_comes_again(hear: Any) -> None:
+    assert hear(about(AFTER[1], "ord_01kaqz5r7b8v0w3m2x4y6t9n1z")) == ["message-0"]
+
+
+# --- what it tells -------------------------------------------------------------------------------------------------
+
+
+def test_all_that_is_told_fits_its_schema(place: Any, place_as_guest: Any, hear: Any, told: Any) -> None:
+    confirmed, off = place().body["orderId"], place_as_guest().body["orderId"]
+    hear(reserved(confirmed), authorised(confirmed), rejected(off))
+    events = told()
+    assert sorted(types(events)) == ["OrderCancelled", "OrderConfirmed", "OrderPlaced", "OrderPlaced"]
+    for event in events:
+        path = ROOT / f"events/schemas/orders/{event['detail-type']}.v1.json"
+        jsonschema.validate(event, json.loads(path.read_text()))
+
+
+def test_what_was_published_may_be_published_again(order_id: str, told: Any, table: OrdersTable) -> None:
+    (first,) = told()
+    image = boto3.client("dynamodb").scan(TableName=table.name)["Items"][0]
+    for _ in range(2):
+        orders_app.publish({"Records": [{"dynamodb": {"NewImage": image}}]}, Context())
+    again = told()
+    assert [event["detail"] for event in again] == [first["detail"]] * 2
+
+
+# --- what it costs -------------------------------------------------------------------------------------------------
+
+
+def size(item: dict[str, Any]) -> int:
+    """Return an item's bytes as DynamoDB counts them: names and values, 3 for a list and 1 for each element.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
+    """
+
+    def value(one: Any) -> int:
+        if isinstance(one, list):
+            return 3 + sum(1 + value(inner) for inner in one)
+        return len(one.encode()) if isinstance(one, str) else len(str(one)) // 2 + 2
+
+    return sum(len(name) + value(decode(wire)) for name, wire in item.items())
+
+
+@pytest.mark.parametrize("lines", [1, 3])
+def test_an_order_of_a_few_lines_fits_the_kilobyte_of_a_write_unit_at_every_step(
+    place: Any, quote: Any, hear: Any, table: OrdersTable, lines: int
+) -> None:
+    line = sample("orders/OrderPlaced.v1")["detail"]["data"]["lines"][0]
+    order_id = place(quote(lines=[{**line, "sku": f"POT-CLAY-{number}"} for number in range(lines)])).body[
+        "orderId"
+    ]
+    sizes = []
+    for fact in (None, reserved(order_id), authorised(order_id)):
+        if fact:
+            hear(fact)
+        sizes.append(size(boto3.client("dynamodb").scan(TableName=table.name)["Items"][0]))
+    assert max(sizes) <= 1024, sizes
