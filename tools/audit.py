@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from functions.orders.domain import Order
+from functions.orders.table import order_of
 from functions.shared.clock import rfc3339
 from functions.shared.dynamo import Item, decode_item
 from tools import options
@@ -39,7 +41,7 @@ MONEY_OF: dict[str, set[str | None]] = {
 class Books:
     """The tables of the services that hold goods or money, as they are at one moment; by order id or SKU."""
 
-    orders: dict[str, Item] = field(default_factory=dict)
+    orders: dict[str, Order] = field(default_factory=dict)
     levels: dict[str, Item] = field(default_factory=dict)
     movements: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     reservations: dict[str, Item] = field(default_factory=dict)
@@ -82,7 +84,7 @@ def read(stack: Stack) -> Books:
     books = Books()
     for item in _items(stack, "orders"):
         if item["sk"] == "ORDER":
-            books.orders[_id(item)] = item
+            books.orders[_id(item)] = order_of(item)
     for item in _items(stack, "inventory"):
         _stock_item(books, item)
     for item in _items(stack, "payments"):
@@ -180,10 +182,9 @@ def orders(books: Books) -> Iterator[str]:
     """Yield where an order's stock or money is not what its status promises."""
     now = rfc3339(datetime.now(UTC))
     for order_id, order in books.orders.items():
-        status = order["status"]
-        content = json.loads(order["content"])
+        status, content = order.status, order.content
         if status == "placed":
-            if content["decideBy"] < now:
+            if content.decide_by < now:
                 yield f"order {order_id}: past its deadline and not decided"
             continue
         held = books.reservations.get(order_id, {}).get("status")
@@ -194,8 +195,8 @@ def orders(books: Books) -> Iterator[str]:
             yield f"order {order_id}: {status}, and its payment is {payment.get('status')}"
         if status == "cancelled" and payment.get("captured", 0) != payment.get("refunded", 0):
             yield f"order {order_id}: cancelled, and {payment['captured'] - payment['refunded']} is kept"
-        if payment and payment["amount"] != content["totals"]["total"]:
-            yield f"order {order_id}: ordered for {content['totals']['total']}, payment of {payment['amount']}"
+        if payment and payment["amount"] != content.totals.total:
+            yield f"order {order_id}: ordered for {content.totals.total}, payment of {payment['amount']}"
 
 
 def facts(books: Books) -> Iterator[str]:
