@@ -1,0 +1,191 @@
+"""Quotes: what is promised, what binds it, and what cannot be quoted."""
+
+from __future__ import annotations
+
+import base64
+import json
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+import pytest
+
+from functions.orders.events import Quote as OrdersQuote
+from functions.shared import signing
+from functions.shared.clock import now, parse
+from functions.shared.ids import is_id
+from tests.unit.cart.conftest import ADDRESS, Shop, payload, product, stored, withdrawn
+
+
+def filled(shop: Shop, *lines: tuple[str, int, int], **options: Any) -> Any:
+    """Return a cart with lines of SKU, price and quantity, each SKU a product of its own."""
+    cart = shop.open(**options)
+    for sku, amount, quantity in lines or (("MUG-1", 1999, 2),):
+        shop.sells(sku, amount)
+        shop.set(cart, sku, quantity)
+    return cart
+
+
+def test_a_quote_says_what_everything_costs(shop: Shop) -> None:
+    answer = shop.quote(filled(shop, ("MUG-1", 1999, 2), ("POT-1", 501, 1)))
+    assert answer.status == 200
+    assert answer.body["lines"] == [
+        {
+            "sku": "MUG-1", "productId": "prd_MUG-1", "title": "Title of MUG-1", "quantity": 2,
+            "unitPrice": 1999, "total": 3998,
+        },
+        {
+            "sku": "POT-1", "productId": "prd_POT-1", "title": "Title of POT-1", "quantity": 1,
+            "unitPrice": 501, "total": 501,
+        },
+    ]  # fmt: skip
+    assert answer.body["totals"] == {
+        "currency": "EUR", "subtotal": 4499, "shipping": 490, "tax": 948, "total": 5937,
+    }  # fmt: skip
+    assert answer.body["shippingAddress"] == ADDRESS
+
+
+def test_what_is_shown_is_what_is_signed(shop: Shop) -> None:
+    cart = filled(shop)
+    answer = shop.quote(cart)
+    signed = payload(answer)
+    for name in ("lines", "totals", "shippingAddress", "cartId", "issuedAt", "expiresAt"):
+        assert signed[name] == answer.body[name]
+    assert (signed["id"], signed["email"]) == (answer.body["quoteId"], "amira@example.com")
+    assert is_id("quo", signed["id"])
+
+
+def test_a_quote_is_what_orders_reads(shop: Shop) -> None:
+    address = {**ADDRESS, "line2": "Hinterhaus", "region": "Berlin"}
+    answer = shop.quote(filled(shop, subject="cus_1"), shippingAddress=address)
+    read = msgspec.convert(payload(answer), OrdersQuote)
+    assert (read.customer_id, read.totals.total, read.shipping_address.line2) == ("cus_1", 5341, "Hinterhaus")
+
+
+def test_a_quote_holds_for_fifteen_minutes(shop: Shop) -> None:
+    signed = payload(shop.quote(filled(shop)))
+    assert parse(signed["expiresAt"]) - parse(signed["issuedAt"]) == timedelta(minutes=15)
+    assert abs(parse(signed["issuedAt"]) - now()) < timedelta(seconds=30)
+
+
+def test_a_guests_quote_names_no_customer(shop: Shop) -> None:
+    assert payload(shop.quote(filled(shop)))["customerId"] is None
+
+
+def test_a_customers_quote_names_the_customer(shop: Shop) -> None:
+    assert payload(shop.quote(filled(shop, subject="cus_1")))["customerId"] == "cus_1"
+
+
+def test_the_same_cart_quoted_twice_gives_two_quotes(shop: Shop) -> None:
+    cart = filled(shop)
+    assert shop.quote(cart).body["quoteId"] != shop.quote(cart).body["quoteId"]
+
+
+def test_an_edited_quote_is_no_quote(shop: Shop) -> None:
+    text, signature = shop.quote(filled(shop)).body["quote"].split(".")
+    said = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+    said["totals"]["total"] = 1
+    edited = base64.urlsafe_b64encode(json.dumps(said).encode()).decode().rstrip("=")
+    with pytest.raises(signing.BadSignatureError):
+        signing.verify("quote", f"{edited}.{signature}")
+
+
+def test_a_signature_for_another_purpose_makes_no_quote(shop: Shop) -> None:
+    forged = signing.sign("order-link", json.dumps(payload(shop.quote(filled(shop)))).encode())
+    with pytest.raises(signing.BadSignatureError):
+        signing.verify("quote", forged)
+
+
+def test_a_quote_leaves_the_cart_as_it_is(shop: Shop) -> None:
+    cart = filled(shop)
+    before = shop.get(cart).body
+    shop.quote(cart)
+    assert shop.get(cart).body == before
+
+
+def test_a_quote_takes_the_price_of_now_and_settles_the_notice(shop: Shop) -> None:
+    cart = shop.open()
+    shop.told(product([("MUG-1", 1999)]))
+    shop.set(cart, "MUG-1")
+    shop.told(product([("MUG-1", 2499)], 2))
+    assert shop.quote(cart).body["lines"][0]["unitPrice"] == 2499
+    (line,) = shop.get(cart).body["lines"]
+    assert (line["unitPrice"], line["previousUnitPrice"], line["notices"]) == (2499, None, [])
+
+
+def test_a_quote_stands_whatever_the_price_does_afterwards(shop: Shop) -> None:
+    cart = shop.open()
+    shop.told(product([("MUG-1", 1999)]))
+    shop.set(cart, "MUG-1")
+    answer = shop.quote(cart)
+    shop.told(product([("MUG-1", 9999)], 2))
+    assert payload(answer)["lines"][0]["unitPrice"] == 1999
+
+
+def test_exempt_goods_are_quoted_without_tax(shop: Shop) -> None:
+    cart = shop.open()
+    shop.told(product([("MUG-1", 1999)], tax_class="exempt"))
+    shop.set(cart, "MUG-1")
+    assert shop.quote(cart).body["totals"]["tax"] == 0
+
+
+def test_an_empty_cart_cannot_be_quoted(shop: Shop) -> None:
+    answer = shop.quote(shop.open())
+    assert (answer.status, answer.body["code"]) == (409, "cart_empty")
+
+
+def test_withdrawn_lines_are_named_instead_of_quoted(shop: Shop) -> None:
+    shop.told(product([("A", 100), ("B", 100), ("C", 100)]))
+    cart = shop.open()
+    for sku in "ABC":
+        shop.set(cart, sku)
+    shop.told(product([("B", 100)], 2, kind="ProductChanged"))
+    answer = shop.quote(cart)
+    assert (answer.status, answer.body["code"]) == (409, "lines_withdrawn")
+    assert answer.body["detail"].endswith(": A, C.")
+
+
+def test_a_cart_without_its_withdrawn_lines_can_be_quoted_again(shop: Shop) -> None:
+    shop.told(product([("A", 100), ("B", 100)]))
+    cart = shop.open()
+    for sku in "AB":
+        shop.set(cart, sku)
+    shop.told(product([("B", 100)], 2, kind="ProductChanged"))
+    shop.remove(cart, "A")
+    assert shop.quote(cart).status == 200
+
+
+def test_a_refused_quote_leaves_nothing_behind(shop: Shop) -> None:
+    shop.told(product([("A", 100)]))
+    shop.set(cart := shop.open(), "A")
+    shop.told(withdrawn(["A"], 2))
+    before = stored()
+    shop.quote(cart)
+    assert stored() == before
+
+
+def test_a_country_that_is_not_served_is_named(shop: Shop) -> None:
+    answer = shop.quote(filled(shop), shippingAddress={**ADDRESS, "country": "US"})
+    assert (answer.status, answer.body["code"]) == (422, "country_not_served")
+    assert answer.body["pointer"] == "/shippingAddress/country"
+    assert "DE" in answer.body["detail"]
+
+
+def test_more_than_an_order_may_cost_is_no_failure_of_ours(shop: Shop) -> None:
+    answer = shop.quote(filled(shop, ("GOLD", 99_999_999_999, 999)))
+    assert (answer.status, answer.body["code"]) == (409, "total_too_large")
+
+
+def test_a_request_that_names_its_own_price_is_refused(shop: Shop) -> None:
+    answer = shop.quote(filled(shop), totals={"total": 1})
+    assert (answer.status, answer.body["pointer"]) == (400, "/totals")
+
+
+def test_neither_email_nor_address_is_stored_or_logged(
+    shop: Shop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cart = filled(shop)
+    shop.quote(cart)
+    kept = json.dumps(stored()) + capsys.readouterr().out
+    for secret in ("amira@example.com", "Sonnenallee", "Haddad", cart["headers"]["X-Cart-Token"]):
+        assert secret not in kept
