@@ -1,7 +1,8 @@
 """Write the event contracts from the code's types: a JSON Schema and a sample of every published fact.
 
-    python -m tools.contracts          # writes events/schemas and events/samples
-    python -m tools.contracts --check  # exits 1 when what is there differs
+    python -m tools.contracts                # writes events/schemas and events/samples
+    python -m tools.contracts --check        # exits 1 when what is there differs
+    python -m tools.contracts --unpublished  # also where that breaks events (tools/compatibility.py says how)
 
 A sample is a full EventBridge event. Its values are the ``examples`` of the types' own metadata, so that the samples of
 all services tell of one and the same order.
@@ -12,6 +13,7 @@ from __future__ import annotations
 import importlib
 import json
 import sys
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,8 @@ import msgspec
 from msgspec import inspect
 
 from functions.shared.types import Data
+from tools import compatibility
+from tools.report import fail
 
 ROOT = Path(__file__).resolve().parent.parent
 SERVICES = ("identity", "catalog", "inventory", "cart", "orders", "payments", "journal")
@@ -49,6 +53,7 @@ def schema(service: str, kind: type[Data]) -> dict[str, Any]:
             "time": {"type": "string", "format": "date-time"},
             "correlationId": text,
             "causationId": {"type": ["string", "null"]},
+            "actor": {"type": ["string", "null"]},
             "aggregate": {
                 "type": "object",
                 "properties": {"id": text, "version": {"type": "integer", "minimum": 0}},
@@ -127,6 +132,18 @@ def contracts() -> dict[Path, str]:
     return files
 
 
+def breaks(files: Mapping[Path, str], present: Iterable[Path]) -> list[str]:
+    """Return what writing the files, and removing those that are present but not among them, would break."""
+    found = []
+    for path in sorted(present):
+        if path not in files:
+            found.append(f"{path.parent.name}/{path.stem} is gone")
+        elif "$defs" in (old := json.loads(path.read_text())):
+            new = json.loads(files[path])
+            found += [f"{path.parent.name}/{path.stem}: {line}" for line in compatibility.breaking(old, new)]
+    return found
+
+
 def main() -> int:
     """Write the contracts, or check them with ``--check``."""
     files = contracts()
@@ -139,6 +156,12 @@ def main() -> int:
         for path in [*stale, *extra]:
             print(f"{path.relative_to(ROOT)} does not follow from the code: run make contracts")
         return 1 if stale or extra else 0
+    broken = breaks(files, present)
+    if broken and "--unpublished" not in sys.argv:
+        print("\n".join(broken), file=sys.stderr)
+        fail(
+            "this breaks who reads these events; add --unpublished where no version of them was ever deployed"
+        )
     for path in stale:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(files[path])

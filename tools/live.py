@@ -54,7 +54,7 @@ def push_shared(stack: Stack, services: list[str]) -> list[str]:
 
 
 def _side_by_side(update: Callable[[str], object], names: list[str]) -> None:
-    """Update many functions at a time: each answers only when a worker with the new code stands by."""
+    """Update many functions at a time; one after the other they take seconds."""
     with ThreadPoolExecutor() as pool:
         list(pool.map(update, names))
 

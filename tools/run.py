@@ -21,6 +21,7 @@ def main() -> None:
     again = stack.emulator.running()
     stack.emulator.start()
     step(f"AWS emulator {'runs already' if again else 'started'}: {stack.endpoint}")
+    step("building and deploying what has changed")
     changed = stack.deploy()
     step(f"deployed: {', '.join(changed)}" if changed else "every stack is up to date")
     stack.start_edge()

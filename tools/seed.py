@@ -12,6 +12,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -20,6 +21,10 @@ from tools.report import ToolError, step
 from tools.shop import Answer, Shop, bearer, reason
 from tools.stack import ENVIRONMENT, Stack
 
+# Which service publishes a fact, by how its name begins.
+_PUBLISHERS = {"Order": "orders", "Stock": "inventory", "Payment": "payments"}
+# So long without news of another SKU, and the file has no quantity for the rest.
+_SILENCE_SECONDS = 5
 _LOADED = f"/souk-tools/{ENVIRONMENT}/catalog"
 ADDRESS = {
     "name": "Mira Santos",
@@ -113,28 +118,33 @@ def load_catalog(stack: Stack, shop: Shop, admin: str, catalog: Path) -> None:
     kind = "application/x-ndjson" if catalog.suffix in (".jsonl", ".ndjson") else "text/csv"
     sent = {**bearer(admin), "Idempotency-Key": f"seed-{mark[:32]}-{uuid.uuid4()}"}
     job = shop.must(202, "POST", "/catalog/imports", content, headers=sent, content_type=kind)
-    done = _until(
-        lambda: _finished_import(shop, job["importId"], admin), f"the import of {catalog.name}", seconds=90
-    )
+    done = wait_for_import(shop, admin, job["importId"])
     step(f"catalog imported: {catalog.name}, {_counts(done)}")
-    for error in done.get("errors", [])[:10]:
-        step(f"  {error}")
-    skus = [sku for product in products(shop) for sku in _skus(product)]
-    if skus:
-        _until(
-            lambda: shop.call("GET", f"/inventory/stock/{skus[-1]}").status == 200,
-            "stock to arrive",
-            seconds=60,
-        )
-    step(f"stock has arrived at inventory: {len(skus)} SKUs")
-    stack.client("ssm").put_parameter(Name=_LOADED, Value=mark, Type="String", Overwrite=True)
+    for error in done["errors"][:10]:
+        step(f"  row {error['row']}, {error.get('field') or 'as a whole'}: {error['detail']}")
+    if done["failed"] and not list(products(shop)):
+        raise ToolError(f"no product of {catalog.name} could be read; the lines above say why")
+    step(f"stock has arrived at inventory: {wait_for_stock(shop)} SKUs")
+    if not done["failed"]:
+        stack.client("ssm").put_parameter(Name=_LOADED, Value=mark, Type="String", Overwrite=True)
 
 
-def _finished_import(shop: Shop, import_id: str, admin: str) -> dict[str, Any] | None:
-    job: dict[str, Any] = shop.must(200, "GET", f"/catalog/imports/{import_id}", headers=bearer(admin))
-    if job["status"] == "failed":
-        raise ToolError(f"the import failed: {job}")
-    return job if job["status"] in ("completed", "done", "finished") else None
+def wait_for_import(shop: Shop, admin: str, import_id: str, *, seconds: float = 180) -> dict[str, Any]:
+    """Wait until an import is worked off, telling how far it is; return it."""
+    said = time.monotonic()
+    until = said + seconds
+    while True:
+        job: dict[str, Any] = shop.must(200, "GET", f"/catalog/imports/{import_id}", headers=bearer(admin))
+        if job["status"] == "completed":
+            return job
+        if job["status"] == "failed" or time.monotonic() > until:
+            raise ToolError(
+                f"the import is {job['status']}, {job['done']} of {job['total']}; try: make logs SERVICE=catalog"
+            )
+        if time.monotonic() - said > 3:
+            said = time.monotonic()
+            step(f"importing: {job['done']} of {job['total']} products")
+        time.sleep(0.2)
 
 
 def _counts(job: dict[str, Any]) -> str:
@@ -144,18 +154,40 @@ def _counts(job: dict[str, Any]) -> str:
 
 
 def products(shop: Shop) -> Iterator[dict[str, Any]]:
-    """Yield every product of the catalog, page by page."""
+    """Yield every product on sale as lists show it, page by page."""
     cursor = ""
     while True:
         page = shop.must(200, "GET", f"/catalog/products?limit=100{cursor}")
         yield from page["items"]
-        if not page.get("nextCursor"):
+        if not page["nextCursor"]:
             return
         cursor = f"&cursor={page['nextCursor']}"
 
 
-def _skus(product: dict[str, Any]) -> list[str]:
-    return [str(variant["sku"]) for variant in product.get("variants", [])]
+def wait_for_stock(shop: Shop) -> int:
+    """Wait until inventory knows every SKU on sale, or hears of no new one any more; return how many it knows."""
+    skus = [sku for card in products(shop) for sku in skus_of(shop, card["slug"])]
+    known, heard = -1, time.monotonic()
+    while known < len(skus) and time.monotonic() - heard < _SILENCE_SECONDS:
+        if (now := len(stock(shop, skus))) > known:
+            known, heard = now, time.monotonic()
+        time.sleep(0.1)
+    return known
+
+
+def skus_of(shop: Shop, slug: str) -> list[str]:
+    """Return the SKUs of a product's variants."""
+    product = shop.must(200, "GET", f"/catalog/products/{slug}")
+    return [str(variant["sku"]) for variant in product["variants"]]
+
+
+def stock(shop: Shop, skus: list[str]) -> dict[str, int]:
+    """Return how many units of each SKU are available, of those inventory knows."""
+    available: dict[str, int] = {}
+    for start in range(0, len(skus), 100):
+        page = shop.must(200, "GET", f"/inventory/stock?skus={','.join(skus[start : start + 100])}")
+        available |= {level["sku"]: level["available"] for level in page["items"]}
+    return available
 
 
 def _parameter(stack: Stack, name: str) -> str | None:
@@ -210,22 +242,23 @@ def place(shop: Shop, quote: str, who: dict[str, str]) -> dict[str, Any]:
 
 def in_stock(shop: Shop) -> tuple[str, str] | None:
     """Return title and SKU of the first variant that can be bought, None if everything is sold out."""
-    page = shop.must(200, "GET", "/catalog/products?limit=20")
-    for product in page["items"]:
-        for sku in _skus(product):
-            level = shop.call("GET", f"/inventory/stock/{sku}")
-            if level.status == 200 and level.body["available"] > 0:
-                return str(product["title"]), sku
+    for card in shop.must(200, "GET", "/catalog/products?limit=20")["items"]:
+        skus = skus_of(shop, card["slug"])
+        for sku, available in stock(shop, skus).items():
+            if available > 0:
+                return str(card["title"]), sku
     return None
 
 
 def print_timeline(shop: Shop, path: str, who: dict[str, str]) -> None:
-    """Print how the services decided the order, transition by transition."""
-    timeline = shop.must(200, "GET", f"{path}/timeline", headers=who)
-    step("what the services did with it:")
-    for entry in timeline["items"] if isinstance(timeline, dict) else timeline:
-        rest = ", ".join(f"{name}: {value}" for name, value in entry.items() if name != "time" and value)
-        step(f"  {entry['time']}  {rest}")
+    """Print how the services decided the order: every fact, whose it is, and how long after the order it came."""
+    facts = shop.must(200, "GET", f"{path}/timeline", headers=who)["items"]
+    placed = datetime.fromisoformat(facts[0]["time"])
+    step("what the services did with it, without calling each other:")
+    for fact in facts:
+        service = next((name for prefix, name in _PUBLISHERS.items() if fact["type"].startswith(prefix)), "")
+        after = (datetime.fromisoformat(fact["time"]) - placed).total_seconds()
+        step(f"  +{after:6.3f} s  {service:9}  {fact['type']:18} the order is {fact['status']}")
 
 
 def _accepted(answer: Answer) -> bool:
