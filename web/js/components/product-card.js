@@ -6,8 +6,8 @@ import { price } from "../lib/money.js";
 import { picture } from "../lib/picture.js";
 
 /** Return the price of a product: one, or where the cheapest variant starts. */
-export function priceOf({ priceRange, compareAt }) {
-  const { min, max } = priceRange;
+export function priceOf({ price: range, compareAt }) {
+  const { min, max } = range;
   const text = price(min.amount, min.currency);
   return h("span", { class: "price" }, min.amount === max.amount ? text : t("from", { price: text }),
     compareAt && compareAt.amount > min.amount && h("s", {}, h("span", { class: "visually-hidden" }, t("was", { price: "" })), price(compareAt.amount, compareAt.currency)));

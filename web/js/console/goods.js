@@ -32,7 +32,7 @@ export async function catalog(body) {
   const list = async (cursor) => {
     const page = await get(`/catalog/products?limit=50&sort=title${cursor ? `&cursor=${cursor}` : ""}`);
     if (!cursor) fill(rows);
-    rows.append(...page.items.map((one) => h("tr", {}, h("td", {}, h("button", { class: "plain", onclick: () => edit(one.id, editor, list) }, one.title)), h("td", {}, one.vendor), h("td", {}, one.category ?? ""), h("td", { class: "number" }, price(one.priceRange.min.amount, one.priceRange.min.currency)))));
+    rows.append(...page.items.map((one) => h("tr", {}, h("td", {}, h("button", { class: "plain", onclick: () => edit(one.id, editor, list) }, one.title)), h("td", {}, one.vendor), h("td", {}, one.category ?? ""), h("td", { class: "number" }, price(one.price.min.amount, one.price.min.currency)))));
     fill(more, page.nextCursor && h("button", { class: "quiet", onclick: () => list(page.nextCursor) }, "Show more"));
   };
   const send = async (event) => {

@@ -21,10 +21,9 @@ function select(name, options, label) {
 }
 
 async function controls() {
-  const facets = await get("/catalog/facets", { guest: true }).catch(() => ({}));
-  const names = { category: facets.categories, vendor: facets.vendors, tag: facets.tags };
-  fill(form, FILTERS.map((name) => {
-    const values = new Set((names[name] ?? []).map((one) => one.name));
+  const lists = await Promise.all(["categories", "vendors", "tags"].map((list) => get(`/catalog/${list}`, { guest: true }).catch(() => ({ items: [] }))));
+  fill(form, FILTERS.map((name, index) => {
+    const values = new Set(lists[index].items.map((one) => one.name));
     if (wanted.get(name)) values.add(wanted.get(name));
     return select(name, [["", t("list.any")], ...[...values].map((value) => [value, value])], t(`list.${name}`));
   }), select("sort", SORTS.map((sort) => [sort === "newest" ? "" : sort, t(`sort.${sort}`)]), t("list.sort")));
