@@ -15,7 +15,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tools import options, sam
-from tools.edge import FILE_CACHING, PAGE_CACHING, WEB
+from tools.edge import WEB, caching
 from tools.emulator import REGION, ROOT
 from tools.report import ToolError, step
 
@@ -85,8 +85,9 @@ def upload(bucket: str) -> None:
     files = {str(path.relative_to(WEB)): path for path in WEB.rglob("*") if path.is_file()}
     for name, path in files.items():
         kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
-        caching = PAGE_CACHING if kind == "text/html" else FILE_CACHING
-        s3.put_object(Bucket=bucket, Key=name, Body=path.read_bytes(), ContentType=kind, CacheControl=caching)
+        s3.put_object(
+            Bucket=bucket, Key=name, Body=path.read_bytes(), ContentType=kind, CacheControl=caching(kind)
+        )
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
         for item in page.get("Contents", []):
             if item["Key"] not in files:

@@ -59,7 +59,7 @@ HOP_HEADERS = frozenset(
 )
 SECURITY_HEADERS = {
     "Content-Security-Policy": (
-        "default-src 'self'; img-src 'self' data: https:; object-src 'none'; base-uri 'none'; form-action 'self'; "
+        "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; "
         "frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
@@ -68,8 +68,8 @@ SECURITY_HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
-# Pages are checked for a newer version each time, what they show may be an hour old.
-PAGE_CACHING, FILE_CACHING = "no-cache", "public, max-age=3600"
+# Pages and their code are asked for anew each time (304 mostly), so that the two always fit; pictures may be a day old.
+CODE_CACHING, PICTURE_CACHING = "no-cache", "public, max-age=86400"
 
 # status of the gateway -> status, code and sentence of the problem
 _GATEWAY_PROBLEMS = {
@@ -267,14 +267,18 @@ def static_file(request: web.Request) -> web.Response:
     content = file.read_bytes()
     tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
     kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
-    page = kind == "text/html"
-    headers = {**SECURITY_HEADERS, "ETag": tag, "Cache-Control": PAGE_CACHING if page else FILE_CACHING}
+    headers = {**SECURITY_HEADERS, "ETag": tag, "Cache-Control": caching(kind)}
     if tag in (
         given.strip().removeprefix("W/") for given in request.headers.get("If-None-Match", "").split(",")
     ):
         return web.Response(status=304, headers=headers)
     text = kind.startswith("text/") or kind in ("application/javascript", "application/json", "image/svg+xml")
     return web.Response(body=content, headers=headers, content_type=kind, charset="utf-8" if text else None)
+
+
+def caching(kind: str) -> str:
+    """Return the Cache-Control of a file of that media type."""
+    return PICTURE_CACHING if kind.startswith("image/") else CODE_CACHING
 
 
 def _file_at(path: str) -> Path | None:

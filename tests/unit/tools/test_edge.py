@@ -193,7 +193,7 @@ def test_a_file_has_security_headers_and_is_not_sent_twice() -> None:
         first = await client.get("/")
         assert first.status == 200
         assert first.headers.items() >= edge.SECURITY_HEADERS.items()
-        assert first.headers["Cache-Control"] == edge.PAGE_CACHING
+        assert first.headers["Cache-Control"] == edge.CODE_CACHING
         again = await client.get("/", headers={"If-None-Match": first.headers["ETag"]})
         assert (again.status, await again.read()) == (304, b"")
 
