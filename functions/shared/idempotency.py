@@ -75,9 +75,10 @@ def answered_once(
     if key is None:
         return run()
     request = app.request
-    print_ = fingerprint(
-        request.method, request.path, request.raw_body or b"" if told_apart_by is None else told_apart_by
-    )
+    # Chalice's path is the route's, with {names}: what they stand for tells requests apart as well.
+    parameters = [part for pair in sorted((request.uri_params or {}).items()) for part in pair]
+    body = request.raw_body or b"" if told_apart_by is None else told_apart_by
+    print_ = fingerprint(request.method, request.path, *parameters, body)
     record = {"pk": "IDEM#" + fingerprint(scope, key), "sk": "IDEM"}
     seconds = epoch(at)
     locked = table.put(

@@ -46,7 +46,7 @@ def captured(send: Any) -> Any:
 
 def refund(send: Any, amount: Any = 2000, currency: Any = "EUR", **options: Any) -> Any:
     body = {"amount": {"amount": amount, "currency": currency}, "reason": "broken"}
-    return send("POST", REFUNDS, body, path={"orderId": ORDER}, **{**STAFF, **options})
+    return send("POST", REFUNDS, body, **{"path": {"orderId": ORDER}, **STAFF, **options})
 
 
 def payment(send: Any, **who: Any) -> Any:
@@ -112,6 +112,14 @@ def test_the_same_key_with_another_body_is_a_conflict(captured: Any) -> None:
     key = {"headers": {"Idempotency-Key": "k1"}}
     refund(captured, **key)
     assert refund(captured, 1000, **key).body["code"] == "idempotency_key_reused"
+
+
+def test_the_same_key_for_another_order_is_a_conflict(captured: Any) -> None:
+    other, key = ORDER.replace("1c", "2c"), {"headers": {"Idempotency-Key": "k1"}}
+    deliver(order(orderId=other), sample("orders/OrderConfirmed.v1", orderId=other))
+    refund(captured, **key)
+    answer = refund(captured, path={"orderId": other}, **key)
+    assert (answer.status, answer.body["code"]) == (409, "idempotency_key_reused")
 
 
 def test_without_a_key_each_request_is_a_refund(captured: Any) -> None:
