@@ -60,6 +60,10 @@ class Cart:
     merged_into: str | None = None
     settled: tuple[str, ...] = ()
 
+    def line(self, sku: str) -> Line | None:
+        """Return the line of a SKU."""
+        return next((line for line in self.lines if line.sku == sku), None)
+
     @property
     def quantities(self) -> dict[str, int]:
         """Return the quantity by SKU."""
@@ -207,7 +211,7 @@ def with_line(cart: Cart, sku: str, quantity: int, offer: Offer | None, currency
             "currency_not_sold", f"{sku} is priced in {offer.price.currency}, this shop sells in {currency}.",
             pointer="/sku",
         )  # fmt: skip
-    if sku in cart.quantities:
+    if cart.line(sku):
         lines = tuple(replace(line, quantity=quantity) if line.sku == sku else line for line in cart.lines)
     else:
         lines = (*cart.lines, Line(sku, quantity, offer.price, rfc3339(at)))

@@ -57,7 +57,7 @@ def set_line(
 ) -> Shown:
     """Have exactly `quantity` units of a SKU in the cart."""
     return _change(
-        table, cart_id, visitor, terms, at,
+        table, cart_id, visitor, sku, terms, at,
         lambda cart: domain.with_line(cart, sku, quantity, table.offer(sku), terms.currency, at),
     )  # fmt: skip
 
@@ -66,17 +66,19 @@ def remove_line(
     table: CartTable, cart_id: str, visitor: Visitor, sku: str, terms: Terms, at: datetime
 ) -> Shown:
     """Take a SKU out of the cart."""
-    return _change(table, cart_id, visitor, terms, at, lambda cart: domain.without_line(cart, sku, at))
+    return _change(table, cart_id, visitor, sku, terms, at, lambda cart: domain.without_line(cart, sku, at))
 
 
 def _change(
-    table: CartTable, cart_id: str, visitor: Visitor, terms: Terms, at: datetime, rule: Callable[[Cart], Cart]
-) -> Shown:
+    table: CartTable, cart_id: str, visitor: Visitor, sku: str, terms: Terms, at: datetime,
+    rule: Callable[[Cart], Cart],
+) -> Shown:  # fmt: skip
     for _ in _tries():
         before = domain.opened(table.cart(cart_id), visitor, at)
         after = rule(before)
-        if after is before or table.replace(before, after):
-            return _shown(table, after, terms)
+        stored = before if after is before else table.store_line(before, after, sku)
+        if stored:
+            return _shown(table, stored, terms)
     raise _busy()
 
 

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from functions.cart.domain import Cart, Line, Offer
+from functions.cart.domain import MAX_LINES, Cart, Line, Offer
 from functions.shared.clock import epoch
 from functions.shared.dynamo import Item, Table
 from functions.shared.types import Money
@@ -54,8 +54,29 @@ class CartTable(Table):
         """Store a new cart; False where one of that id is there that has not expired."""
         return self.put(_cart_item(cart), "attribute_not_exists(pk) OR expires <= :now", {":now": epoch(at)})
 
+    def store_line(self, before: Cart, after: Cart, sku: str) -> Cart | None:
+        """Store what became of one line, and return the cart with all that others did to it meanwhile.
+
+        Requests for different lines never get into each other's way. None when this line has come or gone since it was
+        read, or the cart has been filled or merged.
+        """
+        path, old, new = f"#lines.{_line_name(sku)}", before.line(sku), after.line(sku)
+        values: Item = {":expires": epoch(after.expires), ":one": 1}
+        change, there = f"REMOVE {path}", f"attribute_exists({path})"
+        if new and old:
+            values[":quantity"] = new.quantity
+            change = f", {path}.quantity = :quantity"
+        elif new:
+            values |= {":line": _line_item(new), ":most": MAX_LINES}
+            change, there = f", {path} = :line", f"attribute_not_exists({path}) AND size(#lines) < :most"
+        item = self.update(
+            _cart_key(before.id), f"SET expires = :expires, version = version + :one {change}", values,
+            condition=f"{there} AND attribute_not_exists(merged_into)",
+        )  # fmt: skip
+        return _cart(item) if item else None
+
     def replace(self, before: Cart, after: Cart) -> bool:
-        """Store a changed cart; False when it has been changed since it was read."""
+        """Store a changed cart as a whole; False when it has been changed since it was read."""
         return self.put(_cart_item(after), "version = :read", {":read": before.version})
 
     def merge(self, before: tuple[Cart, Cart], after: tuple[Cart, Cart]) -> bool:
@@ -148,31 +169,34 @@ def _quoted_key(order_id: str) -> dict[str, str]:
     return {"pk": f"ORDER#{order_id}", "sk": "QUOTED"}
 
 
+def _line_name(sku: str) -> str:
+    """Return the name of a line in expressions; a SKU may have characters that names there may not."""
+    return f"#l{sku.encode().hex()}"
+
+
+def _line_item(line: Line) -> Item:
+    return {
+        "sku": line.sku, "quantity": line.quantity, "price": _money_item(line.price), "added_at": line.added_at,
+    }  # fmt: skip
+
+
 def _cart_item(cart: Cart) -> Item:
-    lines = [
-        {
-            "sku": line.sku,
-            "quantity": line.quantity,
-            "price": _money_item(line.price),
-            "added_at": line.added_at,
-        }
-        for line in cart.lines
-    ]
     return {
         **_cart_key(cart.id), "cart_id": cart.id, "customer_id": cart.customer_id, "token_digest": cart.token_digest,
-        "lines": lines, "version": cart.version, "expires": epoch(cart.expires), "merged_into": cart.merged_into,
-        "settled": list(cart.settled),
+        "lines": {_line_name(line.sku)[1:]: _line_item(line) for line in cart.lines}, "version": cart.version,
+        "expires": epoch(cart.expires), "merged_into": cart.merged_into, "settled": list(cart.settled),
     }  # fmt: skip
 
 
 def _cart(item: Item) -> Cart:
-    lines = tuple(
-        Line(line["sku"], line["quantity"], _money(line["price"]), line["added_at"]) for line in item["lines"]
+    lines = (
+        Line(line["sku"], line["quantity"], _money(line["price"]), line["added_at"])
+        for line in item["lines"].values()
     )
     return Cart(
         item["cart_id"], item.get("customer_id"), item.get("token_digest"),
-        datetime.fromtimestamp(item["expires"], UTC), lines, item["version"], item.get("merged_into"),
-        tuple(item["settled"]),
+        datetime.fromtimestamp(item["expires"], UTC), tuple(sorted(lines, key=lambda line: (line.added_at, line.sku))),
+        item["version"], item.get("merged_into"), tuple(item["settled"]),
     )  # fmt: skip
 
 

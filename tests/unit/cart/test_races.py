@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from functions.cart import service
 from functions.cart.app import carts, terms
-from functions.cart.domain import Cart, Visitor
+from functions.cart.domain import Cart, Line, Visitor
 from functions.cart.events import OrderConfirmed, ProductChanged
 from functions.cart.quotes import Address
 from functions.cart.table import CartTable
-from functions.shared.clock import now
+from functions.shared.clock import now, rfc3339
 from functions.shared.errors import ConflictError, NotFoundError
+from functions.shared.types import Money
 from tests.unit.cart.conftest import ADDRESS, Shop, as_fact, product
 
 
@@ -33,6 +36,10 @@ class Meddled(CartTable):
     def create(self, cart: Cart, at: Any) -> bool:
         self._meddle()
         return super().create(cart, at)
+
+    def store_line(self, before: Cart, after: Cart, sku: str) -> Cart | None:
+        self._meddle()
+        return super().store_line(before, after, sku)
 
     def replace(self, before: Cart, after: Cart) -> bool:
         self._meddle()
@@ -74,10 +81,33 @@ def test_a_line_set_while_another_is_removed_is_there(selling: Shop) -> None:
     assert selling.lines(cart) == {"B": 3}
 
 
+def test_a_line_set_twice_at_once_is_one_line(selling: Shop) -> None:
+    cart = selling.open()
+    service.set_line(Meddled(lambda: selling.set(cart, "A", 3)), *who(cart), "A", 2, terms(), now())
+    assert selling.lines(cart) == {"A": 2}
+
+
+def test_a_line_changed_while_it_is_removed_is_there_as_changed(selling: Shop) -> None:
+    cart = selling.open()
+    selling.set(cart, "A")
+    service.set_line(Meddled(lambda: selling.remove(cart, "A")), *who(cart), "A", 2, terms(), now())
+    assert selling.lines(cart) == {"A": 2}
+
+
+def test_lines_set_at_once_do_not_overfill_a_cart(selling: Shop) -> None:
+    cart = selling.open()
+    full = replace(carts().cart(cart["path"]["cartId"]), lines=tuple(  # type: ignore[type-var]
+        Line(f"S{number}", 1, Money(100, "EUR"), rfc3339(now())) for number in range(49)
+    ))  # fmt: skip
+    carts().replace(full, full)
+    with pytest.raises(ConflictError, match="too_many_lines"):
+        service.set_line(Meddled(lambda: selling.set(cart, "B")), *who(cart), "A", 2, terms(), now())
+
+
 def test_a_cart_under_constant_change_is_said_to_be_busy(selling: Shop) -> None:
     cart = selling.open()
-    quantities = iter(range(1, 100))
-    table = Meddled(lambda: selling.set(cart, "B", next(quantities)), always=True)
+    turns = itertools.cycle((selling.set, selling.remove))
+    table = Meddled(lambda: next(turns)(cart, "A"), always=True)
     with pytest.raises(ConflictError, match="cart_busy") as raised:
         service.set_line(table, *who(cart), "A", 2, terms(), now())
     assert raised.value.retry_after == 1
