@@ -54,13 +54,13 @@ class Emulator:
             "AWS_REGION": REGION,
         }
 
-    def start(self, *, seconds: float = 30) -> None:
-        """Start it and wait until it answers; nothing happens if it is running already.
+    def start(self, *, seconds: float = 60) -> bool:
+        """Start it and wait until it answers; return False, having done nothing, if it is running already.
 
         Raises ToolError if the port is taken by something else or it does not come up.
         """
         if self.running():
-            return
+            return False
         require_free_port(self.port, "ENDPOINT_PORT")
         if not PROGRAM.exists():
             raise ToolError("the emulator is not installed; run: make setup")
@@ -81,6 +81,7 @@ class Emulator:
             if process.poll() is not None or time.monotonic() > until:
                 raise ToolError(f"the emulator did not start; its log says why: {self.log}")
             time.sleep(0.05)
+        return True
 
     def running(self) -> bool:
         """Tell whether the process this state directory knows of is alive and answers."""

@@ -18,9 +18,8 @@ def main() -> None:
     catalog = options.file("CATALOG", CATALOG)
     if stack.edge_pid() is None:
         require_free_port(stack.port, "PORT")
-    again = stack.emulator.running()
-    stack.emulator.start()
-    step(f"AWS emulator {'runs already' if again else 'started'}: {stack.endpoint}")
+    started = stack.start_emulator()
+    step(f"AWS emulator {'started' if started else 'runs already'}: {stack.endpoint}")
     step("building and deploying what has changed")
     changed = stack.deploy()
     step(f"deployed: {', '.join(changed)}" if changed else "every stack is up to date")

@@ -24,7 +24,7 @@ from typing import Any
 
 from localstack_client.session import Session  # type: ignore[import-untyped]
 
-from tools import sam
+from tools import sam, streams
 from tools.emulator import HOST, REGION, ROOT, Emulator, living_process, require_free_port, stop_process
 from tools.report import ToolError
 
@@ -69,13 +69,20 @@ class Stack:
     def running(self, parameters: Mapping[str, sam.Parameters] | None = None) -> Iterator[Stack]:
         """Start everything, hand over the stack, and stop everything."""
         try:
-            self.emulator.start()
+            self.start_emulator()
             self.deploy(parameters=parameters)
             self.start_edge()
             yield self
         finally:
             self.stop_edge()
             self.emulator.stop()
+
+    def start_emulator(self) -> bool:
+        """Start the AWS, with the state it was stopped with; return False if it is running already."""
+        started = self.emulator.start()
+        if started:
+            streams.resume(self.client("lambda"))
+        return started
 
     # --- stacks -----------------------------------------------------------------------------------------------
 
