@@ -1,0 +1,29 @@
+"""The API Gateway events for `sam local invoke -e`: each is a call this service takes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from functions.orders.app import app
+from tests.support.lambda_events import Context
+from tests.support.templates import ROOT
+
+CALLS = sorted((ROOT / "events/http/orders").glob("*.json"))
+
+
+@pytest.mark.parametrize("path", CALLS, ids=lambda path: path.stem)
+def test_an_event_to_invoke_with_is_answered(table: Any, path: Path) -> None:
+    place = json.loads((ROOT / "events/http/orders/place.json").read_text())
+    assert app(place, Context())["statusCode"] == 202
+    assert app(json.loads(path.read_text()), Context())["statusCode"] in (200, 202)
+
+
+def test_every_route_has_an_event_to_invoke_it_with() -> None:
+    events = [json.loads(path.read_text()) for path in CALLS]
+    assert {(event["httpMethod"], event["resource"]) for event in events} == {
+        (operation.method, operation.path) for operation in app.operations
+    }
