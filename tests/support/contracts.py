@@ -88,11 +88,8 @@ def _types(schema: Event) -> list[str]:
 def _resolved(schema: Event, defs: Event) -> Event:
     """Return a schema without references and without the choice of null."""
     schema = _referred(schema, defs)
-    choices = [
-        choice
-        for choice in map(lambda one: _referred(one, defs), schema.get("anyOf", []))
-        if _types(choice) != ["null"]
-    ]
+    choices = [_referred(choice, defs) for choice in schema.get("anyOf", [])]
+    choices = [choice for choice in choices if _types(choice) != ["null"]]
     return _resolved(choices[0], defs) if len(choices) == 1 else schema
 
 

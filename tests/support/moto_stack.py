@@ -63,6 +63,15 @@ class MotoStack:
         found: list[dict[str, Any]] = answer.get("Messages", [])
         return found
 
+    def all(self, queue: str) -> list[dict[str, Any]]:
+        """Return all messages of one of its queues, by logical id, and take them out."""
+        url, found = self.resolver.made[queue], []
+        while some := self.waiting(queue):
+            found += some
+            for message in some:
+                boto3.client("sqs").delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        return found
+
 
 def forget(module: Any) -> None:
     """Drop what a service's modules keep from another account: their cached tables, keys and adapters."""
