@@ -200,11 +200,11 @@ def test_a_file_has_security_headers_and_is_not_sent_twice() -> None:
     through_the_edge(nobody, test)
 
 
-def test_a_picture_may_be_kept_for_an_hour() -> None:
+def test_a_picture_may_be_kept_for_a_day() -> None:
     async def test(client: TestClient[Any, Any]) -> None:
         answer = await client.get("/images/saffron-glazed-tagine.svg")
         assert answer.content_type == "image/svg+xml"
-        assert answer.headers["Cache-Control"] == "public, max-age=3600"
+        assert answer.headers["Cache-Control"] == edge.PICTURE_CACHING
 
     through_the_edge(nobody, test)
 
