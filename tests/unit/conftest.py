@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-import boto3
 import pytest
 from moto import mock_aws
 
@@ -42,17 +41,15 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     with mock_aws():
-        forget_clients()
-        boto3.client("events").create_event_bus(Name="souk-local")
-        boto3.client("secretsmanager").create_secret(Name="souk-local-signing", SecretString="k" * 64)
+        forget_keys()
+        aws.eventbridge().create_event_bus(Name="souk-local")
+        aws.secretsmanager().create_secret(Name="souk-local-signing", SecretString="k" * 64)
         yield
-    forget_clients()
+    forget_keys()
 
 
-def forget_clients() -> None:
-    """Drop clients and keys kept from another account."""
-    aws._session.cache_clear()
-    aws._client.cache_clear()
+def forget_keys() -> None:
+    """Drop what is kept of another test's account. The clients stay: making one costs more than most tests."""
     signing._keys.clear()
     log.begin("test-correlation")
 
@@ -63,8 +60,8 @@ def deploy(cloud: None, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], str]
 
     def make(service: str) -> str:
         request = templates.table_request(service)
-        boto3.client("dynamodb").create_table(**request)
-        queue = boto3.client("sqs").create_queue(QueueName=f"souk-local-{service}-inbox-dlq")
+        aws.dynamodb().create_table(**request)
+        queue = aws.sqs().create_queue(QueueName=f"souk-local-{service}-inbox-dlq")
         monkeypatch.setenv("SERVICE_NAME", service)
         monkeypatch.setenv("TABLE_NAME", request["TableName"])
         monkeypatch.setenv("INBOX_DLQ_URL", queue["QueueUrl"])
