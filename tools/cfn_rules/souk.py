@@ -58,8 +58,14 @@ def listed(value: Any) -> list[Any]:
 
 
 def service(cfn: Template) -> str:
-    """Return the name of the template's service, ``platform`` for template.yaml."""
-    name = Path(cfn.filename or "").stem
+    """Return the name of the template's service, ``platform`` for template.yaml.
+
+    `sam validate --lint` hands over text without a file name; then the template's own word has to do.
+    """
+    if not cfn.filename:
+        shared = (cfn.template.get("Globals") or {}).get("Function") or {}
+        return str(((shared.get("Environment") or {}).get("Variables") or {}).get("SERVICE_NAME", ""))
+    name = Path(cfn.filename).stem
     return "platform" if name == "template" else name
 
 
@@ -293,8 +299,10 @@ class StarsHaveTheirReason(CloudFormationLintRule):
     tags = ["souk", "iam"]  # noqa: RUF012
 
     def match(self, cfn: Template) -> Matches:
-        """Return the statements without."""
-        lines = Path(cfn.filename).read_text().splitlines() if cfn.filename else []
+        """Return the statements without; none where there is no file to find comments in, as under `sam validate`."""
+        if not cfn.filename:
+            return []
+        lines = Path(cfn.filename).read_text().splitlines()
         return [
             RuleMatch(path, "a * needs a comment with its reason")
             for path, statement in statements(cfn)
