@@ -1,5 +1,8 @@
 """Write the event contracts from the code's types: a JSON Schema and a sample of every published fact.
 
+Beside them, events/lambda/<service>/inbox.json: an SQS batch with the samples of all facts that a consumer's rule lets
+through, to invoke it with.
+
     python -m tools.contracts                # writes events/schemas and events/samples
     python -m tools.contracts --check        # exits 1 when what is there differs
     python -m tools.contracts --unpublished  # also where that breaks events (tools/compatibility.py says how)
@@ -21,7 +24,7 @@ import msgspec
 from msgspec import inspect
 
 from functions.shared.types import Data
-from tools import compatibility
+from tools import compatibility, sam, templates
 from tools.report import fail
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -123,13 +126,53 @@ def _example(kind: inspect.Type) -> Any:
 
 def contracts() -> dict[Path, str]:
     """Return every contract file's path and content."""
-    files = {}
+    files, samples = {}, []
     for service in SERVICES:
         for kind in published(service):
-            for folder, made in (("schemas", schema(service, kind)), ("samples", sample(service, kind))):
+            samples.append(sample(service, kind))
+            for folder, made in (("schemas", schema(service, kind)), ("samples", samples[-1])):
                 path = ROOT / "events" / folder / service / f"{kind.__name__}.v1.json"
                 files[path] = json.dumps(made, indent=2, ensure_ascii=False) + "\n"
+    return files | inboxes(samples)
+
+
+def inboxes(samples: Iterable[dict[str, Any]]) -> dict[Path, str]:
+    """Return an SQS batch for each consumer, with the samples that its rules let through."""
+    events, files = list(samples), {}
+    for stack in sam.all_stacks():
+        rules = [one["EventPattern"] for one in templates.resources(stack.name, "AWS::Events::Rule").values()]
+        records = [
+            _record(event, number)
+            for number, event in enumerate(one for one in events if any(_fits(rule, one) for rule in rules))
+        ]
+        if records:
+            path = ROOT / "events" / "lambda" / stack.name / "inbox.json"
+            files[path] = json.dumps({"Records": records}, indent=2, ensure_ascii=False) + "\n"
     return files
+
+
+def _fits(pattern: Mapping[str, list[Any]], event: Mapping[str, Any]) -> bool:
+    """Tell whether an event fits a rule, which names its values or a prefix of them."""
+    return all(
+        any(
+            event[name].startswith(choice["prefix"]) if isinstance(choice, dict) else event[name] == choice
+            for choice in choices
+        )
+        for name, choices in pattern.items()
+    )
+
+
+def _record(event: dict[str, Any], number: int) -> dict[str, Any]:
+    return {
+        "messageId": f"00000000-0000-4000-8000-{number:012}",
+        "receiptHandle": "none",
+        "body": json.dumps(event, ensure_ascii=False),
+        "attributes": {"ApproximateReceiveCount": "1"},
+        "messageAttributes": {},
+        "eventSource": "aws:sqs",
+        "eventSourceARN": "arn:aws:sqs:eu-west-1:000000000000:inbox",
+        "awsRegion": "eu-west-1",
+    }
 
 
 def breaks(files: Mapping[Path, str], present: Iterable[Path]) -> list[str]:
@@ -149,7 +192,7 @@ def main() -> int:
     files = contracts()
     present = {
         path for folder in ("schemas", "samples") for path in (ROOT / "events" / folder).rglob("*.json")
-    }
+    } | set((ROOT / "events" / "lambda").rglob("inbox.json"))
     stale = [path for path, text in files.items() if not path.exists() or path.read_text() != text]
     extra = sorted(present - set(files))
     if "--check" in sys.argv:
