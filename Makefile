@@ -57,6 +57,9 @@ test: lint ## Everything: lint, types, unit, contract and integration tests
 	@$(venv)/pytest $(tests)
 unit: setup ## The fast tests only
 	@$(venv)/pytest -m "not integration" $(tests)
+contracts: setup ## Write event schemas, samples and OpenAPI pages from the code (UNPUBLISHED=1 also where events break)
+	@$(venv)/python -m tools.contracts $(if $(UNPUBLISHED),--unpublished)
+	@$(venv)/python -m tools.openapi
 build: setup ## Build every stack that changed (SERVICE=orders for one)
 	@$(souk) build
 invoke: setup ## Run a built function on the real Lambda runtime (FUNCTION=orders/HttpFunction EVENT=events/http/orders/place.json)
@@ -74,4 +77,4 @@ lock: setup ## Lock the requirements again after a change of requirements/*.in
 clean: ## Remove builds and virtual environments; the stack's state stays
 	@rm -rf .aws-sam .local/venv .local/emulator .local/uv .local/cache
 
-.PHONY: help run stop reset status logs mail dlq audit watch fmt lint test unit build invoke deploy setup lock clean
+.PHONY: help run stop reset status logs mail dlq audit watch fmt lint test unit contracts build invoke deploy setup lock clean

@@ -203,7 +203,7 @@ def main() -> int:
     if broken and "--unpublished" not in sys.argv:
         print("\n".join(broken), file=sys.stderr)
         fail(
-            "this breaks who reads these events; add --unpublished where no version of them was ever deployed"
+            "this breaks who reads these events; where no version of them was ever deployed: make contracts UNPUBLISHED=1"
         )
     for path in stale:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -228,7 +228,7 @@ def main() -> int:
     extra = sorted(present - set(wanted))
     if "--check" in sys.argv:
         for path in [*stale, *extra]:
-            print(f"{path.relative_to(ROOT)} does not follow from the code: run python -m tools.openapi")
+            print(f"{path.relative_to(ROOT)} does not follow from the code: run make contracts")
         return 1 if stale or extra else 0
     PAGES.mkdir(parents=True, exist_ok=True)
     for path in stale:

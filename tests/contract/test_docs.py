@@ -12,9 +12,8 @@ from tests.support.templates import ROOT
 
 FOLLOW = ROOT / "docs" / "follow-an-order.md"
 DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
-FILE = re.compile(
-    r"(?:docs|events|functions|infra|tests|tools|web|requirements|data)/[\w./-]*\w\.(?:py|yaml|json|md|csv|txt|html|js|css)"
-)
+FOLDERS = "docs|events|functions|infra|tests|tools|web|requirements|data"
+FILE = re.compile(rf"(?:{FOLDERS})/[\w./-]*\w\.(?:py|yaml|json|md|csv|txt|html|js|css)")
 
 
 def code_in(document: Path) -> list[str]:
