@@ -202,9 +202,7 @@ def main() -> int:
     broken = breaks(files, present)
     if broken and "--unpublished" not in sys.argv:
         print("\n".join(broken), file=sys.stderr)
-        fail(
-            "this breaks who reads these events; where no version of them was ever deployed: make contracts UNPUBLISHED=1"
-        )
+        fail("this breaks who reads these events; make contracts UNPUBLISHED=1 where none was ever deployed")
     for path in stale:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(files[path])
