@@ -69,7 +69,7 @@ class KeyRing:
         )  # fmt: skip
         text = tokens.signing_input(key.id, claims)
         answer = aws.kms().sign(
-            KeyId=key.arn, Message=text.encode(), MessageType="RAW", SigningAlgorithm="ECDSA_SHA_256"
+            KeyId=key.kms_id, Message=text.encode(), MessageType="RAW", SigningAlgorithm="ECDSA_SHA_256"
         )
         return tokens.signed(text, answer["Signature"])
 
@@ -117,7 +117,7 @@ class KeyRing:
             return self._first(at)
         ended = before.ended(at)
         for key in ended:
-            self._forget(key.arn)
+            self._forget(key.kms_id)
         after = before.without(ended)
         if due := after.due(at):
             after = after.with_key(self._make(at, max(due, at + self._said.lead)))
@@ -140,10 +140,10 @@ class KeyRing:
     def _replace(self, before: Ring | None, after: Ring, at: datetime) -> bool:
         """Store and publish another ring; False, and its new keys given up, when it has changed meanwhile."""
         if not self._table.store_ring(before, after):
-            known = {key.arn for key in before.keys} if before else set()
+            known = {key.kms_id for key in before.keys} if before else set()
             for key in after.keys:
-                if key.arn not in known:
-                    self._forget(key.arn)
+                if key.kms_id not in known:
+                    self._forget(key.kms_id)
             return False
         self._publish(after)
         self._kept = after, at
@@ -184,14 +184,14 @@ class KeyRing:
         made = aws.kms().create_key(
             KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY", Tags=tags,
             Description=f"Souk ({self._said.environment}): signs access tokens from {rfc3339(signs_from)}",
-        )["KeyMetadata"]["Arn"]  # fmt: skip
+        )["KeyMetadata"]["KeyId"]  # fmt: skip
         public = tokens.jwk(aws.kms().get_public_key(KeyId=made)["PublicKey"])
         return Key(public["kid"], made, public["x"], public["y"], rfc3339(at), rfc3339(signs_from))
 
-    def _forget(self, arn: str) -> None:
+    def _forget(self, kms_id: str) -> None:
         """Have KMS delete a key that nothing needs any more; if it will not, the log names the key."""
         try:
-            aws.kms().schedule_key_deletion(KeyId=arn, PendingWindowInDays=_PENDING_DAYS)
+            aws.kms().schedule_key_deletion(KeyId=kms_id, PendingWindowInDays=_PENDING_DAYS)
         except ClientError as error:
             if error.response["Error"]["Code"] != "KMSInvalidStateException":  # it is about to be deleted
-                log.note(level="error", undeletedKey=arn, keyError=error.response["Error"]["Code"])
+                log.note(level="error", undeletedKey=kms_id, keyError=error.response["Error"]["Code"])

@@ -28,10 +28,10 @@ State = Literal["next", "current", "retired"]
 
 @dataclass(frozen=True)
 class Key:
-    """One signing key: its public half, and the ARN under which KMS keeps the other."""
+    """One signing key: its public half, and the id under which KMS keeps the other."""
 
     id: str
-    arn: str
+    kms_id: str
     x: str
     y: str
     made_at: str

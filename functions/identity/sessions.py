@@ -64,16 +64,19 @@ def authenticate(
     TooManyRequestsError
         Too many attempts.
     """
-    tries = ((LOGIN_PAIR, f"{email} {network}"), (LOGIN_NETWORK, network), (LOGIN_ACCOUNT, email))
-    for limit, subject in tries:
+    counted = []
+    for limit, subject in (
+        (LOGIN_PAIR, f"{email} {network}"),
+        (LOGIN_NETWORK, network),
+        (LOGIN_ACCOUNT, email),
+    ):
         if table.attempt(limit, subject, at):
-            continue
-        if limit is LOGIN_ACCOUNT and account and table.knows(account.id, network, at):
-            continue
-        raise _too_many(limit, at)
+            counted.append((limit, subject))
+        elif limit is not LOGIN_ACCOUNT or not account or not table.knows(account.id, network, at):
+            raise _too_many(limit, at)
     if not passwords.fits(account.password if account else None, password):
         raise UnauthorisedError("invalid_credentials", "E-mail address or password is wrong.")
-    for limit, subject in tries:
+    for limit, subject in counted:
         table.give_back(limit, subject, at)
 
 

@@ -1,0 +1,200 @@
+"""Identity under test: the shop's front door as a client sees it, its mails, its facts, and the real authoriser."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+import boto3
+import pytest
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.ses.models import ses_backends
+
+from functions.identity import api
+from functions.identity.api import keys, publication
+from functions.identity.app import app, on_mail, publish
+from functions.identity.keyring import KeyRing, Publication
+from functions.identity.table import IdentityTable
+from functions.platform import authoriser
+from functions.shared.clock import parse
+from tests.support.lambda_events import Context, api_event, sqs_event
+
+NOW = parse("2026-11-22T17:05:09.123Z")
+PASSWORD = "correct horse"
+ARN = "arn:aws:execute-api:eu-west-1:000000000000:a1b2c3/v1/GET/identity/me"
+_numbers = itertools.count()
+
+
+class Answer(NamedTuple):
+    """An HTTP answer."""
+
+    status: int
+    body: Any
+    headers: dict[str, str]
+
+
+class Mail(NamedTuple):
+    """A mail as SES took it."""
+
+    to: str
+    subject: str
+    text: str
+
+    @property
+    def token(self) -> str:
+        """Return the token in its link."""
+        found = re.search(r"/#/(?:verify-email|reset-password)/(\S+)", self.text)
+        assert found is not None, self.text
+        return found[1]
+
+
+@dataclass
+class Front:
+    """The front door: requests pass the real authoriser, facts and mails take their ways out of the table's stream."""
+
+    address: str = "203.0.113.7"
+    _shard: str | None = None
+
+    def call(
+        self, method: str, route: str, body: Any = None, *, token: str | None = None, **options: Any
+    ) -> Answer:
+        """Send a request; a token is judged by the authoriser first, as API Gateway has it done."""
+        event = api_event(method, route, body, **options)
+        event["requestContext"]["identity"]["sourceIp"] = self.address
+        if token is not None:
+            policy = authoriser.required(
+                {"type": "TOKEN", "authorizationToken": f"Bearer {token}", "methodArn": ARN}, Context()
+            )
+            event["requestContext"]["authorizer"] = {
+                "principalId": policy["principalId"],
+                **policy["context"],
+            }
+        answer = app(event, Context())
+        text = answer["body"]
+        return Answer(answer["statusCode"], json.loads(text) if text else None, answer["headers"])
+
+    def register(self, email: str = "amira@example.com", password: str = PASSWORD, **options: Any) -> Answer:
+        """Register an account."""
+        body = {"email": email, "password": password, "name": "Amira Haddad"}
+        return self.call("POST", "/identity/register", body, **options)
+
+    def try_log_in(self, email: str = "amira@example.com", password: str = PASSWORD) -> Answer:
+        """Log in, or not."""
+        return self.call("POST", "/identity/login", {"email": email, "password": password})
+
+    def log_in(self, email: str = "amira@example.com", password: str = PASSWORD) -> Any:
+        """Return the tokens of a new session."""
+        answer = self.try_log_in(email, password)
+        assert answer.status == 200, answer
+        return answer.body
+
+    def refresh(self, token: str) -> Answer:
+        """Refresh a session."""
+        return self.call("POST", "/identity/refresh", {"refreshToken": token})
+
+    def me(self, token: str) -> Answer:
+        """Get one's profile."""
+        return self.call("GET", "/identity/me", token=token)
+
+    def stream(self) -> list[dict[str, Any]]:
+        """Return the stream's records since last time that pass the publisher's filter."""
+        client = boto3.client("dynamodbstreams")
+        if self._shard is None:
+            arn = client.list_streams()["Streams"][0]["StreamArn"]
+            shard = client.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"][0]["ShardId"]
+            self._shard = client.get_shard_iterator(
+                StreamArn=arn, ShardId=shard, ShardIteratorType="TRIM_HORIZON"
+            )["ShardIterator"]
+        answer = client.get_records(ShardIterator=self._shard)
+        self._shard = answer["NextShardIterator"]
+        images = [record["dynamodb"].get("NewImage", {}) for record in answer["Records"]]
+        return [{"dynamodb": {"NewImage": image}} for image in images if "outbox" in image or "mail" in image]
+
+    def orders(self) -> list[str]:
+        """Publish what the table has to say, and return the mail orders that lie in the queue then."""
+        publish({"Records": self.stream()}, Context())
+        queue = boto3.client("sqs")
+        found = []
+        while got := queue.receive_message(QueueUrl=_url("identity-mail"), MaxNumberOfMessages=10).get(
+            "Messages"
+        ):
+            for message in got:
+                queue.delete_message(QueueUrl=_url("identity-mail"), ReceiptHandle=message["ReceiptHandle"])
+                found.append(message["Body"])
+        return found
+
+    def mails(self) -> list[Mail]:
+        """Send all mails asked for since last time, and return them."""
+        before = len(_sent())
+        orders = self.orders()
+        if orders:
+            assert on_mail(sqs_event(*orders), Context()) == {"batchItemFailures": []}
+        return _sent()[before:]
+
+    def facts(self) -> list[dict[str, Any]]:
+        """Return the details of the facts on the bus since last time, in order."""
+        publish({"Records": self.stream()}, Context())
+        queue = boto3.client("sqs")
+        got = queue.receive_message(QueueUrl=_url("heard"), MaxNumberOfMessages=10).get("Messages", [])
+        for message in got:
+            queue.delete_message(QueueUrl=_url("heard"), ReceiptHandle=message["ReceiptHandle"])
+        return [json.loads(message["Body"])["detail"] for message in got]
+
+
+def _url(name: str) -> str:
+    url: str = boto3.client("sqs").get_queue_url(QueueName=f"souk-local-{name}")["QueueUrl"]
+    return url
+
+
+def _sent() -> list[Mail]:
+    backend = ses_backends[DEFAULT_ACCOUNT_ID]["eu-west-1"]
+    return [Mail(m.destinations["ToAddresses"][0], m.subject, m.body) for m in backend.sent_messages]
+
+
+@pytest.fixture
+def table(deploy: Callable[[str], str], monkeypatch: pytest.MonkeyPatch) -> IdentityTable:
+    """Identity's table, with everything it needs around it."""
+    name = deploy("identity")
+    sqs, events = boto3.client("sqs"), boto3.client("events")
+    monkeypatch.setenv("MAIL_QUEUE_URL", sqs.create_queue(QueueName="souk-local-identity-mail")["QueueUrl"])
+    monkeypatch.setenv("MAIL_SENDER_NAME", "shop@souk.example")
+    monkeypatch.setenv("KEY_LEAD_SECONDS", "3600")
+    heard = sqs.create_queue(QueueName="souk-local-heard")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=heard, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    events.put_rule(
+        Name="heard", EventBusName="souk-local", EventPattern=json.dumps({"source": ["souk.identity"]})
+    )
+    events.put_targets(Rule="heard", EventBusName="souk-local", Targets=[{"Id": "heard", "Arn": arn}])
+    boto3.client("sesv2").create_email_identity(EmailIdentity="shop@souk.example")
+    for kept in (api.table, keys, publication, authoriser.keys):
+        kept.cache_clear()
+    return IdentityTable(name)
+
+
+@pytest.fixture
+def front(table: IdentityTable) -> Front:
+    """The front door of an identity service nobody has used yet."""
+    return Front()
+
+
+@pytest.fixture
+def ring(table: IdentityTable) -> KeyRing:
+    """Another worker's view of the signing keys."""
+    return a_ring(table)
+
+
+def a_ring(table: IdentityTable) -> KeyRing:
+    lead = timedelta(hours=1)
+    issuer = "http://localhost:8080/identity"
+    return KeyRing(table, Publication(issuer, "souk-local", "/souk/local/jwks", "local", lead))
+
+
+def images(table: IdentityTable) -> list[dict[str, Any]]:
+    """Return every item of the table, as a test may look at it."""
+    items: list[dict[str, Any]] = boto3.client("dynamodb").scan(TableName=table.name)["Items"]
+    return items

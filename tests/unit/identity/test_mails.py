@@ -1,0 +1,357 @@
+"""What a mailbox proves, and how mails get there: single-use tokens, no enumeration, nothing lost, nothing leaked."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import boto3
+import pytest
+
+from functions.identity import mailing, service
+from functions.identity.app import on_mail
+from functions.identity.letters import MailOrder
+from functions.identity.limits import MAIL_RECIPIENT
+from functions.identity.table import IdentityTable
+from functions.shared.clock import now
+from functions.shared.errors import InvalidError
+from tests.support.lambda_events import Context, sqs_event
+from tests.unit.identity.conftest import PASSWORD, Front, images
+
+EMAIL = "amira@example.com"
+
+
+def verify(front: Front, token: str) -> Any:
+    return front.call("POST", "/identity/verify-email", {"token": token})
+
+
+def forgot(front: Front, email: str = EMAIL) -> Any:
+    return front.call("POST", "/identity/password/forgot", {"email": email})
+
+
+def reset(front: Front, token: str, password: str = "a better one") -> Any:
+    return front.call("POST", "/identity/password/reset", {"token": token, "password": password})
+
+
+def test_a_new_account_is_asked_to_prove_its_address_and_can(front: Front) -> None:
+    front.register()
+    (mail,) = front.mails()
+    assert mail.to == EMAIL
+    assert mail.text.count("http://localhost:8080/#/verify-email/") == 1
+    assert verify(front, mail.token).status == 204
+    assert front.me(front.log_in()["accessToken"]).body["emailVerified"] is True
+
+
+def test_a_token_works_once(front: Front) -> None:
+    front.register()
+    (mail,) = front.mails()
+    verify(front, mail.token)
+    answer = verify(front, mail.token)
+    assert (answer.status, answer.body["code"], answer.body["pointer"]) == (400, "invalid_token", "/token")
+
+
+def test_a_token_is_void_after_its_time(front: Front, table: IdentityTable) -> None:
+    front.register()
+    (mail,) = front.mails()
+    almost = now() + timedelta(days=3) - timedelta(minutes=1)
+    with pytest.raises(InvalidError):
+        service.verify_email(table, mail.token, now() + timedelta(days=3))
+    service.verify_email(table, mail.token, almost)
+
+
+def test_a_newer_mail_voids_the_token_of_the_older(front: Front) -> None:
+    front.register()
+    (old,) = front.mails()
+    front.call("POST", "/identity/verify-email/resend", {"email": EMAIL})
+    (new,) = front.mails()
+    assert verify(front, old.token).status == 400
+    assert verify(front, new.token).status == 204
+
+
+def test_a_proven_address_is_not_asked_again(front: Front) -> None:
+    front.register()
+    verify(front, front.mails()[0].token)
+    answer = front.call("POST", "/identity/verify-email/resend", {"email": EMAIL})
+    assert (answer.status, front.mails()) == (202, [])
+
+
+@pytest.mark.parametrize("token", ["x", "A" * 69, "", 5, None])
+def test_a_made_up_token_is_refused(front: Front, token: Any) -> None:
+    assert verify(front, token).status == 400
+    assert reset(front, token).status == 400
+
+
+def test_a_token_is_good_for_its_own_purpose_only(front: Front) -> None:
+    front.register()
+    front.mails()
+    forgot(front)
+    (mail,) = front.mails()
+    assert verify(front, mail.token).status == 400
+    assert reset(front, mail.token).status == 204
+
+
+def test_a_refresh_token_is_no_one_time_token(front: Front) -> None:
+    front.register()
+    assert verify(front, front.log_in()["refreshToken"]).status == 400
+
+
+# --- forgotten passwords ------------------------------------------------------------------------------------------
+
+
+def test_a_forgotten_password_is_chosen_anew_by_mail(front: Front) -> None:
+    front.register()
+    front.mails()
+    forgot(front)
+    (mail,) = front.mails()
+    assert reset(front, mail.token).status == 204
+    assert front.try_log_in().status == 401
+    assert front.me(front.log_in(password="a better one")["accessToken"]).body["emailVerified"] is True
+
+
+def test_a_password_chosen_anew_ends_every_session_and_tells_the_owner(front: Front) -> None:
+    front.register()
+    session = front.log_in()["refreshToken"]
+    forgot(front)
+    reset(front, front.mails()[-1].token)
+    assert front.refresh(session).status == 401
+    assert [mail.subject for mail in front.mails()] == ["Your password was changed"]
+
+
+def test_a_reset_token_works_once(front: Front) -> None:
+    front.register()
+    forgot(front)
+    token = front.mails()[-1].token
+    reset(front, token)
+    assert reset(front, token, "and another one").status == 400
+    assert front.log_in(password="a better one")
+
+
+def test_a_reset_token_is_void_after_an_hour(front: Front, table: IdentityTable) -> None:
+    front.register()
+    forgot(front)
+    token = front.mails()[-1].token
+    with pytest.raises(InvalidError):
+        service.reset_password(table, token, "a better one", network="x", at=now() + timedelta(hours=1))
+    assert front.log_in()
+
+
+def test_a_bad_password_leaves_the_token_in_force(front: Front) -> None:
+    front.register()
+    forgot(front)
+    token = front.mails()[-1].token
+    assert reset(front, token, "short").body["pointer"] == "/password"
+    assert reset(front, token).status == 204
+
+
+def test_asking_for_a_mail_tells_nothing_about_who_has_an_account(front: Front) -> None:
+    front.register()
+    front.mails()
+    for route in ("/identity/password/forgot", "/identity/verify-email/resend"):
+        known = front.call("POST", route, {"email": EMAIL})
+        nobody = front.call("POST", route, {"email": "nobody@example.com"})
+        assert (known.status, known.body) == (nobody.status, nobody.body) == (202, {"accepted": True})
+    assert {mail.to for mail in front.mails()} == {EMAIL}
+
+
+def test_a_squatted_address_can_be_taken_back_by_its_owner(front: Front) -> None:
+    front.register(password="the squatters own")
+    squatter = front.log_in(password="the squatters own")["refreshToken"]
+    forgot(front)
+    reset(front, front.mails()[-1].token)
+    assert front.refresh(squatter).status == 401
+    assert front.try_log_in(password="the squatters own").status == 401
+    assert front.log_in(password="a better one")
+
+
+# --- changing password and address --------------------------------------------------------------------------------
+
+
+def change_password(front: Front, token: str, current: str = PASSWORD, new: str = "a better one") -> Any:
+    body = {"currentPassword": current, "newPassword": new}
+    return front.call("POST", "/identity/password/change", body, token=token)
+
+
+def test_a_changed_password_ends_all_other_sessions(front: Front) -> None:
+    front.register()
+    front.mails()
+    own, other = front.log_in(), front.log_in()
+    assert change_password(front, own["accessToken"]).status == 204
+    assert front.refresh(other["refreshToken"]).status == 401
+    assert front.refresh(own["refreshToken"]).status == 200
+    assert front.try_log_in().status == 401
+    assert front.log_in(password="a better one")
+    assert [mail.subject for mail in front.mails()] == ["Your password was changed"]
+
+
+def test_a_session_that_was_ended_does_not_come_back_by_a_changed_password(front: Front) -> None:
+    front.register()
+    own = front.log_in()
+    front.call("POST", "/identity/logout-all", token=own["accessToken"])
+    assert change_password(front, own["accessToken"]).status == 204
+    assert front.refresh(own["refreshToken"]).status == 401
+
+
+def test_a_password_is_changed_only_with_the_current_one(front: Front) -> None:
+    front.register()
+    token = front.log_in()["accessToken"]
+    assert change_password(front, token, "not it at all").status == 401
+    assert change_password(front, token, new="short").body["pointer"] == "/newPassword"
+    assert front.log_in()
+
+
+def change_email(front: Front, token: str, email: str, password: str = PASSWORD) -> Any:
+    return front.call("POST", "/identity/email/change", {"email": email, "password": password}, token=token)
+
+
+def test_a_new_address_is_used_once_it_is_proven(front: Front) -> None:
+    front.register()
+    token = front.log_in()["accessToken"]
+    front.mails()
+    front.facts()
+    assert change_email(front, token, "New@example.com").status == 202
+    (mail,) = front.mails()
+    assert mail.to == "new@example.com"
+    assert front.me(token).body["email"] == EMAIL
+    assert verify(front, mail.token).status == 204
+    assert (front.me(token).body["email"], front.me(token).body["emailVerified"]) == ("new@example.com", True)
+    (fact,) = front.facts()
+    assert (fact["type"], fact["data"]["email"]) == ("CustomerChanged", "new@example.com")
+    assert front.log_in("new@example.com")
+    assert front.try_log_in(EMAIL).status == 401
+
+
+def test_the_old_address_learns_of_the_change_and_is_free(front: Front) -> None:
+    front.register()
+    change_email(front, front.log_in()["accessToken"], "new@example.com")
+    verify(front, front.mails()[-1].token)
+    assert [(mail.to, mail.subject) for mail in front.mails()] == [(EMAIL, "Your e-mail address was changed")]
+    assert front.register(password="somebody else").status == 201
+    assert front.log_in(password="somebody else")
+
+
+def test_an_address_that_is_used_is_not_given_away(front: Front) -> None:
+    front.register()
+    front.register("other@example.com")
+    front.mails()
+    assert change_email(front, front.log_in()["accessToken"], "other@example.com").status == 202
+    (mail,) = front.mails()
+    assert (mail.to, mail.subject) == ("other@example.com", "You have an account already")
+
+
+def test_an_address_taken_meanwhile_is_a_conflict(front: Front) -> None:
+    front.register()
+    token = front.log_in()["accessToken"]
+    change_email(front, token, "new@example.com")
+    mail = front.mails()[-1]
+    front.register("new@example.com")
+    assert verify(front, mail.token).body["code"] == "email_taken"
+    assert front.me(token).body["email"] == EMAIL
+
+
+def test_an_address_is_changed_only_with_the_password(front: Front) -> None:
+    front.register()
+    front.mails()
+    assert (
+        change_email(front, front.log_in()["accessToken"], "new@example.com", "not it at all").status == 401
+    )
+    assert front.mails() == []
+
+
+# --- on the way to the mailbox ------------------------------------------------------------------------------------
+
+
+def test_no_token_leaves_on_the_bus_lies_in_the_queue_or_in_the_table(
+    front: Front, table: IdentityTable
+) -> None:
+    front.register()
+    forgot(front)
+    orders = front.orders()
+    on_mail(sqs_event(*orders), Context())
+    tokens = [mail.token[-43:] for mail in front.mails()]
+    kept = json.dumps([orders, front.facts(), images(table)])
+    assert not [token for token in tokens if token in kept]
+
+
+def test_a_mail_waits_while_ses_is_down_and_is_sent_later(front: Front) -> None:
+    front.register()
+    orders = front.orders()
+    ses = boto3.client("sesv2")
+    ses.delete_email_identity(EmailIdentity="shop@souk.example")
+    answer = on_mail(sqs_event(*orders), Context())
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "message-0"}]}
+    ses.create_email_identity(EmailIdentity="shop@souk.example")
+    assert on_mail(sqs_event(*orders), Context()) == {"batchItemFailures": []}
+
+
+def test_a_failure_of_ses_is_logged_without_the_recipient(
+    front: Front, capsys: pytest.CaptureFixture[str]
+) -> None:
+    front.register()
+    orders = front.orders()
+    boto3.client("sesv2").delete_email_identity(EmailIdentity="shop@souk.example")
+    capsys.readouterr()
+    on_mail(sqs_event(*orders), Context())
+    line = json.loads(capsys.readouterr().out)
+    assert (line["outcome"], line["error"], line["message"]) == ("partial", "SendError", "MessageRejected")
+    assert "amira" not in json.dumps(line)
+
+
+def test_an_order_delivered_twice_sends_one_mail(front: Front) -> None:
+    front.register()
+    orders = front.orders()
+    for _ in range(3):
+        on_mail(sqs_event(*orders), Context())
+    forgot(front)
+    assert len(front.mails()) == 1
+    from tests.unit.identity.conftest import _sent
+
+    assert len(_sent()) == 2
+
+
+def test_one_broken_order_does_not_hold_up_the_others(front: Front) -> None:
+    front.register()
+    (order,) = front.orders()
+    answer = on_mail(sqs_event("not json", order, '{"id":"x","kind":"poem"}'), Context())
+    assert [one["itemIdentifier"] for one in answer["batchItemFailures"]] == ["message-0", "message-2"]
+    assert verify(front, _last().token).status == 204
+
+
+def _last() -> Any:
+    from tests.unit.identity.conftest import _sent
+
+    return _sent()[-1]
+
+
+def test_nobody_is_flooded_with_mails(front: Front) -> None:
+    front.register()
+    front.mails()
+    for _ in range(MAIL_RECIPIENT.most + 3):
+        forgot(front)
+    mails = front.mails()
+    assert len(mails) == MAIL_RECIPIENT.most
+    assert reset(front, mails[-1].token).status == 204
+
+
+def test_a_mail_to_an_erased_person_is_not_sent(front: Front) -> None:
+    front.register()
+    orders = front.orders()
+    front.call("DELETE", "/identity/me", token=front.log_in()["accessToken"])
+    on_mail(sqs_event(*orders), Context())
+    assert front.mails() == []
+
+
+def test_every_kind_of_mail_can_be_written(front: Front, table: IdentityTable) -> None:
+    customer_id = front.register().body["customerId"]
+    front.mails()
+    kinds: tuple[Any, ...] = (
+        "verify_email", "verify_new_email", "password_reset", "already_registered", "password_changed",
+        "email_changed",
+    )  # fmt: skip
+    for kind in kinds:
+        to = "new@example.com" if kind == "verify_new_email" else EMAIL
+        who = None if kind == "already_registered" else customer_id
+        order = MailOrder(f"eml_{kind}", kind, "", who, to)
+        mailing.send(table, order, sender="shop@souk.example", public_url="https://shop", at=now())
+        assert "{" not in _last().text
+        assert _last().text.startswith("Hello,")
