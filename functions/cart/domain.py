@@ -151,8 +151,8 @@ def opened(cart: Cart | None, visitor: Visitor, at: datetime) -> Cart:
     return cart
 
 
-def given_up(cart: Cart | None, visitor: Visitor, into: Cart, at: datetime) -> Cart:
-    """Return a guest's cart, open or merged already into `into`, which the visitor brings along to merge it.
+def given_up(cart: Cart | None, visitor: Visitor, into_id: str, at: datetime) -> Cart:
+    """Return a guest's cart, which the visitor brings along to merge it into theirs, or has done so before.
 
     Raises
     ------
@@ -167,7 +167,7 @@ def given_up(cart: Cart | None, visitor: Visitor, into: Cart, at: datetime) -> C
         raise ConflictError(
             "not_a_guest_cart", "Name the guest's cart in the path, and its token in X-Cart-Token."
         )
-    if cart.merged_into not in (None, into.id):
+    if cart.merged_into not in (None, into_id):
         raise not_found()
     return cart
 

@@ -95,11 +95,12 @@ def merge(
         Together they have too many lines; both stay as they are.
     """
     customer_id = str(visitor.subject)
-    if into not in (None, derived_id("crt", customer_id)):
+    own_id = derived_id("crt", customer_id)
+    if into not in (None, own_id):
         raise NotFoundError("cart_not_found", "This is not your cart.", pointer="/into")
     for _ in _tries():
+        guest = domain.given_up(table.cart(guest_id), visitor, own_id, at)
         own = open_customer_cart(table, customer_id, at)
-        guest = domain.given_up(table.cart(guest_id), visitor, own, at)
         if guest.merged_into:
             return _shown(table, own, terms)
         after = domain.merged(own, guest, at)

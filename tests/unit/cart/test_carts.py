@@ -9,7 +9,10 @@ from typing import Any
 
 import pytest
 
+from functions.cart.app import app
 from functions.shared.clock import now, parse
+from tests.support.lambda_events import Context, sample
+from tests.support.templates import ROOT
 from tests.unit.cart.conftest import Shop, expire, product, stored, withdrawn
 
 LINE = "/carts/{cartId}/lines/{sku}"
@@ -327,3 +330,15 @@ def test_a_body_that_is_no_json_by_its_type_is_refused(shop: Shop) -> None:
         "headers": {**cart["headers"], "Content-Type": "text/plain"},
     }
     assert shop.send("PUT", LINE, "quantity=1", **options).status == 415
+
+
+def test_the_sample_requests_are_answered(shop: Shop) -> None:
+    shop.told(sample("catalog/ProductPublished.v1"))
+    shop.open(subject="cus_01kaqz5r7b8v0w3m2x4y6t9n1d")
+    statuses = {
+        name: app(json.loads((ROOT / f"events/http/cart/{name}.json").read_text()), Context())["statusCode"]
+        for name in ("health", "open", "get", "set-line", "quote", "remove-line", "merge")
+    }
+    assert statuses.pop("open") == 201
+    assert statuses.pop("merge") == 404  # it names a guest's cart that is not there
+    assert set(statuses.values()) == {200}

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from functions.shared.clock import now
-from tests.unit.cart.conftest import Shop, expire, product, withdrawn
+from tests.unit.cart.conftest import Shop, expire, product, stored, withdrawn
 
 
 @pytest.fixture
@@ -84,6 +84,13 @@ def test_without_the_token_there_is_nothing_to_merge(selling: Shop) -> None:
     selling.set(guest, "A", 2)
     assert selling.merge({**guest, "headers": {}}, "cus_1").status == 404
     assert selling.lines(guest) == {"A": 2}
+
+
+def test_a_refused_merge_leaves_nothing_behind(selling: Shop) -> None:
+    guest = selling.open()
+    before = stored()
+    selling.merge({**guest, "headers": {}}, "cus_1")
+    assert stored() == before
 
 
 def test_an_expired_cart_is_not_merged(selling: Shop) -> None:
