@@ -113,14 +113,13 @@ class Stripe:
         """Take all that is held."""
         path = f"payment_intents/{payment.ref}"
         try:
-            self._api.post(f"{path}/capture", Intent, key=f"{payment.order_id}-capture")
+            intent = self._api.post(f"{path}/capture", Intent, key=f"{payment.order_id}-capture")
         except ProviderRefusedError:
-            match self._api.get(path, Intent).status:
-                case "succeeded":
-                    return
-                case "canceled":
-                    raise AlreadyVoidedError(payment.order_id) from None
-            raise
+            intent = self._api.get(path, Intent)
+        if intent.status == "canceled":
+            raise AlreadyVoidedError(payment.order_id)
+        if intent.status != "succeeded":
+            raise ProviderRefusedError(f"intent_{intent.status}")
 
     def void(self, payment: Payment) -> None:
         """Cancel the order's intent; one without `ref` is found, or made, by its idempotency key.
@@ -132,14 +131,13 @@ class Stripe:
             return
         path = f"payment_intents/{ref}"
         try:
-            self._api.post(f"{path}/cancel", Intent)
+            intent = self._api.post(f"{path}/cancel", Intent)
         except ProviderRefusedError:
-            match self._api.get(path, Intent).status:
-                case "canceled":
-                    return
-                case "succeeded":
-                    raise AlreadyCapturedError(payment.order_id) from None
-            raise
+            intent = self._api.get(path, Intent)
+        if intent.status == "succeeded":
+            raise AlreadyCapturedError(payment.order_id)
+        if intent.status != "canceled":
+            raise ProviderRefusedError(f"intent_{intent.status}")
 
     def _barred(self, payment: Payment) -> str | None:
         """Return the intent to cancel, None where Stripe never takes one of that amount or currency."""
