@@ -22,6 +22,7 @@ COMMANDS = {
     "deploy": "tools.deploy",
     "dlq": "tools.dlq",
     "audit": "tools.audit",
+    "race": "tools.race",
     "lock": "tools.lock",
 }
 

@@ -11,6 +11,7 @@ at every cold start costs more than everything else in it.
 from __future__ import annotations
 
 import argparse
+import fcntl
 import hashlib
 import importlib.util
 import os
@@ -96,21 +97,15 @@ def dependencies(name: str, prune: Callable[[Path], None]) -> Path:
     if kept.exists():
         return kept
     CACHE.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=CACHE, prefix=f".{name}-") as scratch:
-        tree = Path(scratch) / "tree"
-        pip_install(lock, tree)
-        prune(tree)
-        compile_tree(
-            tree,
-            inside=tree,
-            lambda_path="/opt/python" if name == "layer" else "/var/task",
-            keep_source=False,
-        )
-        try:
+    with (CACHE / f"{name}.lock").open("w") as lock_file, tempfile.TemporaryDirectory(dir=CACHE) as scratch:
+        fcntl.flock(lock_file, fcntl.LOCK_EX)  # builds run side by side and want the same
+        if not kept.exists():
+            tree = Path(scratch) / "tree"
+            pip_install(lock, tree)
+            prune(tree)
+            lambda_path = "/opt/python" if name == "layer" else "/var/task"
+            compile_tree(tree, inside=tree, lambda_path=lambda_path, keep_source=False)
             tree.rename(kept)
-        except OSError:  # another build, running beside this one, was first
-            if not kept.exists():
-                raise
     return kept
 
 
