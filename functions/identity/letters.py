@@ -49,10 +49,10 @@ def letter(kind: Kind, to: str, public_url: str, token: str | None = None) -> Le
     """
     subject, *paragraphs = _TEXTS[kind]
     links = {
-        "verify": f"{public_url}/#/verify-email/{token}",
-        "reset": f"{public_url}/#/reset-password/{token}",
-        "forgot": f"{public_url}/#/forgot-password",
-        "login": f"{public_url}/#/login",
+        "verify": f"{public_url}/account.html#verify={token}",
+        "reset": f"{public_url}/account.html#reset={token}",
+        "forgot": f"{public_url}/account.html#forgot",
+        "login": f"{public_url}/account.html#login",
     }
     text = "\n\n".join(["Hello,", *paragraphs]) + "\n"
     return Letter(to, subject, text.format(**links))

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from chalice.app import Response, SQSEvent
 from msgspec import Meta
 
-from functions.journal import faults, queues, service
+from functions.journal import faults, invocations, queues, service
 from functions.journal.domain import Entry, OrderSummary
 from functions.journal.table import JournalTable
 from functions.shared import inbox
@@ -74,6 +74,20 @@ class AuditView(View, frozen=True):
     time: str
     checked: int
     differences: list[str]
+
+
+class ServiceView(View, frozen=True):
+    """How a service's functions did in the last five minutes."""
+
+    service: str
+    errors: int
+    cold_starts: int
+
+
+class ServicesView(View, frozen=True):
+    """Services that had errors or cold starts."""
+
+    items: list[ServiceView]
 
 
 class QueueView(View, frozen=True):
@@ -197,6 +211,13 @@ def get_audit() -> Response:
     """Get the result of the last ``make audit``: 200 | 403 | 404 never run."""
     caller(app).require("staff", "admin")
     return json_response(service.last_audit())
+
+
+@app.endpoint("GET", "/journal/services", returns=ServicesView)
+def get_services() -> Response:
+    """Count the errors and cold starts of the last five minutes, by service, from the functions' logs: 200 | 403."""
+    caller(app).require("staff", "admin")
+    return json_response(ServicesView([ServiceView(*one.values()) for one in invocations.by_service(now())]))
 
 
 @app.endpoint("GET", "/journal/queues", returns=QueuesView)

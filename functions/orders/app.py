@@ -14,11 +14,14 @@ from functions.orders.events import PROGRESS, VOTES
 from functions.orders.table import OrdersTable
 from functions.orders.views import (
     CancelOrder,
+    DecideOrder,
+    OpenOrdersView,
     OrdersView,
     OrderView,
     PlacedView,
     PlaceOrder,
     TimelineView,
+    open_view,
     order_view,
     placed_view,
     timeline_view,
@@ -79,6 +82,14 @@ def list_orders() -> Response:
     return json_response(OrdersView([order_view(order) for order in found], following))
 
 
+@app.endpoint("GET", "/orders/open", returns=OpenOrdersView)
+def list_open() -> Response:
+    """List the orders that wait for their votes, nearest deadline first (``?limit=``): 200 | 400 | 403."""
+    caller(app).require("staff", "admin")
+    limit = page_limit(query_parameters(app, "limit"), 50)
+    return json_response(OpenOrdersView([open_view(order) for order in orders().open(limit)]))
+
+
 @app.endpoint("GET", "/orders/{orderId}", auth="optional", returns=OrderView)
 def get_order(orderId: str) -> Response:  # noqa: N803 the name in the path
     """Get an order, as its customer, with its order token, or as staff: 200 | 404."""
@@ -100,6 +111,16 @@ def cancel_order(orderId: str) -> Response:  # noqa: N803 the name in the path
     if raw_body(app, MAX_BODY_BYTES):
         read_body(app, CancelOrder)
     return json_response(order_view(service.cancel(orders(), orderId, who, token, now())))
+
+
+@app.endpoint("POST", "/orders/{orderId}/decision", body=DecideOrder, returns=OrderView)
+def decide_order(orderId: str) -> Response:  # noqa: N803 the name in the path
+    """Force the decision on an order that waits: 200 the order, also when it is off already | 403 | 404 | 409."""
+    who = caller(app)
+    who.require("admin")
+    log.note(orderId=orderId[:64])
+    words = " ".join(read_body(app, DecideOrder).reason.split())
+    return json_response(order_view(service.decide(orders(), orderId, words, by=str(who.subject), at=now())))
 
 
 @app.on_sqs_message(queue="orders-inbox")

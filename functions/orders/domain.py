@@ -179,11 +179,17 @@ def expired(order: Order, at: str) -> Order:
     )
 
 
-def cancelled(order: Order, reason: Literal["customer", "operator"], at: str, by: str) -> Order:
-    """Return the order called off, placed or confirmed; unchanged where it is off already, for whatever reason."""
+def cancelled(
+    order: Order, reason: Literal["customer", "operator"], at: str, by: str, *, words: str = ""
+) -> Order:
+    """Return the order called off, placed or confirmed; unchanged where it is off already, for whatever reason.
+
+    `words` are what an operator says of it; they stand in the timeline after the reason.
+    """
     if order.status == "cancelled":
         return order
-    return _decided(replace(order, version=order.version + 1), Decision("cancelled", reason), at, by)
+    after = replace(order, version=order.version + 1)
+    return _decided(after, Decision("cancelled", reason), at, by, words)
 
 
 def told_again(order: Order) -> Order:
@@ -196,10 +202,10 @@ def as_placed(order: Order) -> Order:
     return Order(order.order_id, order.customer_id, order.placed_at, order.content)
 
 
-def _decided(order: Order, decision: Decision, at: str, cause: str) -> Order:
+def _decided(order: Order, decision: Decision, at: str, cause: str, words: str = "") -> Order:
     """Return the order with a decision, in the same version as what led to it."""
     kind = "OrderConfirmed" if decision.status == "confirmed" else "OrderCancelled"
-    entry = Entry(at, kind, cause, decision.reason or "")
+    entry = Entry(at, kind, cause, ": ".join(filter(None, (decision.reason, words))))
     return replace(order, status=decision.status, reason=decision.reason, timeline=(*order.timeline, entry))
 
 

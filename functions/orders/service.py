@@ -140,6 +140,26 @@ def cancel(table: OrdersTable, order_id: str, who: Caller, token: str | None, at
     raise ConflictError("order_busy", "The order is changing very fast; try again.", retry_after=1)
 
 
+def decide(table: OrdersTable, order_id: str, words: str, *, by: str, at: datetime) -> Order:
+    """Cancel an order that waits for its votes, on an operator's word; one that is off already stays as it is.
+
+    That is all that can be forced: it is what the deadline does too, so stock and payments know how to follow.
+
+    Raises
+    ------
+    ConflictError
+        It is confirmed already, or changes so fast that we never got hold of it.
+    """
+    for _ in range(_TRIES):
+        order = order_of(table, order_id)
+        if order.status == "confirmed":
+            raise ConflictError("order_decided", "The order is confirmed; to call it off, cancel it.")
+        after = cancelled(order, "operator", rfc3339(at), by, words=words)
+        if after is order or table.change(order, after, saga.decision(after, at)):
+            return after
+    raise ConflictError("order_busy", "The order is changing very fast; try again.", retry_after=1)
+
+
 def order_token(order: Order) -> str | None:
     """Return what opens a guest's order, None for a customer's; the same for the same order, always."""
     if order.customer_id is not None:

@@ -90,6 +90,19 @@ class OrdersTable(Table):
             found += [item["pk"].partition("#")[2] for item in items]
         return found
 
+    def open(self, limit: int) -> list[Order]:
+        """Return the orders that wait for their votes, at most `limit`, those with the nearest deadline first."""
+        keys: list[Item] = []
+        for shard in range(SHARDS):
+            items, _ = self.query(
+                "open_shard = :shard", {":shard": f"OPEN#{shard}"}, index="open", limit=limit
+            )
+            keys += items
+        first = sorted(keys, key=lambda item: (item["open_at"], item["pk"]))[:limit]
+        found = map(order_of, self.get_many([{"pk": key["pk"], "sk": key["sk"]} for key in first]))
+        waiting = (order for order in found if order.status == "placed")  # the index may lag behind
+        return sorted(waiting, key=lambda order: (order.content.decide_by, order.order_id))
+
     def claim_key(self, digest: str, fingerprint: str, at: datetime) -> bool:
         """Bind an idempotency key to a request; False where it is bound to another. Safe to repeat."""
         return self.put(

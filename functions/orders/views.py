@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
@@ -62,12 +62,43 @@ class OrdersView(View, frozen=True):
     next_cursor: str | None
 
 
+class DecideOrder(Body, frozen=True):
+    """A decision forced on an order that waits for its votes, and why; the buyer sees the reason in the timeline."""
+
+    decision: Literal["cancel"]
+    reason: Annotated[str, Meta(min_length=1, max_length=200, pattern=r"\S")]
+
+
+class VotesView(View, frozen=True):
+    """What stock and payment have said so far: ``reserved`` and ``authorised``, null while one is waited for."""
+
+    stock: str | None
+    payment: str | None
+
+
+class OpenOrderView(View, frozen=True):
+    """An order that is not decided yet; past ``decide_by`` it is stuck until the next sweep."""
+
+    order_id: str
+    placed_at: str
+    decide_by: str
+    total: Money
+    votes: VotesView
+
+
+class OpenOrdersView(View, frozen=True):
+    """The open orders with the nearest deadlines; what lies beyond waits its turn, so there is no next page."""
+
+    items: list[OpenOrderView]
+    next_cursor: str | None = None
+
+
 class EntryView(View, frozen=True):
     """One step of an order: a fact, when it came about, and what led to it.
 
     ``status``: the order's from then on. ``cause``: the id of an event, the subject who asked for it, ``guest`` or
-    ``deadline``. ``detail``: why it was cancelled, the code of a decline, the SKUs that fell short. ``amount``: what
-    was refunded.
+    ``deadline``. ``detail``: why it was cancelled (``operator: …`` in an operator's words), the code of a decline, the
+    SKUs that fell short. ``amount``: what was refunded.
     """
 
     time: str
@@ -87,6 +118,15 @@ class TimelineView(View, frozen=True):
 def order_view(order: Order) -> OrderView:
     """Shape an order."""
     return OrderView(**_shown(order))
+
+
+def open_view(order: Order) -> OpenOrderView:
+    """Shape an order that waits for its votes."""
+    totals = order.content.totals
+    return OpenOrderView(
+        order.order_id, order.placed_at, order.content.decide_by, Money(totals.total, totals.currency),
+        VotesView(order.stock, order.payment),
+    )  # fmt: skip
 
 
 def placed_view(order: Order, order_token: str | None) -> PlacedView:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_kms import KMSClient
     from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sesv2 import SESV2Client
@@ -80,6 +81,12 @@ def kms() -> KMSClient:
 def lambda_() -> LambdaClient:
     """Return the Lambda client."""
     client: LambdaClient = _client("lambda")
+    return client
+
+
+def logs() -> CloudWatchLogsClient:
+    """Return the CloudWatch Logs client."""
+    client: CloudWatchLogsClient = _client("logs")
     return client
 
 

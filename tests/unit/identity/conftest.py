@@ -48,7 +48,7 @@ class Mail(NamedTuple):
     @property
     def token(self) -> str:
         """Return the token in its link."""
-        found = re.search(r"/#/(?:verify-email|reset-password)/(\S+)", self.text)
+        found = re.search(r"/account\.html#(?:verify|reset)=(\S+)", self.text)
         assert found is not None, self.text
         return found[1]
 

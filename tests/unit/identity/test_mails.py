@@ -38,7 +38,7 @@ def test_a_new_account_is_asked_to_prove_its_address_and_can(front: Front) -> No
     front.register()
     (mail,) = front.mails()
     assert mail.to == EMAIL
-    assert mail.text.count("http://localhost:8080/#/verify-email/") == 1
+    assert mail.text.count("http://localhost:8080/account.html#verify=") == 1
     assert verify(front, mail.token).status == 204
     assert front.me(front.log_in()["accessToken"]).body["emailVerified"] is True
 

@@ -61,7 +61,7 @@ def test_what_is_not_a_fact_goes_to_the_dead_letters_and_holds_up_nothing(send: 
         "GET", "/journal/queues/{name}/messages", path={"name": "souk-local-journal-inbox-dlq"}, **STAFF
     ).body["items"]
     assert len(messages) == 1
-    assert "source" in messages[0]["reason"]
+    assert "detail" in messages[0]["reason"]
 
 
 def test_the_feed_shows_what_happened_since(send: Any) -> None:
@@ -111,3 +111,23 @@ def test_nothing_personal_is_kept(send: Any) -> None:
     told(now_told("orders/OrderPlaced.v1"))
     (entry,) = send("GET", "/journal/subjects/{subject}", path={"subject": "ord_1"}, **STAFF).body["items"]
     assert not {"email", "shippingAddress", "paymentToken"} & set(entry["data"])
+
+
+def logged(function: str, *lines: dict[str, Any]) -> None:
+    logs = boto3.client("logs")
+    name = {"logGroupName": f"/aws/lambda/souk-local-{function}"}
+    logs.create_log_group(**name)
+    logs.create_log_stream(**name, logStreamName="one")
+    at = int(now().timestamp() * 1000)
+    events = [{"timestamp": at, "message": json.dumps(line)} for line in lines]
+    logs.put_log_events(
+        **name, logStreamName="one", logEvents=[*events, {"timestamp": at, "message": "END RequestId"}]
+    )
+
+
+def test_errors_and_cold_starts_are_counted_by_service_from_the_logs(send: Any) -> None:
+    fine = {"service": "orders", "level": "info", "coldStart": False}
+    logged("orders-http", fine, {**fine, "coldStart": True}, {**fine, "level": "error"})
+    logged("orders-inbox", {**fine, "level": "error", "coldStart": True})
+    items = send("GET", "/journal/services", **STAFF).body["items"]
+    assert items == [{"service": "orders", "errors": 2, "coldStarts": 2}]

@@ -271,3 +271,85 @@ def test_calling_off_takes_no_other_body(place: Any, send: Any, body: Any, code:
     answer = cancel(send, order_id, body, subject=AMIRA)
     assert (answer.status, answer.body["code"]) == (400, code)
     assert get(send, order_id, subject=AMIRA).body["status"] == "placed"
+
+
+# --- operators -----------------------------------------------------------------------------------------------------
+
+ADMIN = {"subject": "cus_admin", "roles": "admin"}
+
+
+def open_orders(send: Any, **options: Any) -> Any:
+    return send("GET", "/orders/open", **{**STAFF, **options})
+
+
+def decide(send: Any, order_id: str, reason: str = "Stuck since noon", **options: Any) -> Any:
+    body = {"decision": "cancel", "reason": reason}
+    return send(
+        "POST", "/orders/{orderId}/decision", body, path={"orderId": order_id}, **{**ADMIN, **options}
+    )
+
+
+def test_open_orders_show_their_votes_nearest_deadline_first(place: Any, hear: Any, send: Any) -> None:
+    first, second = (place().body["orderId"] for _ in range(2))
+    hear(reserved(second))
+    items = open_orders(send).body["items"]
+    assert [(item["orderId"], item["votes"]) for item in items] == [
+        (first, {"stock": None, "payment": None}),
+        (second, {"stock": "reserved", "payment": None}),
+    ]
+
+
+def test_a_decided_order_is_not_open(place: Any, hear: Any, send: Any) -> None:
+    confirm(hear, place().body["orderId"])
+    assert open_orders(send).body["items"] == []
+
+
+def test_the_list_of_open_orders_is_bounded(place: Any, send: Any) -> None:
+    placed = [place().body["orderId"] for _ in range(3)]
+    items = open_orders(send, query={"limit": "2"}).body["items"]
+    assert [item["orderId"] for item in items] == placed[:2]
+
+
+def test_open_orders_are_for_staff(send: Any) -> None:
+    assert open_orders(send, subject=AMIRA, roles="customer").status == 403
+
+
+def test_an_operator_decides_an_order_that_waits(place: Any, send: Any, told: Any) -> None:
+    answer = decide(send, place().body["orderId"])
+    assert (answer.status, answer.body["status"], answer.body["reason"]) == (200, "cancelled", "operator")
+    assert [event["detail-type"] for event in told()] == ["OrderPlaced", "OrderCancelled"]
+
+
+def test_the_operators_reason_stands_in_the_timeline(place: Any, send: Any) -> None:
+    order_id = place().body["orderId"]
+    decide(send, order_id, " Stuck\nsince  noon ")
+    last = get(send, order_id, "/timeline", **STAFF).body["items"][-1]
+    assert (last["detail"], last["cause"]) == ("operator: Stuck since noon", "cus_admin")
+
+
+def test_deciding_twice_is_deciding_once(place: Any, send: Any, told: Any) -> None:
+    order_id = place().body["orderId"]
+    assert decide(send, order_id).body == decide(send, order_id, "again").body
+    assert len(told()) == 2
+
+
+def test_a_confirmed_order_is_not_decided_again(place: Any, hear: Any, send: Any) -> None:
+    order_id = place().body["orderId"]
+    confirm(hear, order_id)
+    answer = decide(send, order_id)
+    assert (answer.status, answer.body["code"]) == (409, "order_decided")
+
+
+@pytest.mark.parametrize("reason", ["", "  ", "x" * 201])
+def test_a_decision_needs_a_reason(place: Any, send: Any, reason: str) -> None:
+    assert decide(send, place().body["orderId"], reason).status == 400
+
+
+@pytest.mark.parametrize("who", [STAFF, {"subject": AMIRA}], ids=["staff", "the buyer"])
+def test_only_an_admin_forces_a_decision(place: Any, send: Any, who: Any) -> None:
+    order_id = place().body["orderId"]
+    assert decide(send, order_id, **{"roles": "", **who}).status == 403
+
+
+def test_an_order_that_is_not_there_is_not_decided(send: Any) -> None:
+    assert decide(send, "ord_01kaqz5r7b8v0w3m2x4y6t9n1c").status == 404
