@@ -39,14 +39,14 @@ Url = Annotated[str, Meta(min_length=1, max_length=2048, pattern=r"^(https?://|/
 _BARCODE = r"^([A-Za-z0-9]([A-Za-z0-9 .+/$%-]*[A-Za-z0-9])?)?$(?!\n)"
 
 
-class Price(Body, frozen=True):
+class Price(Body, frozen=True, omit_defaults=False):
     """What one unit costs, in minor units; nothing is a price too."""
 
     amount: Minor
     currency: Currency
 
 
-class Variant(Body, frozen=True):
+class Variant(Body, frozen=True, omit_defaults=False):
     """One thing that can be bought: `options` are its values of the product's options, in their order.
 
     ``grams`` is its weight, ``compare_at`` the price it is shown to be reduced from, ``image`` its picture's address.
@@ -63,21 +63,21 @@ class Variant(Body, frozen=True):
     image: Url | None = None
 
 
-class Image(Body, frozen=True):
+class Image(Body, frozen=True, omit_defaults=False):
     """A picture; its place in the list is its position."""
 
     src: Url
     alt: Annotated[str, Meta(max_length=512)] = ""
 
 
-class Seo(Body, frozen=True):
+class Seo(Body, frozen=True, omit_defaults=False):
     """What search engines are told; empty means the product's own title and text."""
 
     title: Short = ""
     description: Annotated[str, Meta(max_length=1000)] = ""
 
 
-class Product(Body, frozen=True):
+class Product(Body, frozen=True, omit_defaults=False):
     """A product as people write it.
 
     ``slug`` is the last part of its address and made from the title where left out. ``body_html`` is kept as given and

@@ -8,19 +8,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
 from functions.catalog import app as edge
 from functions.catalog import table_lists
-from functions.shared import outbox
+from functions.shared import aws, outbox
 from tests.support import templates
 from tests.support.lambda_events import Context, sqs_event
 
 ADMIN = {"subject": "cus_admin", "roles": "admin"}
 CSV = {**ADMIN, "headers": {"content-type": "text/csv"}}
 JSONL = {**ADMIN, "headers": {"content-type": "application/x-ndjson"}}
-QUEUE = "souk-local-catalog-imports"
 
 Send = Callable[..., Any]
 
@@ -28,20 +26,33 @@ Send = Callable[..., Any]
 @pytest.fixture
 def send(deploy: Callable[[str], str], call: Send, monkeypatch: pytest.MonkeyPatch) -> Send:
     """Return a function that sends a request to the deployed service."""
-    deploy("catalog")
-    properties = templates.resources("catalog", "AWS::S3::Bucket")["ImportsBucket"]
-    assert properties["BucketName"]["Fn::Sub"].startswith("souk-${Environment}-catalog-imports-")
-    bucket = "souk-local-catalog-imports-000000000000"
-    where = {"LocationConstraint": "eu-west-1"}
-    boto3.client("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration=where)
-    queue = boto3.client("sqs").create_queue(QueueName=QUEUE)
-    monkeypatch.setenv("IMPORTS_BUCKET_NAME", bucket)
-    monkeypatch.setenv("IMPORTS_QUEUE_URL", queue["QueueUrl"])
+    table = deploy("catalog")
+    # moto copies a table with its whole stream for each transaction: without a stream these tests take a third of the time.
+    request = templates.table_request("catalog")
+    del request["StreamSpecification"]
+    aws.dynamodb().delete_table(TableName=table)
+    aws.dynamodb().create_table(**request)
     monkeypatch.setenv("SHOP_CURRENCY_NAME", "EUR")
     edge.catalog.cache_clear()
     edge.shelf.cache_clear()
     table_lists._learnt.clear()
     return lambda *args, **options: call(edge.app, *args, **options)
+
+
+@pytest.fixture
+def desk(send: Send, monkeypatch: pytest.MonkeyPatch) -> Send:
+    """Return the same for a service that has its bucket and its queue of imports too."""
+    (properties,) = templates.resources("catalog", "AWS::S3::Bucket").values()
+    bucket = (
+        properties["BucketName"]["Fn::Sub"]
+        .replace("${Environment}", "local")
+        .replace("${AWS::AccountId}", "1")
+    )
+    aws.s3().create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    queue = aws.sqs().create_queue(QueueName="souk-local-catalog-imports")
+    monkeypatch.setenv("IMPORTS_BUCKET_NAME", bucket)
+    monkeypatch.setenv("IMPORTS_QUEUE_URL", queue["QueueUrl"])
+    return send
 
 
 def a_product(slug: str = "clay-pot", **changes: Any) -> dict[str, Any]:
@@ -84,9 +95,14 @@ def listed(send: Send, **query: str) -> list[str]:
 
 def facts() -> list[dict[str, Any]]:
     """Return the facts that wait in the table's items, as they go onto the bus."""
-    items = boto3.client("dynamodb").scan(TableName=os.environ["TABLE_NAME"])["Items"]
+    items = aws.dynamodb().scan(TableName=os.environ["TABLE_NAME"])["Items"]
     return [
-        {"id": fact.id, "type": fact.type, "version": fact.aggregate.version, "data": json.loads(bytes(fact.data))}
+        {
+            "id": fact.id,
+            "type": fact.type,
+            "version": fact.aggregate.version,
+            "data": json.loads(bytes(fact.data)),
+        }
         for item in items
         if "outbox" in item
         for fact in outbox.unpack(item)
@@ -103,7 +119,7 @@ def bring(send: Send, text: str, options: dict[str, Any] = CSV) -> str:
 
 def messages() -> list[str]:
     """Take the messages out of the imports' queue."""
-    sqs, url = boto3.client("sqs"), os.environ["IMPORTS_QUEUE_URL"]
+    sqs, url = aws.sqs(), os.environ["IMPORTS_QUEUE_URL"]
     taken = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
     for message in taken:
         sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])

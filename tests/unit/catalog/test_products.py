@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from functions.shared import aws
 from tests.unit.catalog.conftest import ADMIN, Send, a_product, create, euro, facts, listed, read
 
 PRODUCT = "/catalog/products/{id}"
@@ -168,14 +169,12 @@ def test_the_same_key_creates_one_product(send: Send) -> None:
 
 
 def test_a_request_that_died_after_its_write_is_answered_with_what_it_made(send: Send) -> None:
-    import boto3
-
     options = {**ADMIN, "headers": {"Idempotency-Key": "k1"}}
     first = send("POST", "/catalog/products", a_product(), **options)
     table = "souk-local-catalog"
-    for item in boto3.client("dynamodb").scan(TableName=table)["Items"]:
+    for item in aws.dynamodb().scan(TableName=table)["Items"]:
         if item["pk"]["S"].startswith("IDEM#"):
-            boto3.client("dynamodb").delete_item(TableName=table, Key={k: item[k] for k in ("pk", "sk")})
+            aws.dynamodb().delete_item(TableName=table, Key={k: item[k] for k in ("pk", "sk")})
     assert send("POST", "/catalog/products", a_product(), **options).body == first.body
 
 
@@ -213,7 +212,15 @@ def test_the_card_of_a_product_tells_its_price_range_and_reduction(send: Send) -
         {"options": ["L"], "price": euro(1500)},
     ]
     image = {"src": "https://cdn.example.com/pot.jpg", "alt": "A pot"}
-    create(send, options=["Size"], variants=variants, images=[image], vendor="Clay Co", category="Pots", tags=["Red"])
+    create(
+        send,
+        options=["Size"],
+        variants=variants,
+        images=[image],
+        vendor="Clay Co",
+        category="Pots",
+        tags=["Red"],
+    )
     (card,) = send("GET", "/catalog/products").body["items"]
     del card["id"]
     assert card == {
@@ -238,7 +245,7 @@ REFUSED = [
     ({"variants": [{"price": {"amount": 1.5, "currency": "EUR"}}]}, "/variants/0/price/amount"),
     ({"variants": [{"price": {"amount": "1", "currency": "EUR"}}]}, "/variants/0/price/amount"),
     ({"variants": [{"price": {"amount": 1, "currency": "USD"}}]}, "/variants/0/price/currency"),
-    ({"variants": [{"price": euro(1), "compareAt": {"amount": 1, "currency": "JPY"}}]}, "/variants/0/compareAt/currency"),
+    ({"variants": [{"price": euro(1), "compareAt": euro(2) | {"currency": "JPY"}}]}, "/variants/0/compareAt/currency"),
     ({"variants": [{"price": euro(1), "sku": "no spaces"}]}, "/variants/0/sku"),
     ({"variants": [{"price": euro(1), "sku": "LINE\n"}]}, "/variants/0/sku"),
     ({"variants": [{"price": euro(1), "grams": -1}]}, "/variants/0/grams"),
@@ -252,10 +259,10 @@ REFUSED = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("changes", "pointer"), REFUSED, ids=[f"{p}-{n}" for n, (_, p) in enumerate(REFUSED)])
-def test_a_product_that_does_not_fit_is_refused_with_the_field(send: Send, changes: Any, pointer: str) -> None:
-    answer = create(send, **changes)
-    assert (answer.status, answer.body["pointer"]) == (400, pointer)
+def test_a_product_that_does_not_fit_is_refused_with_the_field(send: Send) -> None:
+    for changes, pointer in REFUSED:
+        answer = create(send, **changes)
+        assert (answer.status, answer.body["pointer"]) == (400, pointer), changes
     assert send("GET", "/catalog/admin/products", **ADMIN).body["items"] == []
 
 
@@ -265,9 +272,9 @@ def test_two_variants_with_one_sku_are_refused(send: Send) -> None:
     assert (answer.body["code"], answer.body["pointer"]) == ("sku_repeated", "/variants/1/sku")
 
 
-@pytest.mark.parametrize("body", [None, "", "{", "[]", '"x"', "null"])
-def test_a_body_that_is_no_product_is_refused(send: Send, body: Any) -> None:
-    assert send("POST", "/catalog/products", body, **ADMIN).status == 400
+def test_a_body_that_is_no_product_is_refused(send: Send) -> None:
+    for body in (None, "", "{", "[]", '"x"', "null"):
+        assert send("POST", "/catalog/products", body, **ADMIN).status == 400
 
 
 def test_a_body_above_the_limit_is_refused(send: Send) -> None:
@@ -279,7 +286,9 @@ def test_a_body_above_the_limit_is_refused(send: Send) -> None:
 
 def test_publishing_tells_the_whole_state(send: Send) -> None:
     variant = {"sku": "POT", "price": euro(1999), "grams": 1200, "taxClass": "reduced"}
-    made = create(send, vendor="Clay Co", variants=[variant], images=[{"src": "https://cdn.example.com/p.jpg"}]).body
+    made = create(
+        send, vendor="Clay Co", variants=[variant], images=[{"src": "https://cdn.example.com/p.jpg"}]
+    ).body
     (fact,) = facts()
     assert (fact["type"], fact["version"]) == ("ProductPublished", 1)
     assert fact["data"] == {

@@ -1,0 +1,538 @@
+"""Imports and exports: files come in row by row, whatever crashes, and what goes out comes in unchanged."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any, NamedTuple
+
+import pytest
+
+from functions.catalog import imports
+from functions.catalog.app import IMPORT_SECONDS, app, catalog, on_import, shelf
+from functions.shared.clock import now
+from functions.shared.dynamo import Table
+from tests.support.lambda_events import Context, api_event, sqs_event
+from tests.unit.catalog.conftest import (
+    ADMIN,
+    CSV,
+    JSONL,
+    Send,
+    a_product,
+    bring,
+    create,
+    facts,
+    imported,
+    listed,
+    messages,
+    outcome,
+    read,
+    real_files,
+    work,
+)
+
+
+class Answer(NamedTuple):
+    """An answer whose body is a file."""
+
+    status: int
+    body: str
+    headers: dict[str, str]
+
+
+HEADER = "Handle,Title,Option1 Name,Option1 Value,Variant SKU,Variant Inventory Qty,Variant Price,Image Src,Published\n"
+POT = "pot,Pot,Size,Small,,3,9.99,https://cdn.example.com/1.jpg,true\n"
+LARGE = "pot,,,Large,,4,15,,\n"
+CUP = "cup,Cup,Title,Default Title,,,5,,true\n"
+
+
+def counts(body: dict[str, Any]) -> dict[str, int]:
+    return {name: body[name] for name in ("total", "done", "created", "updated", "unchanged", "failed")}
+
+
+def told(**given: int) -> dict[str, int]:
+    names = ("total", "done", "created", "updated", "unchanged", "failed")
+    return {name: given.get(name, 0) for name in names}
+
+
+def errors(body: dict[str, Any]) -> list[tuple[int, str, str]]:
+    return [(error["row"], error["field"], error["code"]) for error in body["errors"]]
+
+
+def counted() -> dict[str, int]:
+    """Return the units by SKU of the StockCounted facts that wait to go out."""
+    lines = [line for fact in facts() if fact["type"] == "StockCounted" for line in fact["data"]["lines"]]
+    return {line["sku"]: line["onHand"] for line in lines}
+
+
+def export(kind: str = "csv", **query: str) -> Any:
+    """Return the answer as it is: JSONL is no JSON."""
+    answer = app(api_event("GET", "/catalog/exports", query={"format": kind, **query}, **ADMIN), Context())
+    return Answer(answer["statusCode"], answer["body"], answer["headers"])
+
+
+# --- the real files -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", real_files(), ids=lambda path: path.name)
+def test_a_real_file_comes_in_completely_and_its_export_changes_nothing(desk: Send, path: Any) -> None:
+    text = path.read_text()
+    rows = list(csv.DictReader(io.StringIO(text)))
+    handles = {row["Handle"] for row in rows}
+    body = imported(desk, text)
+    assert (body["status"], counts(body)) == (
+        "completed",
+        told(total=len(handles), done=len(handles), created=len(handles)),
+    )
+    products = [read(desk, handle).body for handle in handles]
+    assert sum(len(product["variants"]) for product in products) == sum(
+        1 for row in rows if row["Variant Price"]
+    )
+    assert sum(len(product["images"]) for product in products) == sum(1 for row in rows if row["Image Src"])
+    prices = sorted(variant["price"]["amount"] for product in products for variant in product["variants"])
+    assert prices == sorted(round(float(row["Variant Price"]) * 100) for row in rows if row["Variant Price"])
+    reduced = [
+        variant["compareAt"]["amount"]
+        for product in products
+        for variant in product["variants"]
+        if variant["compareAt"]
+    ]
+    assert sorted(reduced) == sorted(
+        round(float(row["Variant Compare At Price"]) * 100) for row in rows if row["Variant Compare At Price"]
+    )
+    again = imported(desk, export().body)
+    assert counts(again) == told(total=len(handles), done=len(handles), unchanged=len(handles))
+    assert {read(desk, handle).body["version"] for handle in handles} == {1}
+
+
+def test_stock_quantities_are_told_as_counted_when_the_import_came(desk: Send) -> None:
+    body = imported(desk, HEADER + POT + LARGE + CUP)
+    (fact,) = [fact for fact in facts() if fact["type"] == "StockCounted"]
+    assert fact["data"] == {
+        "source": "import",
+        "countedAt": body["createdAt"],
+        "lines": [{"sku": "POT.SMALL", "onHand": 3}, {"sku": "POT.LARGE", "onHand": 4}],
+    }
+
+
+# --- files as a whole ---------------------------------------------------------------------------------------------
+
+WHOLE = [
+    ("", "empty_file"),
+    (" \n", "empty_file"),
+    (HEADER, "no_products"),
+    ("Name,Price\nPot,3\n", "wrong_header"),
+    (HEADER.replace(",", ";") + POT, "wrong_header"),
+    ('{"title": "Pot"}', "wrong_header"),
+    ("<html><body>no</body></html>", "wrong_header"),
+    ('Handle,"Title\nx,y\n', "not_csv"),
+    ("\x00\x01\x02", "not_csv"),
+    ("Handle,Title,Variant Price\npot,T\ufffdpf,1\n", "not_utf8"),
+]
+
+
+def test_a_file_that_is_no_product_csv_is_refused_as_a_whole(desk: Send) -> None:
+    for text, code in WHOLE:
+        answer = desk("POST", "/catalog/imports", text, **CSV)
+        assert (answer.status, answer.body["code"]) == (400, code), text
+    assert messages() == []
+
+
+def test_a_file_in_latin_1_is_refused_as_such(desk: Send) -> None:
+    with pytest.raises(Exception, match="not_utf8"):
+        imports.accept(shelf(), (HEADER + "topf,Töpfe,,,,,1,,\n").encode("latin-1"), "csv", "imp_1", now())
+
+
+def test_a_file_with_a_byte_order_mark_is_read(desk: Send) -> None:
+    assert imported(desk, "\ufeff" + HEADER + CUP)["created"] == 1
+
+
+def test_lines_that_are_no_json_are_refused_as_a_whole(desk: Send) -> None:
+    answer = desk("POST", "/catalog/imports", HEADER + POT, **JSONL)
+    assert (answer.status, answer.body["code"]) == (400, "not_jsonl")
+
+
+def test_another_media_type_is_refused(desk: Send) -> None:
+    answer = desk("POST", "/catalog/imports", "{}", **ADMIN, headers={"content-type": "application/json"})
+    assert answer.status == 415
+
+
+def test_a_file_above_the_limit_is_refused(desk: Send) -> None:
+    assert desk("POST", "/catalog/imports", "x" * 5_500_001, **CSV).status == 413
+
+
+def test_only_an_admin_may_import_and_export(desk: Send) -> None:
+    staff = {"subject": "cus_s", "roles": "staff"}
+    assert desk("POST", "/catalog/imports", HEADER + POT, **{**CSV, **staff}).status == 403
+    assert desk("GET", "/catalog/exports", **staff).status == 403
+    assert messages() == []
+
+
+def test_an_import_that_never_was_is_not_found(desk: Send) -> None:
+    assert (
+        desk("GET", "/catalog/imports/{id}", path={"id": "imp_x"}, **ADMIN).body["code"] == "unknown_import"
+    )
+
+
+def test_an_import_waits_until_it_is_worked_off(desk: Send) -> None:
+    body = outcome(desk, bring(desk, HEADER + POT + CUP))
+    assert (body["status"], counts(body)) == ("queued", told(total=2))
+
+
+def test_the_same_key_imports_once(desk: Send) -> None:
+    options = {**ADMIN, "headers": {**CSV["headers"], "Idempotency-Key": "k1"}}
+    assert bring(desk, HEADER + POT, options) == bring(desk, HEADER + POT, options)
+    assert len(messages()) == 1
+
+
+# --- rows ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_broken_row_keeps_the_good_ones(desk: Send) -> None:
+    body = imported(desk, HEADER + 'bad,"Bad" pot,,,,,1,,\n' + POT + "worse,Worse,,,,,1,,true,extra\n" + CUP)
+    assert errors(body) == [(2, "", "broken_row"), (4, "", "broken_row")]
+    assert counts(body) == told(total=4, done=4, created=2, failed=2)
+    assert sorted(listed(desk)) == ["cup", "pot"]
+
+
+def test_an_unclosed_quote_does_not_swallow_the_rows_after_it(desk: Send) -> None:
+    body = imported(desk, HEADER + 'bad,"Bad pot,,,,,1,,\n' + POT + CUP)
+    assert (errors(body), sorted(listed(desk))) == ([(2, "", "broken_row")], ["cup", "pot"])
+
+
+def test_a_product_with_a_broken_row_does_not_lose_the_variant_of_that_row(desk: Send) -> None:
+    imported(desk, HEADER + POT + LARGE)
+    body = imported(desk, HEADER + POT + 'pot,,,"Large" pot,,4,15,,\n')
+    assert errors(body) == [(3, "", "broken_row")]
+    assert len(read(desk, "pot").body["variants"]) == 2
+
+
+ROWS = [
+    (",Pot,,,,,1,,\n", "Handle", "handle_required"),
+    ("a,,,,,,1,,\n", "Title", "title_required"),
+    ("b,B,,,,,,,\n", "Variant Price", "price_required"),
+    ('c,C,,,,,"1,50",,\n', "Variant Price", "invalid_amount"),
+    ("d,D,,,,,1.999,,\n", "Variant Price", "invalid_amount"),
+    ("e,E,,,,,-1,,\n", "Variant Price", "invalid_amount"),
+    ("f,F,,,,two,1,,\n", "Variant Inventory Qty", "invalid_number"),
+    ("g,G,,,no spaces,,1,,\n", "Variant SKU", "invalid_body"),
+    ("h,H,,,,,1,ftp://x,\n", "Image Src", "invalid_body"),
+    ("i,I,,,,,1,,maybe\n", "Published", "invalid_flag"),
+    ("j,J,,Red,,,1,,\n", "Option1 Value", "option_unnamed"),
+    ("k,K,Size,,,,1,,\n", "Option1 Value", "invalid_body"),
+    ("no/slash,L,,,,,1,,\n", "Handle", "invalid_body"),
+]
+
+
+def test_each_wrong_cell_is_told_by_row_and_column(desk: Send) -> None:
+    body = imported(desk, HEADER + "".join(row for row, _, _ in ROWS) + CUP)
+    assert errors(body) == [(number, field, code) for number, (_, field, code) in enumerate(ROWS, 2)]
+    assert (body["created"], body["failed"]) == (1, len(ROWS))
+
+
+def test_what_is_wrong_with_a_later_row_of_a_product_is_told_by_that_row(desk: Send) -> None:
+    body = imported(desk, HEADER + POT + CUP + "pot,,,Small,,4,15,,\n")
+    assert errors(body) == [(4, "Option1 Value", "variant_repeated")]
+
+
+def test_a_sku_of_another_product_is_told_by_its_row(desk: Send) -> None:
+    body = imported(desk, HEADER + "a,A,,,POT,,1,,true\n" + "b,B,,,POT,,1,,true\n")
+    assert errors(body) == [(3, "Variant SKU", "sku_taken")]
+    assert listed(desk) == ["a"]
+
+
+def test_a_failed_product_counts_no_stock(desk: Send) -> None:
+    imported(desk, HEADER + "a,A,,,POT,1,1,,true\n" + "b,B,,,POT,2,1,,true\n")
+    assert counted() == {"POT": 1}
+
+
+def test_errors_come_page_by_page(desk: Send) -> None:
+    import_id = bring(desk, HEADER + "".join(f"h{number},,,,,,1,,\n" for number in range(5)))
+    work()
+    path = {"id": import_id}
+    first = desk("GET", "/catalog/imports/{id}", path=path, query={"limit": "3"}, **ADMIN).body
+    after = {"limit": "3", "cursor": first["nextCursor"]}
+    second = desk("GET", "/catalog/imports/{id}", path=path, query=after, **ADMIN).body
+    assert [row for row, _, _ in errors(first) + errors(second)] == [2, 3, 4, 5, 6]
+    assert second["nextCursor"] is None
+
+
+def test_rows_of_one_handle_are_one_product_wherever_they_stand(desk: Send) -> None:
+    body = imported(desk, HEADER + POT + CUP + LARGE)
+    assert counts(body) == told(total=2, done=2, created=2)
+    assert [v["options"] for v in read(desk, "pot").body["variants"]] == [["Small"], ["Large"]]
+
+
+def test_a_row_that_only_adds_an_image_makes_no_variant(desk: Send) -> None:
+    imported(desk, HEADER + POT + "pot,,,,,,,https://cdn.example.com/2.jpg,\n")
+    product = read(desk, "pot").body
+    assert [image["src"][-5:] for image in product["images"]] == ["1.jpg", "2.jpg"]
+    assert len(product["variants"]) == 1
+
+
+def test_images_stand_by_their_position_and_variants_have_their_own(desk: Send) -> None:
+    header = "Handle,Title,Option1 Name,Option1 Value,Variant Price,Image Src,Image Position,Image Alt Text,Variant Image\n"
+    rows = "p,P,Size,S,1,https://x.co/b.jpg,2,B,https://x.co/c.jpg\np,,,M,1,https://x.co/a.jpg,1,A,\n"
+    imported(desk, header + rows.replace("p,P,", "p,P,", 1))
+    made = desk("GET", "/catalog/admin/products/{id}", path={"id": "p"}, **ADMIN).body
+    assert [(image["src"][-5:], image["alt"]) for image in made["images"]] == [
+        ("a.jpg", "A"),
+        ("b.jpg", "B"),
+        ("c.jpg", ""),
+    ]
+    assert [variant["image"] for variant in made["variants"]] == ["https://x.co/c.jpg", None]
+
+
+def test_a_line_break_in_a_quoted_cell_is_part_of_it(desk: Send) -> None:
+    text = 'Handle,Title,Body (HTML),Variant Price\npot,Pot,"<p>One\r\ntwo, ""three""</p>",1\ncup,Cup,,2\n'
+    body = imported(desk, text)
+    made = desk("GET", "/catalog/admin/products/{id}", path={"id": "pot"}, **ADMIN).body
+    assert (body["created"], made["bodyHtml"]) == (2, '<p>One\r\ntwo, "three"</p>')
+
+
+def test_a_very_long_cell_fails_its_row_alone(desk: Send) -> None:
+    text = f"Handle,Title,Body (HTML),Variant Price\npot,Pot,{'x' * 300_000},1\ncup,Cup,,2\n"
+    body = imported(desk, text)
+    assert errors(body) == [(2, "Body (HTML)", "invalid_body")]
+    assert body["created"] == 1
+
+
+@pytest.mark.parametrize(
+    ("published", "status", "becomes"),
+    [
+        ("true", "", "published"), ("", "", "published"), ("false", "", "draft"), ("TRUE", "draft", "draft"),
+        ("true", "active", "published"), ("true", "archived", "withdrawn"),
+    ],
+)  # fmt: skip
+def test_published_and_status_say_what_becomes_of_a_product(
+    desk: Send, published: str, status: str, becomes: str
+) -> None:
+    imported(desk, f"Handle,Title,Variant Price,Published,Status\npot,Pot,1,{published},{status}\n")
+    made = desk("GET", "/catalog/admin/products/{id}", path={"id": "pot"}, **ADMIN).body
+    assert made["status"] == becomes
+
+
+def test_a_blank_quantity_leaves_the_stock_alone_and_one_below_zero_is_none(desk: Send) -> None:
+    imported(desk, HEADER + CUP + "pan,Pan,,,,-2,1,,\n" + "jar,Jar,,,,0,1,,\n")
+    assert counted() == {"PAN": 0, "JAR": 0}
+
+
+def test_the_newer_names_of_the_columns_are_read_too(desk: Send) -> None:
+    header = "Title,URL handle,Description,Product category,SKU,Price,Compare-at price,Inventory quantity,Charge tax\n"
+    imported(desk, header + "Pot,pot,Nice,Home > Pots,P-1,12.50,20,7,FALSE\n")
+    made = read(desk, "pot").body
+    (variant,) = made["variants"]
+    assert (made["description"], made["productCategory"], variant["sku"]) == ("Nice", "Home > Pots", "P-1")
+    assert (variant["price"]["amount"], variant["compareAt"]["amount"]) == (1250, 2000)
+    assert (variant["taxClass"], counted()) == ("exempt", {"P-1": 7})
+
+
+def test_a_product_that_is_there_is_replaced(desk: Send) -> None:
+    made = create(desk, "pot", tags=["old"]).body
+    body = imported(desk, HEADER + POT + LARGE)
+    assert counts(body) == told(total=1, done=1, updated=1)
+    product = read(desk, "pot").body
+    assert (product["id"], product["version"], product["tags"]) == (made["id"], 2, [])
+
+
+def test_the_same_file_again_changes_no_product(desk: Send) -> None:
+    first = imported(desk, HEADER + POT + LARGE + CUP)
+    second = imported(desk, HEADER + POT + LARGE + CUP)
+    assert (first["created"], second["unchanged"]) == (2, 2)
+    assert read(desk, "pot").body["version"] == 1
+
+
+def test_skus_are_derived_the_same_whatever_order_the_file_has(desk: Send) -> None:
+    imported(desk, HEADER + POT + LARGE)
+    before = {tuple(v["options"]): v["sku"] for v in read(desk, "pot").body["variants"]}
+    imported(desk, HEADER + CUP + POT.replace("Small", "Large") + LARGE.replace("Large", "Small"))
+    assert {tuple(v["options"]): v["sku"] for v in read(desk, "pot").body["variants"]} == before
+
+
+# --- JSONL --------------------------------------------------------------------------------------------------------
+
+
+def lines(*products: Any) -> str:
+    import json
+
+    return "".join(f"{json.dumps(product)}\n" for product in products)
+
+
+def test_jsonl_comes_in_with_stock(desk: Send) -> None:
+    pot = a_product("pot")
+    pot["variants"][0] |= {"sku": "POT", "quantity": 5}
+    body = imported(desk, lines(pot, a_product("cup")), JSONL)
+    assert (counts(body), counted()) == (told(total=2, done=2, created=2), {"POT": 5})
+
+
+def test_a_wrong_line_is_told_by_its_number_and_pointer(desk: Send) -> None:
+    bad_stock = a_product("d")
+    bad_stock["variants"][0]["quantity"] = -1
+    text = lines(
+        a_product("a"), a_product("b", title=3), a_product("c", colour="red"), bad_stock, a_product("a")
+    )
+    body = imported(desk, f"{text}\nnonsense\n[]\n", JSONL)
+    assert errors(body) == [
+        (2, "", "invalid_body"), (3, "/colour", "invalid_body"), (4, "/variants/0/quantity", "invalid_body"),
+        (5, "/slug", "slug_repeated"), (7, "", "malformed_json"), (8, "", "malformed_json"),
+    ]  # fmt: skip
+    assert listed(desk) == ["a"]
+
+
+# --- crashes ------------------------------------------------------------------------------------------------------
+
+MANY = HEADER + "".join(f"p{number:02d},P{number},,,,{number},1,,true\n" for number in range(30))
+
+
+def test_a_file_larger_than_a_chunk_comes_in_with_stock_in_batches(desk: Send) -> None:
+    body = imported(desk, MANY)
+    assert counts(body) == told(total=30, done=30, created=30)
+    assert counted() == {
+        f"P{number:02d}": number for number in range(25, 30)
+    }  # the last chunk's; each is an outbox
+
+
+def test_what_does_not_fit_into_one_invocation_goes_on_in_the_next(desk: Send) -> None:
+    import_id = bring(desk, MANY)
+    messages()
+    chances = iter([True, False])
+    assert imports.run(shelf(), import_id, now(), lambda: next(chances)) is False
+    assert (outcome(desk, import_id)["status"], outcome(desk, import_id)["done"]) == ("running", 25)
+    assert imports.run(shelf(), import_id, now(), lambda: True) is True
+    assert counts(outcome(desk, import_id)) == told(total=30, done=30, created=30)
+
+
+def test_a_message_for_the_rest_is_sent_before_the_time_is_up(
+    desk: Send, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert IMPORT_SECONDS < 30  # the function's timeout
+    import_id = bring(desk, MANY)
+    (body,) = messages()
+    monkeypatch.setattr("functions.catalog.app.IMPORT_SECONDS", -1)
+    assert on_import(sqs_event(body), Context()) == {"batchItemFailures": []}
+    assert len(messages()) == 1
+    assert outcome(desk, import_id)["status"] == "queued"
+
+
+class CrashError(Exception):
+    """The worker dies."""
+
+
+def crash_after(monkeypatch: pytest.MonkeyPatch, writes: int) -> None:
+    """Have the process die after so many writes."""
+    left = iter(range(writes))
+    for name in ("put", "update", "delete", "transact"):
+        real = getattr(Table, name)
+
+        def write(self: Table, *args: Any, _real: Any = real, **options: Any) -> Any:
+            if next(left, None) is None:
+                raise CrashError
+            return _real(self, *args, **options)
+
+        monkeypatch.setattr(Table, name, write)
+
+
+def test_an_import_that_crashes_anywhere_ends_as_if_it_had_not(desk: Send) -> None:
+    create(desk, "cup", title="Old cup")
+    writes, failed = 0, [{}]
+    while failed:
+        pot = POT.replace("pot", f"pot{writes}") + LARGE.replace("pot", f"pot{writes}")
+        import_id = bring(desk, HEADER + pot + "bad,,,,,,1,,\n" + CUP.replace("Cup", f"Cup {writes}"))
+        (body,) = messages()
+        with pytest.MonkeyPatch.context() as patch:
+            crash_after(patch, writes)
+            failed = on_import(sqs_event(body), Context())["batchItemFailures"]
+        on_import(sqs_event(body), Context())
+        assert counts(outcome(desk, import_id)) == told(total=3, done=3, created=1, updated=1, failed=1), (
+            writes
+        )
+        assert counted().items() >= {f"POT{writes}.SMALL": 3, f"POT{writes}.LARGE": 4}.items()
+        assert read(desk, "cup").body["version"] == writes + 2
+        writes += 1
+    assert writes > 3
+
+
+def test_a_message_that_comes_twice_changes_nothing(desk: Send) -> None:
+    import_id = bring(desk, HEADER + POT)
+    (body,) = messages()
+    on_import(sqs_event(body, body), Context())
+    assert counts(outcome(desk, import_id)) == told(total=1, done=1, created=1)
+    assert read(desk, "pot").body["version"] == 1
+
+
+def test_a_repeated_chunk_tells_the_same_event(desk: Send) -> None:
+    import_id = bring(desk, HEADER + POT)
+    work()
+    assert [fact["id"] for fact in facts() if fact["type"] == "StockCounted"] == [
+        f"{import_id}.1.StockCounted"
+    ]
+
+
+def test_an_import_nobody_works_on_any_more_says_so(desk: Send) -> None:
+    import_id = bring(desk, HEADER + POT)
+    (body,) = messages()
+    shelf().uploads.put(import_id, b"\xff")
+    event = sqs_event(body)
+    assert len(on_import(event, Context())["batchItemFailures"]) == 1
+    assert outcome(desk, import_id)["status"] == "queued"
+    event["Records"][0]["attributes"]["ApproximateReceiveCount"] = "5"
+    assert len(on_import(event, Context())["batchItemFailures"]) == 1
+    assert outcome(desk, import_id)["status"] == "failed"
+
+
+# --- exports ------------------------------------------------------------------------------------------------------
+
+RICH = {
+    "title": 'Pot, the "big" one', "bodyHtml": "<p>a\r\nb</p> ", "vendor": "Élan", "category": "Pots",
+    "tags": ["a", "B c"],
+    "productCategory": "Home > Pots", "seo": {"title": "Buy", "description": "=1+1"}, "options": ["Size", "Colour"],
+    "images": [{"src": f"https://x.co/{n}.jpg", "alt": f"No, {n}"} for n in range(3)],
+    "variants": [
+        {"options": ["S", "Red"], "price": {"amount": 5, "currency": "EUR"}, "grams": 7, "barcode": "00123",
+         "taxClass": "reduced", "requiresShipping": False, "image": "https://x.co/2.jpg"},
+        {"options": ["M", "Red"], "sku": "X-1", "price": {"amount": 0, "currency": "EUR"}, "taxClass": "exempt",
+         "compareAt": {"amount": 1999, "currency": "EUR"}},
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "options"), [("csv", CSV), ("jsonl", JSONL)])
+def test_what_is_exported_comes_in_again_as_no_change(desk: Send, kind: str, options: Any) -> None:
+    for status in ("published", "draft", "withdrawn"):
+        create(desk, f"a-{status}", **RICH, status=status)
+        RICH["variants"][1]["sku"] += "1"  # type: ignore[index]
+    create(desk, "plain")
+    before = facts()
+    exported = export(kind)
+    body = imported(desk, exported.body, options)
+    assert counts(body) == told(total=4, done=4, unchanged=4)
+    assert [fact for fact in facts() if fact not in before] == []
+
+
+def test_an_export_leaves_quantities_blank(desk: Send) -> None:
+    imported(desk, HEADER + POT)
+    (row,) = csv.DictReader(io.StringIO(export().body))
+    assert (row["Variant SKU"], row["Variant Inventory Qty"]) == ("POT.SMALL", "")
+
+
+def test_an_export_too_large_for_one_answer_comes_in_several_whole_files(
+    desk: Send, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in "abcde":
+        create(desk, name)
+    monkeypatch.setattr(imports, "EXPORT_BYTES", 400)
+    handles: list[str] = []
+    query: dict[str, str] = {}
+    while True:
+        answer = export(**query)
+        handles += [row["Handle"] for row in csv.DictReader(io.StringIO(answer.body))]
+        if "X-Next-Cursor" not in answer.headers:
+            break
+        assert f"cursor={answer.headers['X-Next-Cursor']}" in answer.headers["Link"]
+        query = {"cursor": answer.headers["X-Next-Cursor"]}
+    assert handles == list("abcde")
+    assert catalog() is not None
+
+
+def test_an_unknown_format_is_refused(desk: Send) -> None:
+    assert (export("xml").status, export("xml").body.count("invalid_format")) == (400, 2)
