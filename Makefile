@@ -7,7 +7,7 @@ ENDPOINT_PORT ?= 4566
 STATE         ?= .local
 ENV           ?= local
 AUTH          ?= false
-export PORT ENDPOINT_PORT STATE ENV AUTH CATALOG SERVICE FOLLOW FUNCTION EVENT QUEUE REDRIVE
+export PORT ENDPOINT_PORT STATE ENV AUTH CATALOG SERVICE FOLLOW FUNCTION EVENT QUEUE REDRIVE BUYERS UNITS
 
 # Whatever the shell says, compiled modules are kept: the SAM CLI starts in half the time.
 unexport PYTHONDONTWRITEBYTECODE
@@ -44,6 +44,10 @@ dlq: setup ## Show dead letters and send them back (QUEUE=souk-local-orders-inbo
 	@$(souk) dlq
 audit: setup ## Recompute stock and money from the ledgers and facts, and compare with the tables
 	@$(souk) audit
+race: setup ## Run the races shops lose on the running stack (BUYERS=200 UNITS=20)
+	@$(souk) race
+chaos: setup ## Break one service at a time on the running stack and see that nothing is lost (SERVICE=orders for one)
+	@$(souk) chaos
 watch: setup ## Put each edited function live about two seconds after it is saved
 	@$(souk) watch
 
@@ -77,4 +81,4 @@ lock: setup ## Lock the requirements again after a change of requirements/*.in
 clean: ## Remove builds and virtual environments; the stack's state stays
 	@rm -rf .aws-sam .local/venv .local/emulator .local/uv .local/cache
 
-.PHONY: help run stop reset status logs mail dlq audit watch fmt lint test unit contracts build invoke deploy setup lock clean
+.PHONY: help run stop reset status logs mail dlq audit race chaos watch fmt lint test unit contracts build invoke deploy setup lock clean

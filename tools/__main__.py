@@ -23,6 +23,7 @@ COMMANDS = {
     "dlq": "tools.dlq",
     "audit": "tools.audit",
     "race": "tools.race",
+    "chaos": "tools.chaos",
     "lock": "tools.lock",
 }
 

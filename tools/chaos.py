@@ -1,0 +1,347 @@
+"""`make chaos`: break one service at a time on a live stack, see what still works, mend it, and see that all agrees.
+
+For each service and each way of breaking it: the workload is run, an order is placed, the service is mended, and the
+order has to be decided, the queues to drain and the audit to agree. Then workers and edge are killed in the middle of
+purchases, and the stack is drained, stopped and started under load. Prints a table in Markdown, which
+docs/operating.md holds. SERVICE=orders takes one service only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from functions.journal import faults
+from tools import audit, buyer, dlq, options
+from tools.drain import drain, waiting
+from tools.report import ToolError, step
+from tools.shop import Answer, Shop
+from tools.stack import ENVIRONMENT, Stack
+
+PATIENCE = 240.0
+HEALTH = {"cart": "carts"}
+
+
+class Row(NamedTuple):
+    """What one fault did."""
+
+    service: str
+    fault: str
+    works: str
+    broken: str
+    order: str
+    after: str
+
+
+def main() -> None:
+    """Break every service in every way."""
+    stack = options.running_stack()
+    dlq.use(stack)
+    chosen = options.services() or list(faults.SERVICES)
+    rows = [one for service in chosen for one in rehearse(stack, service)]
+    rows += [killed(stack), restarted(stack)]
+    print(
+        "\n| service | fault | still works | does not | an order placed meanwhile | afterwards |\n|---|---|---|---|---|---|"
+    )
+    for row in rows:
+        print(f"| {' | '.join(row)} |")
+    bad = [row for row in rows if not row.after.startswith("agrees")]
+    step(
+        "every service was broken and mended, and nothing was lost"
+        if not bad
+        else f"{len(bad)} rows do not agree"
+    )
+    sys.exit(1 if bad else 0)
+
+
+# --- ways to break ----------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def down(stack: Stack, service: str) -> Iterator[None]:
+    """No function of the service takes a call (reserved concurrency 0)."""
+    faults.switch(service, off=True)
+    try:
+        yield
+    finally:
+        faults.switch(service, off=False)
+
+
+def raising(stack: Stack, service: str) -> contextlib.AbstractContextManager[None]:
+    """Every function of the service raises (its handler does not exist)."""
+    return _configured(
+        stack, service, lambda config: {"Handler": f"functions.{service}.app.broken_on_purpose"}
+    )
+
+
+def tableless(stack: Stack, service: str) -> contextlib.AbstractContextManager[None]:
+    """The service's table cannot be reached."""
+    return _configured(stack, service, lambda config: _variables(config, TABLE_NAME="souk-out-of-reach"))
+
+
+def providerless(stack: Stack, service: str) -> contextlib.AbstractContextManager[None]:
+    """The payment provider does not answer (Stripe, at an address where nobody listens)."""
+    changes = {"PROVIDER_NAME": "stripe", "STRIPE_URL": "http://127.0.0.1:9"}
+    return _configured(stack, service, lambda config: _variables(config, **changes))
+
+
+@contextlib.contextmanager
+def deaf(stack: Stack, service: str) -> Iterator[None]:
+    """The service's queue has no consumer."""
+    client = stack.client("lambda")
+    name = f"souk-{ENVIRONMENT}-{service}-inbox"
+    mappings = client.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
+    for mapping in mappings:
+        client.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+    try:
+        yield
+    finally:
+        for mapping in mappings:
+            client.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
+
+
+@contextlib.contextmanager
+def _configured(stack: Stack, service: str, change: Callable[[Any], dict[str, Any]]) -> Iterator[None]:
+    client = stack.client("lambda")
+    start = f"souk-{ENVIRONMENT}-{service}-"
+    found = [
+        function
+        for page in client.get_paginator("list_functions").paginate()
+        for function in page["Functions"]
+        if function["FunctionName"].startswith(start)
+    ]
+    for function in found:
+        client.update_function_configuration(FunctionName=function["FunctionName"], **change(function))
+    try:
+        yield
+    finally:
+        for function in found:
+            client.update_function_configuration(
+                FunctionName=function["FunctionName"],
+                Handler=function["Handler"],
+                Environment={"Variables": function["Environment"]["Variables"]},
+            )
+
+
+def _variables(config: Any, **changes: str) -> dict[str, Any]:
+    return {"Environment": {"Variables": {**config["Environment"]["Variables"], **changes}}}
+
+
+def ways(service: str) -> list[Callable[[Stack, str], contextlib.AbstractContextManager[None]]]:
+    """Return the ways to break a service."""
+    found: list[Callable[[Stack, str], contextlib.AbstractContextManager[None]]] = [down, raising, tableless]
+    if service in ("cart", "inventory", "orders", "payments"):
+        found.append(deaf)
+    if service == "payments":
+        found.append(providerless)
+    return found
+
+
+# --- the workload -----------------------------------------------------------------------------------------------
+
+
+def workload(stack: Stack, sku: str, admin: dict[str, str]) -> dict[str, Callable[[], Answer]]:
+    """Return what people do in a shop, by what it is called; each part is a call that answers below 400 where it works."""
+    shop = Shop(stack.url)
+    state: dict[str, Any] = {}
+
+    def fill_cart() -> Answer:
+        opened = shop.call("POST", "/carts", {})
+        if opened.status != 201:
+            return opened
+        state["cart"] = buyer.Guest(opened.body["cartId"], {"X-Cart-Token": opened.body["token"]})
+        path = f"/carts/{state['cart'].cart}/lines/{sku}"
+        return shop.call("PUT", path, {"quantity": 1}, headers=state["cart"].who)
+
+    def ask_quote() -> Answer:
+        cart = state.get("cart")
+        if cart is None:
+            return Answer(503, None)
+        wish = {"email": "guest@example.com", "shippingAddress": buyer.ADDRESS}
+        answer = shop.call("POST", f"/carts/{cart.cart}/quote", wish, headers=cart.who)
+        state["quote"] = answer.body["quote"] if answer.status == 200 else None
+        return answer
+
+    def place() -> Answer:
+        signed = state.get("quote") or state.get("spare")
+        return buyer.place(shop, signed) if signed else Answer(503, None)
+
+    return {
+        "log in": lambda: shop.call("POST", "/identity/login", buyer.Accounts().customer._asdict()),
+        "browse": lambda: shop.call("GET", "/catalog/products?limit=5"),
+        "see stock": lambda: shop.call("GET", f"/inventory/stock/{sku}"),
+        "fill a cart": fill_cart,
+        "get a quote": ask_quote,
+        "place an order": place,
+        "see own orders": lambda: shop.call("GET", "/orders", headers=admin),
+        "see a payment": lambda: _unknown(shop.call("GET", "/payments/ord_none", headers=admin)),
+    }
+
+
+def _unknown(answer: Answer) -> Answer:
+    """Return a 404 as what it is here: the service answers."""
+    return Answer(200, None) if answer.status == 404 else answer
+
+
+OF = {
+    "identity": {"log in"},
+    "catalog": {"browse"},
+    "inventory": {"see stock"},
+    "cart": {"fill a cart", "get a quote"},
+    "orders": {"place an order", "see own orders"},
+    "payments": {"see a payment"},
+}
+
+
+def rehearse(stack: Stack, service: str) -> Iterator[Row]:
+    """Break a service in each way, and yield what happened."""
+    shop = Shop(stack.url)
+    for way in ways(service):
+        fault = (way.__doc__ or "").strip().rstrip(".")
+        step(f"{service}: {fault}")
+        admin = buyer.staff(shop)
+        sku = buyer.product(shop, admin, "chaos", 50)
+        spare = buyer.quoted(shop, sku)
+        works, broken, placed = [], [], None
+        with way(stack, service):
+            time.sleep(0.5)
+            for name, act in workload(stack, sku, admin).items():
+                answer = act()
+                if name == "place an order" and answer.status == 503 and service == "cart":
+                    answer = buyer.place(shop, spare)  # a quote from before: orders asks nobody about it
+                (works if answer.status < 400 else broken).append(name)
+                if name == "place an order" and answer.status == 202:
+                    placed = answer.body
+            meanwhile = _status(shop, placed)
+        after = _afterwards(stack, shop, placed)
+        unfair = sorted(set(broken) - OF[service])
+        if unfair:
+            after = f"NOT INDEPENDENT: {', '.join(unfair)}"
+        step(f"  works: {', '.join(works)}; does not: {', '.join(broken) or 'nothing'}; {after}")
+        yield Row(service, fault, ", ".join(works), ", ".join(broken) or "–", meanwhile, after)
+
+
+def _status(shop: Shop, placed: dict[str, Any] | None) -> str:
+    if placed is None:
+        return "not taken"
+    time.sleep(4)
+    headers = {"X-Order-Token": placed["orderToken"]}
+    answer = shop.call("GET", f"/orders/{placed['orderId']}", headers=headers)
+    return str(answer.body["status"]) if answer.status == 200 else "taken, not shown"
+
+
+def _afterwards(stack: Stack, shop: Shop, placed: dict[str, Any] | None) -> str:
+    """Mended: wait for the decision and the queues, and compare the books."""
+    end = ""
+    if placed is not None:
+        order = buyer.decided(shop, [placed], PATIENCE)[0]
+        end = order["reason"] or order["status"]
+    left = drain(stack, seconds=120)
+    _, differences = audit.audit(stack)
+    dead = waiting(stack, dead=True)
+    for difference in differences:
+        print(difference)
+    if left or differences:
+        return f"NOT AGREED: {sum(left.values())} messages waiting, {len(differences)} differences"
+    if dead:
+        for name in dead:
+            dlq.redrive(name, None)
+        drain(stack, seconds=60)
+        return f"agrees after a redrive of {sum(dead.values())}: {end or 'nothing was placed'}"
+    return f"agrees: {end or 'nothing was placed'}"
+
+
+# --- kill and restart -------------------------------------------------------------------------------------------
+
+
+class Traffic:
+    """Guests who go on buying in the background; what was acknowledged is kept."""
+
+    def __init__(self, shop: Shop, sku: str) -> None:
+        self.acknowledged: list[dict[str, Any]] = []
+        self.failed = 0
+        self._shop, self._sku, self._stop = shop, sku, threading.Event()
+        self._threads = [threading.Thread(target=self._buy, daemon=True) for _ in range(4)]
+
+    def __enter__(self) -> Traffic:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _buy(self) -> None:
+        while not self._stop.is_set():
+            try:
+                answer = buyer.place(self._shop, buyer.quoted(self._shop, self._sku))
+            except ToolError:
+                answer = Answer(0, None)
+            if answer.status == 202:
+                self.acknowledged.append(answer.body)
+            else:
+                self.failed += 1
+                time.sleep(0.2)
+
+
+def killed(stack: Stack) -> Row:
+    """Kill function workers and the edge, without warning, in the middle of purchases."""
+    step("all: workers and edge killed (kill -9) in the middle of purchases")
+    shop = Shop(stack.url)
+    sku = buyer.product(shop, buyer.staff(shop), "killed", 5000)
+    workers = 0
+    with Traffic(shop, sku) as traffic:
+        for turn in range(6):
+            time.sleep(1)
+            workers += _kill_workers(stack)
+            if turn == 3 and (edge := stack.edge_pid()):
+                os.kill(edge, signal.SIGKILL)
+                time.sleep(0.3)
+                stack.start_edge()
+    return _survived(stack, shop, traffic, "all", f"kill -9 of {workers} workers and of the edge")
+
+
+def _kill_workers(stack: Stack) -> int:
+    emulator, count = stack.emulator.pid(), 0
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal() and int(entry.name) != emulator:
+            with contextlib.suppress(OSError, IndexError, ValueError):
+                parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+                if parent == emulator:
+                    os.kill(int(entry.name), signal.SIGKILL)
+                    count += 1
+    return count
+
+
+def restarted(stack: Stack) -> Row:
+    """Drain, stop and start the whole stack under load."""
+    step("all: drained, stopped and started under load")
+    shop = Shop(stack.url)
+    sku = buyer.product(shop, buyer.staff(shop), "restarted", 5000)
+    with Traffic(shop, sku) as traffic:
+        time.sleep(3)
+        stack.stop_edge()
+        drain(stack, seconds=60)
+        stack.emulator.stop()
+        stack.start_emulator()
+        stack.start_edge()
+        time.sleep(3)
+    return _survived(stack, shop, traffic, "all", "drained stop and start under load")
+
+
+def _survived(stack: Stack, shop: Shop, traffic: Traffic, service: str, fault: str) -> Row:
+    orders = buyer.decided(shop, traffic.acknowledged, PATIENCE)
+    confirmed = sum(order["status"] == "confirmed" for order in orders)
+    after = _afterwards(stack, shop, None)
+    met = f"{len(orders)} acknowledged, {confirmed} confirmed, {len(orders) - confirmed} cancelled"
+    step(f"  {met}; {traffic.failed} calls failed meanwhile; {after}")
+    return Row(service, fault, "–", f"{traffic.failed} calls", met, after.replace(": nothing was placed", ""))
