@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from functions.payments import domain
 from functions.payments.providers import ProviderUnavailableError
 from functions.payments.table import PaymentsTable
 from tests.unit.payments.conftest import ORDER, Shop
@@ -204,3 +205,11 @@ def test_two_workers_with_the_same_confirmation_write_one_line(shop: Shop) -> No
     shop.provider.meanwhile("capture", shop.confirm)
     shop.confirm()
     assert (shop.payment.version, len(shop.ledger())) == (2, 1)
+
+
+def test_a_worker_with_an_old_view_overwrites_nothing(shop: Shop) -> None:
+    shop.place()
+    before = shop.payment
+    shop.confirm()
+    assert not shop.table.move(before, domain.reminded(before, shop.at), None, shop.at)
+    assert shop.payment.status == "captured"

@@ -158,6 +158,12 @@ def test_a_cancellation_refunds_what_is_left(paid: Shop) -> None:
     assert (paid.payment.refunded, sorted(paid.provider.refunds[ORDER].values())) == (5000, [2000, 3000])
 
 
+def test_a_cancellation_of_what_was_refunded_already_gives_nothing_back(paid: Shop) -> None:
+    give_back(paid, 5000)
+    paid.cancel()
+    assert ([one.refund_id for one in paid.table.refunds(ORDER)], len(paid.ledger())) == (["rfd_1"], 2)
+
+
 def test_a_cancellation_beside_a_promised_refund_gives_back_each_coin_once(paid: Shop) -> None:
     paid.provider.down("refund", times=3)
     give_back(paid, 2000)

@@ -123,6 +123,22 @@ def test_an_intent_is_made_without_the_buyers_method(answers: tuple[Answers, Str
     assert "pm_1" not in sent
 
 
+def test_each_step_that_moves_money_has_a_key_of_its_own(answers: tuple[Answers, Stripe]) -> None:
+    told, stripe = answers
+    held = replace(a_payment(), ref="pi_1")
+    told.give(200, intent("requires_confirmation"))
+    told.give(200, intent("requires_capture"))
+    told.give(200, intent("succeeded"))
+    told.give(200, {"data": []})
+    told.give(200, {"id": "re_1", "status": "succeeded"})
+    stripe.authorise(held, "pm_1")
+    stripe.capture(held)
+    stripe.refund(held, a_refund())
+    keys = [headers.get("Idempotency-Key") for method, _, headers, _ in told.asked if method == "POST"]
+    order = held.order_id
+    assert keys == [f"{order}-create", f"{order}-confirm", f"{order}-capture", "rfd_1"]
+
+
 def test_an_answer_of_back_then_is_not_taken_for_how_things_are(answers: tuple[Answers, Stripe]) -> None:
     told, stripe = answers
     told.give(200, intent("requires_payment_method"), Idempotent_Replayed="true")
