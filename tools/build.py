@@ -40,6 +40,7 @@ AWS_MODELS = (
     "events",
     "kms",
     "lambda",
+    "logs",
     "s3",
     "secretsmanager",
     "sesv2",
@@ -89,11 +90,11 @@ def build_layer(artifacts: Path) -> None:
 def dependencies(name: str, prune: Callable[[Path], None]) -> Path:
     """Return the pruned, compiled tree of requirements/<name>.txt; made once and kept in .local/cache.
 
-    The key holds all that decides its content: the lock, this script, the Python version and the platform.
+    Its name holds all that decides its content: the Python version, the platform, and a hash of lock and this script.
     """
     lock = REQUIREMENTS / f"{name}.txt"
-    key = digest([lock, Path(__file__)], python_tag(), target_platform())
-    kept = CACHE / f"{name}-{key}"
+    kind = f"{name}-{python_tag()}-{target_platform()}-"
+    kept = CACHE / (kind + digest([lock, Path(__file__)]))
     if kept.exists():
         return kept
     CACHE.mkdir(parents=True, exist_ok=True)
@@ -105,6 +106,8 @@ def dependencies(name: str, prune: Callable[[Path], None]) -> Path:
             prune(tree)
             lambda_path = "/opt/python" if name == "layer" else "/var/task"
             compile_tree(tree, inside=tree, lambda_path=lambda_path, keep_source=False)
+            for outdated in CACHE.glob(f"{kind}*"):
+                shutil.rmtree(outdated)
             tree.rename(kept)
     return kept
 
