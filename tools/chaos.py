@@ -47,9 +47,8 @@ def main() -> None:
     chosen = options.services() or list(faults.SERVICES)
     rows = [one for service in chosen for one in rehearse(stack, service)]
     rows += [killed(stack), restarted(stack)]
-    print(
-        "\n| service | fault | still works | does not | an order placed meanwhile | afterwards |\n|---|---|---|---|---|---|"
-    )
+    print("\n| service | fault | still works | does not | an order placed meanwhile | afterwards |")
+    print("|---|---|---|---|---|---|")
     for row in rows:
         print(f"| {' | '.join(row)} |")
     bad = [row for row in rows if not row.after.startswith("agrees")]
@@ -66,7 +65,7 @@ def main() -> None:
 
 @contextlib.contextmanager
 def down(stack: Stack, service: str) -> Iterator[None]:
-    """No function of the service takes a call (reserved concurrency 0)."""
+    """Let no function of the service take a call (reserved concurrency 0)."""
     faults.switch(service, off=True)
     try:
         yield
@@ -75,26 +74,26 @@ def down(stack: Stack, service: str) -> Iterator[None]:
 
 
 def raising(stack: Stack, service: str) -> contextlib.AbstractContextManager[None]:
-    """Every function of the service raises (its handler does not exist)."""
+    """Let every function of the service raise (its handler does not exist)."""
     return _configured(
         stack, service, lambda config: {"Handler": f"functions.{service}.app.broken_on_purpose"}
     )
 
 
 def tableless(stack: Stack, service: str) -> contextlib.AbstractContextManager[None]:
-    """The service's table cannot be reached."""
+    """Take the service's table out of reach."""
     return _configured(stack, service, lambda config: _variables(config, TABLE_NAME="souk-out-of-reach"))
 
 
 def providerless(stack: Stack, service: str) -> contextlib.AbstractContextManager[None]:
-    """The payment provider does not answer (Stripe, at an address where nobody listens)."""
+    """Point payments at a provider that does not answer."""
     changes = {"PROVIDER_NAME": "stripe", "STRIPE_URL": "http://127.0.0.1:9"}
     return _configured(stack, service, lambda config: _variables(config, **changes))
 
 
 @contextlib.contextmanager
 def deaf(stack: Stack, service: str) -> Iterator[None]:
-    """The service's queue has no consumer."""
+    """Stop the consumer of the service's queue."""
     client = stack.client("lambda")
     name = f"souk-{ENVIRONMENT}-{service}-inbox"
     mappings = client.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
@@ -148,7 +147,7 @@ def ways(service: str) -> list[Callable[[Stack, str], contextlib.AbstractContext
 
 
 def workload(stack: Stack, sku: str, admin: dict[str, str]) -> dict[str, Callable[[], Answer]]:
-    """Return what people do in a shop, by what it is called; each part is a call that answers below 400 where it works."""
+    """Return what people do in a shop, by name; each is a call that answers below 400 where it works."""
     shop = Shop(stack.url)
     state: dict[str, Any] = {}
 
@@ -209,7 +208,9 @@ def rehearse(stack: Stack, service: str) -> Iterator[Row]:
         admin = buyer.staff(shop)
         sku = buyer.product(shop, admin, "chaos", 50)
         spare = buyer.quoted(shop, sku)
-        works, broken, placed = [], [], None
+        works: list[str] = []
+        broken: list[str] = []
+        placed = None
         with way(stack, service):
             time.sleep(0.5)
             for name, act in workload(stack, sku, admin).items():
