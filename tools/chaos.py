@@ -22,6 +22,7 @@ from functions.journal import faults
 from tools import audit, buyer, dlq, options
 from tools.drain import drain, waiting
 from tools.report import ToolError, step
+from tools.seed import ADDRESS, Accounts
 from tools.shop import Answer, Shop
 from tools.stack import ENVIRONMENT, Stack
 
@@ -163,7 +164,7 @@ def workload(stack: Stack, sku: str, admin: dict[str, str]) -> dict[str, Callabl
         cart = state.get("cart")
         if cart is None:
             return Answer(503, None)
-        wish = {"email": "guest@example.com", "shippingAddress": buyer.ADDRESS}
+        wish = {"email": "guest@example.com", "shippingAddress": ADDRESS}
         answer = shop.call("POST", f"/carts/{cart.cart}/quote", wish, headers=cart.who)
         state["quote"] = answer.body["quote"] if answer.status == 200 else None
         return answer
@@ -173,7 +174,7 @@ def workload(stack: Stack, sku: str, admin: dict[str, str]) -> dict[str, Callabl
         return buyer.place(shop, signed) if signed else Answer(503, None)
 
     return {
-        "log in": lambda: shop.call("POST", "/identity/login", buyer.Accounts().customer._asdict()),
+        "log in": lambda: shop.call("POST", "/identity/login", Accounts().customer._asdict()),
         "browse": lambda: shop.call("GET", "/catalog/products?limit=5"),
         "see stock": lambda: shop.call("GET", f"/inventory/stock/{sku}"),
         "fill a cart": fill_cart,
