@@ -33,7 +33,7 @@ STOCK_OF: dict[str, set[str | None]] = {
 }
 MONEY_OF: dict[str, set[str | None]] = {
     "confirmed": {"authorized", "capturing", "captured"},
-    "cancelled": {None, "declined", "refused", "voided", "captured"},
+    "cancelled": {None, "declined", "refused", "voiding", "voided", "captured"},
 }
 
 
