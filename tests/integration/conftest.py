@@ -1,0 +1,257 @@
+"""The whole shop on an emulator of its own: every stack deployed from the real templates, with IAM enforced."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import os
+import random
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.buyer import Buyer
+from tools import drain, sam, seed
+from tools.stack import Stack
+
+PORT = int(os.environ.get("SOUK_TEST_PORT", "8170"))
+ENDPOINT_PORT = int(os.environ.get("SOUK_TEST_ENDPOINT_PORT", "4670"))
+KEPT = os.environ.get("SOUK_TEST_STATE")
+"""A folder for the stack's state: the stack is then left running, and the next run of the tests uses it."""
+DEADLINE_SECONDS = 15
+PARAMETERS = {"orders": {"OrderDeadlineSeconds": str(DEADLINE_SECONDS)}}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test of this folder."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.integration)
+            # The emulator and the edge outlive the objects that started them.
+            item.add_marker(
+                pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")
+            )
+
+
+@pytest.fixture(scope="session")
+def deploy_order() -> list[str]:
+    """The services in the order in which they were deployed, another one each time."""
+    names = [stack.name for stack in sam.all_stacks() if stack.name != sam.PLATFORM]
+    random.shuffle(names)
+    return names
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory, deploy_order: list[str]) -> Iterator[Stack]:
+    """The running shop."""
+    state = Path(KEPT) if KEPT else tmp_path_factory.mktemp("stack")
+    made = Stack(port=PORT, endpoint_port=ENDPOINT_PORT, state=state, auth=True)
+    print(f"deployed in this order: {' '.join(deploy_order)}")
+    try:
+        made.start_emulator()
+        made.deploy([sam.PLATFORM], PARAMETERS)
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(lambda name: made.deploy([name], PARAMETERS), deploy_order))
+        made.start_edge()
+        yield made
+    finally:
+        if not KEPT:
+            made.stop_edge()
+            made.emulator.stop()
+
+
+@pytest.fixture(scope="session")
+def account(stack: Stack) -> Callable[..., Buyer]:
+    """Return a function that makes an account, verified and logged in."""
+    numbers = itertools.count(int(time.time()))
+
+    def make(*roles: str) -> Buyer:
+        who = seed.Account(f"buyer-{next(numbers)}@souk.example", "a password for tests")
+        token = seed.ensure_account(stack, seed.Shop(stack.url), who, "Test Buyer", roles=list(roles) or None)
+        return Buyer(stack.url, {"Authorization": f"Bearer {token}"})
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def admin(account: Callable[..., Buyer]) -> Buyer:
+    """Somebody who may do everything."""
+    return account("admin", "staff")
+
+
+@pytest.fixture(scope="session")
+def _accounts(account: Callable[..., Buyer]) -> tuple[Buyer, Buyer]:
+    return account(), account()
+
+
+@pytest.fixture
+def amira(_accounts: tuple[Buyer, Buyer]) -> Buyer:
+    """A customer."""
+    return _accounts[0]
+
+
+@pytest.fixture
+def ben(_accounts: tuple[Buyer, Buyer]) -> Buyer:
+    """Another customer."""
+    return _accounts[1]
+
+
+@pytest.fixture
+def guest(stack: Stack) -> Buyer:
+    """Somebody without an account."""
+    return Buyer(stack.url)
+
+
+@pytest.fixture(scope="session")
+def goods(stack: Stack, admin: Buyer) -> Callable[..., str]:
+    """Return a function that puts a new product on sale, with so many units in stock, and returns its SKU."""
+    numbers = itertools.count(int(time.time()))
+
+    def make(units: int = 10, price: int = 1999) -> str:
+        sku = f"TEST{next(numbers)}"
+        product = {
+            "title": f"Thing {sku}",
+            "status": "published",
+            "variants": [{"sku": sku, "price": {"amount": price, "currency": "EUR"}}],
+        }
+        created = admin.send("POST", "/catalog/products", product)
+        assert created.status == 201, created
+        if units:
+            change = {"delta": units, "reason": "received"}
+            adjusted = admin.send("POST", f"/inventory/stock/{sku}/adjustments", change)
+            assert adjusted.status == 201, adjusted
+        return sku
+
+    return make
+
+
+@pytest.fixture
+def stock(guest: Buyer) -> Callable[[str], tuple[int, int]]:
+    """Return a function that returns the units of a SKU on hand and available."""
+
+    def read(sku: str) -> tuple[int, int]:
+        level = guest.get(f"/inventory/stock/{sku}")
+        return level["onHand"], level["available"]
+
+    return read
+
+
+@pytest.fixture
+def payment(admin: Buyer) -> Callable[[str], dict[str, Any]]:
+    """Return a function that returns the payment of an order."""
+
+    def read(order_id: str) -> dict[str, Any]:
+        found: dict[str, Any] = admin.get(f"/payments/{order_id}")
+        return found
+
+    return read
+
+
+@pytest.fixture
+def silenced(stack: Stack) -> Callable[[str], contextlib.AbstractContextManager[None]]:
+    """Return a context in which a function does not run: calls fail, its queue waits."""
+
+    @contextlib.contextmanager
+    def silence(function: str) -> Iterator[None]:
+        functions, name = stack.client("lambda"), f"souk-local-{function}"
+        functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
+        try:
+            yield
+        finally:
+            functions.delete_function_concurrency(FunctionName=name)
+
+    return silence
+
+
+@pytest.fixture
+def calm(stack: Stack) -> Callable[[], None]:
+    """Return a function that waits until nothing is on its way."""
+
+    def wait() -> None:
+        assert drain.drain(stack, seconds=60) == {}
+
+    return wait
+
+
+@pytest.fixture
+def invoke(stack: Stack) -> Callable[..., Any]:
+    """Return a function that invokes a deployed function by its short name and returns its answer."""
+
+    def run(function: str, event: Any = None) -> Any:
+        answer = stack.client("lambda").invoke(
+            FunctionName=f"souk-local-{function}", Payload=json.dumps(event or {}).encode()
+        )
+        assert "FunctionError" not in answer, answer["Payload"].read()
+        return json.loads(answer["Payload"].read() or b"null")
+
+    return run
+
+
+class Tap:
+    """Everything that passes the bus, kept in the order of its arrival."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._sqs, self._events = stack.client("sqs"), stack.client("events")
+        self._url = self._sqs.create_queue(QueueName="souk-test-tap")["QueueUrl"]
+        arn = self._sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=["QueueArn"])["Attributes"][
+            "QueueArn"
+        ]
+        pattern = json.dumps({"source": [{"prefix": "souk."}]})
+        self._events.put_rule(Name="souk-test-tap", EventBusName="souk-local", EventPattern=pattern)
+        self._events.put_targets(
+            Rule="souk-test-tap", EventBusName="souk-local", Targets=[{"Id": "tap", "Arn": arn}]
+        )
+        self._seen: list[dict[str, Any]] = []
+
+    def of(self, order_id: str) -> list[dict[str, Any]]:
+        """Return the events about an order so far."""
+        while found := self._sqs.receive_message(QueueUrl=self._url, MaxNumberOfMessages=10).get("Messages"):
+            for message in found:
+                self._seen.append(json.loads(message["Body"]))
+                self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"])
+        return [event for event in self._seen if event["detail"]["data"].get("orderId") == order_id]
+
+    def put(self, *events: dict[str, Any]) -> None:
+        """Put events on the bus, as they are or changed."""
+        for event in events:
+            answer = self._events.put_events(
+                Entries=[
+                    {
+                        "Source": event["source"],
+                        "DetailType": event["detail-type"],
+                        "Detail": json.dumps(event["detail"]),
+                        "EventBusName": "souk-local",
+                    }
+                ]
+            )
+            assert answer["FailedEntryCount"] == 0
+
+
+@pytest.fixture(scope="session")
+def tap(stack: Stack) -> Tap:
+    """What passes the bus."""
+    return Tap(stack)
+
+
+@pytest.fixture
+def dead_letters(stack: Stack) -> Callable[[str], list[dict[str, Any]]]:
+    """Return a function that takes the messages out of a dead-letter queue and returns them."""
+    sqs = stack.client("sqs")
+
+    def take(queue: str) -> list[dict[str, Any]]:
+        url = sqs.get_queue_url(QueueName=f"souk-local-{queue}")["QueueUrl"]
+        found: list[dict[str, Any]] = []
+        while some := sqs.receive_message(
+            QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
+        ).get("Messages"):
+            found += some
+            for message in some:
+                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        return found
+
+    return take

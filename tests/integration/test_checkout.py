@@ -1,0 +1,148 @@
+"""Buying over HTTP: what the buyer sees, and what every service has to show for it afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from tests.support.buyer import Buyer, eventually
+
+Stock = Callable[[str], tuple[int, int]]
+Payment = Callable[[str], dict[str, Any]]
+Goods = Callable[..., str]
+
+
+def test_a_customer_buys_and_every_service_has_done_its_part(
+    amira: Buyer, goods: Goods, stock: Stock, payment: Payment
+) -> None:
+    sku = goods(10, price=1999)
+    cart = amira.fill_cart({sku: 2})
+    quote = amira.quote(cart)
+    placed = amira.place(quote["quote"])
+    assert (placed.status, placed.body["status"]) == (202, "placed")
+    order_id = placed.body["orderId"]
+    assert amira.decided(order_id)["status"] == "confirmed"
+    assert amira.saw(
+        order_id,
+        "OrderPlaced",
+        "StockReserved",
+        "PaymentAuthorized",
+        "OrderConfirmed",
+        "StockCommitted",
+        "PaymentCaptured",
+    )  # fmt: skip
+    assert stock(sku) == (8, 8)
+    paid = payment(order_id)
+    assert paid["captured"] == {"amount": quote["totals"]["total"], "currency": "EUR"}
+    assert paid["status"] == "captured"
+    assert eventually(lambda: amira.get(f"/carts/{cart}")["lines"] == [])
+    assert [item["orderId"] for item in amira.get("/orders?limit=1")["items"]] == [order_id]
+
+
+def test_a_declined_payment_cancels_the_order_and_frees_the_stock(
+    amira: Buyer, goods: Goods, stock: Stock, payment: Payment
+) -> None:
+    sku = goods(3)
+    order = amira.decided(amira.buy({sku: 2}, "tok_chargeDeclined")["orderId"])
+    assert (order["status"], order["reason"]) == ("cancelled", "payment_declined")
+    assert eventually(lambda: stock(sku) == (3, 3))
+    assert payment(order["orderId"])["status"] == "declined"
+
+
+def test_too_few_units_cancel_the_order_and_take_no_money(
+    amira: Buyer, goods: Goods, stock: Stock, payment: Payment
+) -> None:
+    plenty, scarce = goods(5), goods(1)
+    order = amira.decided(amira.buy({plenty: 1, scarce: 2})["orderId"])
+    assert (order["status"], order["reason"]) == ("cancelled", "out_of_stock")
+    assert eventually(lambda: payment(order["orderId"])["status"] in ("voided", "refused"))
+    assert payment(order["orderId"])["captured"]["amount"] == 0
+    assert (stock(plenty), stock(scarce)) == ((5, 5), (1, 1))
+
+
+def test_what_was_never_stocked_cannot_be_bought(amira: Buyer, goods: Goods) -> None:
+    order = amira.decided(amira.buy({goods(0): 1})["orderId"])
+    assert (order["status"], order["reason"]) == ("cancelled", "out_of_stock")
+
+
+def test_a_provider_that_fails_twice_or_loses_its_answer_still_charges_once(
+    amira: Buyer, goods: Goods, payment: Payment
+) -> None:
+    order = amira.decided(amira.buy({goods(5): 1}, "tok_lost")["orderId"])
+    assert order["status"] == "confirmed"
+    assert eventually(lambda: payment(order["orderId"])["status"] == "captured")
+    paid = payment(order["orderId"])
+    assert paid["captured"] == paid["amount"]
+
+
+def test_a_guest_buys_and_sees_the_order_by_its_token_only(guest: Buyer, goods: Goods) -> None:
+    placed = guest.buy({goods(5): 1})
+    path = f"/orders/{placed['orderId']}"
+    assert guest.decided(placed["orderId"])["status"] == "confirmed"
+    token = guest.headers.pop("X-Order-Token")
+    for headers in ({}, {"X_Order_Token": token[:-4] + "AAAA"}, {"X_Order_Token": "e30.e30"}):
+        assert (guest.send("GET", path, **headers).status, guest.send("GET", path, **headers).code) == (
+            404, "order_not_found",
+        )  # fmt: skip
+    assert guest.send("GET", f"{path}?token={token}").status == 200
+    assert guest.send("GET", f"{path}/timeline?token={token}").status == 200
+
+
+def test_the_same_key_gets_the_same_order(amira: Buyer, goods: Goods, stock: Stock) -> None:
+    sku = goods(5)
+    quote = amira.quote(amira.fill_cart({sku: 1}))["quote"]
+    answers = [amira.place(quote, Idempotency_Key=f"order-{sku}") for _ in range(2)]
+    assert [answer.status for answer in answers] == [202, 202]
+    assert answers[0].body["orderId"] == answers[1].body["orderId"]
+    other = amira.quote(amira.fill_cart({sku: 2}))["quote"]
+    assert amira.place(other, Idempotency_Key=f"order-{sku}").status == 409
+    amira.decided(answers[0].body["orderId"])
+    assert eventually(lambda: stock(sku) == (4, 4))
+
+
+def test_the_same_quote_is_one_order_however_often_it_is_placed(
+    amira: Buyer, goods: Goods, stock: Stock
+) -> None:
+    sku = goods(5)
+    quote = amira.quote(amira.fill_cart({sku: 1}))["quote"]
+    with ThreadPoolExecutor(3) as pool:
+        answers = list(pool.map(lambda _: amira.place(quote), range(3)))
+    assert {answer.status for answer in answers} == {202}
+    assert len({answer.body["orderId"] for answer in answers}) == 1
+    amira.decided(answers[0].body["orderId"])
+    assert eventually(lambda: stock(sku) == (4, 4))
+
+
+def test_the_last_unit_is_sold_once(
+    amira: Buyer, ben: Buyer, guest: Buyer, goods: Goods, stock: Stock
+) -> None:
+    sku = goods(1)
+    buyers = [amira, ben, guest]
+    quotes = [buyer.quote(buyer.fill_cart({sku: 1}))["quote"] for buyer in buyers]
+    with ThreadPoolExecutor(3) as pool:
+        placed = list(pool.map(lambda buyer, quote: buyer.place(quote).body, buyers, quotes))
+    guest.headers["X-Order-Token"] = placed[2]["orderToken"]
+    orders = [buyer.decided(order["orderId"]) for buyer, order in zip(buyers, placed, strict=True)]
+    assert sorted(order["status"] for order in orders) == ["cancelled", "cancelled", "confirmed"]
+    assert eventually(lambda: stock(sku) == (0, 0))
+
+
+def test_a_quote_of_a_customers_cart_is_of_no_use_to_others(
+    amira: Buyer, ben: Buyer, guest: Buyer, goods: Goods
+) -> None:
+    quote = amira.quote(amira.fill_cart({goods(5): 1}))["quote"]
+    for other in (ben, guest):
+        assert (other.place(quote).status, other.place(quote).code) == (404, "quote_not_found")
+    assert amira.place(quote).status == 202
+
+
+def test_a_guests_cart_becomes_the_customers_at_log_in(amira: Buyer, guest: Buyer, goods: Goods) -> None:
+    both, mine = goods(5), goods(5)
+    own = amira.fill_cart({both: 1, mine: 1})
+    theirs = guest.fill_cart({both: 2})
+    merged = amira.send(
+        "POST", f"/carts/{theirs}/merge", {"into": own}, X_Cart_Token=guest.headers["X-Cart-Token"]
+    )
+    assert merged.status == 200, merged
+    assert {line["sku"]: line["quantity"] for line in merged.body["lines"]} == {both: 3, mine: 1}
