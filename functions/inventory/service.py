@@ -21,6 +21,7 @@ from functions.inventory.events import (
 from functions.inventory.table import InventoryTable
 from functions.shared import clock
 from functions.shared.errors import ConflictError, NotFoundError
+from functions.shared.ids import is_id
 from functions.shared.inbox import Fact
 from functions.shared.outbox import fact, pack
 
@@ -41,9 +42,9 @@ def level(table: InventoryTable, sku: str) -> Level:
 
 def reservation(table: InventoryTable, order_id: str) -> Reservation:
     """Return what an order holds or held; raise NotFoundError where it never asked."""
-    found = table.reservation(order_id)
+    found = table.reservation(order_id) if is_id("ord", order_id) else None
     if found is None:
-        raise NotFoundError("no_reservation", f"{order_id} has no reservation.")
+        raise NotFoundError("no_reservation", "That order has no reservation.")
     return found
 
 
