@@ -16,7 +16,7 @@ from tools.shop import Answer, Shop, bearer
 T = TypeVar("T")
 R = TypeVar("R")
 
-THREADS = 32
+THREADS = 24
 
 
 @dataclass(frozen=True)
@@ -112,9 +112,15 @@ def quoted(shop: Shop, sku: str, quantity: int = 1) -> str:
 
 
 def place(shop: Shop, signed: str, key: str | None = None, token: str = "tok_visa") -> Answer:  # noqa: S107
-    """Place the order of a quote."""
+    """Place the order of a quote, as a patient buyer: where the shop is too busy to answer, with the same key again."""
     headers = {"Idempotency-Key": key or str(uuid.uuid4())}
-    return shop.call("POST", "/orders", {"quote": signed, "payment": {"token": token}}, headers=headers)
+    body = {"quote": signed, "payment": {"token": token}}
+    for pause in (0.2, 0.5, 1, 2, 4, 8, 8):
+        answer = shop.call("POST", "/orders", body, headers=headers)
+        if answer.status < 500 and answer.status != 429:
+            return answer
+        time.sleep(pause)
+    return answer
 
 
 def order(shop: Shop, placed: dict[str, Any]) -> dict[str, Any]:

@@ -50,7 +50,8 @@ def last_units(shop: Shop, admin: dict[str, str]) -> tuple[Outcome, bool]:
     )
     sku = buyer.product(shop, admin, "last-units", units)
     quotes = buyer.at_once(lambda _: buyer.quoted(shop, sku), range(buyers), 8)
-    placed = [answer.body for answer in buyer.at_once(lambda one: buyer.place(shop, one), quotes)]
+    answers = buyer.at_once(lambda one: buyer.place(shop, one), quotes)
+    placed = [answer.body for answer in answers if answer.status == 202]
     ends = Counter(order["reason"] or order["status"] for order in buyer.decided(shop, placed))
     left = buyer.until("the units to be taken off the shelf", lambda: _settled(shop, sku))
     sold, refused = ends["confirmed"], ends["out_of_stock"]
