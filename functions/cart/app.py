@@ -18,6 +18,7 @@ from functions.cart.table import CartTable
 from functions.cart.views import (
     AskQuote,
     CartView,
+    CountriesView,
     MergeCart,
     OpenCart,
     OpenedView,
@@ -71,6 +72,13 @@ def terms() -> Terms:
 def health() -> Response:
     """Tell that the service answers: 200."""
     return json_response({"status": "ok", "service": "cart"})
+
+
+@app.endpoint("GET", "/carts/countries", auth="none", returns=CountriesView)
+def get_countries() -> Response:
+    """List the countries a quote can be asked for: 200."""
+    cached = {"Cache-Control": "public, max-age=300"}
+    return json_response(CountriesView(terms().countries()), headers=cached)
 
 
 @app.endpoint("POST", "/carts", auth="optional", body=OpenCart, returns=OpenedView, status=201)
@@ -144,7 +152,7 @@ def on_inbox(batch: SQSEvent) -> inbox.BatchResponse:
             ProductPublished: lambda fact: service.on_product(table, fact),
             ProductChanged: lambda fact: service.on_product(table, fact),
             ProductWithdrawn: lambda fact: service.on_product_withdrawn(table, fact),
-            OrderConfirmed: lambda fact: service.on_order_confirmed(table, fact, now()),
+            OrderConfirmed: lambda fact: service.on_order_confirmed(table, fact),
         },
     )
 

@@ -101,6 +101,10 @@ class Terms:
     shipping: Mapping[str, int]
     tax: Mapping[str, int]
 
+    def countries(self) -> list[str]:
+        """Return the countries that are served, sorted."""
+        return sorted(code for code in self.tax if code in self.shipping or "default" in self.shipping)
+
     def of(self, country: str) -> tuple[int, int]:
         """Return shipping (minor units) and tax rate (basis points); raise UnprocessableError where not served."""
         shipping = self.shipping.get(country, self.shipping.get("default"))

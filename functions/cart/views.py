@@ -59,6 +59,13 @@ class OpenedView(View, frozen=True):
     token: str | None
 
 
+class CountriesView(View, frozen=True):
+    """The countries we deliver to, as ISO 3166-1 alpha-2, sorted."""
+
+    items: list[Country]
+    next_cursor: str | None = None
+
+
 class LineView(View, frozen=True):
     """A line, amounts in minor units of the cart's currency: `previous_unit_price` was shown before, where it differs.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import re
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from chalice.app import Response, SQSEvent
@@ -74,6 +75,26 @@ class AuditView(View, frozen=True):
     time: str
     checked: int
     differences: list[str]
+
+
+class InvocationView(View, frozen=True):
+    """An invocation that worked for a request; `time` in milliseconds since 1970, `fields` are what it noted."""
+
+    time: int
+    service: str
+    function: str
+    kind: str
+    outcome: str
+    duration_ms: float
+    cold_start: bool
+    error: str | None
+    fields: dict[str, Any]
+
+
+class TraceView(View, frozen=True):
+    """The invocations of one request, oldest first."""
+
+    items: list[InvocationView]
 
 
 class ServiceView(View, frozen=True):
@@ -177,11 +198,7 @@ def get_events() -> Response:
     """List the newest facts since ``after`` (RFC 3339), at most five minutes back: 200 | 400 | 403."""
     caller(app).require("staff", "admin")
     given = query_parameters(app, "after", "limit")
-    try:
-        after = parse(given["after"]) if "after" in given else None
-    except ValueError:
-        raise InvalidError("invalid_time", "after is a time like 2026-11-22T17:05:09.123Z.") from None
-    entries = service.feed(journal(), after, now(), page_limit(given, default=100, cap=500))
+    entries = service.feed(journal(), time_of(given, "after"), now(), page_limit(given, default=100, cap=500))
     return json_response(EntriesView([entry_view(entry) for entry in entries]))
 
 
@@ -194,15 +211,32 @@ def get_subject(subject: str) -> Response:
     return json_response(EntriesView([entry_view(entry) for entry in entries], following))
 
 
+@app.endpoint("GET", "/journal/acts", returns=EntriesView)
+def get_acts() -> Response:
+    """List what people asked for on a ``day`` (default today, UTC), newest first: 200 | 400 | 403."""
+    caller(app).require("staff", "admin")
+    given = query_parameters(app, "day", "limit", "cursor")
+    entries, following = journal().acts(day_of(given), page_limit(given, default=50), given.get("cursor"))
+    return json_response(EntriesView([entry_view(entry) for entry in entries], following))
+
+
+@app.endpoint("GET", "/journal/traces/{correlationId}", returns=TraceView)
+def get_trace(correlationId: str) -> Response:  # noqa: N803 the name in the path
+    """List the invocations of a request ``since`` a time (default an hour ago), from the logs: 200 | 400 | 403."""
+    caller(app).require("staff", "admin")
+    if not re.fullmatch(r"[A-Za-z0-9._:-]{1,128}", correlationId):
+        raise InvalidError("invalid_correlation_id", "A correlation id has letters, digits, dots and dashes.")
+    since = time_of(query_parameters(app, "since"), "since") or now() - timedelta(hours=1)
+    found = invocations.of(correlationId, since)
+    return json_response(TraceView([InvocationView(*one.values()) for one in found]))
+
+
 @app.endpoint("GET", "/journal/orders", returns=SummariesView)
 def get_orders() -> Response:
     """List the orders placed on a ``day`` (default today, UTC), newest first: 200 | 400 | 403."""
     caller(app).require("staff", "admin")
     given = query_parameters(app, "day", "limit", "cursor")
-    day = given.get("day", now().date().isoformat())
-    if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", day):
-        raise InvalidError("invalid_day", "day is a date like 2026-11-22.")
-    summaries, following = journal().orders_of(day, page_limit(given), given.get("cursor"))
+    summaries, following = journal().orders_of(day_of(given), page_limit(given), given.get("cursor"))
     return json_response(SummariesView([summary_view(one) for one in summaries], following))
 
 
@@ -261,3 +295,19 @@ def switch_fault(service: str) -> Response:
 def on_inbox(batch: SQSEvent) -> inbox.BatchResponse:
     """Every fact of the bus; only the records that failed are given back."""
     return inbox.deliver(batch, {inbox.BusEvent: lambda event: service.record(journal(), event, now())})
+
+
+def day_of(given: dict[str, str]) -> str:
+    """Return the day asked for, today without one."""
+    day = given.get("day", now().date().isoformat())
+    if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", day):
+        raise InvalidError("invalid_day", "day is a date like 2026-11-22.")
+    return day
+
+
+def time_of(given: dict[str, str], name: str) -> datetime | None:
+    """Return the time a parameter gives, None without it."""
+    try:
+        return parse(given[name]) if name in given else None
+    except ValueError:
+        raise InvalidError("invalid_time", f"{name} is a time like 2026-11-22T17:05:09.123Z.") from None

@@ -22,12 +22,7 @@ def by_service(at: datetime) -> list[dict[str, Any]]:
     """
     counts: dict[str, list[int]] = {}
     since = int(epoch(at - SPAN)) * 1000
-    pages = (
-        aws.logs()
-        .get_paginator("describe_log_groups")
-        .paginate(logGroupNamePrefix=f"/aws/lambda/souk-{os.environ['ENVIRONMENT_NAME']}-")
-    )
-    for group in (group["logGroupName"] for page in pages for group in page["logGroups"]):
+    for group in _groups():
         found = aws.logs().filter_log_events(
             logGroupName=group, startTime=since, filterPattern=_PATTERN, limit=500
         )
@@ -43,6 +38,44 @@ def by_service(at: datetime) -> list[dict[str, Any]]:
         {"service": service, "errors": errors, "coldStarts": cold}
         for service, (errors, cold) in sorted(counts.items())
     ]
+
+
+def of(correlation_id: str, since: datetime) -> list[dict[str, Any]]:
+    """Return the invocations that worked for one request since then, oldest first: calls, deliveries, mails, retries.
+
+    Each is ``{"time" (milliseconds since 1970), "service", "function", "kind", "outcome", "durationMs", "coldStart",
+    "error", "fields"}``. A batch of deliveries is logged under its last one's correlation id.
+    """
+    pattern = f'{{ $.correlationId = "{correlation_id}" }}'
+    start = int(epoch(since)) * 1000
+    found = []
+    for group in _groups():
+        events = aws.logs().filter_log_events(logGroupName=group, startTime=start, filterPattern=pattern)
+        lines = ((event["timestamp"], _line(event["message"])) for event in events["events"])
+        found += [_invocation(at, line) for at, line in lines if line.get("correlationId") == correlation_id]
+    return sorted(found, key=lambda one: int(one["time"]))
+
+
+_TOLD = (
+    "service", "function", "kind", "outcome", "durationMs", "coldStart", "error", "level", "correlationId", "stack",
+)  # fmt: skip
+
+
+def _invocation(at: int, line: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "time": at,
+        **{name: str(line.get(name) or "") for name in ("service", "function", "kind", "outcome")},
+        "durationMs": float(line.get("durationMs") or 0),
+        "coldStart": bool(line.get("coldStart")),
+        "error": line.get("error"),
+        "fields": {name: value for name, value in line.items() if name not in _TOLD},
+    }
+
+
+def _groups() -> list[str]:
+    start = f"/aws/lambda/souk-{os.environ['ENVIRONMENT_NAME']}-"
+    pages = aws.logs().get_paginator("describe_log_groups").paginate(logGroupNamePrefix=start)
+    return [group["logGroupName"] for page in pages for group in page["logGroups"]]
 
 
 def _line(text: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 | item    | pk            | sk                | index ``feed``                                         |
 | entry   | OF#<subject>  | <time>#<event id> | feed = MINUTE#<yyyy-mm-ddThh:mm>#<0…3>, at = <time>#<id> |
+| act     | ACT#<day>     | <time>#<event id> | none; for facts that somebody asked for                |
 | summary | OF#<order>    | SUMMARY           | feed = ORDERS#<yyyy-mm-dd>#<0…3>, at = <placed at>#<order> |
 
 A subject is an order, or whatever else a fact is about. The shard keeps a busy minute off one index partition.
@@ -29,12 +30,11 @@ class JournalTable(Table):
     def store(self, entry: Entry) -> None:
         """Store an entry; safe to repeat (its key follows from the fact)."""
         when = f"{entry.time}#{entry.id}"
-        self.put(
-            {
-                "pk": f"OF#{entry.subject}", "sk": when, "feed": f"MINUTE#{entry.time[:16]}#{_shard(entry.id)}",
-                "at": when, "entry": msgspec.json.encode(entry).decode(), "expires": epoch(parse(entry.time) + KEPT),
-            }
-        )  # fmt: skip
+        kept = {"entry": msgspec.json.encode(entry).decode(), "expires": epoch(parse(entry.time) + KEPT)}
+        feed = {"feed": f"MINUTE#{entry.time[:16]}#{_shard(entry.id)}", "at": when}
+        self.put({"pk": f"OF#{entry.subject}", "sk": when, **feed, **kept})
+        if entry.actor:
+            self.put({"pk": f"ACT#{entry.time[:10]}", "sk": when, **kept})
 
     def summarise(self, summary: OrderSummary, at: datetime) -> None:
         """Merge a fact's summary into the order's: the newest status, and what only the first fact tells.
@@ -70,6 +70,12 @@ class JournalTable(Table):
             limit=limit,
             start=start,
         )
+        return [_entry(item) for item in items], cursor(last, "sk")
+
+    def acts(self, day: str, limit: int, before: str | None) -> tuple[list[Entry], str | None]:
+        """Return a page of what people asked for on a day, newest first, and the cursor of the next."""
+        start = {"pk": f"ACT#{day}", **from_cursor(before, "sk")} if before else None
+        items, last = self.query("pk = :pk", {":pk": f"ACT#{day}"}, limit=limit, start=start, backwards=True)
         return [_entry(item) for item in items], cursor(last, "sk")
 
     def since(self, after: datetime, until: datetime, limit: int) -> list[Entry]:

@@ -10,6 +10,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from functions.cart.app import app
+from functions.cart.quotes import Terms
 from functions.orders.events import Quote as OrdersQuote
 from functions.shared import signing
 from functions.shared.clock import now, parse
@@ -189,3 +191,18 @@ def test_neither_email_nor_address_is_stored_or_logged(
     kept = json.dumps(stored()) + capsys.readouterr().out
     for secret in ("amira@example.com", "Sonnenallee", "Haddad", cart["headers"]["X-Cart-Token"]):
         assert secret not in kept
+
+
+def test_the_countries_listed_are_those_that_can_be_quoted(shop: Shop, call: Any) -> None:
+    countries = call(app, "GET", "/carts/countries").body["items"]
+    assert countries == sorted(countries)
+    cart = filled(shop)
+    answers = [
+        shop.quote(cart, shippingAddress={**ADDRESS, "country": code}).status
+        for code in (countries[0], countries[-1])
+    ]
+    assert answers == [200, 200]
+
+
+def test_a_country_without_a_shipping_rate_is_not_listed() -> None:
+    assert Terms("EUR", {"DE": 490}, {"DE": 1900, "US": 0}).countries() == ["DE"]

@@ -131,3 +131,38 @@ def test_errors_and_cold_starts_are_counted_by_service_from_the_logs(send: Any) 
     logged("orders-inbox", {**fine, "level": "error", "coldStart": True})
     items = send("GET", "/journal/services", **STAFF).body["items"]
     assert items == [{"service": "orders", "errors": 2, "coldStarts": 2}]
+
+
+def trace(send: Any, correlation_id: str) -> Any:
+    return send("GET", "/journal/traces/{correlationId}", path={"correlationId": correlation_id}, **STAFF)
+
+
+def test_a_trace_is_every_invocation_of_one_request(send: Any) -> None:
+    line = {
+        "service": "orders",
+        "kind": "http",
+        "correlationId": "c-1",
+        "durationMs": 12.5,
+        "orderId": "ord_1",
+    }
+    logged("orders-http", line, {**line, "correlationId": "c-2"})
+    logged("orders-inbox", {**line, "kind": "inbox", "error": "BusyError"})
+    items = trace(send, "c-1").body["items"]
+    assert {(item["kind"], item["error"], item["fields"]["orderId"]) for item in items} == {
+        ("http", None, "ord_1"),
+        ("inbox", "BusyError", "ord_1"),
+    }
+
+
+@pytest.mark.parametrize("made_up", ['c" || $.level = "info', "a b", "x" * 129])
+def test_a_correlation_id_that_cannot_be_is_refused(send: Any, made_up: str) -> None:
+    assert trace(send, made_up).status == 400
+
+
+def test_what_people_asked_for_is_listed_newest_first(send: Any) -> None:
+    first, second, third = (now_told("inventory/StockReserved.v1", version) for version in (1, 2, 3))
+    first["detail"]["actor"], third["detail"]["actor"] = "cus_staff", "cus_admin"
+    second["detail"]["actor"] = None
+    told(first, second, third)
+    items = send("GET", "/journal/acts", **STAFF).body["items"]
+    assert [item["actor"] for item in items] == ["cus_admin", "cus_staff"]
