@@ -222,7 +222,7 @@ def rehearse(stack: Stack, service: str) -> Iterator[Row]:
                 answer = act()
                 if name == "place an order" and answer.status == 503 and service == "cart":
                     # A quote from before: orders asks nobody about it.
-                answer = shop.call("POST", "/orders", _wish(spare))
+                    answer = shop.call("POST", "/orders", _wish(spare))
                 (works if answer.status < 400 else broken).append(name)
                 if name == "place an order" and answer.status == 202:
                     placed = answer.body
