@@ -2,6 +2,7 @@
 
 import { call, get } from "../lib/api.js";
 import { fill, h, toast } from "../lib/dom.js";
+import { price } from "../lib/money.js";
 import { explain, failed } from "../components/problem.js";
 
 export async function customers(body) {
@@ -11,15 +12,19 @@ export async function customers(body) {
     event?.preventDefault();
     try {
       const found = await get(`/identity/customers?email=${encodeURIComponent(email.value.trim())}`);
-      const one = found.items?.[0] ?? found;
+      if (!found.items.length) return void fill(place, h("p", { class: "notice" }, "Nobody by that address."));
+      const [one] = found.items;
       const { data, etag } = await call("GET", `/identity/customers/${one.customerId}`);
       const boxes = ["customer", "staff", "admin"].map((role) => h("label", { class: "switch" }, h("input", { type: "checkbox", value: role, checked: data.roles.includes(role) }), role));
+      const orders = h("ul", { class: "stack" });
       const save = async () => {
         const roles = boxes.map((box) => box.firstChild).filter((box) => box.checked).map((box) => box.value);
         try { await call("PUT", `/identity/customers/${data.customerId}/roles`, { body: { roles }, headers: etag ? { "If-Match": etag } : {} }); toast("Saved."); } catch (error) { toast(error.status === 412 ? "Changed meanwhile; shown again." : explain(error)); }
         find();
       };
-      fill(place, h("div", { class: "card stack" }, h("h2", {}, data.name), h("p", {}, data.email, " ", h("span", { class: "mono" }, data.customerId)), h("div", { class: "row" }, boxes), h("div", {}, h("button", { class: "primary", onclick: save }, "Save roles"))));
+      fill(place, h("div", { class: "card stack" }, h("h2", {}, data.name), h("p", {}, data.email, " ", h("span", { class: `badge ${data.emailVerified ? "good" : "warn"}` }, data.emailVerified ? "confirmed" : "not confirmed")), h("p", { class: "mono" }, data.customerId), h("fieldset", { class: "row" }, h("legend", { class: "small" }, "Roles"), boxes), h("div", {}, h("button", { class: "primary", onclick: save }, "Save roles")), h("h3", {}, "Orders"), orders));
+      const { items } = await get(`/orders?limit=20&customerId=${encodeURIComponent(data.customerId)}`);
+      fill(orders, items.length ? items.map((order) => h("li", { class: "row" }, h("a", { class: "mono", href: `#order/${order.orderId}` }, order.orderId), h("span", { class: "badge soft" }, order.status), price(order.totals.total, order.totals.currency))) : h("li", { class: "soft" }, "None."));
     } catch (error) { fill(place, error.status === 404 ? h("p", { class: "notice" }, "Nobody by that address.") : failed(error)); }
   };
   fill(body, h("form", { class: "tools", role: "search", onsubmit: find }, email, h("button", { class: "quiet" }, "Find")), place);

@@ -11,5 +11,6 @@ export async function faults(body) {
     try { await call("PUT", `/journal/faults/${one.service}`, { body: { down } }); toast(`${one.service} is ${down ? "down" : "up"}.`); } catch (error) { event.target.checked = !down; toast(explain(error)); }
   };
   fill(body, h("p", {}, "A service that is down takes no call: its pages say so, its queues wait, everything else goes on. Switch it back and watch the queues drain under Pulse."),
+    h("p", { class: "soft" }, "A payment provider that is slow, fails or loses its answer is chosen at the checkout, by the test card."),
     h("ul", { class: "stack" }, items.map((one) => h("li", { class: "card" }, h("label", { class: "switch" }, h("input", { type: "checkbox", checked: one.down, onchange: flip(one) }), `${one.service} is down`)))));
 }

@@ -1,8 +1,9 @@
 // Catalog and stock: what a shop owner edits. A change made elsewhere meanwhile is shown, never overwritten.
 
 import { call, get, idempotencyKey } from "../lib/api.js";
-import { fill, h, sleep, toast } from "../lib/dom.js";
-import { price } from "../lib/money.js";
+import { debounced, fill, h, sleep, toast } from "../lib/dom.js";
+import { moment } from "../lib/i18n.js";
+import { minor, price } from "../lib/money.js";
 import { explain, failed } from "../components/problem.js";
 
 async function importFile(file, place) {
@@ -10,15 +11,15 @@ async function importFile(file, place) {
   const bar = h("progress", { max: 1, value: 0, "aria-label": "Import" });
   const said = h("p", { role: "status" }, "Sending…");
   const errors = h("tbody");
-  fill(place, bar, said, h("div", { class: "scroll" }, h("table", { id: "import-errors" }, errors)));
+  fill(place, bar, said, h("div", { class: "scroll", tabindex: 0 }, h("table", { id: "import-errors" }, errors)));
   const { data } = await call("POST", "/catalog/imports", { body: await file.text(), headers: { "Content-Type": type, "Idempotency-Key": idempotencyKey() } });
   for (;;) {
     const job = await get(`/catalog/imports/${data.importId}`);
     bar.max = job.total || 1;
     bar.value = job.done;
     said.textContent = `${job.status}: ${job.done} of ${job.total || "?"} products, ${job.created} new, ${job.updated} changed, ${job.unchanged} unchanged, ${job.failed} failed`;
-    fill(errors, job.errors.map((one) => h("tr", {}, h("td", {}, `Row ${one.row}`), h("td", {}, one.field ?? ""), h("td", {}, one.detail))));
-    if (["done", "completed", "failed"].includes(job.status)) return;
+    fill(errors, job.errors.map((one) => h("tr", {}, h("td", {}, `Row ${one.row}`), h("td", {}, one.field), h("td", {}, one.detail))));
+    if (["completed", "failed"].includes(job.status)) return;
     await sleep(400);
   }
 }
@@ -26,13 +27,14 @@ async function importFile(file, place) {
 export async function catalog(body) {
   const file = h("input", { type: "file", accept: ".csv,.jsonl,.ndjson", "aria-label": "Product file (Shopify CSV or JSONL)" });
   const progress = h("div");
+  const words = h("input", { type: "search", placeholder: "Search products", "aria-label": "Search products", oninput: debounced(200, () => list()) });
   const rows = h("tbody");
   const editor = h("div");
   const more = h("div");
   const list = async (cursor) => {
-    const page = await get(`/catalog/products?limit=50&sort=title${cursor ? `&cursor=${cursor}` : ""}`);
+    const page = await get(`/catalog/admin/products?limit=50&sort=title&q=${encodeURIComponent(words.value.trim())}${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`);
     if (!cursor) fill(rows);
-    rows.append(...page.items.map((one) => h("tr", {}, h("td", {}, h("button", { class: "plain", onclick: () => edit(one.id, editor, list) }, one.title)), h("td", {}, one.vendor), h("td", {}, one.category ?? ""), h("td", { class: "number" }, price(one.price.min.amount, one.price.min.currency)))));
+    rows.append(...page.items.map((one) => h("tr", {}, h("td", {}, h("button", { class: "plain", onclick: () => edit(one.id, editor, () => list()) }, one.title)), h("td", {}, one.vendor), h("td", {}, one.category), h("td", {}, h("span", { class: `badge ${one.status === "published" ? "good" : "soft"}` }, one.status)), h("td", { class: "number" }, price(one.price.min.amount, one.price.min.currency)))));
     fill(more, page.nextCursor && h("button", { class: "quiet", onclick: () => list(page.nextCursor) }, "Show more"));
   };
   const send = async (event) => {
@@ -42,43 +44,83 @@ export async function catalog(body) {
   };
   const save = (format) => async () => {
     try {
-      const { data } = await call("GET", `/catalog/exports?format=${format}`);
-      const url = URL.createObjectURL(new Blob([typeof data === "string" ? data : JSON.stringify(data)]));
-      h("a", { href: url, download: `products.${format}` }).click();
-      URL.revokeObjectURL(url);
+      for (let cursor = "", number = 1; cursor !== null; number += 1) {
+        const { data, headers } = await call("GET", `/catalog/exports?format=${format}${cursor && `&cursor=${encodeURIComponent(cursor)}`}`);
+        const url = URL.createObjectURL(new Blob([typeof data === "string" ? data : JSON.stringify(data)]));
+        cursor = headers.get("X-Next-Cursor");
+        h("a", { href: url, download: `products${cursor || number > 1 ? `-${number}` : ""}.${format}` }).click();
+        URL.revokeObjectURL(url);
+      }
     } catch (error) { toast(explain(error)); }
   };
   fill(body, h("form", { class: "tools", onsubmit: send }, h("label", {}, "Import products", file), h("button", { class: "primary" }, "Import"), h("button", { class: "quiet", type: "button", onclick: save("csv") }, "Export CSV"), h("button", { class: "quiet", type: "button", onclick: save("jsonl") }, "Export JSONL")), progress,
-    h("div", { class: "split" }, h("div", { class: "scroll" }, h("table", {}, h("thead", {}, h("tr", {}, ["Product", "Maker", "Category", "Price"].map((text) => h("th", {}, text)))), rows), more), editor));
+    h("div", { class: "split" }, h("div", { class: "scroll", tabindex: 0 }, words, h("table", {}, h("thead", {}, h("tr", {}, ["Product", "Maker", "Category", "Status", "Price"].map((text) => h("th", {}, text)))), rows), more), editor));
   await list();
 }
 
+const money = (amount, currency) => (amount === undefined || amount === null ? "" : (amount / 10 ** new Intl.NumberFormat("en", { style: "currency", currency }).resolvedOptions().maximumFractionDigits).toFixed(2));
+
+/** Edit one product. Saving names the version that was read; where it has changed since, both are shown to choose from. */
 async function edit(id, place, refresh) {
   try {
     const { data: product, etag } = await call("GET", `/catalog/admin/products/${id}`);
-    const text = h("textarea", { rows: 24, class: "mono", "aria-label": `${product.title} as JSON`, value: JSON.stringify(editable(product), null, 1) });
-    const trouble = h("p", { class: "error", role: "alert" });
-    const store = async () => {
-      trouble.textContent = "";
-      let changed;
-      try { changed = JSON.parse(text.value); } catch (error) { trouble.textContent = error.message; return; }
-      try {
-        await call("PUT", `/catalog/products/${id}`, { body: changed, headers: { "If-Match": etag } });
-        toast("Saved.");
-        await refresh();
-        await edit(id, place, refresh);
-      } catch (error) {
-        trouble.textContent = error.status === 412 ? "Somebody changed this product meanwhile. Your text is kept here; load the newest version to compare." : `${error.pointer ?? ""} ${explain(error)}`;
-      }
-    };
-    fill(place, h("div", { class: "card stack" }, h("h2", {}, product.title), h("p", { class: "small soft" }, `version ${etag}`), text, trouble, h("div", { class: "row" }, h("button", { class: "primary", onclick: store }, "Save"), h("button", { class: "quiet", onclick: () => edit(id, place, refresh) }, "Load newest"))));
+    form(product, etag, place, refresh);
+    place.querySelector("input").focus();
   } catch (error) { fill(place, failed(error)); }
+}
+
+function form(product, etag, place, refresh) {
+  const { currency } = product.variants[0].price;
+  const trouble = h("div", { role: "alert" });
+  const text = (name, label, attributes = {}) => h("label", {}, label, h("input", { name, value: product[name], maxlength: 255, ...attributes }));
+  const variant = (one, index) => h("tr", {}, h("td", { class: "mono" }, one.sku), h("td", {}, one.options.join(" / ")),
+    ["price", "compareAt"].map((name) => h("td", {}, h("input", { name: `${name}-${index}`, class: "amount", inputmode: "decimal", "aria-label": `${name === "price" ? "Price" : "Price before"} of ${one.sku}`, required: name === "price", value: money(one[name]?.amount, currency) }))));
+  const element = h("form", { class: "card stack", id: "product-form" },
+    h("h2", {}, product.title), h("p", { class: "small soft" }, `Version ${product.version}, changed ${moment(product.updatedAt)}`),
+    text("title", "Title", { required: true }), h("div", { class: "fields" }, text("vendor", "Maker"), text("category", "Category")),
+    h("label", {}, "Tags, with commas between", h("input", { name: "tags", value: product.tags.join(", ") })),
+    h("label", {}, "Status", h("select", { name: "status" }, ["published", "draft", "withdrawn"].map((one) => h("option", { value: one, selected: one === product.status }, one)))),
+    h("label", {}, "Description (HTML; shown as text)", h("textarea", { name: "bodyHtml", rows: 5, value: product.bodyHtml })),
+    h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "Variants" }, h("table", {}, h("thead", {}, h("tr", {}, ["SKU", "Variant", `Price (${currency})`, "Before"].map((one) => h("th", {}, one)))), h("tbody", {}, product.variants.map(variant)))),
+    trouble, h("div", { class: "row" }, h("button", { class: "primary" }, "Save"), h("button", { class: "quiet", type: "button", onclick: () => edit(product.id, place, refresh) }, "Load newest")));
+
+  const typed = () => {
+    const given = Object.fromEntries(new FormData(element));
+    const sum = (name) => (given[name].trim() ? { amount: minor(given[name], currency), currency } : null);
+    return {
+      ...editable(product), title: given.title, vendor: given.vendor, category: given.category, status: given.status, bodyHtml: given.bodyHtml,
+      tags: given.tags.split(",").map((tag) => tag.trim()).filter(Boolean),
+      variants: editable(product).variants.map((one, index) => ({ ...one, price: sum(`price-${index}`), compareAt: sum(`compareAt-${index}`) })),
+    };
+  };
+  const store = async (body, tag) => {
+    try {
+      await call("PUT", `/catalog/products/${product.id}`, { body, headers: { "If-Match": tag } });
+      toast("Saved.");
+      await refresh();
+      await edit(product.id, place, refresh);
+    } catch (error) {
+      if (error.status === 412) return conflict(body);
+      fill(trouble, h("p", { class: "error" }, [error.pointer, explain(error)].filter(Boolean).join(": ")));
+    }
+  };
+  const conflict = async (mine) => {
+    const { data, etag: newest } = await call("GET", `/catalog/admin/products/${product.id}`);
+    const theirs = editable(data);
+    const names = Object.keys(mine).filter((name) => JSON.stringify(mine[name]) !== JSON.stringify(theirs[name]));
+    fill(trouble, h("div", { class: "notice warn", id: "conflict" }, h("p", {}, "Somebody changed this product meanwhile. Nothing is saved yet. What differs:"),
+      h("table", {}, h("thead", {}, h("tr", {}, ["", "Theirs", "Yours"].map((one) => h("th", {}, one)))),
+        h("tbody", {}, names.map((name) => h("tr", {}, h("th", {}, name), [theirs, mine].map((one) => h("td", {}, h("pre", { tabindex: 0 }, typeof one[name] === "string" ? one[name] : JSON.stringify(one[name], null, 1)))))))),
+      h("div", { class: "row" }, h("button", { class: "quiet", type: "button", onclick: () => form(data, newest, place, refresh) }, "Take theirs"), h("button", { class: "quiet danger", type: "button", onclick: () => store(mine, newest) }, "Save yours over it"))));
+  };
+  element.addEventListener("submit", (event) => { event.preventDefault(); store(typed(), etag); });
+  fill(place, element);
 }
 
 /** Return what PUT takes of what GET gives: everything but what the service itself sets. */
 function editable(product) {
-  const { id, productId, version, createdAt, updatedAt, description, ...rest } = product;
-  return rest;
+  const { id, version, createdAt, updatedAt, description, bodyTrusted, price: _, variants, ...rest } = product;
+  return { ...rest, variants: variants.map(({ title, ...variant }) => variant) };
 }
 
 export async function stock(body) {

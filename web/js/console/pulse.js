@@ -4,7 +4,7 @@ import { get } from "../lib/api.js";
 import { fill, h, sleep, svg } from "../lib/dom.js";
 import { failed } from "../components/problem.js";
 
-const SIZE = { width: 1000, height: 620, box: { width: 168, height: 76 } };
+const SIZE = { width: 1000, height: 640, box: { width: 186, height: 96 } };
 const WINDOW = 60_000;
 
 /** Return a place for each service: around an ellipse, in the order of the map. */
@@ -21,6 +21,19 @@ function curve(from, to) {
   return `M${from.x} ${from.y}Q${pull.x} ${pull.y} ${to.x} ${to.y}`;
 }
 
+/** Draw what a service is made of, named on hover: a circle for a function, a drum for the table, a bar for a queue. */
+function parts(service) {
+  const short = (name) => name.replace(`souk-local-${service.name}-`, "");
+  let x = 20;
+  const next = (width) => { const at = x; x += width; return at; };
+  const named = (name, ...shapes) => svg("g", { class: "part" }, svg("title", {}, name), shapes);
+  return [
+    service.functions.map((name) => { const at = next(15); return named(`function ${short(name)}`, svg("circle", { class: "function", cx: at, cy: 51, r: 5.5 })); }),
+    service.table && (() => { const at = next(24); return named(`table ${service.table}`, svg("path", { class: "table", d: `M${at} 46a8 3 0 0 1 16 0v10a8 3 0 0 1-16 0zm0 0a8 3 0 0 0 16 0` })); })(),
+    service.queues.map((name) => { const at = next(13); return named(`queue ${short(name)}`, svg("rect", { class: "queue", "data-queue": name, x: at, y: 45, width: 9, height: 13, rx: 2 })); }),
+  ].flat(2).filter(Boolean);
+}
+
 function drawn(map) {
   const at = places(map.services);
   const edges = map.edges.map((edge) => svg("path", { class: "edge", d: curve(at.get(edge.from), at.get(edge.to)), "data-from": edge.from, "data-to": edge.to }, svg("title", {}, `${edge.from} → ${edge.to}: ${edge.facts.join(", ")}`)));
@@ -28,11 +41,10 @@ function drawn(map) {
     const { x, y } = at.get(service.name);
     const { width, height } = SIZE.box;
     return svg("g", { class: "service", "data-service": service.name, transform: `translate(${x - width / 2} ${y - height / 2})` },
-      svg("title", {}, `${service.functions.length} functions, table ${service.table}, ${service.queues.length} queues`),
-      svg("rect", { class: "frame", width, height, rx: 12 }),
-      svg("text", { x: 14, y: 26 }, service.name),
-      svg("text", { class: "detail", x: 14, y: 45 }, `${service.functions.length} functions · ${service.queues.length} queues`),
-      svg("text", { class: "detail state", x: 14, y: 62 }, "…"));
+      svg("rect", { class: "frame", width, height, rx: 14 }),
+      svg("text", { x: 14, y: 27 }, service.name),
+      parts(service),
+      svg("text", { class: "detail state", x: 14, y: 84 }, "…"));
   });
   return svg("svg", { class: "map", viewBox: `0 0 ${SIZE.width} ${SIZE.height}`, role: "img", "aria-label": "Services and the facts between them" }, edges, boxes);
 }
@@ -59,53 +71,80 @@ function travel(picture, map, fact) {
   }
 }
 
-function state(service, facts, queues, health) {
+function state(service, facts, queues, health, counted) {
   const mine = queues.filter((queue) => queue.service === service);
   const dead = mine.filter((queue) => queue.deadLetter).reduce((sum, queue) => sum + queue.waiting, 0);
   const waiting = mine.filter((queue) => !queue.deadLetter).reduce((sum, queue) => sum + queue.waiting + queue.inFlight, 0);
   const rate = facts.filter((fact) => fact.source === service).length;
-  const bits = [`${rate} facts/min`, `${waiting} waiting`];
+  const { errors = 0, coldStarts = 0 } = counted.find((one) => one.service === service) ?? {};
+  const bits = health === false ? ["does not answer"] : [`${rate} facts/min`];
+  if (waiting) bits.push(`${waiting} waiting`);
   if (dead) bits.push(`${dead} dead`);
-  if (health === false) bits.push("down");
-  return { text: bits.join(" · "), level: health === false || dead ? "bad" : waiting > 20 ? "warn" : rate ? "busy" : "idle", rate, waiting, dead };
+  const level = health === false || dead ? "bad" : waiting > 20 || errors ? "warn" : rate ? "busy" : "idle";
+  return { text: bits.join(" · "), level, rate, waiting, dead, errors, coldStarts };
 }
 
-export async function pulse(body, { left }) {
-  const map = await (await fetch("/console/map.json")).json();
-  const picture = drawn(map);
-  const table = h("tbody");
-  const feed = h("ul", { class: "feed", "aria-label": "Newest facts" });
-  const trouble = h("div");
-  fill(body, trouble, h("div", { class: "split" }, h("div", {}, picture, h("h2", {}, "Services"), h("div", { class: "scroll" }, h("table", {},
-    h("thead", {}, h("tr", {}, ["Service", "Facts a minute", "Waiting", "Dead letters", "Answers"].map((text) => h("th", {}, text)))), table))), h("div", {}, h("h2", {}, "Facts"), feed)));
-  const segment = (name) => (name === "cart" ? "carts" : name);
-  let facts = [];
-  const known = new Set();
+/** Ask again and again until the view is left: `work` each `wait` milliseconds; a failure is told and does not end it. */
+async function again(left, wait, work, trouble) {
   while (!left.aborted) {
     try {
-      const [{ items }, { items: queues }, health] = await Promise.all([
-        get("/journal/events?limit=200", { signal: left }), get("/journal/queues", { signal: left }),
-        Promise.all(map.services.map((service) => fetch(`/${segment(service.name)}/health`, { signal: left }).then((answer) => answer.ok, () => false))),
-      ]);
-      const fresh = items.filter((fact) => !known.has(fact.id));
-      if (known.size) fresh.slice(-12).forEach((fact, index) => setTimeout(() => travel(picture, map, fact), index * 80));
-      for (const fact of items) known.add(fact.id);
-      facts = items.filter((fact) => Date.now() - Date.parse(fact.time) < WINDOW);
-      fill(table, map.services.map((service, index) => {
-        const now = state(service.name, facts, queues, health[index]);
-        const box = picture.querySelector(`[data-service="${service.name}"]`);
-        box.dataset.state = now.level;
-        box.querySelector(".state").textContent = now.text;
-        return h("tr", {}, h("td", {}, service.name), h("td", { class: "number" }, String(now.rate)), h("td", { class: "number" }, String(now.waiting)),
-          h("td", { class: "number" }, now.dead ? h("a", { href: "#queues" }, String(now.dead)) : "0"), h("td", {}, h("span", { class: `badge ${health[index] ? "good" : "bad"}` }, health[index] ? "yes" : "no")));
-      }));
-      fill(feed, items.slice(-60).reverse().map((fact) => h("li", {}, h("time", { datetime: fact.time }, fact.time.slice(11, 23)),
-        h("span", {}, h("strong", {}, fact.type), " ", fact.subject.startsWith("ord_") ? h("a", { class: "mono", href: `#order/${fact.subject}` }, fact.subject) : h("span", { class: "mono" }, fact.subject)))));
+      await work();
       fill(trouble);
     } catch (error) {
       if (error.name === "AbortError") return;
       fill(trouble, failed(error));
     }
-    await sleep(1500);
+    await sleep(document.hidden ? wait * 5 : wait);
   }
+}
+
+export async function pulse(body, { left }) {
+  const map = await (await fetch("/console/map.json", { signal: left })).json();
+  const picture = drawn(map);
+  const table = h("tbody");
+  const feed = h("ul", { class: "feed", "aria-label": "Newest facts", tabindex: 0 });
+  const troubles = [h("div"), h("div"), h("div")];
+  const heads = ["Service", "Answers", "Facts a minute", "Waiting", "Dead letters", "Errors, 5 min", "Cold starts, 5 min"];
+  fill(body, troubles, h("div", { class: "split" }, h("div", {}, h("div", { class: "scroll", tabindex: 0 }, picture), h("h2", {}, "Services"), h("div", { class: "scroll", tabindex: 0 }, h("table", { id: "services" },
+    h("thead", {}, h("tr", {}, heads.map((text, index) => h("th", { class: index > 1 && "number" }, text)))), table))), h("section", {}, h("h2", { class: "first" }, "Facts"), feed)));
+  const segment = (name) => (name === "cart" ? "carts" : name);
+  const now = { facts: [], queues: [], health: new Map(), counted: [] };
+  const known = new Set();
+
+  const draw = () => fill(table, map.services.map(({ name }) => {
+    const one = state(name, now.facts.filter((fact) => Date.now() - Date.parse(fact.time) < WINDOW), now.queues, now.health.get(name), now.counted);
+    const box = picture.querySelector(`[data-service="${name}"]`);
+    box.dataset.state = one.level;
+    box.querySelector(".state").textContent = one.text;
+    const number = (value, bad) => h("td", { class: "number" }, bad && value ? h("strong", { class: "error" }, String(value)) : String(value));
+    const answers = { true: ["good", "yes"], false: ["bad", "no"], undefined: ["soft", "…"] }[now.health.get(name)];
+    return h("tr", { "data-service": name }, h("td", {}, name), h("td", {}, h("span", { class: `badge ${answers[0]}` }, answers[1])), number(one.rate), number(one.waiting),
+      h("td", { class: "number" }, one.dead ? h("a", { href: "#queues" }, String(one.dead)) : "0"), number(one.errors, true), number(one.coldStarts));
+  }));
+  const facts = async () => {
+    const { items } = await get("/journal/events?limit=200", { signal: left });
+    const fresh = items.filter((fact) => !known.has(fact.id));
+    if (known.size) fresh.slice(-12).forEach((fact, index) => setTimeout(() => travel(picture, map, fact), index * 90));
+    for (const fact of items) known.add(fact.id);
+    now.facts = items;
+    if (fresh.length || !feed.children.length) {
+      fill(feed, items.length ? items.slice(-60).reverse().map((fact) => h("li", {}, h("time", { datetime: fact.time }, fact.time.slice(11, 19)),
+        h("span", {}, h("strong", {}, fact.type), " ", fact.subject.startsWith("ord_") ? h("a", { class: "mono", href: `#order/${fact.subject}` }, fact.subject) : h("span", { class: "mono" }, fact.subject))))
+        : h("li", { class: "soft" }, "Nothing in the last five minutes. Buy something."));
+    }
+    draw();
+  };
+  const queues = async () => {
+    now.queues = (await get("/journal/queues", { signal: left })).items;
+    for (const queue of now.queues) {
+      const bar = picture.querySelector(`[data-queue="${queue.name}"]`);
+      if (bar) bar.dataset.state = queue.waiting + queue.inFlight === 0 ? "empty" : queue.deadLetter ? "bad" : "busy";
+    }
+    await Promise.all(map.services.map(async ({ name }) => {
+      now.health.set(name, await fetch(`/${segment(name)}/health`, { signal: left }).then((answer) => answer.ok, () => false));
+    }));
+    draw();
+  };
+  const counts = async () => { now.counted = (await get("/journal/services", { signal: left })).items; };
+  await Promise.all([again(left, 1500, facts, troubles[0]), again(left, 3000, queues, troubles[1]), again(left, 10_000, counts, troubles[2])]);
 }

@@ -78,7 +78,7 @@ export async function call(method, path, options = {}) {
     if (answer.status === 401 && token) session.clear();
     throw new Problem(answer.status, data);
   }
-  return { data, etag: answer.headers.get("ETag") };
+  return { data, etag: answer.headers.get("ETag"), headers: answer.headers };
 }
 
 export const get = async (path, options) => (await call("GET", path, options)).data;

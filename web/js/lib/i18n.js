@@ -34,5 +34,7 @@ export const moment = (iso) => new Date(iso).toLocaleString(locale(), { dateStyl
 /** Translate what the page's HTML marks with data-t, and say which language the page is in. */
 export function translate(root = document) {
   document.documentElement.lang = language();
+  const title = document.querySelector("title[data-title]");
+  if (title) document.title = title.dataset.title === "home.page" ? t("home.page") : `${t(title.dataset.title)} · Souk`;
   for (const element of root.querySelectorAll("[data-t]")) element.textContent = t(element.dataset.t);
 }

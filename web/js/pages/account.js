@@ -4,13 +4,14 @@ import { call, get, post, session } from "../lib/api.js";
 import { merge, forget } from "../lib/cart.js";
 import { fill, h, toast } from "../lib/dom.js";
 import { day, t } from "../lib/i18n.js";
+import { countries, countrySelect } from "../components/countries.js";
 import { price } from "../lib/money.js";
 import { explain, failed, mark } from "../components/problem.js";
 
 const place = document.querySelector("#account");
 const query = new URLSearchParams(location.search);
 
-const input = (name, key, attributes = {}) => h("label", { class: attributes.wide ? "wide" : null }, t(key), h("input", { name, required: true, ...attributes, wide: null }), attributes.hint && h("span", { class: "hint" }, attributes.hint));
+const input = (name, key, { hint, ...attributes } = {}) => h("label", {}, t(key), h("input", { name, required: true, ...attributes }), hint && h("span", { class: "hint" }, hint));
 
 /** Return a form that sends its fields, marks the field a problem names, and shows anything else. */
 function form(fields, button, send) {
@@ -85,13 +86,14 @@ const views = {
   async addresses() {
     const { items } = await get("/identity/me/addresses");
     const again = () => show();
-    const names = [["name", "checkout.name"], ["line1", "checkout.line1"], ["line2", "checkout.line2"], ["postalCode", "checkout.postal"], ["city", "checkout.city"], ["region", "checkout.region"], ["country", "checkout.country"]];
+    const names = [["name", "checkout.name"], ["line1", "checkout.line1"], ["line2", "checkout.line2"], ["postalCode", "checkout.postal"], ["city", "checkout.city"], ["region", "checkout.region"]];
+    const served = await countries();
     return [
       h("ul", { class: "stack" }, items.map((one) => h("li", { class: "card row between" },
         h("address", {}, [one.name, one.line1, one.line2, `${one.postalCode} ${one.city}`, one.country].filter(Boolean).join(", ")),
         h("button", { class: "quiet danger", onclick: async () => { await call("DELETE", `/identity/me/addresses/${one.addressId}`).catch((error) => toast(explain(error))); again(); } }, t("account.delete"))))),
       h("h2", {}, t("account.add")),
-      form(h("div", { class: "fields" }, names.map(([name, key]) => input(name, key, { required: !["line2", "region"].includes(name), maxlength: name === "country" ? 2 : 120, pattern: name === "country" ? "[A-Z]{2}" : null }))), t("account.save"),
+      form(h("div", { class: "fields" }, names.map(([name, key]) => input(name, key, { required: !["line2", "region"].includes(name), maxlength: name === "postalCode" ? 12 : 120 })), h("label", {}, t("checkout.country"), countrySelect(served, "DE"))), t("account.save"),
         async (body) => { await post("/identity/me/addresses", body); again(); }),
     ];
   },
@@ -99,7 +101,7 @@ const views = {
   async profile() {
     const { data: me, etag } = await call("GET", "/identity/me");
     return [
-      !me.emailVerified && h("p", { class: "notice warn row" }, t("account.verify.missing"), h("button", { class: "plain", onclick: () => post("/identity/verify-email/resend").then(() => toast(t("account.reset.sent"))).catch((error) => toast(explain(error))) }, t("account.verify.resend"))),
+      !me.emailVerified && h("p", { class: "notice warn row" }, t("account.verify.missing"), h("button", { class: "plain", onclick: () => post("/identity/verify-email/resend", { email: me.email }, { guest: true }).then(() => toast(t("account.reset.sent"))).catch((error) => toast(explain(error))) }, t("account.verify.resend"))),
       form([h("p", {}, me.email), input("name", "checkout.name", { value: me.name, maxlength: 120 })], t("account.save"), async (body) => {
         try { await call("PATCH", "/identity/me", { body, headers: { "If-Match": etag } }); toast(t("account.saved")); } catch (error) {
           if (error.status !== 412) throw error;

@@ -5,18 +5,16 @@ import * as cart from "../lib/cart.js";
 import { debounced, fill, h } from "../lib/dom.js";
 import { locale, t } from "../lib/i18n.js";
 import { price } from "../lib/money.js";
+import { countries, countrySelect } from "../components/countries.js";
 import { explain, failed, mark } from "../components/problem.js";
 
-const COUNTRIES = ["AT", "BE", "CH", "CZ", "DE", "DK", "ES", "FI", "FR", "GB", "GR", "IE", "IT", "LU", "NL", "NO", "PL", "PT", "SE"];
 const TOKENS = ["tok_visa", "tok_chargeDeclined", "tok_insufficientFunds", "tok_slow", "tok_flaky", "tok_lost"];
 const place = document.querySelector("#checkout");
 const state = { quote: null, key: null };
 
-const countryNames = new Intl.DisplayNames([locale()], { type: "region" });
-const field = (name, key, attributes = {}) => h("label", { class: attributes.wide ? "wide" : null }, t(key), h("input", { name, required: true, ...attributes, wide: null }));
+const field = (name, key, { wide, ...attributes } = {}) => h("label", { class: wide && "wide" }, t(key), h("input", { name, required: true, ...attributes }));
 
-function form() {
-  const countries = COUNTRIES.map((code) => [code, countryNames.of(code)]).toSorted((one, two) => one[1].localeCompare(two[1], locale()));
+function form(served) {
   return h("form", { id: "checkout-form", novalidate: true, onsubmit: pay },
     h("fieldset", {}, h("legend", {}, t("checkout.contact")),
       !session.get() && h("p", { class: "small" }, h("a", { href: "/account.html?next=/checkout.html#login" }, t("checkout.login"))),
@@ -30,7 +28,7 @@ function form() {
         field("postalCode", "checkout.postal", { autocomplete: "postal-code", maxlength: 12 }),
         field("city", "checkout.city", { autocomplete: "address-level2", maxlength: 120 }),
         field("region", "checkout.region", { autocomplete: "address-level1", required: false, maxlength: 120 }),
-        h("label", {}, t("checkout.country"), h("select", { name: "country", autocomplete: "country" }, countries.map(([code, name]) => h("option", { value: code, selected: code === "DE" }, name)))))),
+        h("label", {}, t("checkout.country"), countrySelect(served, served.some(([code]) => code === navigator.language.slice(3)) ? navigator.language.slice(3) : "DE")))),
     h("fieldset", {}, h("legend", {}, t("checkout.payment")), h("p", { class: "small soft" }, t("checkout.test")),
       h("div", { class: "pay-choices" }, TOKENS.map((token, index) => h("label", {}, h("input", { type: "radio", name: "token", value: token, checked: index === 0 }), t(`pay.${token}`))))));
 }
@@ -114,9 +112,9 @@ async function savedAddresses(fields) {
 
 async function start() {
   try {
-    const data = await cart.read();
+    const [data, served] = await Promise.all([cart.read(), countries()]);
     if (!data?.lines.length) return void fill(place, h("p", { class: "notice" }, t("cart.empty")), h("a", { class: "button", href: "/products.html" }, t("home.shop")));
-    const fields = form();
+    const fields = form(served);
     fill(place, h("div", { class: "checkout" }, fields, summary));
     show(totals({ currency: data.currency, subtotal: data.subtotal }, data.lines), t("checkout.enter"));
     fields.addEventListener("input", debounced(500, (event) => event.target.name !== "token" && requote()));

@@ -12,6 +12,8 @@ const asked = new URLSearchParams(location.search);
 const id = asked.get("id") ?? "";
 const headers = () => orderTokens.header(id, asked.get("token"));
 const LATE = 20_000;
+const DECLINES = new Set(["card_declined", "insufficient_funds", "invalid_token"]);
+const SETTLED = 15_000;
 
 /** Return which of the four steps are done, from the timeline's entries. */
 function steps(order, timeline) {
@@ -25,11 +27,22 @@ function steps(order, timeline) {
   });
 }
 
-function message(order, late) {
+/** Return what a step adds to its name: an amount, missing SKUs, why a card was declined, an operator's words. */
+function detail(entry) {
+  const words = {
+    PaymentRefunded: entry.amount && price(entry.amount.amount, entry.amount.currency),
+    StockRejected: entry.detail,
+    PaymentDeclined: entry.detail && t(`decline.${DECLINES.has(entry.detail) ? entry.detail : "other"}`),
+    OrderCancelled: entry.detail?.startsWith("operator: ") && entry.detail.slice("operator: ".length),
+  }[entry.type];
+  return words ? h("span", { class: "soft" }, ` · ${words}`) : null;
+}
+
+function message(order, late, timeline) {
   if (order.status === "placed") return h("p", { role: "status" }, t(late ? "order.late" : "order.working"));
   if (order.status === "cancelled") {
     const retry = ["out_of_stock", "payment_declined", "timeout"].includes(order.reason);
-    return h("div", { class: "notice bad", role: "alert" }, h("p", {}, t(`reason.${order.reason}`)), retry && h("a", { class: "button", href: "/checkout.html" }, t("order.again")));
+    return h("div", { class: "notice bad", role: "alert" }, h("p", {}, t(`reason.${order.reason}`), timeline.filter((entry) => entry.type === "PaymentDeclined").map((entry) => ` ${t(`decline.${DECLINES.has(entry.detail) ? entry.detail : "other"}`)}.`)), retry && h("a", { class: "button", href: "/checkout.html" }, t("order.again")));
   }
   return h("p", { class: "notice good", role: "status" }, t("order.done"));
 }
@@ -41,14 +54,15 @@ function view(order, timeline, late) {
   return [
     h("p", { class: "row" }, h("span", { class: "mono" }, t("order.number", { id: order.orderId })), h("span", { class: `badge ${{ confirmed: "good", cancelled: "bad" }[order.status] ?? "warn"}`, id: "status" }, t(`status.${order.status}`))),
     h("ol", { class: "saga" }, steps(order, timeline)),
-    message(order, late),
+    message(order, late, timeline),
     h("div", { class: "checkout" },
-      h("section", { class: "card" }, h("h2", {}, t("order.history")), h("ul", { class: "timeline" }, timeline.map((entry) => h("li", {}, h("time", { datetime: entry.time }, moment(entry.time)), h("span", {}, entry.type))))),
+      h("section", { class: "card" }, h("h2", {}, t("order.history")), h("ol", { class: "timeline", id: "timeline" }, timeline.map((entry) => h("li", { "data-fact": entry.type }, h("time", { datetime: entry.time }, moment(entry.time)), h("span", {}, t(`fact.${entry.type}`), detail(entry)))))),
       h("aside", { class: "card stack" },
         h("div", { class: "totals" }, order.lines.map((line) => h("div", {}, h("span", {}, `${line.quantity} × ${line.title}`), h("span", {}, price(line.total, totals.currency)))),
-          row("cart.subtotal", totals.subtotal), row("checkout.shipping", totals.shipping), row("checkout.tax", totals.tax), row("checkout.total", totals.total, "sum")),
+          row("cart.subtotal", totals.subtotal), row("checkout.shipping", totals.shipping), row("checkout.tax", totals.tax), row("checkout.total", totals.total, "sum"), order.refunded.amount > 0 && row("order.refunded", order.refunded.amount, "refunded")),
         h("div", {}, h("h3", {}, t("order.deliver")), h("address", {}, [to.name, to.line1, to.line2, `${to.postalCode} ${to.city}`, to.country].filter(Boolean).map((text) => h("div", {}, text)))),
         cancellable && h("button", { class: "quiet danger", onclick: cancel }, t("order.cancel")),
+        orderTokens.all()[id] && h("p", { class: "small" }, h("a", { href: `/order.html?id=${encodeURIComponent(id)}&token=${encodeURIComponent(orderTokens.all()[id])}` }, t("order.link"))),
         h("a", { href: "/products.html" }, t("order.back")))),
   ];
 }
@@ -65,9 +79,14 @@ async function cancel(event) {
   watch();
 }
 
+/** Tell whether nothing more is to come of a decided order: its money is taken, or given up. */
+const settled = (order) => (order.status === "confirmed" ? ["captured", "partially_refunded", "refunded"] : ["declined", "voided", "refunded"]).includes(order.paymentStatus);
+
 /** Show the order, and again while it is open: often at first, then less. */
 async function watch() {
   const began = Date.now();
+  let decided = 0;
+  let emptied = false;
   for (let wait = 300, shown = ""; ; wait = Math.min(wait * 1.3, 5000)) {
     try {
       const path = `/orders/${encodeURIComponent(id)}`;
@@ -76,7 +95,12 @@ async function watch() {
       const now = JSON.stringify([order.status, order.paymentStatus, timeline.items.length, late]);
       if (now !== shown) fill(place, view(order, timeline.items, late));
       shown = now;
-      if (order.status !== "placed") return void read().catch(() => null);
+      if (order.status !== "placed") {
+        decided ||= Date.now();
+        if (!emptied) read().catch(() => null);
+        emptied = true;
+        if (settled(order) || Date.now() - decided > SETTLED) return;
+      }
     } catch (error) {
       if (error.status === 404 || error.status === 401) return void fill(place, h("p", { class: "notice" }, t("order.none")));
       if (!shown) return void fill(place, failed(error, watch));

@@ -47,7 +47,7 @@ function view(product, levels) {
     for (const button of thumbs.children) button.setAttribute("aria-pressed", String(button.dataset.src === image?.src));
   };
   const refresh = () => {
-    const { price: now, compareAtPrice: before } = chosen;
+    const { price: now, compareAt: before } = chosen;
     fill(amount, price(now.amount, now.currency), before && before.amount > now.amount && h("s", {}, h("span", { class: "visually-hidden" }, t("was", { price: "" })), price(before.amount, before.currency)));
     const left = levels.get(chosen.sku);
     stock.textContent = left === undefined ? " " : left === null ? t("product.unknown") : left === 0 ? t("product.out") : t(left <= 5 ? "product.low" : "product.stock", { count: left });
@@ -84,7 +84,9 @@ function view(product, levels) {
     element: h("article", { class: "detail" },
       h("div", {}, frame, thumbs),
       h("form", { class: "stack", onsubmit: submit },
-        h("div", {}, h("h1", {}, product.title), h("p", { class: "soft" }, t("product.by", { vendor: product.vendor || "Souk" }))),
+        h("div", {},
+          product.category && h("p", { class: "small" }, h("a", { href: `/products.html?category=${encodeURIComponent(product.category)}` }, product.category)),
+          h("h1", {}, product.title), product.vendor && h("p", { class: "soft" }, t("product.by", { vendor: product.vendor }))),
         amount,
         options(product, () => chosen, choose),
         h("div", { class: "row" }, h("label", {}, t("product.quantity"), quantity), stock),

@@ -20,10 +20,10 @@ function select(name, options, label) {
     options.map(([value, text]) => h("option", { value, selected: (wanted.get(name) ?? "") === value }, text))));
 }
 
-async function controls() {
-  const lists = await Promise.all(["categories", "vendors", "tags"].map((list) => get(`/catalog/${list}`, { guest: true }).catch(() => ({ items: [] }))));
+/** Draw the filters at once, so that nothing moves when their choices arrive. */
+function controls(lists = []) {
   fill(form, FILTERS.map((name, index) => {
-    const values = new Set(lists[index].items.map((one) => one.name));
+    const values = new Set((lists[index]?.items ?? []).map((one) => one.name));
     if (wanted.get(name)) values.add(wanted.get(name));
     return select(name, [["", t("list.any")], ...[...values].map((value) => [value, value])], t(`list.${name}`));
   }), select("sort", SORTS.map((sort) => [sort === "newest" ? "" : sort, t(`sort.${sort}`)]), t("list.sort")));
@@ -42,7 +42,7 @@ async function show(cursor = null) {
   const query = new URLSearchParams(wanted);
   query.set("limit", "24");
   if (cursor) query.set("cursor", cursor);
-  else fill(list, skeletons(8));
+  else if (!list.children.length) fill(list, skeletons(8));
   fill(more);
   try {
     const page = await get(`/catalog/products?${query}`, { guest: true, signal: running.signal });
@@ -59,4 +59,5 @@ async function show(cursor = null) {
 
 window.addEventListener("souk:search", debounced(180, (event) => set("q", event.detail.trim())));
 controls();
+Promise.all(["categories", "vendors", "tags"].map((list) => get(`/catalog/${list}?limit=200`, { guest: true }).catch(() => ({ items: [] })))).then(controls);
 show();
