@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from tools import options
@@ -12,7 +13,8 @@ def main() -> None:
     """Print every e-mail, its text in full."""
     mails = sent(options.running_stack())
     for mail in mails:
-        print(f"{mail['Timestamp']}  {mail['Source']} -> {', '.join(mail['To'])}")
+        at = datetime.fromtimestamp(mail["Timestamp"], tz=UTC).strftime("%H:%M:%S")
+        print(f"{at}  {mail['Source']} -> {', '.join(mail['To'])}")
         print(
             f"Subject: {mail['Subject']}\n\n{(mail['BodyText'] or mail['BodyHtml'] or '').rstrip()}\n{'-' * 78}"
         )
@@ -21,6 +23,9 @@ def main() -> None:
 
 
 def sent(stack: Stack) -> list[dict[str, Any]]:
-    """Return the e-mails as the emulator keeps them: Source, To, Subject, BodyText, BodyHtml, Timestamp."""
+    """Return the e-mails as the emulator keeps them: Source, To, Subject, BodyText, BodyHtml, Timestamp.
+
+    The time is in seconds since 1970.
+    """
     accounts = stack.emulator.get("/_ministack/ses/messages")["messages"].values()
-    return sorted((mail for mails in accounts for mail in mails), key=lambda mail: str(mail["Timestamp"]))
+    return sorted((mail for mails in accounts for mail in mails), key=lambda mail: float(mail["Timestamp"]))

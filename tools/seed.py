@@ -129,7 +129,7 @@ def load_catalog(stack: Stack, shop: Shop, admin: str, catalog: Path) -> None:
         stack.client("ssm").put_parameter(Name=_LOADED, Value=mark, Type="String", Overwrite=True)
 
 
-def wait_for_import(shop: Shop, admin: str, import_id: str, *, seconds: float = 180) -> dict[str, Any]:
+def wait_for_import(shop: Shop, admin: str, import_id: str, *, seconds: float = 300) -> dict[str, Any]:
     """Wait until an import is worked off, telling how far it is; return it."""
     said = time.monotonic()
     until = said + seconds
@@ -141,7 +141,7 @@ def wait_for_import(shop: Shop, admin: str, import_id: str, *, seconds: float = 
             raise ToolError(
                 f"the import is {job['status']}, {job['done']} of {job['total']}; try: make logs SERVICE=catalog"
             )
-        if time.monotonic() - said > 3:
+        if time.monotonic() - said > 5:
             said = time.monotonic()
             step(f"importing: {job['done']} of {job['total']} products")
         time.sleep(0.2)
