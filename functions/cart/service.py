@@ -176,7 +176,7 @@ def _take_product(
             table.drop_offer(sku, product_id, version, told_at)
 
 
-def on_order_confirmed(table: CartTable, event: Fact[OrderConfirmed], at: datetime) -> None:
+def on_order_confirmed(table: CartTable, event: Fact[OrderConfirmed]) -> None:
     """Take exactly what was ordered out of the cart it was quoted from, or the one that was merged into since."""
     order_id = event.data.order_id
     quoted = table.quoted(order_id)
@@ -184,7 +184,7 @@ def on_order_confirmed(table: CartTable, event: Fact[OrderConfirmed], at: dateti
         return
     for _ in _tries():
         cart = _successor(table, quoted.cart_id)
-        if cart is None or not domain.is_alive(cart, at) or order_id in cart.settled:
+        if cart is None or order_id in cart.settled:
             break
         if table.replace(cart, domain.after_order(cart, order_id, quoted.lines)):
             break

@@ -22,7 +22,7 @@ from tests.unit.cart.conftest import ADDRESS, Shop, as_fact, product
 
 
 class Meddled(CartTable):
-    """The real table; `meanwhile` runs once, just before the first write of a cart (before each, with `always`)."""
+    """The real table; `meanwhile` runs once, just before the first write (before each, with `always`)."""
 
     def __init__(self, meanwhile: Callable[[], Any], *, always: bool = False) -> None:
         super().__init__("souk-local-cart")
@@ -48,6 +48,10 @@ class Meddled(CartTable):
     def merge(self, before: Any, after: Any) -> bool:
         self._meddle()
         return super().merge(before, after)
+
+    def note_product(self, product_id: str, before: Any, after: Any) -> bool:
+        self._meddle()
+        return super().note_product(product_id, before, after)
 
     def forget_quoted(self, order_id: str) -> bool:
         self._meddle()
@@ -181,7 +185,7 @@ def test_a_line_set_while_an_order_is_taken_out_is_there(selling: Shop) -> None:
     cart = selling.open()
     selling.set(cart, "A", 2)
     fact = confirmed(selling, selling.quote(cart))
-    service.on_order_confirmed(Meddled(lambda: selling.set(cart, "B", 3)), fact, now())
+    service.on_order_confirmed(Meddled(lambda: selling.set(cart, "B", 3)), fact)
     assert selling.lines(cart) == {"B": 3}
 
 
@@ -191,31 +195,57 @@ def test_two_deliveries_of_a_confirmation_at_once_take_out_once(selling: Shop) -
     quoted = selling.quote(cart)
     selling.set(cart, "A", 9)
     table = Meddled(lambda: selling.told(selling.confirmed(quoted)))
-    service.on_order_confirmed(table, confirmed(selling, quoted), now())
+    service.on_order_confirmed(table, confirmed(selling, quoted))
     assert selling.lines(cart) == {"A": 7}
 
 
-def test_a_delivery_that_died_before_forgetting_takes_nothing_more(selling: Shop) -> None:
-    class Dying(CartTable):
-        def forget_quoted(self, order_id: str) -> bool:
-            raise ConnectionError(order_id)
+class Dying(CartTable):
+    """The real table until the very last write of taking out an order."""
 
+    def forget_quoted(self, order_id: str) -> bool:
+        raise ConnectionError(order_id)
+
+
+def test_a_delivery_that_died_before_forgetting_takes_nothing_more(selling: Shop) -> None:
     cart = selling.open()
     selling.set(cart, "A", 2)
     quoted = selling.quote(cart)
     selling.set(cart, "A", 9)
     with pytest.raises(ConnectionError):
-        service.on_order_confirmed(Dying("souk-local-cart"), confirmed(selling, quoted), now())
+        service.on_order_confirmed(Dying("souk-local-cart"), confirmed(selling, quoted))
     selling.told(selling.confirmed(quoted))
     assert selling.lines(cart) == {"A": 7}
+
+
+def test_a_merged_cart_brings_along_which_orders_have_been_taken_out(selling: Shop) -> None:
+    guest = selling.open()
+    selling.set(guest, "A", 2)
+    quoted = selling.quote(guest)
+    selling.set(guest, "A", 9)
+    with pytest.raises(ConnectionError):
+        service.on_order_confirmed(Dying("souk-local-cart"), confirmed(selling, quoted))
+    selling.merge(guest, "cus_1")
+    selling.told(selling.confirmed(quoted))
+    assert selling.lines(selling.open(subject="cus_1")) == {"A": 7}
 
 
 def test_an_order_of_a_cart_merged_meanwhile_leaves_the_customers_cart(selling: Shop) -> None:
     guest = selling.open()
     selling.set(guest, "A", 2)
     fact = confirmed(selling, selling.quote(guest))
-    service.on_order_confirmed(Meddled(lambda: selling.merge(guest, "cus_1")), fact, now())
+    service.on_order_confirmed(Meddled(lambda: selling.merge(guest, "cus_1")), fact)
     assert selling.lines(selling.open(subject="cus_1")) == {}
+
+
+def test_a_later_version_stored_meanwhile_keeps_the_earlier_one_out(selling: Shop) -> None:
+    earlier = product([("A", 250), ("C", 250)], 2, kind="ProductChanged")
+    table = Meddled(lambda: selling.told(product([("A", 300), ("B", 300)], 3)))
+    service.on_product(table, as_fact(earlier, ProductChanged))
+    offers = carts().offers("ABC")
+    assert {sku: offer.price.amount for sku, offer in offers.items() if offer.for_sale} == {
+        "A": 300,
+        "B": 300,
+    }
 
 
 def test_two_deliveries_of_two_versions_at_once_end_at_the_later(selling: Shop) -> None:
@@ -224,11 +254,13 @@ def test_two_deliveries_of_two_versions_at_once_end_at_the_later(selling: Shop) 
     class Slow(CartTable):
         def note_product(self, product_id: str, before: Any, after: Any) -> bool:
             done = super().note_product(product_id, before, after)
-            selling.told(product([("A", 300)], 3))
+            selling.told(product([("A", 300), ("B", 300)], 3))
             return done
 
     earlier = product([("A", 250), ("C", 250)], 2, kind="ProductChanged")
     service.on_product(Slow("souk-local-cart"), as_fact(earlier, ProductChanged))
     offers = carts().offers("ABC")
-    assert {sku for sku, offer in offers.items() if offer.for_sale} == {"A"}
-    assert offers["A"].price.amount == 300
+    assert {sku: offer.price.amount for sku, offer in offers.items() if offer.for_sale} == {
+        "A": 300,
+        "B": 300,
+    }
