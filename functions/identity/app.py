@@ -93,5 +93,5 @@ def admin(event: Any, context: object) -> Any:
         account = service.grant_roles(table(), normal_email(order.email), order.roles)
     else:
         account = service.confirm(table(), normal_email(order.email))
-    log.note(subject=account.id)
+    log.note(subject=account.id, roles=list(account.roles), verified=account.verified)
     return {"customerId": account.id, "roles": list(account.roles), "emailVerified": account.verified}

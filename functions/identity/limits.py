@@ -5,8 +5,9 @@ Guessing a password is slowed down without giving anybody the power to lock the 
  - Each pair of account and network has its own small allowance, so guesses from elsewhere do not use up the owner's.
  - Each network has one over all accounts, against trying one password on many.
  - Each account has one over all networks, against guesses from many at once. It does not apply to networks from which
-   the account's owner logged in during the last 90 days, nor after a password reset (the mail makes the network
-   known), nor to sessions already open. And every window ends: refused attempts do not prolong it.
+   the account's owner logged in during the last 90 days, nor to sessions already open.
+ - Choosing a new password by mail makes the network known and forgives what was tried from there.
+ - Every window ends, and refused attempts do not prolong it.
 
 Accounts that do not exist are counted just the same, so a 429 does not tell whether one does.
 """
@@ -47,6 +48,11 @@ LOGIN_ACCOUNT = Limit("login-account", 50, timedelta(hours=1))
 REGISTER_NETWORK = Limit("register-network", 200, timedelta(hours=1))
 MAIL_NETWORK = Limit("mail-network", 30, timedelta(hours=1))
 MAIL_RECIPIENT = Limit("mail-recipient", 5, timedelta(hours=1))
+
+
+def pair(email: str, network: str) -> str:
+    """Return who `LOGIN_PAIR` counts: an account, from one place."""
+    return f"{email} {network}"
 
 
 def client_address(source_ip: str, forwarded_for: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import TypeVar
 
-from functions.identity import passwords
+from functions.identity import limits, passwords
 from functions.identity.domain import (
     Account,
     Address,
@@ -18,6 +18,7 @@ from functions.identity.domain import (
 )
 from functions.identity.events import CustomerChanged, CustomerErased, CustomerRegistered
 from functions.identity.letters import Kind, MailOrder
+from functions.identity.limits import LOGIN_PAIR
 from functions.identity.table import IdentityTable
 from functions.identity.tokens import digest
 from functions.shared import log
@@ -181,7 +182,8 @@ def verify_email(table: IdentityTable, token: str, at: datetime) -> None:
 def reset_password(table: IdentityTable, token: str, password: str, *, network: str, at: datetime) -> None:
     """Set a new password by the token sent to the owner's mailbox; all sessions end.
 
-    Whoever reads the mailbox has proven the address as well, and the place they do it from.
+    Whoever reads the mailbox has proven the address as well, and the place they do it from: earlier attempts to log in
+    from there are forgiven.
 
     Raises
     ------
@@ -199,7 +201,9 @@ def reset_password(table: IdentityTable, token: str, password: str, *, network: 
         told = mail_order("password_changed", at, customer_id=before.id)
         return after if table.store(before, after, table.using(found), mail=told) else None
 
-    table.remember(_until_done(step).id, network, at)
+    after = _until_done(step)
+    table.remember(after.id, network, at)
+    table.forgive(LOGIN_PAIR, limits.pair(after.email, network), at)
 
 
 def _proof(table: IdentityTable, purpose: Purpose, token: str, at: datetime) -> tuple[OneTimeToken, Account]:

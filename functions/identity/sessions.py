@@ -9,7 +9,7 @@ from typing import NamedTuple
 from functions.identity import passwords
 from functions.identity.domain import SESSION_IDLE, Account, Session, judge, opaque, session_end, split_opaque
 from functions.identity.keyring import KeyRing
-from functions.identity.limits import LOGIN_ACCOUNT, LOGIN_NETWORK, LOGIN_PAIR, Limit
+from functions.identity.limits import LOGIN_ACCOUNT, LOGIN_NETWORK, LOGIN_PAIR, Limit, pair
 from functions.identity.table import IdentityTable
 from functions.identity.tokens import digest, next_secret, secret_text
 from functions.shared import log
@@ -66,7 +66,7 @@ def authenticate(
     """
     counted = []
     for limit, subject in (
-        (LOGIN_PAIR, f"{email} {network}"),
+        (LOGIN_PAIR, pair(email, network)),
         (LOGIN_NETWORK, network),
         (LOGIN_ACCOUNT, email),
     ):

@@ -228,6 +228,10 @@ class IdentityTable(Table):
             condition="tries > :none",
         )  # fmt: skip
 
+    def forgive(self, limit: Limit, subject: str, at: datetime) -> None:
+        """Forget the attempts of the present window."""
+        self.delete(_tries_key(limit, subject, at))
+
     def knows(self, customer_id: str, network: str, at: datetime) -> bool:
         """Tell whether an account's owner has shown themselves from a network lately."""
         item = self.get(_known_key(customer_id, network))

@@ -7,7 +7,11 @@ from typing import Any
 
 import pytest
 
+from functions.identity import service
+from functions.identity.domain import Account
 from functions.identity.table import IdentityTable
+from functions.shared.clock import now
+from functions.shared.errors import NotFoundError
 from tests.unit.identity.conftest import PASSWORD, Front, images
 
 GOOD = {"email": "amira@example.com", "password": PASSWORD, "name": "Amira Haddad"}
@@ -234,6 +238,61 @@ def test_an_erased_persons_address_is_free_again(front: Front, token: str) -> No
     front.call("DELETE", "/identity/me", token=token)
     assert front.register().body["customerId"] != first
     assert front.log_in()
+
+
+class Behind(IdentityTable):
+    """A worker that read an account before another one changed it."""
+
+    stale: Account | None = None
+
+    def account(self, customer_id: str) -> Account | None:
+        stale, self.stale = self.stale, None
+        return stale or super().account(customer_id)
+
+
+@pytest.mark.parametrize("what", ["sessions", "password", "address"])
+def test_of_two_changes_at_once_none_is_lost(
+    front: Front, table: IdentityTable, token: str, what: str
+) -> None:
+    customer_id, mail = front.me(token).body["customerId"], front.mails()[0]
+    behind = Behind(table.name)
+    behind.stale = table.account(customer_id)
+    change(front, token, {"name": "Amira Nasser"})
+    if what == "sessions":
+        service.end_sessions(behind, customer_id)
+    elif what == "password":
+        service.change_password(behind, customer_id, "a better one", keep_session=None, at=now())
+    else:
+        service.verify_email(behind, mail.token, now())
+    after = table.account(customer_id)
+    assert after is not None
+    assert (after.name, after.version, behind.stale) == ("Amira Nasser", 3, None)
+
+
+def test_an_erasure_meets_a_change_and_wins(front: Front, table: IdentityTable, token: str) -> None:
+    customer_id = front.me(token).body["customerId"]
+    behind = Behind(table.name)
+    behind.stale = table.account(customer_id)
+    change(front, token, {"name": "Amira Nasser"})
+    service.erase(behind, customer_id, now())
+    assert table.account(customer_id) is None
+    assert [fact["type"] for fact in front.facts()] == [
+        "CustomerRegistered",
+        "CustomerChanged",
+        "CustomerErased",
+    ]
+
+
+def test_a_change_meets_an_erasure_and_brings_nothing_back(
+    front: Front, table: IdentityTable, token: str
+) -> None:
+    customer_id = front.me(token).body["customerId"]
+    behind = Behind(table.name)
+    behind.stale = table.account(customer_id)
+    service.erase(table, customer_id, now())
+    with pytest.raises(NotFoundError):
+        service.end_sessions(behind, customer_id)
+    assert table.account(customer_id) is None
 
 
 # --- staff --------------------------------------------------------------------------------------------------------
