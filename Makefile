@@ -57,10 +57,11 @@ fmt: setup ## Put the code into shape
 	@$(venv)/ruff format --quiet .
 lint: setup ## Check code, types, imports between services and templates; edits nothing
 	@$(souk) lint
-test: lint ## Everything: lint, types, unit, contract and integration tests
-	@$(venv)/pytest $(tests)
-unit: setup ## The fast tests only
-	@$(venv)/pytest -m "not integration" $(tests)
+test: lint ## Everything: lint, types, unit, contract, simulation, integration and browser tests
+	@$(venv)/pytest -n 2 --dist loadscope -m "not integration and not e2e" $(tests)
+	@$(venv)/pytest -m "integration or e2e" $(tests)
+unit: setup ## The fast tests only (SERVICE=orders for one service's: seconds)
+	@$(venv)/pytest -n 2 --dist loadscope $(if $(SERVICE),tests/unit/$(SERVICE),-m "not integration and not e2e" $(tests))
 contracts: setup ## Write event schemas, samples and OpenAPI pages from the code (UNPUBLISHED=1 also where events break)
 	@$(venv)/python -m tools.contracts $(if $(UNPUBLISHED),--unpublished)
 	@$(venv)/python -m tools.openapi
