@@ -85,15 +85,16 @@ def installer() -> Path:
 
 
 def install(uv: Path, name: str) -> "subprocess.Popen[str]":
-    """Start installing an environment afresh; returns at once."""
+    """Start bringing an environment up to its lock, made afresh if its Python is another; returns at once."""
     home = LOCAL / name
     base = {**os.environ, "UV_NO_CONFIG": "1", "UV_PYTHON_DOWNLOADS": "never"}
-    made = subprocess.run(
-        [str(uv), "venv", "--quiet", "--clear", "--python", sys.executable, str(home)],
-        env=base, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    if made.returncode:
-        fail(f"could not make .local/{name}: {last_line(made.stderr)}")
+    if not (home / "bin" / "python").exists() or python_of(current(name)) != python_of(wanted(name)):
+        made = subprocess.run(
+            [str(uv), "venv", "--quiet", "--clear", "--python", sys.executable, str(home)],
+            env=base, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        if made.returncode:
+            fail(f"could not make .local/{name}: {last_line(made.stderr)}")
     return subprocess.Popen(
         [str(uv), "pip", "sync", "--quiet", "--require-hashes", str(REQUIREMENTS / ENVIRONMENTS[name])],
         env={**base, "VIRTUAL_ENV": str(home)},
@@ -104,7 +105,13 @@ def install(uv: Path, name: str) -> "subprocess.Popen[str]":
 def wanted(name: str) -> str:
     """Return what an environment is made from: its lock and the Python that runs this."""
     lock = (REQUIREMENTS / ENVIRONMENTS.get(name, "bootstrap.txt")).read_bytes()
-    return f"{sys.version_info[:3]} {os.path.realpath(sys.executable)} {hashlib.sha256(lock).hexdigest()}"
+    python = f"{'.'.join(map(str, sys.version_info[:3]))} at {os.path.realpath(sys.executable)}"
+    return f"{python}\n{hashlib.sha256(lock).hexdigest()}\n"
+
+
+def python_of(origin: str) -> str:
+    """Return the part of a note about an environment's origin that names its Python."""
+    return origin.partition("\n")[0]
 
 
 def current(name: str) -> str:
