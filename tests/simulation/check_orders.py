@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-
 from functions.shared.dynamo import decode_item
 from tests.simulation.checker import Watch, require
 from tests.simulation.fake_tables import Change
+from tests.simulation.reading import content_of
 from tests.simulation.world import World
 
 TABLE = "souk-local-orders"
@@ -40,20 +39,28 @@ class Orders(Watch):
             f"{order_id}: {old.get('status')} → {new['status']}",
         )  # fmt: skip
         if old:
+            require(
+                new["version"] == old["version"] + 1, "an order changes version by version",
+                f"{order_id}: {old['version']} → {new['version']}",
+            )  # fmt: skip
             require(old["content"] == new["content"], "what was ordered never changes", order_id)
             require(
                 old["status"] != "cancelled" or old["reason"] == new["reason"], "a decision is final",
                 f"{order_id}: {old.get('reason')} → {new.get('reason')}",
             )  # fmt: skip
         else:
-            self._placed(order_id, new)
+            self._placed(order_id, content_of(change.new or {}))
+        require(
+            (old.get("status"), new["status"]) != ("confirmed", "cancelled")
+            or new["reason"] in ("customer", "operator"),
+            "only people call a confirmed order off", f"{order_id}: {new.get('reason')}",
+        )  # fmt: skip
         if new["status"] == "confirmed" and old.get("status") != "confirmed":
-            self._confirmed(order_id, new)
+            self._confirmed(order_id, content_of(change.new or {}))
 
-    def _placed(self, order_id: str, order: dict[str, Any]) -> None:
+    def _placed(self, order_id: str, content: dict[str, Any]) -> None:
         promised = self.promised.get(order_id)
         require(promised, "only what a cart has quoted is ordered", order_id)
-        content = msgspec.json.decode(order["content"])
         for name in ("cartId", "lines", "totals", "shippingAddress"):
             given = _without_nulls(promised[name])  # type: ignore[index]
             require(
@@ -62,9 +69,8 @@ class Orders(Watch):
                 f"{order_id}: {content[name]} for {given}",
             )
 
-    def _confirmed(self, order_id: str, order: dict[str, Any]) -> None:
+    def _confirmed(self, order_id: str, content: dict[str, Any]) -> None:
         self.confirmed.add(order_id)
-        content = msgspec.json.decode(order["content"])
         wanted: dict[str, int] = {}
         for line in content["lines"]:
             wanted[line["sku"]] = wanted.get(line["sku"], 0) + line["quantity"]

@@ -28,6 +28,8 @@ class Stock(Watch):
         self.committed: dict[str, int] = defaultdict(int)
         self.reserved: dict[str, int] = defaultdict(int)
         self.touched: set[str] = set()
+        self.acknowledged: set[str] = set()
+        self.reasons: set[str] = set()
 
     def changed(self, change: Change) -> None:
         if change.table != TABLE:
@@ -38,7 +40,11 @@ class Stock(Watch):
         elif kind == "MOVE":
             require(change.old is None and change.new, "the ledger is only added to", f"{change.key}")
             sku = change.key[0].removeprefix("SKU#")
-            self.moved[sku] += decode_item(change.new or {})["delta"]
+            movement = decode_item(change.new or {})
+            self.moved[sku] += movement["delta"]
+            once = movement["reason"] not in self.reasons or movement["reason"] == "counted"
+            require(once, "stock is adjusted once for a request", f"{sku}: {movement['reason']}")
+            self.reasons.add(movement["reason"])
             self.touched.add(sku)
         elif kind == "RESERVATION":
             self._reservation(change)
@@ -85,6 +91,8 @@ class Stock(Watch):
 
     def ended(self) -> None:
         self._rebuild()
+        missing = sorted(self.acknowledged - self.reasons)
+        require(not missing, "an adjustment that was acknowledged is made", ", ".join(missing))
         orders = self.all("orders", "ORDER#", "ORDER") if "orders" in self.world.deployed.services else {}
         for order_id, reservation in self.all("inventory", "ORDER#", "RESERVATION").items():
             order = orders.get(order_id)

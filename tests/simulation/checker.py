@@ -1,16 +1,18 @@
 """Watches a run and says what may never be: the promises of the shop, checked after every AWS call.
 
-Each promise has a name, which is what a violation is reported by. Facts and failures are watched here; stock, orders, money
-and carts each in a module of their own.
+Each promise has a name, which is what a violation is reported by. Facts and failures are watched here; stock, orders,
+money and carts each in a module of their own.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from functions.shared.dynamo import decode_item
+from tests.simulation.deployment import QueueSource
+from tests.simulation.expressions import Image
 from tests.simulation.fake_tables import Change
 from tests.simulation.world import Invocation, Message, World
 
@@ -50,7 +52,7 @@ class Watch:
     def __init__(self, world: World) -> None:
         self.world = world
 
-    def items(self, service: str) -> Mapping[tuple[str, str], Mapping[str, Any]]:
+    def items(self, service: str) -> Mapping[tuple[str, str], Image]:
         """Return a service's table as it is: wire images by key."""
         return self.world.aws.dynamodb.tables[f"souk-local-{service}"].items
 
@@ -137,7 +139,9 @@ class Failures(Watch):
         )  # fmt: skip
 
     def parked(self, queue: str, body: str, attributes: Mapping[str, Any]) -> None:
-        """Check a message that a handler sent to the dead-letter queue."""
+        """Check a message that a handler sent to a dead-letter queue."""
+        if queue not in self.world.deployed.dead_letters:
+            return
         reason = attributes.get("reason", {}).get("StringValue")
         require(body in self.poison, "only what cannot be read is parked", f"{queue}: {reason} {body[:300]}")
 
@@ -152,34 +156,69 @@ class Failures(Watch):
             require(not left, "dead-letter queues hold only what cannot be read", f"{name}: {left[:3]}")
 
 
+class Reversals(Watch):
+    """A service that has taken an order's placing and its cancellation, in whatever order, holds nothing for it."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self.told: set[tuple[str, str, str]] = set()
+
+    def handled(self, source: QueueSource, message: Message) -> None:
+        """Check a service after it has taken a message; later, where it is busy with another."""
+        detail = json.loads(message.body).get("detail", {})
+        service = source.function.service
+        if service not in ("inventory", "payments") or detail.get("type") not in (
+            "OrderPlaced",
+            "OrderCancelled",
+        ):
+            return
+        order_id = detail["data"]["orderId"]
+        self.told.add((service, order_id, detail["type"]))
+        both = {(service, order_id, kind) for kind in ("OrderPlaced", "OrderCancelled")} <= self.told
+        busy = any(one.kind == "inbox" and one.function.service == service for one in self.world.running)
+        if both and not busy:
+            require(
+                not self._holds(service, order_id), f"{service} holds nothing for a cancelled order", order_id
+            )
+
+    def _holds(self, service: str, order_id: str) -> bool:
+        if service == "inventory":
+            reservation = self.item("inventory", f"ORDER#{order_id}", "RESERVATION") or {}
+            return reservation.get("status") in ("reserved", "committed")
+        intent = self.item("payments", f"SIM#{order_id}", "INTENT") or {}
+        payment = self.item("payments", f"PAYMENT#{order_id}", "PAYMENT") or {}
+        return intent.get("status") == "authorized" and payment.get("status") != "voiding"
+
+
 class Checker:
     """All watches over one run."""
 
     def __init__(self, world: World, watches: list[Watch]) -> None:
         self.facts, self.failures = Facts(world), Failures(world)
-        self.watches: list[Watch] = [self.facts, self.failures, *watches]
+        self.reversals = Reversals(world)
+        self.watches: list[Watch] = [self.facts, self.failures, self.reversals, *watches]
         self._dirty = False
+        self.hear: dict[str, Callable[[Any], None]] = {
+            "change": self._changed, "called": self._called, "event": self.facts.event, "done": self.failures.done,
+            "message": lambda it: self.failures.parked(*it), "redriven": lambda it: self.failures.given_up(*it),
+            "handled": lambda it: self.reversals.handled(*it),
+        }  # fmt: skip
         world.observers.append(self)
 
     def __call__(self, what: str, data: Any) -> None:
         """Hear what happens in the world."""
-        match what:
-            case "change":
-                self._dirty = True
-                for watch in self.watches:
-                    watch.changed(data)
-            case "called" if self._dirty:
-                self._dirty = False
-                for watch in self.watches:
-                    watch.settled()
-            case "event":
-                self.facts.event(data)
-            case "done":
-                self.failures.done(data)
-            case "message":
-                self.failures.parked(*data)
-            case "redriven":
-                self.failures.given_up(*data)
+        self.hear[what](data)
+
+    def _changed(self, change: Change) -> None:
+        self._dirty = True
+        for watch in self.watches:
+            watch.changed(change)
+
+    def _called(self, _: Invocation) -> None:
+        if self._dirty:
+            self._dirty = False
+            for watch in self.watches:
+                watch.settled()
 
     def ended(self) -> None:
         """Check what must hold once everything is drained."""

@@ -1,4 +1,4 @@
-"""The other AWS services Souk calls, in memory: EventBridge, SQS, Secrets Manager, SSM, SES.
+"""The other AWS services Souk calls, in memory: EventBridge, SQS, S3, Secrets Manager, SSM, SES.
 
 Each operation takes boto3's parameters and checks what AWS would refuse. What happens to an accepted event or message
 is the world's business.
@@ -6,6 +6,7 @@ is the world's business.
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -30,6 +31,7 @@ class FakeAWS:
         self.dynamodb = FakeDynamoDB()
         self.secrets: dict[str, str] = {}
         self.parameters: dict[str, str] = {}
+        self.objects: dict[tuple[str, str], bytes] = {}
         self.mails: list[Mapping[str, Any]] = []
         self.on_event, self.on_message = on_event, on_message
 
@@ -76,6 +78,15 @@ class FakeAWS:
         assert queue_url(name) == request["QueueUrl"]
         self.on_message(name, request["MessageBody"], request.get("MessageAttributes", {}))
         return {"MessageId": "sent"}
+
+    def _s3_put_object(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        self.objects[request["Bucket"], request["Key"]] = request["Body"]
+        return {}
+
+    def _s3_get_object(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        if (request["Bucket"], request["Key"]) not in self.objects:
+            raise client_error("NoSuchKey", "The specified key does not exist.", "GetObject")
+        return {"Body": io.BytesIO(self.objects[request["Bucket"], request["Key"]])}
 
     def _secretsmanager_get_secret_value(self, request: Mapping[str, Any]) -> dict[str, Any]:
         if (

@@ -19,7 +19,7 @@ CALL_FAULTS = {
 
 TRAFFIC_FAULTS = {
     "duplicate": 0.25, "late": 0.2, "undeleted": 0.1, "unanswered": 0.08, "stale": 0.25, "short_page": 0.3,
-    "stream_again": 0.1, "leap": 0.004, "skew": 1.5, "ttl": 0.3,
+    "stream_again": 0.1, "leap": 0.004, "skew": 1.5,
 }  # fmt: skip
 """The same for what happens between the calls; `skew` is in seconds."""
 
@@ -79,8 +79,8 @@ class Weather:
 
 def is_provider(request: Mapping[str, Any]) -> bool:
     """Tell whether a call is the payment provider's own: the simulator keeps its books under SIM#<order>."""
-    key = request.get("Key") or request.get("Item") or {}
-    return bool(key.get("pk", {}).get("S", "").startswith("SIM#"))
+    key = request.get("Key") or request.get("Item")
+    return isinstance(key, Mapping) and key["pk"]["S"].startswith("SIM#")
 
 
 def draw(random: Random, services: list[str], seconds: float) -> Weather:

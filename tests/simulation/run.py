@@ -8,6 +8,7 @@ from random import Random
 from typing import Any
 
 from tests.simulation import faults
+from tests.simulation.check_carts import Carts, Prices
 from tests.simulation.check_money import Money
 from tests.simulation.check_orders import Orders
 from tests.simulation.check_stock import Stock
@@ -45,9 +46,10 @@ def run(seed: int) -> Outcome:
     weather = faults.draw(Random(random.getrandbits(64)), deployed.services, SECONDS)
     world = World(deployed, Random(random.getrandbits(64)), weather)
     orders = Orders(world)
-    checker = Checker(world, [Stock(world), orders, Money(world)])
+    stock, prices = Stock(world), Prices(world)
+    checker = Checker(world, [stock, orders, Money(world), Carts(world), prices])
     people = People(world)
-    shop = Shop(world, people, Random(random.getrandbits(64)), orders)
+    shop = Shop(world, people, Random(random.getrandbits(64)), orders, prices, stock)
     violation, note = None, ""
     with world:
         world.aws.secrets["souk-local-signing"] = "k" * 64
@@ -74,10 +76,11 @@ def _live(world: World, people: People, shop: Shop) -> None:
     run_until(world, lambda: people.active == 0 and world.quiet())
     world.weather.calm = False
     world.begin()
-    lives = [shop.buyer(number) for number in range(shop.random.randint(5, 12))]
-    lives += [shop.staff, shop.warehouse]
+    lives = [shop.buyer(number) for number in range(shop.random.randint(6, 14))]
+    lives += [shop.staff, shop.warehouse, shop.merchant]
+    spread = shop.random.choice([1.0, 20.0, SECONDS])
     for life in lives:
-        people.start(life, world.now + shop.random.random() * SECONDS * shop.random.choice([0.02, 0.3, 1]))
+        people.start(life, world.now + shop.random.random() * spread)
     run_until(world, lambda: people.active == 0)
 
 

@@ -9,8 +9,10 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from tests.simulation.checker import require
+from tests.simulation.check_carts import Prices
 from tests.simulation.check_orders import Orders
+from tests.simulation.check_stock import Stock
+from tests.simulation.checker import require
 from tests.simulation.people import Answer, Pending, People
 from tests.simulation.world import World
 
@@ -18,15 +20,23 @@ ADDRESS = {
     "name": "Amira Haddad", "line1": "Lindenstrasse 12", "city": "Berlin", "postalCode": "10969", "country": "DE",
 }  # fmt: skip
 TOKENS = ["tok_visa"] * 6 + ["tok_chargeDeclined", "tok_slow", "tok_flaky", "tok_lost"]
-TRIES = 4
+ADMIN = {"subject": "cus_admin", "roles": "admin"}
+TRIES = 6
 
 
 class Shop:
     """The people of one run, and what they remember."""
 
-    def __init__(self, world: World, people: People, random: Random, orders: Orders) -> None:
-        self.world, self.people, self.random, self.orders = world, people, random, orders
-        self.skus = [f"SKU-{letter}" for letter in "ABCD"[: random.randint(1, 4)]]
+    def __init__(
+        self, world: World, people: People, random: Random, orders: Orders, prices: Prices, stock: Stock
+    ) -> None:
+        self.world, self.people, self.random = world, people, random
+        self.orders, self.prices, self.stock = orders, prices, stock
+        names = ["pot", "mug", "lamp"][: random.randint(1, 3)]
+        self.goods = {
+            name: [f"{name.upper()}-{size}" for size in "SL"[: random.randint(1, 2)]] for name in names
+        }
+        self.skus = [sku for skus in self.goods.values() for sku in skus]
         self.placed: list[str] = []
         self._keys = itertools.count(1)
 
@@ -45,7 +55,7 @@ class Shop:
         for _ in range(TRIES - 1):
             if answer.is_sure and not _is_busy(answer):
                 break
-            self.people.sleep(1 + 5 * self.random.random())
+            self.people.sleep(1 + self.random.choice([5, 5, 40]) * self.random.random())
             answer = self.people.send(method, resource, body, **options)
         return answer
 
@@ -53,38 +63,34 @@ class Shop:
 
     def open(self) -> None:
         """Put goods on sale and on the shelf; without faults, before the run proper."""
-        for sku in self.skus:
-            self.receive(sku, self.random.randint(1, 8))
-            self.publish(sku, 1)
+        for slug, skus in self.goods.items():
+            self.surely("POST", "/catalog/products", self.product(slug), headers=self.key(), **ADMIN)
+            for sku in skus:
+                self.receive(sku, self.random.choice([2, 6, 12, 30]))
 
-    def publish(self, sku: str, version: int) -> None:
-        price = {"amount": self.random.randint(1, 5000), "currency": "EUR"}
-        data = {
-            "productId": f"prd_{sku}",
-            "slug": sku.lower(),
-            "title": sku,
-            "vendor": "v",
+    def product(self, slug: str) -> dict[str, Any]:
+        """Return a product's content with prices of today."""
+        variants = [{"sku": sku, "options": [sku], "price": self.price()} for sku in self.goods[slug]]
+        return {
+            "title": slug.title(),
+            "slug": slug,
             "status": "published",
-            "imageUrl": None,
-            "variants": [{"sku": sku, "title": sku, "price": price, "taxClass": "standard", "grams": 1}],
+            "options": ["Size"],
+            "variants": variants,
         }
-        detail = {
-            "id": f"prd_{sku}.{version}.P",
-            "type": "ProductPublished",
-            "version": 1,
-            "time": "2026-11-22T13:00:00.000Z",
-            "correlationId": "x",
-            "aggregate": {"id": f"prd_{sku}", "version": version},
-            "data": data,
-        }
-        self.world.send("souk-local-cart-inbox", json.dumps({"source": "souk.catalog", "detail": detail}))
+
+    def price(self) -> dict[str, Any]:
+        return {"amount": self.random.randint(1, 5000), "currency": "EUR"}
 
     def receive(self, sku: str, delta: int) -> None:
-        """Adjust a SKU's stock."""
-        self.surely(
-            "POST", "/inventory/stock/{sku}/adjustments", {"delta": delta, "reason": "received"}, path={"sku": sku},
-            subject="cus_admin", roles="admin", headers=self.key(),
+        """Adjust a SKU's stock, once, however often the request has to be sent."""
+        reason = f"received {next(self._keys)}"
+        answer = self.surely(
+            "POST", "/inventory/stock/{sku}/adjustments", {"delta": delta, "reason": reason}, path={"sku": sku},
+            headers=self.key(), **ADMIN,
         )  # fmt: skip
+        if answer.status == 201:
+            self.stock.acknowledged.add(reason)
 
     # --- lives ---
 
@@ -101,25 +107,55 @@ class Shop:
 
     def visit(self, subject: str | None) -> None:
         """Fill a cart, take a quote, and do something with it."""
-        opened = self.surely("POST", "/carts", subject=subject, headers=self.key())
+        logs_in = subject is not None and self.random.random() < 0.25
+        opened = self.surely("POST", "/carts", subject=None if logs_in else subject, headers=self.key())
         if opened.status != 201:
             return
-        cart = {"subject": subject, "path": {"cartId": opened.body["cartId"]}}
+        cart: dict[str, Any] = {
+            "subject": None if logs_in else subject,
+            "path": {"cartId": opened.body["cartId"]},
+        }
         if opened.body["token"]:
             cart["headers"] = {"X-Cart-Token": opened.body["token"]}
-        for sku in self.random.sample(self.skus, self.random.randint(1, min(2, len(self.skus)))):
-            path = {**cart["path"], "sku": sku}
-            self.surely(
-                "PUT",
-                "/carts/{cartId}/lines/{sku}",
-                {"quantity": self.random.randint(1, 3)},
-                **{**cart, "path": path},
-            )
+        wanted = self.fill(cart)
+        if logs_in:
+            cart = self.log_in(str(subject), cart)
         request = {"email": "amira@example.com", "shippingAddress": ADDRESS}
+        since = self.world.now
         quote = self.surely("POST", "/carts/{cartId}/quote", request, **cart)
         if quote.status == 200:
             self.orders.quoted(quote.body)
+            self.prices.quoted(quote.body, since)
+            if subject is None and wanted:
+                quoted = {line["sku"]: line["quantity"] for line in quote.body["lines"]}
+                require(quoted == wanted, "a quote holds what is in the cart", f"{quoted} of {wanted}")
             self.decide(subject, quote.body)
+
+    def fill(self, cart: dict[str, Any]) -> dict[str, int] | None:
+        """Put some goods into a cart; return which and how many, None where some answer left that open."""
+        wanted: dict[str, int] = {}
+        sure = True
+        for sku in self.random.sample(self.skus, self.random.randint(1, min(2, len(self.skus)))):
+            quantity, path = self.random.randint(1, 3), {**cart["path"], "sku": sku}
+            request = {"quantity": quantity}
+            answer = self.surely("PUT", "/carts/{cartId}/lines/{sku}", request, **{**cart, "path": path})
+            sure = sure and answer.is_sure
+            if answer.status == 200:
+                wanted[sku] = quantity
+        return wanted if sure else None
+
+    def log_in(self, subject: str, cart: dict[str, Any]) -> dict[str, Any]:
+        """Bring a guest's cart along, from two windows at once; return the customer's own."""
+        windows = [
+            self.people.post("POST", "/carts/{cartId}/merge", {}, **{**cart, "subject": subject})
+            for _ in range(2)
+        ]
+        for window in windows:
+            self.people.join(window)
+        merged = self.surely("POST", "/carts/{cartId}/merge", {}, **{**cart, "subject": subject})
+        if merged.status != 200:
+            return cart
+        return {"subject": subject, "path": {"cartId": merged.body["cartId"]}}
 
     def decide(self, subject: str | None, quote: dict[str, Any]) -> None:
         """Order by a quote, in one of the ways people do, good and bad."""
@@ -215,13 +251,13 @@ class Shop:
         for _ in range(self.random.randint(1, 3)):
             amount = {"amount": self.random.choice([total, max(1, total // 2), 1]), "currency": "EUR"}
             body, headers = {"amount": amount, "reason": "goodwill"}, self.key()
-            for _ in range(self.random.choice([1, 1, 2])):
-                pending.append(
-                    self.people.post(
-                        "POST", "/payments/{orderId}/refunds", body, path={"orderId": order_id}, subject="cus_staff",
-                        roles="staff", headers=headers,
-                    )
-                )  # fmt: skip
+            pending += [
+                self.people.post(
+                    "POST", "/payments/{orderId}/refunds", body, path={"orderId": order_id}, subject="cus_staff",
+                    roles="staff", headers=headers,
+                )
+                for _ in range(self.random.choice([1, 1, 2]))
+            ]  # fmt: skip
         for one in pending:
             self.people.join(one)
 
@@ -230,6 +266,40 @@ class Shop:
         for _ in range(self.random.randint(1, 5)):
             self.people.sleep(self.random.choice([1, 30, 120]) * self.random.random())
             self.receive(self.random.choice(self.skus), self.random.choice([-2, -1, 1, 2, 5]))
+
+    def merchant(self) -> None:
+        """Change prices, take products off sale and put them on again, import them with a count of the stock."""
+        for _ in range(self.random.randint(1, 5)):
+            self.people.sleep(self.random.choice([1, 30, 120]) * self.random.random())
+            slug = self.random.choice(list(self.goods))
+            self.random.choices([self.reprice, self.withdraw, self.imports], [4, 1, 2])[0](slug)
+
+    def reprice(self, slug: str) -> None:
+        if version := self.version(slug):
+            path, headers = {"id": version[0]}, {"If-Match": version[1]}
+            self.people.send(
+                "PUT", "/catalog/products/{id}", self.product(slug), path=path, headers=headers, **ADMIN
+            )
+
+    def withdraw(self, slug: str) -> None:
+        if version := self.version(slug):
+            path, headers = {"id": version[0]}, {"If-Match": version[1]}
+            self.people.send("DELETE", "/catalog/products/{id}", path=path, headers=headers, **ADMIN)
+            self.people.sleep(30 * self.random.random())
+            self.reprice(slug)
+
+    def version(self, slug: str) -> tuple[str, str] | None:
+        """Return a product's id and ETag."""
+        found = self.surely("GET", "/catalog/admin/products/{id}", path={"id": slug}, **ADMIN)
+        return (found.body["id"], found.headers["etag"]) if found.status == 200 else None
+
+    def imports(self, slug: str) -> None:
+        product = self.product(slug)
+        for variant in product["variants"]:
+            if self.random.random() < 0.5:
+                variant["quantity"] = self.random.randint(0, 8)
+        headers = {"Content-Type": "application/x-ndjson", **self.key()}
+        self.surely("POST", "/catalog/imports", json.dumps(product), headers=headers, **ADMIN)
 
 
 def _is_busy(answer: Answer) -> bool:

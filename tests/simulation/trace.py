@@ -70,7 +70,7 @@ def _request(request: Mapping[str, Any]) -> str:
     parts = [_table(request.get("TableName", ""))]
     if "Item" in request:
         parts.append(_plain(request["Item"]))
-    if "Key" in request:
+    if isinstance(request.get("Key"), Mapping):
         parts.append(_plain(request["Key"]))
     parts += [
         str(request[name]) for name in ("UpdateExpression", "KeyConditionExpression") if name in request

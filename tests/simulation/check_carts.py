@@ -1,0 +1,150 @@
+"""What must hold of carts and prices: the buyer pays what the catalog said; a cart loses what was sold, nothing else."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+import msgspec
+
+from functions.shared.dynamo import decode_item
+from tests.simulation.checker import Watch, require
+from tests.simulation.expressions import Image
+from tests.simulation.fake_tables import Change
+from tests.simulation.reading import content_of, quantities_of
+from tests.simulation.world import World
+
+
+class Carts(Watch):
+    """Carts change by what people do, by merging, and by what was ordered."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self.emptied: set[str] = set()
+        self.confirmed: set[str] = set()
+        self.changes: dict[str, tuple[Image | None, Image]] = {}
+
+    def changed(self, change: Change) -> None:
+        if change.table == "souk-local-cart" and change.key[1] == "CART" and change.new:
+            self.changes[change.key[0].removeprefix("CART#")] = (change.old, change.new)
+        elif (
+            change.table == "souk-local-orders"
+            and change.new
+            and change.new.get("status") == {"S": "confirmed"}
+        ):
+            self.confirmed.add(change.key[0].removeprefix("ORDER#"))
+
+    def settled(self) -> None:
+        changes, self.changes = self.changes, {}
+        for cart_id, (old, new) in changes.items():
+            before, after = int((old or {"version": {"N": "0"}})["version"]["N"]), int(new["version"]["N"])
+            require(
+                after == before + 1, "a cart changes version by version", f"{cart_id}: {before} → {after}"
+            )
+            if "merged_into" in new and "merged_into" not in (old or {}):
+                own = changes.get(new["merged_into"]["S"])
+                require(own, "merging carts loses nothing", f"{cart_id} went nowhere")
+                self._merged(old, *(own or (None, {})))
+            settled = [entry["S"] for entry in new["settled"]["L"]]
+            require(
+                len(set(settled)) == len(settled),
+                "a cart is emptied once for an order",
+                f"{cart_id}: {settled}",
+            )
+            for order_id in settled:
+                if order_id not in self.emptied:
+                    self._emptied(order_id, old, new)
+
+    def _merged(self, guest: Image | None, old: Image | None, new: Image) -> None:
+        both = quantities_of(old)
+        for sku, quantity in quantities_of(guest).items():
+            both[sku] = min(999, both.get(sku, 0) + quantity)
+        require(
+            both == quantities_of(new), "merging carts loses nothing", f"{both}, got {quantities_of(new)}"
+        )
+
+    def _emptied(self, order_id: str, old: Image | None, new: Image) -> None:
+        self.emptied.add(order_id)
+        require(order_id in self.confirmed, "a cart is emptied only by a confirmed order", order_id)
+        content = content_of(self.items("orders")[f"ORDER#{order_id}", "ORDER"])
+        left = quantities_of(old)
+        for line in content["lines"]:
+            left[line["sku"]] = left.get(line["sku"], 0) - line["quantity"]
+        left = {sku: quantity for sku, quantity in left.items() if quantity > 0}
+        found = quantities_of(new)
+        require(left == found, "a cart loses exactly what was ordered", f"{order_id}: {left}, {found}")
+
+    def ended(self) -> None:
+        missing = sorted(self.confirmed - self.emptied)
+        require(not missing, "a confirmed order leaves its cart", ", ".join(missing))
+        for order_id in sorted(self.confirmed):
+            quoted = self.item("cart", f"ORDER#{order_id}", "QUOTED")
+            require(quoted is None, "a confirmed order leaves its cart", f"{order_id} is still remembered")
+
+
+class Prices(Watch):
+    """Carts and orders use the catalog's prices."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self.ever: dict[str, set[int]] = defaultdict(set)
+        self.offered: dict[str, list[tuple[float, int | None]]] = defaultdict(list)
+
+    def changed(self, change: Change) -> None:
+        if change.new is None:
+            return
+        if change.table == "souk-local-catalog" and change.key[1] == "PRODUCT":
+            content = msgspec.json.decode(change.new["content"]["S"])
+            for variant in content["variants"] if content.get("status") == "published" else ():
+                self.ever[variant["sku"]].add(variant["price"]["amount"])
+        elif change.table == "souk-local-cart" and change.key[1] == "OFFER":
+            offer = decode_item(change.new)
+            price = offer["price"]["amount"] if offer["for_sale"] else None
+            self.offered[offer["sku"]].append((self.world.now, price))
+        elif change.table == "souk-local-orders" and change.key[1] == "ORDER" and change.old is None:
+            self._placed(change.key[0], content_of(change.new))
+
+    def quoted(self, quote: dict[str, Any], since: float) -> None:
+        """Check a quote that was asked for at a time: its prices are those that the cart's copy has had since then.
+
+        A read that is not strongly consistent may still see the one before.
+        """
+        seen = 2 if self.world.weather.rates.get("stale") else 1
+        for line in quote["lines"]:
+            before = [price for time, price in self.offered[line["sku"]] if time <= since][-seen:]
+            valid = [*before, *(price for time, price in self.offered[line["sku"]] if time > since)]
+            require(
+                line["unitPrice"] in valid,
+                "a quote has the prices of its time",
+                f"{line}, since then {valid}",
+            )
+
+    def _placed(self, order_id: str, content: dict[str, Any]) -> None:
+        lines, totals = content["lines"], content["totals"]
+        for line in lines:
+            require(
+                line["unitPrice"] in self.ever[line["sku"]] and line["total"] == line["unitPrice"] * line["quantity"],
+                "a buyer pays the catalog's price", f"{order_id}: {line}, ever {sorted(self.ever[line['sku']])}",
+            )  # fmt: skip
+        subtotal = sum(line["total"] for line in lines)
+        require(
+            subtotal == totals["subtotal"] and subtotal + totals["shipping"] + totals["tax"] == totals["total"],
+            "an order's total is the sum of its parts", f"{order_id}: {totals}",
+        )  # fmt: skip
+
+    def ended(self) -> None:
+        products = self.all("catalog", "PRODUCT#", "PRODUCT")
+        sold: dict[str, tuple[str, int]] = {}
+        for product_id, product in products.items():
+            content = msgspec.json.decode(product["content"])
+            for variant in content["variants"] if content.get("status") == "published" else ():
+                sold[variant["sku"]] = (product_id, variant["price"]["amount"])
+        for sku, offer in self.all("cart", "SKU#", "OFFER").items():
+            shown = (offer["product_id"], offer["price"]["amount"]) if offer["for_sale"] else None
+            require(
+                shown == sold.get(sku),
+                "the cart's copy is the catalog",
+                f"{sku}: {shown} for {sold.get(sku)}",
+            )
+        missing = sorted(sold.keys() - self.all("cart", "SKU#", "OFFER").keys())
+        require(not missing, "the cart's copy is the catalog", f"{missing} are not there")

@@ -1,0 +1,219 @@
+"""Bugs planted on purpose, to see whether the simulation finds them: the checker's own test.
+
+Each is one replacement in the source of one module, made while the module is imported, so the code that is shipped has no
+switches. The text to replace must stand there exactly once: a bug that no longer fits its code fails loudly.
+"""
+
+from __future__ import annotations
+
+import importlib.abc
+import importlib.machinery
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import CodeType, ModuleType
+from typing import NamedTuple
+
+
+class Bug(NamedTuple):
+    """A bug: its name, the module it is planted in, the sound text, and the text in its place."""
+
+    name: str
+    module: str
+    sound: str
+    planted: str
+
+
+BUGS = (
+    Bug(
+        "reserve without looking at what is available", "functions.inventory.table",
+        'condition="available >= :quantity",', 'condition="attribute_exists(pk) OR available >= :quantity",',
+    ),
+    Bug(
+        "reserve again for an order that has a reservation", "functions.inventory.table",
+        'self.putting(item, "attribute_not_exists(pk)"))\n        if reasons is None:',
+        "self.putting(item))\n        if reasons is None:",
+    ),
+    Bug(
+        "release twice", "functions.inventory.service",
+        'elif held.status == "reserved":', 'elif held.status in ("reserved", "released"):',
+    ),
+    Bug(
+        "commit under no condition on the version", "functions.inventory.table",
+        'condition="#status = :before AND version = :read",',
+        'condition="attribute_exists(pk) OR (#status = :before AND version = :read)",',
+    ),
+    Bug(
+        "keep the stock of an order cancelled after it was confirmed", "functions.inventory.service",
+        'elif held.status == "committed":\n            done = table.take_back(held, _released(held, at), at)',
+        'elif held.status == "committed":\n            done = True',
+    ),
+    Bug(
+        "forget the tombstone of an order cancelled before it was reserved", "functions.inventory.service",
+        'done = table.store_unheld(Reservation(order_id, "refused", {}, 1), None, at)', "done = True",
+    ),
+    Bug(
+        "adjust stock again when the request is repeated", "functions.inventory.app",
+        'adjustment_id = fingerprint(by, key) if key else new_id("adj", at)', 'adjustment_id = new_id("adj", at)',
+    ),
+    Bug(
+        "publish before writing", "functions.orders.table",
+        'return self.put(item, "attribute_not_exists(pk)")',
+        "from functions.orders import saga\n"
+        "        from functions.shared import outbox as early, dynamo\n"
+        '        early.publish({"Records": [{"dynamodb": {"NewImage": dynamo.encode_item(item)}}]}, saga.tell)\n'
+        '        return self.put(item, "attribute_not_exists(pk)")',
+    ),
+    Bug(
+        "ignore FailedEntryCount", "functions.shared.outbox",
+        'if answer["FailedEntryCount"]:', 'if answer["FailedEntryCount"] > len(chunk):',
+    ),
+    Bug(
+        "swallow a handler's error", "functions.shared.inbox",
+        'log.failure(error)\n            failed.append(message["messageId"])', "log.failure(error)",
+    ),
+    Bug(
+        "one id for all facts of an aggregate", "functions.shared.outbox",
+        'return f"{aggregate_id}.{version}.{kind}"', 'return f"{aggregate_id}.{kind}"',
+    ),
+    Bug(
+        "confirm on one vote", "functions.orders.domain",
+        'if stock == "reserved" and payment == "authorised":', 'if stock == "reserved" or payment == "authorised":',
+    ),
+    Bug(
+        "lose a vote when the order has changed meanwhile", "functions.orders.saga",
+        "if after is order or table.change(order, after, facts(after)):",
+        "if after is order or table.change(order, after, facts(after)) or True:",
+    ),
+    Bug(
+        "change an order without looking at its version", "functions.orders.table",
+        'condition="#version = :read"', 'condition="#version = :read OR attribute_exists(pk)"',
+    ),
+    Bug(
+        "a late vote revives a cancelled order", "functions.orders.domain",
+        'if order.status != "placed":\n        return order\n    after = _moved(order, vote)',
+        'if order.status == "confirmed":\n        return order\n    after = _moved(order, vote)',
+    ),
+    Bug(
+        "confirm at the deadline though a vote is missing", "functions.orders.domain",
+        'return Decision("cancelled", "timeout") if overdue else None',
+        'return Decision("confirmed") if overdue else None',
+    ),
+    Bug(
+        "decide without telling anyone", "functions.orders.saga",
+        "return pack(fact(kind, order.order_id, order.version, at))",
+        'return None if order.reason == "timeout" else pack(fact(kind, order.order_id, order.version, at))',
+    ),
+    Bug(
+        "take a quote without checking its signature", "functions.shared.signing",
+        "hmac.compare_digest(mac, _mac(key, purpose, payload))", "mac",
+    ),
+    Bug(
+        "order by anyone's quote", "functions.orders.service",
+        "if quote.customer_id not in (None, who.subject):", "if quote.customer_id == '':",
+    ),
+    Bug(
+        "charge the subtotal", "functions.payments.service",
+        "total, currency = order.totals.total, order.totals.currency",
+        "total, currency = order.totals.total - 1, order.totals.currency",
+    ),
+    Bug(
+        "a fresh key for the provider at every try", "functions.payments.service",
+        "lambda: provider.authorise(draft, order.payment_token)",
+        'lambda: provider.authorise(__import__("dataclasses").replace(draft, order_id=draft.order_id + "#"'
+        ' + __import__("uuid").uuid4().hex), order.payment_token)',
+    ),
+    Bug(
+        "capture again on a retry", "functions.payments.service",
+        'if found.status not in ("authorized", "capturing") or',
+        'if found.status not in ("authorized", "capturing", "captured") or',
+    ),
+    Bug(
+        "capture on a vote, not on the decision", "functions.payments.service",
+        "if table.add(answered, _vote(answered, at), at):\n            return",
+        "if table.add(answered, _vote(answered, at), at):\n"
+        '            return None if answered.status == "declined" else providers.named(answered.provider).capture(answered)',
+    ),
+    Bug(
+        "hold money after the order's tombstone", "functions.payments.service",
+        'if found is not None and found.status == "refused":', 'if found is None:',
+    ),
+    Bug(
+        "keep what was captured for a cancelled order", "functions.payments.service",
+        "done = refunds.give_everything_back(table, providers, found, at)", "done = True",
+    ),
+    Bug(
+        "refund above what is left", "functions.payments.domain",
+        "if amount > payment.refundable:", "if amount > payment.captured:",
+    ),
+    Bug(
+        "refund without a record first", "functions.payments.refunds",
+        "begun = _new_refund(found, refund_id, amount, reason, by, at)",
+        "begun = _new_refund(found, refund_id, amount, reason, by, at)\n"
+        "            providers.named(found.provider).refund(found, begun)",
+    ),
+    Bug(
+        "change a payment without looking at its version", "functions.payments.table",
+        'actions = [self.putting(item, "version = :version", same)]', "actions = [self.putting(item)]",
+    ),
+    Bug(
+        "a cart keeps the price of when a line was added", "functions.cart.domain",
+        "offer.price if sold else line.price, line.price,", "line.price, line.price,",
+    ),
+    Bug(
+        "take a product's facts in the order they arrive", "functions.cart.service",
+        "version, told_at = event.aggregate.version, event.time",
+        'version, told_at = __import__("time").time_ns(), event.time',
+    ),
+    Bug(
+        "empty the cart twice", "functions.cart.service",
+        "or order_id in cart.settled:", "or order_id in ():",
+    ),
+    Bug(
+        "change a cart without looking at its version", "functions.cart.table",
+        'return self.put(_cart_item(after), "version = :read", {":read": before.version})',
+        "return self.put(_cart_item(after))",
+    ),
+)  # fmt: skip
+
+
+class _Planter(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
+    """Imports one module from its changed source."""
+
+    def __init__(self, bug: Bug) -> None:
+        self.bug = bug
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        if fullname != self.bug.module:
+            return None
+        found = importlib.machinery.PathFinder.find_spec(fullname, path)
+        assert found is not None
+        assert found.origin
+        self.file = Path(found.origin)
+        spec = importlib.machinery.ModuleSpec(fullname, self, origin=found.origin)
+        spec.has_location = True
+        return spec
+
+    def get_source(self, fullname: str) -> str:
+        return planted(self.bug, self.file.read_text())
+
+    def get_code(self, fullname: str) -> CodeType:
+        return compile(self.get_source(fullname), str(self.file), "exec")
+
+
+def planted(bug: Bug, source: str) -> str:
+    """Return a module's source with the bug in it; ValueError where the bug does not fit any more."""
+    if source.count(bug.sound) != 1:
+        raise ValueError(f"{bug.name}: found {source.count(bug.sound)} times in {bug.module}: {bug.sound!r}")
+    return source.replace(bug.sound, bug.planted)
+
+
+def plant(name: str) -> Bug:
+    """Plant a bug in this process, before its module is imported; return it."""
+    bug = next(bug for bug in BUGS if bug.name == name)
+    if bug.module in sys.modules:
+        raise RuntimeError(f"{bug.module} is imported already")
+    sys.meta_path.insert(0, _Planter(bug))
+    return bug
