@@ -17,8 +17,8 @@ MAX_LINES = 50
 MAX_MERGED_LINES = 200
 MAX_QUANTITY = 999
 MAX_TITLE = 120
-UNTAXED = frozenset(("exempt", "none", "zero"))
-"""The catalog's tax classes that bear none."""
+UNTAXED = "exempt"
+"""The catalog's tax class of goods that bear no tax."""
 GUEST_KEPT = timedelta(days=30)
 CUSTOMER_KEPT = timedelta(days=90)
 """How long a cart lives after its last change by people; checked whenever it is read."""
@@ -137,6 +137,11 @@ def token_digest(token: str) -> str:
 def customers_cart(cart_id: str, customer_id: str, at: datetime) -> Cart:
     """Return a customer's new cart."""
     return Cart(cart_id, customer_id, None, at + CUSTOMER_KEPT)
+
+
+def emptied(cart: Cart, at: datetime) -> Cart:
+    """Return an expired cart to start afresh with: the same one, so that what was taken out of it stays known."""
+    return _changed(cart, (), at)
 
 
 def guests_cart(cart_id: str, token: str, at: datetime) -> Cart:

@@ -29,7 +29,7 @@ class BusyError(RuntimeError):
 def open_guest_cart(table: CartTable, cart_id: str, token: str, at: datetime) -> Cart:
     """Store and return a guest's new cart."""
     cart = domain.guests_cart(cart_id, token, at)
-    if not table.create(cart, at):
+    if not table.create(cart):
         raise _busy()
     return cart
 
@@ -40,11 +40,14 @@ def open_customer_cart(table: CartTable, customer_id: str, at: datetime) -> Cart
     A customer has one cart: its id follows from theirs, so however many requests open it at once, it is the same.
     """
     cart_id = derived_id("crt", customer_id)
-    found = table.cart(cart_id)
-    if found is None or not domain.is_alive(found, at):
-        new = domain.customers_cart(cart_id, customer_id, at)
-        found = new if table.create(new, at) else table.cart(cart_id)
-    return domain.opened(found, Visitor(customer_id), at)
+    for _ in _tries():
+        found = table.cart(cart_id)
+        if found and domain.is_alive(found, at):
+            return domain.opened(found, Visitor(customer_id), at)
+        new = domain.emptied(found, at) if found else domain.customers_cart(cart_id, customer_id, at)
+        if table.replace(found, new) if found else table.create(new):
+            return new
+    raise _busy()
 
 
 def show(table: CartTable, cart_id: str, visitor: Visitor, terms: Terms, at: datetime) -> Shown:
@@ -141,7 +144,7 @@ def on_product(table: CartTable, event: Fact[ProductPublished]) -> None:
 def _offer(product: ProductPublished, variant: VariantState) -> Offer:
     return Offer(
         variant.sku, product.product_id, variant.title[: domain.MAX_TITLE] or variant.sku, variant.price,
-        product.image_url, taxable=variant.tax_class not in domain.UNTAXED,
+        product.image_url, taxable=variant.tax_class != domain.UNTAXED,
     )  # fmt: skip
 
 

@@ -50,9 +50,9 @@ class CartTable(Table):
         item = self.get(_cart_key(cart_id))
         return _cart(item) if item else None
 
-    def create(self, cart: Cart, at: datetime) -> bool:
-        """Store a new cart; False where one of that id is there that has not expired."""
-        return self.put(_cart_item(cart), "attribute_not_exists(pk) OR expires <= :now", {":now": epoch(at)})
+    def create(self, cart: Cart) -> bool:
+        """Store a new cart; False where there is one of that id, expired or not."""
+        return self.put(_cart_item(cart), "attribute_not_exists(pk)")
 
     def store_line(self, before: Cart, after: Cart, sku: str) -> Cart | None:
         """Store what became of one line, and return the cart with all that others did to it meanwhile.

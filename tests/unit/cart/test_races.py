@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from functions.cart.table import CartTable
 from functions.shared.clock import now, rfc3339
 from functions.shared.errors import ConflictError, NotFoundError
 from functions.shared.types import Money
-from tests.unit.cart.conftest import ADDRESS, Shop, as_fact, product
+from tests.unit.cart.conftest import ADDRESS, Shop, as_fact, expire, product
 
 
 class Meddled(CartTable):
@@ -33,9 +34,9 @@ class Meddled(CartTable):
             self._done = True
             self._meanwhile()
 
-    def create(self, cart: Cart, at: Any) -> bool:
+    def create(self, cart: Cart) -> bool:
         self._meddle()
-        return super().create(cart, at)
+        return super().create(cart)
 
     def store_line(self, before: Cart, after: Cart, sku: str) -> Cart | None:
         self._meddle()
@@ -123,6 +124,13 @@ def test_two_first_requests_of_a_customer_open_one_cart(selling: Shop) -> None:
 
     cart = service.open_customer_cart(Meddled(other), "cus_1", now())
     assert cart.quantities == {"B": 3}
+
+
+def test_two_requests_that_find_a_cart_expired_start_afresh_once(selling: Shop) -> None:
+    cart = selling.open(subject="cus_1")
+    expire(cart, now() - timedelta(seconds=1))
+    table = Meddled(lambda: selling.set(selling.open(subject="cus_1"), "B", 3))
+    assert service.open_customer_cart(table, "cus_1", now()).quantities == {"B": 3}
 
 
 def test_two_log_ins_of_one_customer_merge_a_guests_cart_once(selling: Shop) -> None:
