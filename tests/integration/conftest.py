@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.buyer import Buyer
+from tests.support.buyer import Buyer, eventually
 from tools import drain, sam, seed
 from tools.stack import Stack
 
@@ -49,7 +49,9 @@ def deploy_order() -> list[str]:
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory, deploy_order: list[str]) -> Iterator[Stack]:
     """The running shop."""
-    state = Path(KEPT) if KEPT else tmp_path_factory.mktemp("stack")
+    # Always the same folder: the browser tests come to this fixture too, and find the stack running.
+    state = Path(KEPT) if KEPT else tmp_path_factory.getbasetemp() / "stack"
+    state.mkdir(exist_ok=True)
     made = Stack(port=PORT, endpoint_port=ENDPOINT_PORT, state=state, auth=True)
     print(f"deployed in this order: {' '.join(deploy_order)}")
     try:
@@ -169,16 +171,6 @@ def silenced(stack: Stack) -> Callable[[str], contextlib.AbstractContextManager[
 
 
 @pytest.fixture
-def calm(stack: Stack) -> Callable[[], None]:
-    """Return a function that waits until nothing is on its way."""
-
-    def wait() -> None:
-        assert drain.drain(stack, seconds=60) == {}
-
-    return wait
-
-
-@pytest.fixture
 def invoke(stack: Stack) -> Callable[..., Any]:
     """Return a function that invokes a deployed function by its short name and returns its answer."""
 
@@ -208,13 +200,17 @@ class Tap:
         )
         self._seen: list[dict[str, Any]] = []
 
-    def of(self, order_id: str) -> list[dict[str, Any]]:
-        """Return the events about an order so far."""
+    def empty(self) -> None:
+        """Take what has arrived out of the queue."""
         while found := self._sqs.receive_message(QueueUrl=self._url, MaxNumberOfMessages=10).get("Messages"):
             for message in found:
                 self._seen.append(json.loads(message["Body"]))
                 self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"])
-        return [event for event in self._seen if event["detail"]["data"].get("orderId") == order_id]
+
+    def of(self, order_id: str) -> list[dict[str, Any]]:
+        """Return the events about an order so far."""
+        self.empty()
+        return [event for event in self._seen if event["detail"].get("data", {}).get("orderId") == order_id]
 
     def put(self, *events: dict[str, Any]) -> None:
         """Put events on the bus, as they are or changed."""
@@ -236,6 +232,20 @@ class Tap:
 def tap(stack: Stack) -> Tap:
     """What passes the bus."""
     return Tap(stack)
+
+
+@pytest.fixture
+def calm(stack: Stack, tap: Tap) -> Callable[[], None]:
+    """Return a function that waits until nothing is on its way."""
+
+    def settled() -> bool:
+        tap.empty()
+        return not drain.drain(stack, seconds=1.5)
+
+    def wait() -> None:
+        assert eventually(settled), drain.waiting(stack)
+
+    return wait
 
 
 @pytest.fixture

@@ -1,0 +1,56 @@
+"""Somebody does not answer: the order ends at its deadline, and whoever comes back late finds that it is over."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.integration.conftest import DEADLINE_SECONDS
+from tests.support.buyer import Buyer, eventually
+
+Stock = Callable[[str], tuple[int, int]]
+Goods = Callable[..., str]
+
+
+@pytest.mark.parametrize("participant", ["payments", "inventory"])
+def test_a_silent_participant_ends_the_order_at_its_deadline(
+    participant: str,
+    amira: Buyer,
+    admin: Buyer,
+    goods: Goods,
+    stock: Stock,
+    silenced: Any,
+    calm: Any,
+    invoke: Any,
+) -> None:
+    sku = goods(3)
+    quote = amira.quote(amira.fill_cart({sku: 2}))["quote"]
+    with silenced(f"{participant}-inbox"):
+        order_id = amira.place(quote).body["orderId"]
+        invoke("orders-sweep")
+        assert amira.order(order_id)["status"] == "placed"
+        time.sleep(DEADLINE_SECONDS)
+        invoke("orders-sweep")
+        order = amira.order(order_id)
+        assert (order["status"], order["reason"]) == ("cancelled", "timeout")
+    calm()
+    assert stock(sku) == (3, 3)
+    paid = admin.send("GET", f"/payments/{order_id}")
+    assert paid.status == 404 or paid.body["captured"]["amount"] == 0
+    assert paid.status == 404 or paid.body["status"] in ("voided", "refused")
+    assert amira.order(order_id)["reason"] == "timeout"
+
+
+def test_a_participant_that_comes_back_in_time_still_has_its_say(
+    amira: Buyer, goods: Goods, stock: Stock, silenced: Any
+) -> None:
+    sku = goods(3)
+    quote = amira.quote(amira.fill_cart({sku: 1}))["quote"]
+    with silenced("payments-inbox"):
+        order_id = amira.place(quote).body["orderId"]
+        assert eventually(lambda: stock(sku) == (3, 2))
+        assert amira.order(order_id)["status"] == "placed"
+    assert amira.decided(order_id)["status"] == "confirmed"
