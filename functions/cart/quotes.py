@@ -110,7 +110,7 @@ class Terms:
         shipping = self.shipping.get(country, self.shipping.get("default"))
         if shipping is None or country not in self.tax:
             raise UnprocessableError(
-                "country_not_served", f"We deliver to {', '.join(sorted(self.tax))}; not to {country}.",
+                "country_not_served", f"We deliver to {', '.join(self.countries())}; not to {country}.",
                 pointer="/shippingAddress/country",
             )  # fmt: skip
         return shipping, self.tax[country]

@@ -100,7 +100,7 @@ def test_a_country_without_a_tax_rate_is_not_served() -> None:
 
 
 def test_without_a_default_only_countries_with_a_shipping_rate_are_served() -> None:
-    with pytest.raises(UnprocessableError, match="country_not_served"):
+    with pytest.raises(UnprocessableError, match="We deliver to DE; not to FR"):
         Terms("EUR", {"DE": 490}, {"DE": 1900, "FR": 2000}).of("FR")
 
 
