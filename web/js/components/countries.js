@@ -2,13 +2,12 @@
 
 import { get } from "../lib/api.js";
 import { h } from "../lib/dom.js";
-import { locale } from "../lib/i18n.js";
+import { countryName, locale } from "../lib/i18n.js";
 
 /** Return `[code, name]` of each country served, by name. */
 export async function countries() {
   const { items } = await get("/carts/countries", { guest: true });
-  const names = new Intl.DisplayNames([locale()], { type: "region" });
-  return items.map((code) => [code, names.of(code)]).sort((one, two) => one[1].localeCompare(two[1], locale()));
+  return items.map((code) => [code, countryName(code)]).sort((one, two) => one[1].localeCompare(two[1], locale()));
 }
 
 export const countrySelect = (served, chosen) => h("select", { name: "country", autocomplete: "country", required: true },

@@ -54,7 +54,7 @@ export async function catalog(body) {
     } catch (error) { toast(explain(error)); }
   };
   fill(body, h("form", { class: "tools", onsubmit: send }, h("label", {}, "Import products", file), h("button", { class: "primary" }, "Import"), h("button", { class: "quiet", type: "button", onclick: save("csv") }, "Export CSV"), h("button", { class: "quiet", type: "button", onclick: save("jsonl") }, "Export JSONL")), progress,
-    h("div", { class: "split" }, h("div", { class: "scroll", tabindex: 0 }, words, h("table", {}, h("thead", {}, h("tr", {}, ["Product", "Maker", "Category", "Status", "Price"].map((text) => h("th", {}, text)))), rows), more), editor));
+    h("div", { class: "split" }, h("div", { class: "scroll", tabindex: 0 }, words, h("table", {}, h("thead", {}, h("tr", {}, ["Product", "Maker", "Category", "Status", "Price"].map((text, index) => h("th", { class: index === 4 && "number" }, text)))), rows), more), editor));
   await list();
 }
 

@@ -8,7 +8,8 @@ import { explain, failed } from "../components/problem.js";
 const tone = { confirmed: "good", cancelled: "bad" };
 const badge = (status, reason) => h("span", { class: `badge ${tone[status] ?? "warn"}` }, reason ? `${status}: ${reason}` : status);
 const link = (id) => h("a", { class: "mono", href: `#order/${id}` }, id);
-const WORK = { http: "call", inbox: "delivery", publish: "facts published", sweep: "sweep", mail: "mail" };
+const WORK = { http: "call", inbox: "delivery", publish: "facts published", sweep: "sweep", mail: "mail", import: "import" };
+const short = (name) => name.replace(/^souk-[a-z0-9]+-/, "");
 const time = (iso) => h("time", { datetime: iso }, iso?.replace("T", " ").slice(0, 23) ?? "");
 
 export async function orders(body) {
@@ -54,8 +55,8 @@ export async function order(body, { argument: id }) {
   const since = facts[0] ? `?since=${encodeURIComponent(new Date(Date.parse(facts[0].time) - 60_000).toISOString())}` : "";
   const runs = trace ? await part(`/journal/traces/${encodeURIComponent(trace)}${since}`) : { items: [] };
   const work = (runs.items ?? []).map((run) => ({
-    time: new Date(run.time).toISOString(), kind: run.error ? "error" : "work", where: run.function, data: run.fields,
-    what: `${WORK[run.kind] ?? run.kind} · ${run.outcome}${run.error ? ` · ${run.error}` : ""}`, why: `${run.durationMs} ms${run.coldStart ? ", cold start" : ""}`,
+    time: new Date(run.time).toISOString(), kind: run.error ? "error" : "work", where: short(run.function), data: run.fields,
+    what: `${WORK[run.function.split("-").at(-1)] ?? run.kind} · ${run.outcome}${run.error ? ` · ${run.error}` : ""}`, why: `${run.durationMs} ms${run.coldStart ? ", cold start" : ""}`,
   }));
   const all = [...facts, ...steps, ...money, ...work].toSorted((one, two) => one.time.localeCompare(two.time));
   const act = (path, body_, done) => async (event) => {
@@ -70,7 +71,7 @@ export async function order(body, { argument: id }) {
     missing.map(([name, { error }]) => h("p", { class: "notice warn" }, `${name}: ${explain(error)}`)),
     h("div", { class: "split" },
       h("div", { class: "scroll", tabindex: 0 }, h("table", { id: "story" }, h("thead", {}, h("tr", {}, ["Time", "What", "Where", "Led to by"].map((text) => h("th", {}, text)))),
-        h("tbody", {}, all.map((row) => h("tr", { "data-kind": row.kind ?? "fact" }, h("td", {}, time(row.time)), h("td", {}, h("strong", {}, row.what), row.data && h("details", {}, h("summary", { class: "small soft" }, "data"), h("pre", { tabindex: 0 }, JSON.stringify(row.data, null, 1)))), h("td", {}, row.where, row.actor && h("div", { class: "small soft mono" }, row.actor)), h("td", { class: "mono small" }, row.why ?? "")))))),
+        h("tbody", {}, all.map((row) => h("tr", { "data-kind": row.kind ?? "fact" }, h("td", { class: "number" }, h("time", { datetime: row.time }, row.time.slice(11, 23))), h("td", {}, h("strong", {}, row.what), row.data && h("details", {}, h("summary", { class: "small soft" }, "data"), h("pre", { tabindex: 0 }, JSON.stringify(row.data, null, 1)))), h("td", {}, row.where, row.actor && h("div", { class: "small soft mono" }, row.actor)), h("td", { class: "mono small" }, row.why ?? "")))))),
       h("aside", { class: "card stack" },
         h("p", { class: "small" }, "Correlation ", h("span", { class: "mono" }, trace ?? "–")),
         h("p", { class: "small soft" }, "The shop sends no mail about orders yet, so there is none to send again."),

@@ -28,6 +28,7 @@ export function t(key, values = {}) {
   return text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
 }
 
+export const countryName = (code) => new Intl.DisplayNames([locale()], { type: "region" }).of(code);
 export const day = (iso) => new Date(iso).toLocaleDateString(locale(), { dateStyle: "medium" });
 export const moment = (iso) => new Date(iso).toLocaleString(locale(), { dateStyle: "medium", timeStyle: "medium" });
 

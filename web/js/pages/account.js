@@ -3,7 +3,7 @@
 import { call, get, post, session } from "../lib/api.js";
 import { merge, forget } from "../lib/cart.js";
 import { fill, h, toast } from "../lib/dom.js";
-import { day, t } from "../lib/i18n.js";
+import { countryName, day, t } from "../lib/i18n.js";
 import { countries, countrySelect } from "../components/countries.js";
 import { price } from "../lib/money.js";
 import { explain, failed, mark } from "../components/problem.js";
@@ -90,7 +90,7 @@ const views = {
     const served = await countries();
     return [
       h("ul", { class: "stack" }, items.map((one) => h("li", { class: "card row between" },
-        h("address", {}, [one.name, one.line1, one.line2, `${one.postalCode} ${one.city}`, one.country].filter(Boolean).join(", ")),
+        h("address", {}, [one.name, one.line1, one.line2, `${one.postalCode} ${one.city}`, countryName(one.country)].filter(Boolean).join(", ")),
         h("button", { class: "quiet danger", onclick: async () => { await call("DELETE", `/identity/me/addresses/${one.addressId}`).catch((error) => toast(explain(error))); again(); } }, t("account.delete"))))),
       h("h2", {}, t("account.add")),
       form(h("div", { class: "fields" }, names.map(([name, key]) => input(name, key, { required: !["line2", "region"].includes(name), maxlength: name === "postalCode" ? 12 : 120 })), h("label", {}, t("checkout.country"), countrySelect(served, "DE"))), t("account.save"),

@@ -117,7 +117,8 @@ async function start() {
     const fields = form(served);
     fill(place, h("div", { class: "checkout" }, fields, summary));
     show(totals({ currency: data.currency, subtotal: data.subtotal }, data.lines), t("checkout.enter"));
-    fields.addEventListener("input", debounced(500, (event) => event.target.name !== "token" && requote()));
+    const soon = debounced(500, requote);
+    fields.addEventListener("input", (event) => { if (event.target.name !== "token") soon(); });
     window.addEventListener("souk:cart", requote);
     await savedAddresses(fields);
   } catch (error) {

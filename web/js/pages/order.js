@@ -3,7 +3,7 @@
 import { call, get } from "../lib/api.js";
 import { orderTokens, read } from "../lib/cart.js";
 import { fill, h, sleep, toast } from "../lib/dom.js";
-import { moment, t } from "../lib/i18n.js";
+import { countryName, moment, t } from "../lib/i18n.js";
 import { price } from "../lib/money.js";
 import { explain, failed } from "../components/problem.js";
 
@@ -60,7 +60,7 @@ function view(order, timeline, late) {
       h("aside", { class: "card stack" },
         h("div", { class: "totals" }, order.lines.map((line) => h("div", {}, h("span", {}, `${line.quantity} × ${line.title}`), h("span", {}, price(line.total, totals.currency)))),
           row("cart.subtotal", totals.subtotal), row("checkout.shipping", totals.shipping), row("checkout.tax", totals.tax), row("checkout.total", totals.total, "sum"), order.refunded.amount > 0 && row("order.refunded", order.refunded.amount, "refunded")),
-        h("div", {}, h("h3", {}, t("order.deliver")), h("address", {}, [to.name, to.line1, to.line2, `${to.postalCode} ${to.city}`, to.country].filter(Boolean).map((text) => h("div", {}, text)))),
+        h("div", {}, h("h3", {}, t("order.deliver")), h("address", {}, [to.name, to.line1, to.line2, `${to.postalCode} ${to.city}`, to.region, countryName(to.country)].filter(Boolean).map((text) => h("div", {}, text)))),
         cancellable && h("button", { class: "quiet danger", onclick: cancel }, t("order.cancel")),
         orderTokens.all()[id] && h("p", { class: "small" }, h("a", { href: `/order.html?id=${encodeURIComponent(id)}&token=${encodeURIComponent(orderTokens.all()[id])}` }, t("order.link"))),
         h("a", { href: "/products.html" }, t("order.back")))),

@@ -89,7 +89,7 @@ function view(product, levels) {
           h("h1", {}, product.title), product.vendor && h("p", { class: "soft" }, t("product.by", { vendor: product.vendor }))),
         amount,
         options(product, () => chosen, choose),
-        h("div", { class: "row" }, h("label", {}, t("product.quantity"), quantity), stock),
+        h("div", { class: "buy" }, h("label", {}, t("product.quantity"), quantity), stock),
         add,
         h("p", { class: "description" }, product.description ?? ""),
         h("section", { class: "later", "aria-labelledby": "reviews" }, h("h2", { id: "reviews" }, t("product.reviews")), h("p", { class: "soft" }, t("product.reviews.later"))))),

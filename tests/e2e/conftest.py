@@ -1,0 +1,248 @@
+"""A real browser in front of the whole shop: Chromium, driven by Playwright, on the stack of the integration tests."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+from tests.integration.conftest import deploy_order, stack
+from tests.support.buyer import Buyer
+from tools import mail, seed
+from tools.emulator import ROOT
+from tools.stack import Stack
+
+__all__ = ["deploy_order", "stack"]
+
+CATALOG = ROOT / "data" / "catalog.csv"
+PATIENCE = 45_000
+"""Milliseconds that anything may take on a busy machine before a test gives up on it."""
+# The last five keep Chromium from calling home, which a closed network refuses again and again.
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+ADDRESS = {
+    "name": "Amira Haddad",
+    "line1": "Sonnenallee 12",
+    "postalCode": "12047",
+    "city": "Berlin",
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test of this folder."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.e2e)
+            item.add_marker(
+                pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")
+            )
+
+
+# --- the browser --------------------------------------------------------------------------------------------------
+
+
+def chromium() -> str:
+    """Return the path of a Chromium, installed from Debian's packages where there is none."""
+    found = os.environ.get("CHROME_PATH") or shutil.which("chromium") or shutil.which("google-chrome")
+    if found is None and shutil.which("apt-get"):
+        for command in (
+            ["apt-get", "update"],
+            ["apt-get", "install", "--yes", "--no-install-recommends", "chromium"],
+        ):
+            subprocess.run(command, capture_output=True, check=False)
+        found = shutil.which("chromium")
+    if found is None:
+        pytest.exit(
+            "the browser tests need Chromium: apt-get install chromium, or CHROME_PATH=/path/to/chrome; "
+            "make unit runs without it",
+            returncode=1,
+        )
+    return found
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    """The browser; closed after the last test of this folder, because its event loop would be in others' way."""
+    with sync_playwright() as playwright:
+        made = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
+        expect.set_options(timeout=PATIENCE)
+        yield made
+        made.close()
+
+
+class Watch:
+    """What a page must never do: errors on its console (the CSP's among them), requests to other origins."""
+
+    def __init__(self, origin: str) -> None:
+        self.origin = origin
+        self.errors: list[str] = []
+        self.foreign: list[str] = []
+
+    def __call__(self, page: Page) -> None:
+        """Watch one page."""
+        page.on("console", lambda said: self.errors.append(said.text) if said.type == "error" else None)
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("request", lambda asked: self._asked(asked.url))
+
+    def _asked(self, url: str) -> None:
+        if not url.startswith((self.origin + "/", "data:", "blob:")):
+            self.foreign.append(url)
+
+
+@pytest.fixture
+def watch(shop: Stack) -> Iterator[Watch]:
+    """The watch on every page of the test, read when it is over."""
+    made = Watch(shop.url)
+    yield made
+    assert made.foreign == []
+    assert made.errors == []
+
+
+@pytest.fixture
+def open_browser(browser: Browser, shop: Stack, watch: Watch) -> Iterator[Callable[..., Page]]:
+    """Return a function that opens a page as another visitor, who has nothing stored yet."""
+    contexts: list[BrowserContext] = []
+
+    def run(width: int = 1280, height: int = 860, **options: Any) -> Page:
+        context = browser.new_context(
+            base_url=shop.url,
+            viewport={"width": width, "height": height},
+            **{"locale": "en-IE", "reduced_motion": "reduce", **options},
+        )
+        context.set_default_timeout(PATIENCE)
+        contexts.append(context)
+        page = context.new_page()
+        watch(page)
+        return page
+
+    yield run
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def page(open_browser: Callable[..., Page]) -> Page:
+    """A visitor's page."""
+    return open_browser()
+
+
+# --- the shop -----------------------------------------------------------------------------------------------------
+
+
+class Person(NamedTuple):
+    """Somebody who can log in, and their calls."""
+
+    email: str
+    password: str
+    calls: Buyer
+
+
+def person(stack: Stack, name: str, *roles: str) -> Person:
+    """Return somebody with a confirmed account and these roles."""
+    account = seed.Account(f"{name}@souk.example", "a password for the browser")
+    token = seed.ensure_account(stack, seed.Shop(stack.url), account, name.title(), roles=list(roles) or None)
+    return Person(*account, Buyer(stack.url, {"Authorization": f"Bearer {token}"}))
+
+
+@pytest.fixture(scope="session")
+def operator(stack: Stack) -> Person:
+    """Somebody who may do everything."""
+    return person(stack, "operator", "staff", "admin")
+
+
+@pytest.fixture(scope="session")
+def customer(stack: Stack) -> Person:
+    """A customer with an account."""
+    return person(stack, "leyla")
+
+
+@pytest.fixture(scope="session")
+def shop(stack: Stack, operator: Person) -> Stack:
+    """The shop with its catalog loaded."""
+    token = operator.calls.headers["Authorization"].removeprefix("Bearer ")
+    seed.load_catalog(stack, seed.Shop(stack.url), token, CATALOG)
+    return stack
+
+
+@pytest.fixture
+def sold(operator: Person, shop: Stack) -> Callable[..., dict[str, Any]]:
+    """Return a function that puts a new product on sale, in stock, and returns it."""
+
+    def make(title: str, units: int = 10, price: int = 2500, **more: Any) -> dict[str, Any]:
+        sku = f"E2E{time.time_ns()}"
+        variants = [{"sku": sku, "price": {"amount": price, "currency": "EUR"}}]
+        body = {"title": title, "slug": sku.lower(), "status": "published", "variants": variants, **more}
+        created = operator.calls.send("POST", "/catalog/products", body)
+        assert created.status == 201, created
+        if units:
+            change = {"delta": units, "reason": "received"}
+            operator.calls.send("POST", f"/inventory/stock/{sku}/adjustments", change)
+        product: dict[str, Any] = created.body
+        return product
+
+    return make
+
+
+# --- what people do -----------------------------------------------------------------------------------------------
+
+
+def add_to_cart(page: Page, slug: str) -> None:
+    """Open a product and put one into the cart; the drawer opens. The cart may not have heard of a new one yet."""
+    page.goto(f"/product.html?p={slug}")
+    button = page.get_by_role("button", name="Add to cart")
+    line = page.locator("dialog .line")
+    until = time.monotonic() + PATIENCE / 1000
+    while True:
+        expect(button).to_be_enabled()
+        button.click()
+        try:
+            line.first.wait_for(timeout=4000)
+            return
+        except Exception:
+            if time.monotonic() > until:
+                raise
+            if page.locator("dialog[open]").count():
+                page.keyboard.press("Escape")
+
+
+def check_out(
+    page: Page, email: str | None = "amira@example.com", card: str = "Test card that is accepted"
+) -> None:
+    """Fill in the checkout and pay; the order's page opens."""
+    page.goto("/checkout.html")
+    for name, value in {**({"email": email} if email else {}), **ADDRESS}.items():
+        page.locator(f"#checkout-form [name={name}]").fill(value)
+    page.get_by_label("Country").select_option("DE")
+    page.get_by_label(card).check()
+    page.get_by_role("button", name="Pay").click()
+    page.wait_for_url("**/order.html?id=*")
+
+
+def log_in(page: Page, who: Person, following: str = "/account.html") -> None:
+    """Log in and go where one wanted to go."""
+    page.goto(f"/account.html?next={following}#login")
+    page.get_by_label("E-mail").fill(who.email)
+    page.get_by_label("Password").fill(who.password)
+    page.locator("form").get_by_role("button", name="Log in").click()
+    page.wait_for_url(f"**{following}*")
+
+
+def mailed_link(stack: Stack, to: str, mark: str) -> str:
+    """Return the newest link with a mark that was mailed to somebody."""
+    until = time.monotonic() + PATIENCE / 1000
+    while True:
+        texts = [one["BodyText"] or "" for one in mail.sent(stack) if to in json.dumps(one["To"])]
+        links = [word for text in texts for word in text.split() if mark in word]
+        if links or time.monotonic() > until:
+            return links[-1]
+        time.sleep(0.2)

@@ -1,0 +1,197 @@
+"""People buy in the storefront, as guests and as customers, and are told what happened when it does not work out."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from typing import Any
+
+from playwright.sync_api import Page, expect
+
+from tests.e2e.conftest import PATIENCE, Person, Watch, add_to_cart, check_out, log_in, mailed_link
+from tools.stack import Stack
+
+TAGINE = "saffron-glazed-tagine"
+
+
+def test_a_guest_buys(page: Page) -> None:
+    page.goto("/")
+    page.get_by_role("link", name="Tableware").click()
+    page.get_by_role("link", name=re.compile("Saffron Glazed Tagine")).click()
+    page.get_by_role("button", name="Add to cart").click()
+    page.get_by_role("link", name="Check out").click()
+    check_out(page)
+    expect(page.locator("#status")).to_have_text("Confirmed")
+    expect(page.locator(".saga [data-state=done]")).to_have_count(4)
+    expect(page.locator("[data-fact=PaymentCaptured]")).to_be_visible()
+
+
+def test_a_guests_order_opens_elsewhere_by_its_link(page: Page, open_browser: Callable[..., Page]) -> None:
+    add_to_cart(page, TAGINE)
+    check_out(page)
+    link = page.get_by_role("link", name="Link to this order").get_attribute("href")
+    elsewhere = open_browser()
+    elsewhere.goto(str(link))
+    expect(elsewhere.locator(".totals")).to_contain_text("Saffron Glazed Tagine")
+
+
+def test_the_cart_is_empty_once_the_order_is_confirmed(page: Page) -> None:
+    add_to_cart(page, TAGINE)
+    check_out(page)
+    expect(page.locator("#status")).to_have_text("Confirmed")
+    expect(page.get_by_role("button", name="Open cart, 0 items")).to_be_visible()
+
+
+def test_a_customer_registers_confirms_the_address_and_buys(page: Page, shop: Stack) -> None:
+    email = f"new-{time.time_ns()}@example.com"
+    add_to_cart(page, TAGINE)
+    page.goto("/account.html#register")
+    page.get_by_label("Full name").fill("Nadia Benali")
+    page.get_by_label("E-mail").fill(email)
+    page.get_by_label("Password").fill("a long enough password")
+    page.get_by_role("button", name="Create account").click()
+    expect(page.get_by_role("heading", name="Log in")).to_be_visible()
+
+    page.goto(mailed_link(shop, email, "#verify="))
+    expect(page.get_by_text("Your e-mail address is confirmed.")).to_be_visible()
+
+    log_in(page, Person(email, "a long enough password", None), "/checkout.html")  # type: ignore[arg-type]
+    expect(page.locator("#checkout-form [name=email]")).to_have_value(email)
+    check_out(page, email=None)
+    expect(page.locator("#status")).to_have_text("Confirmed")
+    page.goto("/account.html#orders")
+    expect(page.locator("#account table .badge")).to_have_text("Confirmed")
+
+
+def test_a_forgotten_password_is_replaced_by_the_mailed_link(
+    page: Page, shop: Stack, customer: Person
+) -> None:
+    page.goto("/account.html#forgot")
+    page.get_by_label("E-mail").fill(customer.email)
+    page.get_by_role("button", name="Send the link").click()
+    expect(page.get_by_text("a mail with a link is on its way")).to_be_visible()
+    page.goto(mailed_link(shop, customer.email, "#reset="))
+    page.get_by_label("New password").fill(customer.password)
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("heading", name="Log in")).to_be_visible()
+    log_in(page, customer)
+
+
+def test_a_decline_is_explained_and_the_cart_is_untouched(page: Page) -> None:
+    add_to_cart(page, TAGINE)
+    check_out(page, card="Test card that is declined")
+    expect(page.locator("#status")).to_have_text("Cancelled")
+    expect(page.get_by_role("alert")).to_contain_text("The payment was declined. Nothing was charged")
+    expect(page.get_by_role("alert")).to_contain_text("The bank declined the card")
+    expect(page.locator(".saga [data-step=payment]")).to_have_attribute("data-state", "failed")
+    expect(page.get_by_role("button", name="Open cart, 1 items")).to_be_visible()
+    page.get_by_role("link", name="Back to the checkout").click()
+    expect(page.locator("#checkout-form")).to_be_visible()
+
+
+def test_who_was_too_late_is_told_so(page: Page, sold: Callable[..., Any], operator: Person) -> None:
+    product = sold("The last brass lamp", units=1)
+    add_to_cart(page, product["slug"])
+    sku = product["variants"][0]["sku"]
+    gone = operator.calls.send(
+        "POST", f"/inventory/stock/{sku}/adjustments", {"delta": -1, "reason": "broken"}
+    )
+    assert gone.status == 201
+    check_out(page)
+    expect(page.get_by_role("alert")).to_contain_text("Someone was faster")
+
+
+def test_a_customer_calls_an_order_off_and_gets_the_money_back(page: Page) -> None:
+    add_to_cart(page, TAGINE)
+    check_out(page)
+    expect(page.locator("[data-fact=PaymentCaptured]")).to_be_visible()
+    page.on("dialog", lambda asked: asked.accept())
+    page.get_by_role("button", name="Cancel the order").click()
+    expect(page.get_by_role("alert")).to_contain_text("You cancelled this order")
+    expect(page.locator("[data-fact=PaymentRefunded]")).to_be_visible()
+
+
+def test_a_guests_cart_comes_along_at_log_in(page: Page, customer: Person) -> None:
+    add_to_cart(page, "incense-sticks")
+    log_in(page, customer)
+    page.locator(".cart-button").click()
+    expect(page.locator("dialog .line")).to_contain_text(["Incense Sticks"])
+
+
+def test_search_finds_as_one_types(page: Page) -> None:
+    page.goto("/products.html")
+    expect(page.locator("#products a.product").first).to_be_visible()
+    page.get_by_role("searchbox").press_sequentially("lanter")
+    expect(page.locator("#products .name")).to_contain_text(["Lantern", "Lantern"])
+    expect(page).to_have_url(re.compile("q=lanter"))
+
+
+def test_filters_and_order_are_in_the_address(page: Page) -> None:
+    page.goto("/products.html")
+    page.get_by_label("Category").select_option("Lighting")
+    page.get_by_label("Sort by").select_option("price")
+    expect(page).to_have_url(re.compile("category=Lighting&sort=price"))
+    page.reload()
+    expect(page.get_by_label("Category")).to_have_value("Lighting")
+    expect(page.locator("#products .name").first).to_have_text("Beeswax Taper Candles")
+
+
+def test_choosing_a_variant_changes_the_price(page: Page) -> None:
+    page.goto(f"/product.html?p={TAGINE}")
+    expect(page.locator(".detail .price")).to_have_text("€44.00")
+    page.get_by_text("Large, 30 cm").click()
+    expect(page.locator(".detail .price")).to_have_text("€62.00")
+
+
+def test_a_picture_that_is_missing_is_drawn(page: Page, sold: Callable[..., Any], watch: Watch) -> None:
+    product = sold("Unpictured", images=[{"src": "/images/none.svg"}])
+    page.goto(f"/product.html?p={product['slug']}")
+    expect(page.locator(".detail .picture svg")).to_be_visible()
+    watch.errors.clear()  # the browser reports the 404
+
+
+def test_the_shop_goes_on_while_its_catalog_is_down(
+    page: Page, open_browser: Callable[..., Page], operator: Person, watch: Watch
+) -> None:
+    add_to_cart(page, TAGINE)
+    assert operator.calls.send("PUT", "/journal/faults/catalog", {"down": True}).status == 200
+    try:
+        page.goto("/products.html")
+        expect(page.get_by_role("alert")).to_contain_text("does not answer right now")
+        check_out(page)
+        expect(page.locator("#status")).to_have_text("Confirmed")
+    finally:
+        operator.calls.send("PUT", "/journal/faults/catalog", {"down": False})
+    page.goto("/products.html")
+    expect(page.locator("#products a.product").first).to_be_visible(timeout=PATIENCE)
+    watch.errors.clear()  # the browser reports the 503s
+
+
+MARKUP = "<img src=x onerror=window.hacked=1>"
+
+
+def test_a_product_named_like_markup_stays_text_everywhere(
+    page: Page, sold: Callable[..., Any], operator: Person
+) -> None:
+    product = sold(MARKUP, vendor="<b>me</b>", bodyHtml="<script>window.hacked=2</script><p>Text</p>")
+    seen = []
+
+    def look(where: str) -> None:
+        expect(page.get_by_text(MARKUP).first).to_be_visible()
+        seen.append((where, page.evaluate("window.hacked"), page.locator("img[src=x]").count()))
+
+    add_to_cart(page, product["slug"])
+    look("product and cart")
+    page.goto("/products.html?vendor=" + "%3Cb%3Eme%3C/b%3E")
+    look("list")
+    check_out(page)
+    look("order")
+    log_in(page, operator, "/console/")
+    page.goto("/console/#catalog")
+    page.get_by_label("Search products").fill("onerror")
+    look("console")
+    page.get_by_role("button", name=MARKUP).first.click()
+    expect(page.locator("#product-form")).to_be_visible()
+    look("editor")
+    assert [(hacked, images) for _, hacked, images in seen] == [(None, 0)] * 5, seen
