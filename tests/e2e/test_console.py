@@ -1,0 +1,231 @@
+"""Operators see the shop at work, mend what is stuck, and edit what is sold."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.e2e.conftest import PATIENCE, Person, Watch, add_to_cart, check_out, log_in
+from tests.support.lambda_events import sample
+from tools.stack import Stack
+
+TAGINE = "saffron-glazed-tagine"
+
+
+@pytest.fixture
+def console(open_browser: Callable[..., Page], operator: Person) -> Page:
+    """The console, logged in."""
+    page = open_browser()
+    log_in(page, operator, "/console/")
+    return page
+
+
+@pytest.fixture
+def ordered(page: Page) -> str:
+    """The id of an order a guest has just bought."""
+    add_to_cart(page, TAGINE)
+    check_out(page)
+    expect(page.locator("[data-fact=PaymentCaptured]")).to_be_visible()
+    return page.url.partition("id=")[2].partition("&")[0]
+
+
+@pytest.fixture
+def switch(operator: Person) -> Iterator[Callable[[str], None]]:
+    """Return a function that switches a service off; everything is on again when the test is over."""
+    off: list[str] = []
+
+    def run(service: str) -> None:
+        off.append(service)
+        assert operator.calls.send("PUT", f"/journal/faults/{service}", {"down": True}).status == 200
+
+    yield run
+    for service in off:
+        operator.calls.send("PUT", f"/journal/faults/{service}", {"down": False})
+
+
+def test_the_console_is_for_staff(page: Page, customer: Person) -> None:
+    log_in(page, customer)
+    page.goto("/console/")
+    expect(page.get_by_role("heading", name="Staff only")).to_be_visible()
+
+
+def test_staff_follow_an_order_through_every_service_and_refund_it(console: Page, ordered: str) -> None:
+    console.goto("/console/#orders")
+    console.get_by_role("link", name=ordered).click()
+    story = console.locator("#story")
+    for fact in ("OrderPlaced", "StockReserved", "PaymentAuthorized", "OrderConfirmed", "PaymentCaptured"):
+        expect(story.get_by_text(fact, exact=True).first).to_be_visible()
+    expect(story).to_contain_text("payments' ledger")
+    expect(story).to_contain_text("payments-inbox")
+    console.get_by_label("Amount to refund").fill("10.00")
+    console.get_by_role("button", name="Refund").click()
+    expect(console.get_by_text("payment partially_refunded")).to_be_visible()
+    expect(story.get_by_text("PaymentRefunded").first).to_be_visible()
+
+
+def test_staff_cancel_an_order(console: Page, ordered: str) -> None:
+    console.goto(f"/console/#order/{ordered}")
+    console.get_by_role("button", name="Cancel order").click()
+    expect(console.get_by_text("cancelled: operator")).to_be_visible()
+
+
+def test_orders_are_found_by_their_customer(console: Page, customer: Person) -> None:
+    console.goto("/console/#orders")
+    console.get_by_label("Order id or e-mail address").fill("nobody@souk.example")
+    console.get_by_role("button", name="Find").click()
+    expect(console.get_by_role("status")).to_have_text("Nobody has that address.")
+
+
+def test_a_broken_service_is_seen_and_recovers(console: Page, operator: Person, watch: Watch) -> None:
+    row = console.locator("#services tr[data-service=catalog]")
+    expect(row.get_by_text("yes", exact=True)).to_be_visible()
+    console.goto("/console/#faults")
+    box = console.get_by_label("catalog is down")
+    box.check()
+    try:
+        expect(console.get_by_role("status")).to_have_text("catalog is down.")
+        console.goto("/console/#pulse")
+        expect(row.get_by_text("no", exact=True)).to_be_visible()
+        expect(console.locator("[data-service=catalog] .state")).to_have_text("does not answer")
+    finally:
+        console.goto("/console/#faults")
+        box.uncheck()
+    console.goto("/console/#pulse")
+    expect(row.get_by_text("yes", exact=True)).to_be_visible()
+    watch.errors.clear()  # the browser reports the 503s
+
+
+def test_an_operator_decides_a_checkout_that_waits(
+    page: Page, console: Page, switch: Callable[[str], None], shop: Stack, watch: Watch
+) -> None:
+    functions, sweep = shop.client("lambda"), "souk-local-orders-sweep"
+    functions.put_function_concurrency(FunctionName=sweep, ReservedConcurrentExecutions=0)
+    try:
+        switch("payments")
+        add_to_cart(page, TAGINE)
+        check_out(page)
+        order = page.url.partition("id=")[2]
+        console.goto("/console/#sagas")
+        row = console.locator("tr", has_text=order)
+        expect(row).to_contain_text("reserved")
+        expect(row).to_contain_text("waiting")
+        row.get_by_role("button", name="Cancel").click()
+        console.get_by_label("Why?").fill("The bank is closed")
+        console.get_by_role("button", name="Cancel the order").click()
+        expect(row).to_have_count(0)
+    finally:
+        functions.delete_function_concurrency(FunctionName=sweep)
+    expect(page.get_by_role("alert")).to_contain_text("The shop cancelled this order")
+    expect(page.locator("#timeline")).to_contain_text("The bank is closed")
+    watch.errors.clear()
+
+
+def test_a_dead_letter_is_read_and_sent_back(console: Page, shop: Stack) -> None:
+    sqs, name = shop.client("sqs"), "souk-local-journal-inbox-dlq"
+    url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
+    fact = sample("inventory/StockReserved.v1", orderId=f"ord_{time.time_ns()}")
+    reason = {"reason": {"DataType": "String", "StringValue": "the journal was away"}}
+    sqs.send_message(QueueUrl=url, MessageBody=json.dumps(fact), MessageAttributes=reason)
+    console.goto("/console/#queues")
+    console.get_by_role("button", name=name).click()
+    expect(console.get_by_text("the journal was away")).to_be_visible()
+    expect(console.locator("article pre")).to_contain_text("StockReserved")
+    time.sleep(5)  # what was shown is hidden from everyone for so long
+    console.get_by_role("button", name="Send all back").click()
+    expect(console.get_by_text("everything has drained")).to_be_visible()
+
+
+def test_an_import_tells_its_bad_rows(console: Page, tmp_path: Path) -> None:
+    slug = f"bowl-{time.time_ns()}"
+    file = tmp_path / "products.csv"
+    file.write_text(
+        "Handle,Title,Published,Variant SKU,Variant Price\n"
+        f"{slug},Good bowl,true,{slug.upper()},12.00\n"
+        f"{slug}-2,Bad bowl,true,{slug.upper()}-2,twelve\n"
+    )
+    console.goto("/console/#catalog")
+    console.get_by_label("Product file").set_input_files(file)
+    console.get_by_role("button", name="Import").click()
+    expect(console.get_by_text("1 new, 0 changed, 0 unchanged, 1 failed")).to_be_visible()
+    expect(console.locator("#import-errors tr")).to_have_count(1)
+    expect(console.locator("#import-errors")).to_contain_text("Row 3")
+    expect(console.locator("#import-errors")).to_contain_text("Variant Price")
+
+
+def open_product(console: Page, title: str) -> None:
+    console.goto("/console/#catalog")
+    console.get_by_label("Search products").fill(title)
+    console.get_by_role("button", name=title).click()
+    expect(console.locator("#product-form")).to_be_visible()
+
+
+def test_a_product_is_edited(console: Page, sold: Callable[..., Any], operator: Person) -> None:
+    product = sold(f"Editable {time.time_ns()}")
+    open_product(console, product["title"])
+    console.get_by_label("Maker").fill("Atelier Nour")
+    console.get_by_label(f"Price of {product['variants'][0]['sku']}").fill("31.50")
+    console.get_by_role("button", name="Save").click()
+    expect(console.get_by_role("status")).to_have_text("Saved.")
+    after = operator.calls.get(f"/catalog/admin/products/{product['id']}")
+    assert (after["vendor"], after["variants"][0]["price"]["amount"]) == ("Atelier Nour", 3150)
+
+
+def test_a_change_made_elsewhere_meanwhile_is_shown_not_overwritten(
+    console: Page, sold: Callable[..., Any], operator: Person, watch: Watch
+) -> None:
+    product = sold(f"Contested {time.time_ns()}")
+    open_product(console, product["title"])
+    console.get_by_label("Maker").fill("Mine")
+    body = {name: product[name] for name in ("title", "slug", "status")}
+    price = {name: product["variants"][0][name] for name in ("sku", "price")}
+    body = {**body, "vendor": "Theirs", "variants": [price]}
+    path = f"/catalog/products/{product['id']}"
+    assert operator.calls.send("PUT", path, body, if_match='"1"').status == 200
+    console.get_by_role("button", name="Save").click()
+    conflict = console.locator("#conflict")
+    expect(conflict).to_contain_text("Theirs")
+    expect(conflict).to_contain_text("Mine")
+    console.get_by_role("button", name="Save yours over it").click()
+    expect(console.get_by_role("status")).to_have_text("Saved.")
+    assert operator.calls.get(f"/catalog/admin/products/{product['id']}")["vendor"] == "Mine"
+    watch.errors.clear()  # the browser reports the 412
+
+
+def test_stock_is_adjusted_with_a_reason(console: Page, sold: Callable[..., Any]) -> None:
+    sku = sold("Countable", units=4)["variants"][0]["sku"]
+    console.goto("/console/#stock")
+    console.get_by_label("SKU").fill(sku)
+    console.get_by_role("button", name="Show").click()
+    expect(console.get_by_text("4 on hand")).to_be_visible()
+    console.get_by_label("Units").fill("-1")
+    console.get_by_label("Reason").fill("one fell down")
+    console.get_by_role("button", name="Adjust").click()
+    expect(console.get_by_text("3 on hand")).to_be_visible()
+    expect(console.get_by_role("cell", name="one fell down")).to_be_visible()
+
+
+def test_a_customer_is_found_and_made_staff(console: Page, customer: Person) -> None:
+    console.goto("/console/#customers")
+    console.get_by_label("E-mail address").fill(customer.email)
+    console.get_by_role("button", name="Find").click()
+    for check in (True, False):
+        console.get_by_label("staff").set_checked(check)
+        console.get_by_role("button", name="Save roles").click()
+        expect(console.get_by_role("status")).to_have_text("Saved.")
+        expect(console.get_by_label("staff")).to_be_checked(checked=check)
+
+
+def test_the_audit_says_who_did_what(console: Page, ordered: str, operator: Person, watch: Watch) -> None:
+    console.goto(f"/console/#order/{ordered}")
+    console.get_by_role("button", name="Cancel order").click()
+    expect(console.get_by_text("cancelled: operator")).to_be_visible()
+    console.goto("/console/#audit")
+    row = console.locator("#acts tr", has_text=ordered).filter(has_text="OrderCancelled")
+    expect(row.first).to_be_visible(timeout=PATIENCE)
+    watch.errors.clear()  # where no audit has run yet, the browser reports the 404
