@@ -1,0 +1,77 @@
+"""Every function starts on Lambda's own runtime client, with nothing but its artifact and its layer on the path."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.services import stacks
+from tests.support.templates import ROOT
+from tools import invoke, sam
+
+# The SAM CLI's own.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
+EVENTS = ROOT / "events"
+NOT_STARTED = re.compile(r"Runtime\.\w+|ImportModuleError|HandlerNotFound|No module named|MalformedHandler")
+
+
+def event_of(service: str, name: str) -> Any:
+    """Return an event for a function by its physical name."""
+    kind = name.removeprefix("souk-local-").removeprefix(f"{service}-")
+    path = EVENTS / ("http" if kind == "http" else "lambda") / service
+    return json.loads((path / ("health.json" if kind == "http" else f"{kind}.json")).read_text())
+
+
+@pytest.fixture(scope="module")
+def built() -> list[tuple[str, invoke.Function]]:
+    """Every function of every template, built."""
+
+    def build(service: str) -> Iterator[tuple[str, invoke.Function]]:
+        (template,) = sam.select([service])
+        sam.build_stack(template)
+        return ((service, function) for function in invoke.functions(template).values())
+
+    return [found for service in stacks() for found in build(service)]
+
+
+def test_every_function_starts_and_answers_an_event(built: list[tuple[str, invoke.Function]]) -> None:
+    def start(found: tuple[str, invoke.Function]) -> tuple[str, invoke.Invocation]:
+        service, function = found
+        return function.name, invoke.invoke(function, event_of(service, function.name))
+
+    with ThreadPoolExecutor(2) as pool:
+        done = dict(pool.map(start, built))
+    assert len(done) == len(built) >= 20
+    for name, invocation in done.items():
+        assert not NOT_STARTED.search(invocation.error or ""), f"{name}: {invocation.error}\n{invocation.log}"
+        if name.endswith("-http"):
+            assert invocation.answer["statusCode"] == 200, f"{name}: {invocation.answer}\n{invocation.log}"
+
+
+def test_every_module_of_a_service_can_be_imported_from_its_bundle(
+    built: list[tuple[str, invoke.Function]],
+) -> None:
+    """Also those that are imported only when they are needed: a provider, a hash of passwords."""
+    for service, function in dict(built).items():
+        package = function.artifact / "functions" / service
+        modules = [_dotted(path, function.artifact) for path in sorted(package.rglob("*.py"))]
+        path = [function.artifact, *(layer / "python" for layer in function.layers)]
+        done = subprocess.run(
+            [str(Path(sys.executable).resolve()), "-S", "-s", "-c", "\n".join(f"import {name}" for name in modules)],
+            env={"PYTHONPATH": ":".join(map(str, path)), "AWS_REGION": "eu-west-1", **function.variables},
+            cwd=function.artifact, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, f"{service}: {done.stderr}"
+
+
+def _dotted(path: Path, root: Path) -> str:
+    return ".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__")
