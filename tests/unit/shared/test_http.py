@@ -70,6 +70,18 @@ def list_wishes() -> Any:
     return {"given": given, "limit": page_limit(given, default=20, cap=50)}
 
 
+@app.endpoint("GET", "/wishes/page")
+def page() -> Any:
+    """Page with the limits that hold where none are named: 200."""
+    return {"limit": page_limit(query_parameters(app, "limit"))}
+
+
+@app.lambda_function()
+def tidy(event: Any, context: Any) -> dict[str, int]:
+    """Tidy up."""
+    return {"tidied": event["count"]}
+
+
 @app.endpoint("POST", "/wishes/import", content_types=("text/csv", "application/x-ndjson"))
 def import_wishes() -> Any:
     """Import: 200."""
@@ -134,7 +146,7 @@ def test_an_unknown_path_is_a_problem() -> None:
 def test_a_method_the_path_does_not_have_is_a_problem_that_names_those_it_has() -> None:
     answer = send("PATCH", "/wishes")
     assert code(answer) == (405, "method_not_allowed")
-    assert answer["headers"]["Allow"] == "POST, GET"
+    assert answer["headers"]["Allow"] == "POST, GET, PUT"
 
 
 def test_an_event_that_is_no_request_is_a_problem() -> None:
@@ -144,6 +156,12 @@ def test_an_event_that_is_no_request_is_a_problem() -> None:
 def test_each_operation_is_listed_for_the_contracts() -> None:
     (made,) = [operation for operation in app.operations if operation.method == "POST" and operation.body]
     assert made == ("POST", "/wishes", "optional", Wish, Wished, 201, "Make a wish: 201 | 400.")
+    (plain,) = [operation for operation in app.operations if operation.path == "/wishes/raise"]
+    assert plain == ("GET", "/wishes/raise", "required", None, None, 200, "Raise what the test put there.")
+
+
+def test_a_view_is_still_a_function_of_its_own() -> None:
+    assert get_wish.__name__ == "get_wish"
 
 
 # --- bodies --------------------------------------------------------------------------------------------------------
@@ -205,6 +223,22 @@ def test_a_body_that_is_no_text_is_the_callers_mistake(body: str, encoded: bool)
     assert code(answer_to(event))[0] == 400
 
 
+@app.endpoint("PUT", "/wishes", body=Wish)
+def keep_wish() -> Any:
+    """Keep a wish, with the limit that holds where none is named: 200 | 413."""
+    return {"length": len(read_body(app, Wish).text)}
+
+
+@pytest.mark.parametrize(("size", "status"), [(64 * 1024, 200), (64 * 1024 + 1, 413)])
+def test_a_body_has_at_most_64_kilobytes_unless_the_call_says_otherwise(size: int, status: int) -> None:
+    assert send("PUT", "/wishes", '{"text":"' + "x" * (size - 11) + '"}')["statusCode"] == status
+
+
+@pytest.mark.parametrize(("size", "status"), [(100, 201), (101, 413)])
+def test_a_limit_is_the_last_size_that_passes(size: int, status: int) -> None:
+    assert send("POST", "/wishes", '{"text":"' + "x" * (size - 11) + '"}')["statusCode"] == status
+
+
 def test_no_body_is_a_problem() -> None:
     assert code(send("POST", "/wishes")) == (400, "body_required")
 
@@ -251,7 +285,9 @@ def test_an_answer_is_not_kept_by_caches_unless_the_view_says_so() -> None:
     ],
 )  # fmt: skip
 def test_each_error_has_its_status(kind: type[errors.DomainError], status: int) -> None:
-    assert code(raising(kind("some_code", "What to do."))) == (status, "some_code")
+    answer = raising(kind("some_code", "What to do."))
+    assert code(answer) == (status, "some_code")
+    assert answer["json"]["title"] != "Error"
 
 
 def test_an_error_of_a_service_gets_the_status_of_its_kind() -> None:
@@ -364,6 +400,12 @@ def test_a_limit_out_of_its_range_is_a_problem(limit: str) -> None:
     assert code(send("GET", "/wishes", query={"limit": limit})) == (400, "invalid_limit")
 
 
+def test_a_page_has_20_items_and_at_most_100_unless_the_call_says_otherwise() -> None:
+    assert send("GET", "/wishes/page")["json"] == {"limit": 20}
+    assert send("GET", "/wishes/page", query={"limit": "100"})["json"] == {"limit": 100}
+    assert send("GET", "/wishes/page", query={"limit": "101"})["statusCode"] == 400
+
+
 @pytest.mark.parametrize("limit", ["1", "50", "007"])
 def test_a_limit_in_its_range_is_taken(limit: str) -> None:
     assert send("GET", "/wishes", query={"limit": limit})["json"]["limit"] == int(limit)
@@ -414,6 +456,11 @@ def test_a_request_writes_one_line_that_names_the_route_and_not_the_address(
     assert (line["kind"], line["method"], line["route"]) == ("http", "GET", "/wishes/{wishId}")
     assert (line["status"], line["outcome"]) == (200, "ok")
     assert "secret" not in text
+
+
+def test_a_function_that_is_no_http_call_writes_its_line_too(capsys: pytest.CaptureFixture[str]) -> None:
+    assert tidy({"count": 3}, Context()) == {"tidied": 3}
+    assert json.loads(capsys.readouterr().out)["kind"] == "task"
 
 
 def test_a_problem_is_logged_with_its_code(capsys: pytest.CaptureFixture[str]) -> None:
