@@ -7,7 +7,7 @@ ENDPOINT_PORT ?= 4566
 STATE         ?= .local
 ENV           ?= local
 AUTH          ?= false
-export PORT ENDPOINT_PORT STATE ENV AUTH CATALOG SERVICE FOLLOW FUNCTION EVENT QUEUE REDRIVE BUYERS UNITS
+export PORT ENDPOINT_PORT STATE ENV AUTH CATALOG SERVICE FOLLOW FUNCTION EVENT QUEUE REDRIVE BUYERS UNITS FROM TO EXAMPLES
 
 # Whatever the shell says, compiled modules are kept: the SAM CLI starts in half the time.
 unexport PYTHONDONTWRITEBYTECODE
@@ -48,6 +48,10 @@ race: setup ## Run the races shops lose on the running stack (BUYERS=200 UNITS=2
 	@$(souk) race
 chaos: setup ## Break one service at a time on the running stack and see that nothing is lost (SERVICE=orders for one)
 	@$(souk) chaos
+replay: setup ## Send facts from the archive again and prove that it changes nothing (FROM=… TO=… SERVICE=inventory)
+	@$(souk) replay
+restore-drill: setup ## Delete the orders table of the local stack, restore it from a backup, and audit
+	@$(souk) restore-drill
 watch: setup ## Put each edited function live about two seconds after it is saved
 	@$(souk) watch
 
@@ -70,6 +74,20 @@ build: setup ## Build every stack that changed (SERVICE=orders for one)
 invoke: setup ## Run a built function on the real Lambda runtime (FUNCTION=orders/HttpFunction EVENT=events/http/orders/place.json)
 	@$(souk) invoke
 
+## Outside judges (docs/security.md)
+judges: setup ## All of the following, the later three against the running stack
+	@$(PYTHON) tools/bootstrap.py judges
+	@$(souk) judge
+bandit checkov pip-audit oidc probe schemathesis: setup
+	@$(PYTHON) tools/bootstrap.py judges
+	@$(souk) judge $@
+bandit:       ## Judge the code
+checkov:      ## Judge the templates
+pip-audit:    ## Look for known flaws in what is locked
+oidc:         ## Log in, have authlib verify the tokens, rotate the keys, verify again
+probe:        ## Try the front door with what attackers send
+schemathesis: ## Fuzz every service by its OpenAPI page (SERVICE=orders EXAMPLES=20)
+
 ## Elsewhere
 deploy: setup ## Deploy to AWS, or to AWS_ENDPOINT_URL (ENV=dev, SERVICE=orders for one; the platform comes first)
 	@$(souk) deploy
@@ -80,6 +98,7 @@ setup: ## Make the virtual environments in .local/ if they are missing or out of
 lock: setup ## Lock the requirements again after a change of requirements/*.in
 	@$(souk) lock
 clean: ## Remove builds and virtual environments; the stack's state stays
-	@rm -rf .aws-sam .local/venv .local/emulator .local/uv .local/cache
+	@rm -rf .aws-sam .local/venv .local/emulator .local/judges .local/uv .local/cache
 
-.PHONY: help run stop reset status logs mail dlq audit race chaos watch fmt lint test unit contracts build invoke deploy setup lock clean
+.PHONY: help run stop reset status logs mail dlq audit race chaos replay restore-drill watch fmt lint test unit contracts build invoke deploy setup lock clean \
+  judges bandit checkov pip-audit oidc probe schemathesis

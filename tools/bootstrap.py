@@ -1,7 +1,8 @@
-"""Make the two virtual environments from the locked requirements; `make setup`, and before every other target.
+"""Make the virtual environments from the locked requirements; `make setup`, and before every other target.
 
-.local/venv holds the tools and tests, .local/emulator holds MiniStack, which pins another boto3. uv, itself installed
-by pip with its hash checked, does the rest. Nothing happens when both are up to date. Runs on any Python 3, so that
+.local/venv holds the tools and tests, .local/emulator holds MiniStack, which pins another boto3; `judges` on the command
+line makes .local/judges, which `make judges` needs. uv, itself installed by pip with its hash checked, does the rest.
+Nothing happens when they are up to date. Runs on any Python 3, so that
 an old one can be told so; the code below the version check may use all of 3.11.
 """
 
@@ -17,13 +18,14 @@ LOCAL = ROOT / ".local"
 REQUIREMENTS = ROOT / "requirements"
 OLDEST = (3, 11)
 # Virtual environment -> lock file.
-ENVIRONMENTS = {"venv": "dev.txt", "emulator": "emulator.txt"}
+ENVIRONMENTS = {"venv": "dev.txt", "emulator": "emulator.txt", "judges": "judges.txt"}
+ALWAYS = ("venv", "emulator")
 
 
 def main() -> None:
     """Bring every environment up to date with its lock, side by side."""
     require_python()
-    stale = [name for name in ENVIRONMENTS if current(name) != wanted(name)]
+    stale = [name for name in sys.argv[1:] or ALWAYS if current(name) != wanted(name)]
     if not stale:
         return
     uv = installer()

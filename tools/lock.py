@@ -14,6 +14,7 @@ LOCKS: dict[str, tuple[str, ...]] = {
     "bootstrap": (),
     "dev": (),
     "emulator": (),
+    "judges": (),
     "layer": (*_LIKE_DEV, "--no-deps"),
     "identity": _LIKE_DEV,
     "platform": _LIKE_DEV,

