@@ -1,0 +1,106 @@
+"""An inventory on an empty account: shelves to fill, a way in for facts, and what was told to the bus."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from functions.inventory import app as inventory_app
+from functions.inventory import service
+from functions.inventory.table import InventoryTable
+from functions.shared import aws, outbox
+from tests.support.lambda_events import Context, sample, sqs_event, stream_event
+
+NOW = datetime(2026, 11, 22, 17, 5, 10, tzinfo=UTC)
+ORDER = "ord_01kaqz5r7b8v0w3m2x4y6t9n1c"
+
+
+@pytest.fixture
+def table(deploy: Callable[[str], str]) -> InventoryTable:
+    name = deploy("inventory")
+    inventory_app.inventory.cache_clear()
+    return InventoryTable(name)
+
+
+@pytest.fixture
+def stocked(table: InventoryTable) -> Callable[..., None]:
+    """Return a function that puts units of SKUs on the shelf: ``stocked(MUG=5)``."""
+
+    def put(**units: int) -> None:
+        for sku, count in units.items():
+            service.adjust(
+                table, sku, count, "received", adjustment_id=f"first-{sku}", by="cus_admin", at=NOW
+            )
+
+    return put
+
+
+@pytest.fixture
+def deliver(table: InventoryTable) -> Callable[..., list[str]]:
+    """Return a function that hands facts to the inbox and returns the messages given back."""
+
+    def hand(*events: dict[str, Any] | str) -> list[str]:
+        answer = inventory_app.on_inbox(sqs_event(*events), Context())
+        return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+
+    return hand
+
+
+@pytest.fixture
+def level(table: InventoryTable) -> Callable[[str], tuple[int, int] | None]:
+    """Return a function that returns the units of a SKU on hand and available."""
+
+    def read(sku: str) -> tuple[int, int] | None:
+        found = table.level(sku)
+        return (found.on_hand, found.available) if found else None
+
+    return read
+
+
+@pytest.fixture
+def told(table: InventoryTable) -> Callable[[], list[tuple[str, Any]]]:
+    """Return a function that returns the facts that wait in the table's items, as type and data."""
+
+    def read() -> list[tuple[str, Any]]:
+        items = aws.dynamodb().scan(TableName=table.name)["Items"]
+        facts = [one for item in items if "outbox" in item for one in outbox.unpack(item)]
+        return sorted(((fact.type, json.loads(bytes(fact.data))) for fact in facts), key=str)
+
+    return read
+
+
+@pytest.fixture
+def images(table: InventoryTable) -> Callable[[], dict[str, Any]]:
+    """Return a function that returns the stream batch of everything in the table."""
+    return lambda: stream_event(*aws.dynamodb().scan(TableName=table.name)["Items"])
+
+
+def placed(
+    order_id: str = ORDER, decide_by: str = "2026-11-22T17:07:09.123Z", **quantities: int
+) -> dict[str, Any]:
+    """Return an OrderPlaced for so many units of each SKU."""
+    (line,) = sample("orders/OrderPlaced.v1")["detail"]["data"]["lines"]
+    lines = [{**line, "sku": sku, "quantity": quantity} for sku, quantity in quantities.items()]
+    return sample("orders/OrderPlaced.v1", orderId=order_id, lines=lines, decideBy=decide_by)
+
+
+def confirmed(order_id: str = ORDER) -> dict[str, Any]:
+    """Return an OrderConfirmed."""
+    return sample("orders/OrderConfirmed.v1", orderId=order_id)
+
+
+def cancelled(order_id: str = ORDER) -> dict[str, Any]:
+    """Return an OrderCancelled."""
+    return sample("orders/OrderCancelled.v1", orderId=order_id)
+
+
+def counted(at: str = "2026-11-22T17:00:00.000Z", **units: int) -> dict[str, Any]:
+    """Return a StockCounted."""
+    lines = [{"sku": sku, "onHand": count} for sku, count in units.items()]
+    event = sample("catalog/StockCounted.v1", countedAt=at, lines=lines)
+    event["detail"]["id"] = f"imp_{at}.1.StockCounted"
+    return event
