@@ -1,4 +1,7 @@
-"""What the processes of a campaign do; imports the code under test only when called, so that bugs can be planted first."""
+"""What the processes of a campaign do.
+
+The code under test is imported only when they are called, so that bugs can be planted first.
+"""
 
 from __future__ import annotations
 

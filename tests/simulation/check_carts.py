@@ -1,4 +1,4 @@
-"""What must hold of carts and prices: the buyer pays what the catalog said; a cart loses what was sold, nothing else."""
+"""What must hold of carts and prices: buyers pay what the catalog said; carts lose what was sold, nothing else."""
 
 from __future__ import annotations
 

@@ -103,7 +103,8 @@ class Stock(Watch):
             }
             require(
                 reservation["status"] in wanted.get(order["status"], set()),  # type: ignore[index]
-                "at the end stock is where the orders say", f"{order_id}: {reservation['status']}, order {order['status']}",  # type: ignore[index]
+                "at the end stock is where the orders say",
+                f"{order_id}: {reservation['status']}, order {order['status']}",  # type: ignore[index]
             )  # fmt: skip
 
     def _rebuild(self) -> None:

@@ -248,9 +248,10 @@ def _source(
             )  # fmt: skip
         case "DynamoDB":
             filters = event.get("FilterCriteria", {}).get("Filters", [])
+            wants = [compiled(json.loads(each["Pattern"])) for each in filters] or [lambda _: True]
             made.streams.append(
                 StreamSource(
-                    from_arn(event["Stream"]), _any([compiled(json.loads(each["Pattern"])) for each in filters] or [lambda _: True]), event["BatchSize"],
+                    from_arn(event["Stream"]), _any(wants), event["BatchSize"],
                     event["MaximumRetryAttempts"], event.get("BisectBatchOnFunctionError", False),
                     from_arn(event["DestinationConfig"]["OnFailure"]["Destination"]), function,
                 )

@@ -1,7 +1,7 @@
 """Bugs planted on purpose, to see whether the simulation finds them: the checker's own test.
 
-Each is one replacement in the source of one module, made while the module is imported, so the code that is shipped has no
-switches. The text to replace must stand there exactly once: a bug that no longer fits its code fails loudly.
+Each is one replacement in the source of one module, made while the module is imported, so the code that is shipped has
+no switches. The text to replace must stand there exactly once: a bug that no longer fits its code fails loudly.
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ BUGS = (
         "capture on a vote, not on the decision", "functions.payments.service",
         "if table.add(answered, _vote(answered, at), at):\n            return",
         "if table.add(answered, _vote(answered, at), at):\n"
-        '            return None if answered.status == "declined" else providers.named(answered.provider).capture(answered)',
+        "            return None if answered.code else providers.named(answered.provider).capture(answered)",
     ),
     Bug(
         "hold money after the order's tombstone", "functions.payments.service",

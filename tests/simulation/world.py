@@ -217,33 +217,19 @@ class World:
     def _struck(
         self, fault: str, run: Callable[[Any], dict[str, Any]], operation: str, request: Mapping[str, Any]
     ) -> dict[str, Any]:
-        match fault:
-            case "crash_before":
-                raise CrashedError(f"before {operation}")
-            case "crash_after":
-                _regardless(run, request)
-                raise CrashedError(f"after {operation}")
-            case "lost_answer":
-                _regardless(run, request)
-                raise ReadTimeoutError(endpoint_url="simulated")
-            case "unreachable":
-                raise EndpointConnectionError(endpoint_url="simulated")
-            case "throttled":
-                raise client_error("ThrottlingException", "simulated", operation)
-            case "conflict":
-                return self._conflict(run, operation, request)
-            case "resent":
-                # botocore sends again when an answer is lost; a transaction carries a token that makes it one.
-                answer = run(request)
-                return answer if operation == "transact_write_items" else run(request)
-            case "partly_published":
-                return self._partly_published(run, request)
-            case "provider_lost":
-                _regardless(run, request)
-                raise _provider_unavailable()
-            case "provider_down":
-                raise _provider_unavailable()
-        raise NotImplementedError(fault)
+        """Have a fault befall a call: see faults.py for when, and for what each means."""
+        if fault in ("crash_after", "lost_answer", "provider_lost"):
+            _regardless(run, request)
+        if fault in _ERRORS:
+            raise _ERRORS[fault](operation)
+        if fault == "conflict":
+            return self._conflict(run, operation, request)
+        if fault == "partly_published":
+            return self._partly_published(run, request)
+        assert fault == "resent"
+        # botocore sends again when an answer is lost; a transaction carries a token that makes it one.
+        answer = run(request)
+        return answer if operation == "transact_write_items" else run(request)
 
     def _conflict(
         self, run: Callable[[Any], dict[str, Any]], operation: str, request: Mapping[str, Any]
@@ -593,10 +579,21 @@ def _regardless(run: Callable[[Any], Any], request: Mapping[str, Any]) -> None:
         run(request)
 
 
-def _provider_unavailable() -> Exception:
+def _provider_unavailable(_: str) -> Exception:
     from functions.payments.providers import ProviderUnavailableError
 
     return ProviderUnavailableError("simulated")
+
+
+_ERRORS: dict[str, Callable[[str], BaseException]] = {
+    "crash_before": lambda operation: CrashedError(f"before {operation}"),
+    "crash_after": lambda operation: CrashedError(f"after {operation}"),
+    "lost_answer": lambda _: ReadTimeoutError(endpoint_url="simulated"),
+    "unreachable": lambda _: EndpointConnectionError(endpoint_url="simulated"),
+    "throttled": lambda operation: client_error("ThrottlingException", "simulated", operation),
+    "provider_lost": _provider_unavailable,
+    "provider_down": _provider_unavailable,
+}
 
 
 def _told(error: ClientError) -> str:
