@@ -66,6 +66,9 @@ test: lint ## Everything: lint, types, unit, contract, simulation, integration a
 	@$(venv)/pytest -m "integration or e2e" $(tests)
 unit: setup ## The fast tests only (SERVICE=orders for one service's: seconds)
 	@$(venv)/pytest -n 2 --dist loadscope $(if $(SERVICE),tests/unit/$(SERVICE),-m "not integration and not e2e" $(tests))
+simulate: setup ## Every handler in one process under every fault (SEEDS=1000; SEED=7 replays one, ABOUT=ord_… of it; BUGS=1)
+	@$(venv)/python -m tests.simulation --jobs $(or $(JOBS),2) $(if $(BUGS),--bugs) $(if $(SEED),--seed $(SEED)) \
+	  $(if $(SEEDS),--seeds $(SEEDS),$(if $(SEED),,--seeds 1000)) $(if $(ABOUT),--about $(ABOUT)) $(if $(VERBOSE),--verbose)
 contracts: setup ## Write event schemas, samples and OpenAPI pages from the code (UNPUBLISHED=1 also where events break)
 	@$(venv)/python -m tools.contracts $(if $(UNPUBLISHED),--unpublished)
 	@$(venv)/python -m tools.openapi
@@ -100,5 +103,5 @@ lock: setup ## Lock the requirements again after a change of requirements/*.in
 clean: ## Remove builds and virtual environments; the stack's state stays
 	@rm -rf .aws-sam .local/venv .local/emulator .local/judges .local/uv .local/cache
 
-.PHONY: help run stop reset status logs mail dlq audit race chaos replay restore-drill watch fmt lint test unit contracts build invoke deploy setup lock clean \
+.PHONY: help run stop reset status logs mail dlq audit race chaos replay restore-drill watch fmt lint test unit simulate contracts build invoke deploy setup lock clean \
   judges bandit checkov pip-audit oidc probe schemathesis
