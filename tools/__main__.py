@@ -24,6 +24,10 @@ COMMANDS = {
     "audit": "tools.audit",
     "race": "tools.race",
     "chaos": "tools.chaos",
+    "judge": "tools.judges.__main__",
+    "replay": "tools.replay",
+    "restore-drill": "tools.restore",
+    "restore-drill": "tools.restore",
     "lock": "tools.lock",
 }
 

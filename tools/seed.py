@@ -16,6 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+from tools.drain import waiting
 from tools.edge import SEGMENTS
 from tools.report import ToolError, step
 from tools.shop import Answer, Shop, bearer, reason
@@ -124,7 +125,7 @@ def load_catalog(stack: Stack, shop: Shop, admin: str, catalog: Path) -> None:
         step(f"  row {error['row']}, {error.get('field') or 'as a whole'}: {error['detail']}")
     if done["failed"] and not list(products(shop)):
         raise ToolError(f"no product of {catalog.name} could be read; the lines above say why")
-    step(f"stock has arrived at inventory: {wait_for_stock(shop)} SKUs")
+    step(f"stock has arrived at inventory: {wait_for_stock(stack, shop)} SKUs")
     if not done["failed"]:
         stack.client("ssm").put_parameter(Name=_LOADED, Value=mark, Type="String", Overwrite=True)
 
@@ -164,11 +165,11 @@ def products(shop: Shop) -> Iterator[dict[str, Any]]:
         cursor = f"&cursor={page['nextCursor']}"
 
 
-def wait_for_stock(shop: Shop) -> int:
-    """Wait until inventory knows every SKU on sale, or hears of no new one any more; return how many it knows."""
+def wait_for_stock(stack: Stack, shop: Shop) -> int:
+    """Wait until inventory knows every SKU on sale, or nothing more is on its way; return how many it knows."""
     skus = [sku for card in products(shop) for sku in skus_of(shop, card["slug"])]
     known, heard = -1, time.monotonic()
-    while known < len(skus) and time.monotonic() - heard < _SILENCE_SECONDS:
+    while known < len(skus) and (waiting(stack) or time.monotonic() - heard < _SILENCE_SECONDS):
         if (now := len(stock(shop, skus))) > known:
             known, heard = now, time.monotonic()
         time.sleep(0.1)

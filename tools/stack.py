@@ -24,7 +24,7 @@ from typing import Any
 
 from localstack_client.session import Session  # type: ignore[import-untyped]
 
-from tools import sam, streams
+from tools import archive, sam, streams
 from tools.emulator import HOST, REGION, ROOT, Emulator, living_process, require_free_port, stop_process
 from tools.report import ToolError
 
@@ -110,6 +110,8 @@ class Stack:
             changed.append(stack.name)
 
         sam.build_and_deploy(sam.select(names), deploy)
+        if sam.PLATFORM in changed:
+            archive.ensure(self.client("events"), ENVIRONMENT)
         return sorted(changed)
 
     def _deployed(self) -> dict[str, str]:

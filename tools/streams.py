@@ -7,6 +7,7 @@ under way at the stop (tools/drain.py) the beginning is now.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 _KEPT = (
@@ -36,10 +37,24 @@ def resume(client: Any) -> int:
     for mapping in streams:
         client.delete_event_source_mapping(UUID=mapping["UUID"])
     for mapping in wanted.values():
-        client.create_event_source_mapping(
-            FunctionName=mapping["FunctionArn"],
-            StartingPosition="TRIM_HORIZON",
-            Enabled=mapping["State"] != "Disabled",
-            **{name: mapping[name] for name in _KEPT if mapping.get(name) is not None},
-        )
+        _make(client, mapping)
     return len(wanted)
+
+
+def move(client: Any, old: str, new: str) -> int:
+    """Have the functions that read the stream `old` read `new` from its beginning; return how many there are."""
+    found = client.list_event_source_mappings(EventSourceArn=old)["EventSourceMappings"]
+    for mapping in found:
+        client.delete_event_source_mapping(UUID=mapping["UUID"])
+        _make(client, {**mapping, "EventSourceArn": new})
+    return len(found)
+
+
+def _make(client: Any, like: Mapping[str, Any]) -> None:
+    """Make a mapping like another one."""
+    client.create_event_source_mapping(
+        FunctionName=like["FunctionArn"],
+        StartingPosition="TRIM_HORIZON",
+        Enabled=like["State"] != "Disabled",
+        **{name: like[name] for name in _KEPT if like.get(name) is not None},
+    )

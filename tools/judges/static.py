@@ -77,8 +77,8 @@ def bandit() -> int:
 
 
 def _covers(accepted: Accepted, finding: dict[str, Any]) -> bool:
-    path = finding["filename"].removeprefix("./")
-    return finding["test_id"] == accepted.rule and path.startswith(accepted.below)
+    path = str(finding["filename"]).removeprefix("./")
+    return str(finding["test_id"]) == accepted.rule and path.startswith(accepted.below)
 
 
 def checkov() -> int:

@@ -11,9 +11,9 @@ import sys
 import urllib.request
 from typing import Any
 
-from authlib.common.errors import AuthlibBaseError  # type: ignore[import-not-found]
-from authlib.oauth2.rfc9068 import JWTBearerTokenValidator  # type: ignore[import-not-found]
-from authlib.oidc.discovery import get_well_known_url  # type: ignore[import-not-found]
+from authlib.common.errors import AuthlibBaseError  # type: ignore[import-untyped]
+from authlib.oauth2.rfc9068 import JWTBearerTokenValidator  # type: ignore[import-untyped]
+from authlib.oidc.discovery import get_well_known_url  # type: ignore[import-untyped]
 
 
 def fetched(url: str) -> Any:
