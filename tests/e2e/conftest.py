@@ -10,12 +10,13 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.integration.conftest import deploy_order, stack
-from tests.support.buyer import Buyer
+from tests.support.buyer import Buyer, eventually
 from tools import mail, seed
 from tools.emulator import ROOT
 from tools.stack import Stack
@@ -30,6 +31,7 @@ FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
+NO_PICTURE = "/images/there-is-none.svg"
 ADDRESS = {
     "name": "Amira Haddad",
     "line1": "Sonnenallee 12",
@@ -90,9 +92,13 @@ class Watch:
 
     def __call__(self, page: Page) -> None:
         """Watch one page."""
-        page.on("console", lambda said: self.errors.append(said.text) if said.type == "error" else None)
+        page.on("console", lambda said: self._said(said.type, f"{said.text} {said.location.get('url')}"))
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("request", lambda asked: self._asked(asked.url))
+
+    def _said(self, kind: str, text: str) -> None:
+        if kind == "error" and NO_PICTURE not in text:
+            self.errors.append(text)
 
     def _asked(self, url: str) -> None:
         if not url.startswith((self.origin + "/", "data:", "blob:")):
@@ -188,31 +194,27 @@ def sold(operator: Person, shop: Stack) -> Callable[..., dict[str, Any]]:
             change = {"delta": units, "reason": "received"}
             operator.calls.send("POST", f"/inventory/stock/{sku}/adjustments", change)
         product: dict[str, Any] = created.body
+        guest = Buyer(shop.url)
+        assert eventually(lambda: _known(guest, sku)), "the cart has not heard of the product"
         return product
 
     return make
+
+
+def _known(guest: Buyer, sku: str) -> bool:
+    cart = guest.send("POST", "/carts", {}).body
+    path = f"/carts/{cart['cartId']}/lines/{sku}"
+    return guest.send("PUT", path, {"quantity": 1}, x_cart_token=cart["token"]).status == 200
 
 
 # --- what people do -----------------------------------------------------------------------------------------------
 
 
 def add_to_cart(page: Page, slug: str) -> None:
-    """Open a product and put one into the cart; the drawer opens. The cart may not have heard of a new one yet."""
+    """Open a product and put one into the cart; the drawer opens."""
     page.goto(f"/product.html?p={slug}")
-    button = page.get_by_role("button", name="Add to cart")
-    line = page.locator("dialog .line")
-    until = time.monotonic() + PATIENCE / 1000
-    while True:
-        expect(button).to_be_enabled()
-        button.click()
-        try:
-            line.first.wait_for(timeout=4000)
-            return
-        except Exception:
-            if time.monotonic() > until:
-                raise
-            if page.locator("dialog[open]").count():
-                page.keyboard.press("Escape")
+    page.get_by_role("button", name="Add to cart").click()
+    expect(page.locator("dialog .line").first).to_be_visible()
 
 
 def check_out(
@@ -234,15 +236,17 @@ def log_in(page: Page, who: Person, following: str = "/account.html") -> None:
     page.get_by_label("E-mail").fill(who.email)
     page.get_by_label("Password").fill(who.password)
     page.locator("form").get_by_role("button", name="Log in").click()
-    page.wait_for_url(f"**{following}*")
+    page.wait_for_url(lambda url: urlsplit(url).path == following and "next=" not in url)
 
 
-def mailed_link(stack: Stack, to: str, mark: str) -> str:
-    """Return the newest link with a mark that was mailed to somebody."""
-    until = time.monotonic() + PATIENCE / 1000
-    while True:
-        texts = [one["BodyText"] or "" for one in mail.sent(stack) if to in json.dumps(one["To"])]
-        links = [word for text in texts for word in text.split() if mark in word]
-        if links or time.monotonic() > until:
-            return links[-1]
-        time.sleep(0.2)
+def mailed_links(stack: Stack, to: str, mark: str) -> list[str]:
+    """Return the links with a mark that were mailed to somebody, oldest first."""
+    texts = [one["BodyText"] or "" for one in mail.sent(stack) if to in json.dumps(one["To"])]
+    return [word for text in texts for word in text.split() if mark in word]
+
+
+def new_link(stack: Stack, to: str, mark: str, before: list[str]) -> str:
+    """Return the link with a mark that is mailed to somebody next."""
+    after = eventually(lambda: [link for link in mailed_links(stack, to, mark) if link not in before])
+    assert after, f"no mail with {mark} has come"
+    return after[-1]

@@ -104,7 +104,7 @@ async function savedAddresses(fields) {
   if (!me) return;
   fields.elements.email.value = me.email;
   const use = (one) => { for (const name of ["name", "line1", "line2", "postalCode", "city", "region", "country"]) fields.elements[name].value = one[name] ?? ""; requote(); };
-  if (!book.items.length) return;
+  if (!book.items.length) return void requote();
   fill(document.querySelector("#saved"), h("label", {}, t("checkout.saved"), h("select", { name: "saved", onchange: (event) => event.target.value && use(book.items[event.target.value]) },
     h("option", { value: "" }, "–"), book.items.map((one, index) => h("option", { value: index }, `${one.name}, ${one.line1}, ${one.city}`)))));
   use(book.items.find((one) => one.default) ?? book.items[0]);

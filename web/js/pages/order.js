@@ -13,7 +13,7 @@ const id = asked.get("id") ?? "";
 const headers = () => orderTokens.header(id, asked.get("token"));
 const LATE = 20_000;
 const DECLINES = new Set(["card_declined", "insufficient_funds", "invalid_token"]);
-const SETTLED = 15_000;
+const SETTLED = 60_000;
 
 /** Return which of the four steps are done, from the timeline's entries. */
 function steps(order, timeline) {
