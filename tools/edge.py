@@ -71,6 +71,8 @@ SECURITY_HEADERS = {
 # Pages and their code are asked for anew each time (304 mostly), so that the two always fit; pictures may be a day old.
 CODE_CACHING, PICTURE_CACHING = "no-cache", "public, max-age=86400"
 
+# As functions/shared/http.py has it: what goes into answers and log lines is nothing else.
+_CORRELATION_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 # status of the gateway -> status, code and sentence of the problem
 _GATEWAY_PROBLEMS = {
     401: (401, "not_authenticated", "This call needs a valid access token: Authorization: Bearer …"),
@@ -151,6 +153,8 @@ class Edge:
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """Answer one request; whatever happens to a service, within 30 seconds."""
         path = request.raw_path.partition("?")[0]
+        if not path.startswith("/") or "\\" in path:  # to a browser /\\host is another host
+            return problem(request, 400, "bad_path", "A path begins with '/' and has no backslash here.")
         if any(re.fullmatch(r"(\.|%2e){1,2}", part, re.IGNORECASE) for part in path.split("/")):
             return problem(request, 400, "bad_path", "A path has no '.' or '..' segments here.")
         segment = path.split("/", 2)[1]
@@ -231,7 +235,8 @@ def problem(
     retry_after: int | None = None,
 ) -> web.Response:
     """Return an RFC 9457 problem of the same form as the services' (functions/shared/http.py)."""
-    correlation = request.headers.get("X-Correlation-Id") or request_id or str(uuid.uuid4())
+    wanted = request.headers.get("X-Correlation-Id", "")
+    correlation = wanted if _CORRELATION_ID.fullmatch(wanted) else request_id or str(uuid.uuid4())
     body = {
         "type": f"urn:souk:problem:{code}",
         "title": _TITLES.get(status, "Error"),
@@ -301,7 +306,7 @@ async def _answer_any(request: web.Request) -> web.StreamResponse:
 def make_app(apis: Addresses) -> web.Application:
     """Return the edge as an aiohttp application."""
     app = web.Application(client_max_size=MAX_BODY_BYTES)
-    app.router.add_route("*", "/{path:.*}", _answer_any)
+    app.router.add_route("*", r"/{path:[\s\S]*}", _answer_any)  # a newline, %0A, as well
 
     async def lifetime(app: web.Application) -> AsyncIterator[None]:
         connections = aiohttp.TCPConnector(limit=0)

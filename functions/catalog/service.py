@@ -246,6 +246,8 @@ def product(table: CatalogTable, id_or_slug: str) -> Stored:
 def _find(table: CatalogTable, id_or_slug: str, *, consistent: bool) -> Stored | None:
     if is_id("prd", id_or_slug):
         return table.product(id_or_slug, consistent=consistent)
+    if len(id_or_slug) > 255:  # no slug is, and DynamoDB refuses keys of more than 2048 bytes
+        return None
     return table.by_slug(domain.fold_slug(id_or_slug), consistent=consistent)
 
 

@@ -24,6 +24,7 @@ def claims(
         "iss": issuer,
         "sub": account.id,
         "aud": audience,
+        "client_id": audience,  # the shop's own pages: RFC 9068 section 2.2 wants a client named
         "iat": issued,
         "nbf": issued,
         "exp": issued + int(ACCESS_LIFE.total_seconds()),

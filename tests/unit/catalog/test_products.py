@@ -334,3 +334,7 @@ def test_a_withdrawal_names_the_skus_it_was_sold_under(send: Send) -> None:
     made = create(send, variants=[{"sku": "POT", "price": euro(1)}]).body
     delete(send, made["id"], 1)
     assert [fact["data"] for fact in facts()] == [{"productId": made["id"], "skus": ["POT"]}]
+
+
+def test_a_name_longer_than_any_slug_is_no_product(send: Send) -> None:
+    assert read(send, "a" * 3000).status == 404

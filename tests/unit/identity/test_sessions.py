@@ -39,7 +39,8 @@ def test_an_access_token_says_who_for_whom_and_until_when(tokens: Tokens) -> Non
     seconds = int(NOW.timestamp())
     assert jwt.get_unverified_header(tokens.access_token).keys() == {"alg", "typ", "kid"}
     assert said | {"jti": "", "sid": ""} == {
-        "iss": "http://localhost:8080/identity", "sub": CUSTOMER, "aud": "souk-local", "iat": seconds, "nbf": seconds,
+        "iss": "http://localhost:8080/identity", "sub": CUSTOMER, "aud": "souk-local", "client_id": "souk-local",
+        "iat": seconds, "nbf": seconds,
         "exp": seconds + 900, "jti": "", "sid": "", "roles": ["customer"], "scope": "shop", "email_verified": False,
     }  # fmt: skip
 

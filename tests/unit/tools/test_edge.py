@@ -119,9 +119,9 @@ def test_a_service_s_own_problem_passes_unchanged() -> None:
 )
 def test_an_error_of_the_gateway_becomes_a_problem(status: int, message: str, shown: int, code: str) -> None:
     async def test(client: TestClient[Any, Any]) -> None:
-        answer = await client.get("/orders/1", headers={"X-Correlation-Id": "abc"})
+        answer = await client.get("/orders/1", headers={"X-Correlation-Id": "abc-12345"})
         body = await assert_problem(answer, shown, code)
-        assert body["correlationId"] == "abc"
+        assert body["correlationId"] == "abc-12345"
 
     through_the_edge(gateway_says(status, message), test)
 
@@ -186,6 +186,15 @@ def test_a_path_with_dot_segments_goes_nowhere(path: str) -> None:
 
 def test_a_folder_s_slash_leads_to_no_other_host() -> None:
     assert b"\r\nLocation: /evil/\r\n" in raw_answer("//evil")
+
+
+@pytest.mark.parametrize("path", ["/\\evil", "http://evil/a"])
+def test_a_path_a_browser_reads_as_another_host_is_refused(path: str) -> None:
+    assert raw_answer(path).startswith(b"HTTP/1.1 400 ")
+
+
+def test_a_path_with_a_newline_gets_a_problem() -> None:
+    assert b"application/problem+json" in raw_answer("/none%0A.html")
 
 
 def test_a_file_has_security_headers_and_is_not_sent_twice() -> None:
