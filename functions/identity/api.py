@@ -29,7 +29,7 @@ Name = Annotated[
     Meta(
         min_length=1,
         max_length=120,
-        pattern=r"^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$",
+        pattern=r"^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$(?!\n)",
         examples=["Amira Haddad"],
     ),
 ]

@@ -17,8 +17,8 @@ from functions.shared.idempotency import answered_once, fingerprint, key_of
 from functions.shared.ids import new_id
 from functions.shared.types import Body, Country, View
 
-PostalCode = Annotated[str, Meta(min_length=1, max_length=20, pattern=r"^[^\x00-\x1f\x7f]*\S$")]
-Phone = Annotated[str, Meta(pattern=r"^\+?[0-9 ()./-]{3,30}$")]
+PostalCode = Annotated[str, Meta(min_length=1, max_length=20, pattern=r"^[^\x00-\x1f\x7f]*\S$(?!\n)")]
+Phone = Annotated[str, Meta(pattern=r"^\+?[0-9 ()./-]{3,30}$(?!\n)")]
 
 
 class ChangeMe(Body, frozen=True):
