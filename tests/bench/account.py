@@ -1,0 +1,330 @@
+"""One AWS account in memory that runs the real handlers and counts what AWS would bill.
+
+Functions, routes, rules, filters and batch sizes come from the templates (tests/simulation/deployment.py), tables and
+their conditions from the simulation's DynamoDB. Nothing fails and nothing is late here: it is the simulation's
+laboratory without its weather.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+import json
+import os
+import sys
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from functions.platform import authoriser
+from functions.shared import aws
+from tests.bench.units import page_bytes, read_units, write_units
+from tests.simulation import deployment as deployed
+from tests.simulation.deployment import Deployment, Function
+from tests.simulation.fake_aws import Client, FakeAWS
+from tests.simulation.fake_tables import Change, size_of
+from tests.support.intrinsics import Resolver
+from tests.support.lambda_events import Context, api_event, sqs_event
+from tests.support.templates import template
+
+CORE = ("catalog", "inventory", "cart", "orders", "payments")
+SERVICES = (*CORE, "identity", "journal")
+
+CHUNK = 64 * 1024
+"""EventBridge and SQS bill by 64 KB."""
+LAMBDA_LOG_BYTES = 320
+"""START, END and REPORT, which Lambda writes to the log for every invocation (text format), about."""
+LOG_ENTRY_BYTES = 26
+"""What CloudWatch Logs adds to each entry (its pricing page)."""
+
+Tally = Counter[tuple[str, str]]
+"""How many of what, by service: ``("orders", "write_units")``."""
+
+
+class Answer(NamedTuple):
+    """An HTTP answer."""
+
+    status: int
+    body: Any
+
+
+class _AWS(FakeAWS):
+    """The simulation's, and KMS, which only identity uses."""
+
+    def _kms_create_key(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        return {"KeyMetadata": {"KeyId": "key-1"}}
+
+    def _kms_get_public_key(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        form = serialization.PublicFormat.SubjectPublicKeyInfo
+        return {"PublicKey": self._key.public_key().public_bytes(serialization.Encoding.DER, form)}
+
+    def _kms_sign(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        return {"Signature": self._key.sign(request["Message"], ec.ECDSA(hashes.SHA256()))}
+
+
+class Account:
+    """Runs invocations one after another; `batch` caps what one of them is handed (None: what the templates say)."""
+
+    def __init__(self, services: Iterable[str] = SERVICES) -> None:
+        self.deployed = Deployment()
+        self.guards: dict[tuple[str, str], str] = {}
+        for service in services:
+            found = deployed._Template(service)
+            deployed._add(self.deployed, found)
+            self.guards |= _guards(found)
+        self.aws = _AWS(self._on_event, self._on_message)
+        self.tally: Tally = Counter()
+        self.events: list[dict[str, Any]] = []
+        self.queues: dict[str, deque[str]] = {name: deque() for name in self.deployed.queues}
+        self.streams: list[deque[dict[str, Any]]] = [deque() for _ in self.deployed.streams]
+        self.connections = 0
+        self._known: set[tuple[str, str]] = set()
+        self._running: list[str] = []
+
+    @contextmanager
+    def open(self) -> Iterator[Account]:
+        """Have the handlers talk to this account."""
+        environment, printed = os.environ.copy(), sys.stdout
+        for table in self.deployed.tables:
+            self.aws.dynamodb.create_table(**table)
+        self.aws.dynamodb.listeners.append(self._on_change)
+        self.aws.secrets["souk-local-signing"] = "k" * 64
+        for module in [one for name, one in sys.modules.items() if name.startswith("functions.")]:
+            for value in list(vars(module).values()):
+                if hasattr(value, "cache_clear"):
+                    value.cache_clear()
+        aws.use(lambda name: Client(name, self._call))
+        _watch(self)
+        try:
+            yield self
+        finally:
+            _watch(None)
+            aws.use(None)
+            os.environ.clear()
+            os.environ.update(environment)
+            sys.stdout = printed
+
+    # --- what people do ---
+
+    def request(
+        self, method: str, resource: str, body: Any = None, *, token: str | None = None, status: int = 200,
+        **options: Any,
+    ) -> Answer:  # fmt: skip
+        """Send a request through API Gateway and its authoriser; AssertionError for another status than expected."""
+        function = self.deployed.routes[method, resource]
+        self.count(function.service, "requests")
+        event = api_event(method, resource, body, **options)
+        self._authorise(function.service, self.guards[method, resource], token, event)
+        answer = self._invoke(function, "http", event)
+        assert answer["statusCode"] == status, f"{method} {resource}: {answer}"
+        self.count(function.service, "response_bytes", len(answer["body"]))
+        return Answer(answer["statusCode"], json.loads(answer["body"]) if answer["body"] else None)
+
+    def as_staff(self, method: str, resource: str, body: Any = None, **options: Any) -> None:
+        """Send a request whose caller the authoriser has found to be an admin."""
+        event = api_event(method, resource, body, subject="cus_admin", roles="admin", **options)
+        answer = self._invoke(self.deployed.routes[method, resource], "http", event)
+        assert answer["statusCode"] < 300, f"{method} {resource}: {answer}"
+
+    def _authorise(self, service: str, guard: str, token: str | None, event: dict[str, Any]) -> None:
+        """Ask the real authoriser as the route's template says: `Required` remembers a token, `Optional` nothing."""
+        if guard == "NONE":
+            return
+        if guard == "Required" and (service, token or "") in self._known:
+            return
+        self._known.add((service, token or ""))
+        arn = "arn:aws:execute-api:eu-west-1:000000000000:a1b2c3/v1/GET/x"
+        headers = {"Authorization": [f"Bearer {token}"]} if token else {}
+        asked = {"type": "REQUEST", "multiValueHeaders": headers, "methodArn": arn}
+        if guard == "Required":
+            asked = {"type": "TOKEN", "authorizationToken": f"Bearer {token}", "methodArn": arn}
+        self.count(service, "authorisations")
+        policy = self._invoke(_authoriser(guard), "authorise", asked)
+        event["requestContext"]["authorizer"] = {
+            "principalId": policy["principalId"], **policy.get("context", {})
+        }  # fmt: skip
+
+    # --- what AWS does ---
+
+    def settle(self, batch: int | None = None, held: frozenset[str] = frozenset()) -> None:
+        """Deliver everything; facts of the types in `held` stay in their queues."""
+        while self._deliver_streams(batch) or self._deliver_queues(batch, held):
+            pass
+
+    def _deliver_streams(self, batch: int | None) -> bool:
+        busy = False
+        for source, records in zip(self.deployed.streams, self.streams, strict=True):
+            if records:
+                busy = True
+                most = min(len(records), batch or source.batch)
+                self._invoke(
+                    source.function, "publish", {"Records": [records.popleft() for _ in range(most)]}
+                )
+        return busy
+
+    def _deliver_queues(self, batch: int | None, held: frozenset[str]) -> bool:
+        for name, source in self.deployed.queues.items():
+            ready = [body for body in self.queues[name] if json.loads(body).get("detail-type") not in held]
+            if not ready:
+                continue
+            taken = ready[: batch or source.batch]
+            for body in taken:
+                self.queues[name].remove(body)
+            self.count(source.function.service, "receives")
+            self.count(source.function.service, "deletes")
+            answer = self._invoke(source.function, "inbox", sqs_event(*taken))
+            assert not (answer or {}).get("batchItemFailures"), f"{name}: {answer}"
+            return True
+        return False
+
+    def _invoke(self, function: Function, kind: str, event: Any) -> Any:
+        os.environ.update(function.environment)
+        self._running.append(function.service)
+        printed, sys.stdout = sys.stdout, io.StringIO()
+        try:
+            return function.handler(event, Context())
+        finally:
+            text = sys.stdout.getvalue()
+            sys.stdout = printed
+            self._running.pop()
+            self.count(function.service, "invocations")
+            self.count(function.service, f"invocations:{kind}")
+            lines = text.count("\n")
+            self.count(
+                function.service, "log_bytes", len(text.encode()) + LAMBDA_LOG_BYTES + LOG_ENTRY_BYTES * (lines + 3)
+            )  # fmt: skip
+
+    def _call(self, service: str, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        owner = self._running[-1]
+        self.count(owner, "aws_calls")
+        self.count(owner, f"calls:{service}")
+        run = self.aws.operation(service, operation)
+        if service != "dynamodb":
+            if service == "sqs":
+                self.count(owner, "messages", -(-len(request["MessageBody"]) // CHUNK))
+            return run(request)
+        if operation in ("get_item", "batch_get_item", "query"):
+            answer = run(request)
+            self.count(owner, "read_units", _read(operation, request, answer))
+            return answer
+        return self._write(owner, operation, run, request)
+
+    def _write(
+        self, owner: str, operation: str, run: Callable[[Any], Any], request: Mapping[str, Any]
+    ) -> Any:
+        transaction = operation == "transact_write_items"
+        actions = [next(iter(one.values())) for one in request["TransactItems"]] if transaction else [request]
+        before = [self._image(action) for action in actions]
+        wrote = False
+        try:
+            answer = run(request)
+            wrote = True
+            return answer
+        finally:
+            for action, old in zip(actions, before, strict=True):
+                units = write_units(
+                    self.aws.dynamodb.tables[action["TableName"]], old, self._image(action), wrote=wrote
+                )
+                kind = "provider_units" if _is_provider(action) else "write_units"
+                self.count(owner, kind, units * (2 if transaction else 1))
+
+    def _image(self, action: Mapping[str, Any]) -> Any:
+        table = self.aws.dynamodb.tables[action["TableName"]]
+        return table.items.get(table.key_of(action["Item"] if "Item" in action else action["Key"]))
+
+    def count(self, service: str, what: str, number: float = 1) -> None:
+        """Add to the tally."""
+        self.tally[service, what] += number  # type: ignore[assignment]
+
+    def _on_change(self, change: Change) -> None:
+        record = {"dynamodb": {"NewImage": change.new} if change.new is not None else {}}
+        keys = {"pk": {"S": change.key[0]}, "sk": {"S": change.key[1]}}
+        name = "REMOVE" if change.new is None else "INSERT" if change.old is None else "MODIFY"
+        for source, records in zip(self.deployed.streams, self.streams, strict=True):
+            if source.table == change.table and source.wants(record):
+                records.append(
+                    {"eventID": "1", "eventName": name, "eventSource": "aws:dynamodb",
+                     "dynamodb": {"Keys": keys, **record["dynamodb"]}}
+                )  # fmt: skip
+
+    def _on_event(self, entry: dict[str, Any]) -> None:
+        event = {
+            "version": "0", "id": "6a7e8feb-b491-4cf7-a9f1-bf3703467718", "source": entry["Source"],
+            "detail-type": entry["DetailType"], "account": "000000000000", "time": "2026-11-22T17:05:09Z",
+            "region": "eu-west-1", "resources": [], "detail": json.loads(entry["Detail"]),
+        }  # fmt: skip
+        self.events.append(event)
+        self.count(event["source"].partition(".")[2], "events", -(-len(entry["Detail"].encode()) // CHUNK))
+        body = json.dumps(event, separators=(",", ":"))
+        for rule in self.deployed.rules:
+            if rule.queue in self.queues and rule.wants(event):
+                self.count(
+                    self.deployed.queues[rule.queue].function.service, "messages", -(-len(body) // CHUNK)
+                )
+                self.queues[rule.queue].append(body)
+
+    def _on_message(self, queue: str, body: str, attributes: Mapping[str, Any]) -> None:
+        self.queues[queue].append(body)
+
+
+def _read(operation: str, request: Mapping[str, Any], answer: Mapping[str, Any]) -> float:
+    match operation:
+        case "get_item":
+            size = size_of(answer["Item"]) if "Item" in answer else 0
+            return read_units(size, consistent=request.get("ConsistentRead", False))
+        case "query":
+            return read_units(page_bytes(answer), consistent=request.get("ConsistentRead", False))
+    total = 0.0
+    for name, asked in request["RequestItems"].items():
+        found, consistent = answer["Responses"].get(name, []), asked.get("ConsistentRead", False)
+        total += sum(read_units(size_of(item), consistent=consistent) for item in found)
+        total += (len(asked["Keys"]) - len(found)) * read_units(0, consistent=consistent)
+    return total
+
+
+def _is_provider(action: Mapping[str, Any]) -> bool:
+    """Tell whether a write is the simulated payment provider's: elsewhere its own system, not the shop's."""
+    return str((action.get("Key") or action["Item"])["pk"]["S"]).startswith("SIM#")
+
+
+def _guards(found: Any) -> dict[tuple[str, str], str]:
+    """Return the authoriser of each route of a template: ``Required``, ``Optional`` or ``NONE``."""
+    guards = {}
+    for properties in found.of_type("AWS::Serverless::Function").values():
+        for event in properties.get("Events", {}).values():
+            if event["Type"] == "Api":
+                route = event["Properties"]
+                guards[route["Method"], route["Path"]] = route.get("Auth", {}).get("Authorizer", "Required")
+    return guards
+
+
+@functools.cache
+def _authoriser(guard: str) -> Function:
+    handler = authoriser.required if guard == "Required" else authoriser.optional
+    resources = template("platform")["Resources"]
+    (logical,) = [
+        name for name, one in resources.items()
+        if one.get("Properties", {}).get("Handler") == f"functions.platform.authoriser.{handler.__name__}"
+    ]  # fmt: skip
+    variables = Resolver(template("platform")).variables(logical)
+    return Function("platform", logical, handler, None, {**variables, "AWS_REGION": "eu-west-1"}, 3.0)
+
+
+_watched: list[Account | None] = []
+
+
+def _watch(account: Account | None) -> None:
+    """Have an account told of every network connection of this process: its handlers must not make one."""
+    if not _watched:
+        sys.addaudithook(_connected)
+    _watched[:] = [account]
+
+
+def _connected(event: str, arguments: object) -> None:
+    if event == "socket.connect" and _watched and _watched[0] is not None:
+        _watched[0].connections += 1

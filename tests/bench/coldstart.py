@@ -1,0 +1,190 @@
+"""Cold starts: from the start of the process to the first answer, ours against the naive build of the same function.
+
+The naive build is what `pip install chalice boto3 msgspec` and a copy of the sources give: no .pyc, nothing pruned.
+Times are ratios of interleaved runs, because a machine that is shared is never equally fast twice; what is compared
+with other machines is instructions in user space, counted by valgrind where that is installed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.server
+import json
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.bench.artifacts import Artifact, weigh
+from tests.support.lambda_events import api_event
+from tools import build, invoke, sam
+
+ROUNDS = 5
+EVENT = api_event(
+    "GET", "/orders/{orderId}", path={"orderId": "ord_01kaqz5r7b8v0w3m2x4y6t9n1d"}, subject="cus_01kaqz5r7b8v0w3m2x4y6t9n1d"
+)  # fmt: skip
+"""Reads one item that is not there: the answer is 404, after the DynamoDB client was made and used."""
+STATUS = 404
+REFERENCE = 'import boto3; boto3.client("dynamodb", region_name="eu-west-1")'
+FIRST_ANSWER = """
+import json, sys
+from {module} import {name} as handler
+class Context: aws_request_id = function_name = "bench"
+assert handler(json.load(open(sys.argv[1])), Context())["statusCode"] == {status}
+"""
+
+
+class ColdStart(NamedTuple):
+    """Milliseconds from process start to first answer, medians, and the median of the ratios round by round."""
+
+    ours: float
+    naive: float
+    ratio: float
+    rounds: int
+    naive_artifact: Artifact
+
+
+class Instructions(NamedTuple):
+    """Instructions in user space: of import and first answer, and of making a boto3 client with .pyc."""
+
+    ours: int
+    reference: int
+
+
+def time_it(rounds: int = ROUNDS) -> ColdStart:
+    """Start both builds of the order-placing function in turns, on Lambda's own runtime client."""
+    function = _built("orders", "HttpFunction")
+    with _dynamodb() as endpoint, tempfile.TemporaryDirectory() as scratch:
+        naive = _naive(function, Path(scratch))
+        both: list[tuple[float, float]] = []
+        for _ in range(rounds):
+            both.append((_start(function, endpoint), _start(naive, endpoint)))
+        whole = Path(scratch) / "whole"
+        shutil.copytree(naive.artifact, whole)
+        shutil.copytree(naive.layers[0] / "python", whole, dirs_exist_ok=True)
+        artifact = weigh("naive build", whole)
+    return ColdStart(
+        statistics.median(ours for ours, _ in both),
+        statistics.median(theirs for _, theirs in both),
+        statistics.median(ours / theirs for ours, theirs in both),
+        rounds,
+        artifact,
+    )
+
+
+def count_instructions() -> Instructions | None:
+    """Count with valgrind; None where it is not installed."""
+    if shutil.which("valgrind") is None:
+        return None
+    function = _built("orders", "HttpFunction")
+    module, _, name = function.handler.rpartition(".")
+    with _dynamodb() as endpoint, tempfile.TemporaryDirectory() as scratch:
+        event = Path(scratch) / "event.json"
+        event.write_text(json.dumps(EVENT))
+        variables = {"AWS_ENDPOINT_URL": endpoint, "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
+        environment = invoke._environment(function, variables)
+        code = FIRST_ANSWER.format(module=module, name=name, status=STATUS)
+        ours = _counted([code, str(event)], environment, Path(scratch))
+        compiled = Path(scratch) / "compiled"
+        shutil.copytree(_naive_dependencies() / "python", compiled)
+        subprocess.run(
+            [invoke._plain_python(), "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", str(compiled)],
+            check=False, stdout=subprocess.DEVNULL,
+        )  # fmt: skip
+        reference = _counted([REFERENCE], {**environment, "PYTHONPATH": str(compiled)}, Path(scratch))
+    return Instructions(ours, reference)
+
+
+def _counted(arguments: list[str], environment: dict[str, str], scratch: Path) -> int:
+    done = subprocess.run(
+        ["valgrind", "--tool=callgrind", f"--callgrind-out-file={scratch}/out",
+         invoke._plain_python(), "-S", "-s", "-c", *arguments],
+        env=environment, cwd=scratch, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    found = re.search(r"Collected : (\d+)", done.stderr)
+    assert done.returncode == 0 and found is not None, done.stderr[-2000:]
+    return int(found[1])
+
+
+def _start(function: invoke.Function, endpoint: str) -> float:
+    """Return milliseconds from the start of the runtime's process to its first answer, as the emulator reports it."""
+    done = invoke.invoke(function, EVENT, {"AWS_ENDPOINT_URL": endpoint, "PYTHONDONTWRITEBYTECODE": "1"})
+    assert done.error is None and done.answer["statusCode"] == STATUS, done
+    found = re.search(r"\tDuration: ([\d.]+) ms", done.log)
+    assert found is not None, done.log
+    return float(found[1])
+
+
+def _built(service: str, logical_id: str) -> invoke.Function:
+    template = sam.select([service])[0]
+    sam.build_stack(template)
+    return invoke.functions(template)[logical_id]
+
+
+def _naive(function: invoke.Function, folder: Path) -> invoke.Function:
+    """Return the function as it is without our build."""
+    service = function.handler.split(".")[1]
+    for package in (service, "shared"):
+        shutil.copytree(
+            build.FUNCTIONS / package, folder / "task/functions" / package, ignore=build.NOT_SHIPPED
+        )
+    return function._replace(artifact=folder / "task", layers=(_naive_dependencies(),))
+
+
+def _naive_dependencies() -> Path:
+    """Return a layer with what pip installs, in the versions that we ship; made once and kept in .local/cache."""
+    lock = (build.REQUIREMENTS / "layer.txt").read_text()
+    wanted = [f"{name}=={_version(name, lock)}" for name in ("chalice", "boto3", "botocore", "msgspec")]
+    kept = build.CACHE / f"naive-{build.python_tag()}-{build.digest([build.REQUIREMENTS / 'layer.txt'])}"
+    if not kept.exists():
+        build.CACHE.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=build.CACHE) as scratch:
+            tree = Path(scratch) / "layer"
+            subprocess.run(
+                [sys.executable, "-m", "pip", "install", "-q", "--no-compile", "--disable-pip-version-check",
+                 "--target", str(tree / "python"), *wanted],
+                check=True,
+            )  # fmt: skip
+            tree.rename(kept)
+    return kept
+
+
+def _version(name: str, lock: str) -> str:
+    found = re.search(rf"^{name}==(\S+)", lock, re.MULTILINE)
+    assert found is not None, name
+    return found[1]
+
+
+class _Empty(http.server.BaseHTTPRequestHandler):
+    """A DynamoDB that holds nothing."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.send_header("Content-Type", "application/x-amz-json-1.0")
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextlib.contextmanager
+def _dynamodb() -> Iterator[str]:
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Empty)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()

@@ -1,0 +1,188 @@
+"""What people do in the shop, each counted by itself: ordering 1, 3 and 10 lines, browsing, logging in, filling a cart."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from tests.bench.account import CORE, Account, Tally
+from tests.support.templates import ROOT
+
+ADDRESS = {
+    "name": "Amira Haddad", "line1": "Lindenstrasse 12", "city": "Berlin", "postalCode": "10969", "country": "DE",
+}  # fmt: skip
+PERSON = {"email": "amira@example.com", "password": "correct horse battery", "name": "Amira Haddad"}
+PRODUCTS = 30
+LINES = (1, 3, 10)
+FULL = 100
+"""Orders placed at the same time, to see batches as full as the templates allow."""
+CONFIRMED = frozenset({"OrderConfirmed"})
+
+_numbers = itertools.count(1)
+
+
+@dataclass
+class Journey:
+    """What one journey took: by service, per single order or visit."""
+
+    name: str
+    tally: Tally
+    connections: int = 0
+
+    def total(self, what: str, *services: str) -> float:
+        """Return a count over some services; the core and the authorisers by default."""
+        return sum(self.tally[service, what] for service in services or (*CORE, "identity", "platform"))
+
+
+class Shop:
+    """A stocked shop, and its people."""
+
+    def __init__(self, account: Account) -> None:
+        self.account = account
+        self.skus: list[str] = []
+        self.slugs: list[str] = []
+        account.request("POST", "/identity/register", PERSON, status=201)
+        self.token = self.log_in()
+        self.stock()
+
+    def log_in(self) -> str:
+        """Return an access token."""
+        given = {"email": PERSON["email"], "password": PERSON["password"]}
+        return str(self.account.request("POST", "/identity/login", given).body["accessToken"])
+
+    def stock(self) -> None:
+        """Put goods on sale and on the shelf, as their owner would."""
+        row = next(csv.DictReader((ROOT / "data/catalog.csv").read_text().splitlines()))
+        for number in range(PRODUCTS):
+            slug = f"saffron-glazed-tagine-{number}"
+            skus = [f"TAG-SAF-{number:03d}-{size}" for size in "SL"]
+            product = {
+                "title": f"{row['Title']} {number}", "slug": slug, "status": "published", "vendor": row["Vendor"],
+                "category": row["Type"], "tags": ["cooking", "stoneware", "gift"], "bodyHtml": row["Body (HTML)"],
+                "options": ["Size"], "images": [{"src": "/images/saffron-glazed-tagine.svg", "alt": row["Title"]}],
+                "variants": [
+                    {"sku": sku, "options": [size], "price": {"amount": 4400, "currency": "EUR"}, "grams": 2100}
+                    for sku, size in zip(skus, ("Small, 24 cm", "Large, 30 cm"), strict=True)
+                ],
+            }  # fmt: skip
+            self.account.as_staff("POST", "/catalog/products", product)
+            for sku in skus:
+                self.account.as_staff(
+                    "POST", "/inventory/stock/{sku}/adjustments", {"delta": 100_000, "reason": "opening"},
+                    path={"sku": sku},
+                )  # fmt: skip
+            self.skus.append(skus[0])
+            self.slugs.append(slug)
+        self.account.settle()
+
+    def cart(self, lines: int) -> dict[str, Any]:
+        """Return where the customer's cart is, with so many lines in it."""
+        opened = self.account.request("POST", "/carts", token=self.token, headers=_key(), status=201)
+        cart: dict[str, Any] = {"token": self.token, "path": {"cartId": opened.body["cartId"]}}
+        for sku in self.skus[:lines]:
+            self.put(cart, sku)
+        return cart
+
+    def put(self, cart: dict[str, Any], sku: str) -> None:
+        """Put two units into a cart."""
+        path = {**cart["path"], "sku": sku}
+        self.account.request("PUT", "/carts/{cartId}/lines/{sku}", {"quantity": 2}, **{**cart, "path": path})
+
+    def quote(self, cart: dict[str, Any]) -> str:
+        """Return a signed quote of a cart."""
+        asked = {"email": PERSON["email"], "shippingAddress": ADDRESS}
+        return str(self.account.request("POST", "/carts/{cartId}/quote", asked, **cart).body["quote"])
+
+    def place(self, quote: str, *, key: bool = True) -> str:
+        """Order by a quote, with an Idempotency-Key as the storefront does, and return the order's id."""
+        body = {"quote": quote, "payment": {"token": "tok_visa"}}
+        headers = _key() if key else {}
+        answer = self.account.request("POST", "/orders", body, token=self.token, headers=headers, status=202)
+        return str(answer.body["orderId"])
+
+    def status(self, order_id: str) -> str:
+        """Return an order's status as its table has it."""
+        item = self.account.aws.dynamodb.tables["souk-local-orders"].items[f"ORDER#{order_id}", "ORDER"]
+        return str(item["status"]["S"])
+
+
+def measure() -> dict[str, Journey]:
+    """Run every journey once and return them by name."""
+    found: dict[str, Journey] = {}
+    account = Account()
+    with account.open():
+        shop = Shop(account)
+        for lines in LINES:
+            found |= _orders(shop, lines, 1, 1)
+        found |= _orders(shop, 1, FULL, None)
+        found |= _orders(shop, 1, 1, 1, key=False)
+        found |= _visits(shop)
+    return found
+
+
+def _orders(
+    shop: Shop, lines: int, orders: int, batch: int | None, *, key: bool = True
+) -> dict[str, Journey]:
+    """Place orders and follow them: until OrderConfirmed is on the bus, and until nothing is left to do."""
+    account = shop.account
+    cart = shop.cart(lines)
+    quotes = [shop.quote(cart) for _ in range(orders)]
+    account.settle()
+    before, connected, known = account.tally.copy(), account.connections, len(account.events)
+    account._known.clear()
+    placed = [shop.place(quote, key=key) for quote in quotes]
+    account.settle(batch, CONFIRMED)
+    confirmed, connections = account.tally.copy(), account.connections - connected
+    assert [shop.status(order) for order in placed] == ["confirmed"] * orders
+    account.settle(batch)
+    facts = Counter(event["detail-type"] for event in account.events[known:])
+    assert facts["PaymentCaptured"] == facts["StockCommitted"] == orders, facts
+    name = f"{lines}-line order" if orders == 1 else f"{lines}-line order, full batches"
+    name += "" if key else ", no key"
+    return {
+        f"{name}, to confirmed": Journey(name, _per(confirmed, before, orders), connections),
+        f"{name}, to captured": Journey(
+            name, _per(account.tally, before, orders), account.connections - connected
+        ),
+    }
+
+
+def _visits(shop: Shop) -> dict[str, Journey]:
+    account = shop.account
+    cart = shop.cart(2)
+    get = account.request
+    steps: dict[str, Callable[[], Any]] = {
+        "list of 24 products": lambda: get("GET", "/catalog/products", query={"limit": "24"}),
+        "product page": lambda: get("GET", "/catalog/products/{id}", path={"id": shop.slugs[7]}),
+        "stock of a product": lambda: get("GET", "/inventory/stock", query={"skus": "TAG-SAF-007-S,TAG-SAF-007-L"}),
+        "search": lambda: get("GET", "/catalog/products", query={"q": "tagine", "limit": "24"}),
+        "log-in": shop.log_in,
+        "open a cart": lambda: shop.cart(0),
+        "put into the cart": lambda: shop.put(cart, shop.skus[5]),
+        "show the cart": lambda: get("GET", "/carts/{cartId}", **cart),
+        "quote": lambda: shop.quote(cart),
+        "own orders": lambda: get("GET", "/orders", token=shop.token),
+    }  # fmt: skip
+    found = {}
+    for name, step in steps.items():
+        account.settle()
+        before, connected = account.tally.copy(), account.connections
+        account._known.clear()
+        step()
+        account.settle(1)
+        found[name] = Journey(name, _per(account.tally, before, 1), account.connections - connected)
+    return found
+
+
+def _per(after: Tally, before: Tally, orders: int) -> Tally:
+    return Counter(
+        {key: round((after[key] - before[key]) / orders, 3) for key in after if after[key] != before[key]}
+    )  # type: ignore[misc]
+
+
+def _key() -> dict[str, str]:
+    return {"Idempotency-Key": f"bench-{next(_numbers):08d}"}
