@@ -50,6 +50,7 @@ def run(seed: int) -> Outcome:
     checker = Checker(world, [stock, orders, Money(world), Carts(world), prices])
     people = People(world)
     shop = Shop(world, people, Random(random.getrandbits(64)), orders, prices, stock)
+    checker.failures.poison = checker.reversals.poison = shop.poison
     violation, note = None, ""
     with world:
         world.aws.secrets["souk-local-signing"] = "k" * 64
@@ -77,7 +78,7 @@ def _live(world: World, people: People, shop: Shop) -> None:
     world.weather.calm = False
     world.begin()
     lives = [shop.buyer(number) for number in range(shop.random.randint(6, 14))]
-    lives += [shop.staff, shop.warehouse, shop.merchant]
+    lives += [shop.staff, shop.warehouse, shop.merchant, shop.vandal]
     spread = shop.random.choice([1.0, 20.0, SECONDS])
     for life in lives:
         people.start(life, world.now + shop.random.random() * spread)

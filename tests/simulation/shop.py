@@ -38,6 +38,7 @@ class Shop:
         }
         self.skus = [sku for skus in self.goods.values() for sku in skus]
         self.placed: list[str] = []
+        self.poison: set[str] = set()
         self._keys = itertools.count(1)
 
     # --- requests ---
@@ -266,6 +267,29 @@ class Shop:
         for _ in range(self.random.randint(1, 5)):
             self.people.sleep(self.random.choice([1, 30, 120]) * self.random.random())
             self.receive(self.random.choice(self.skus), self.random.choice([-2, -1, 1, 2, 5]))
+
+    def vandal(self) -> None:
+        """Put what nobody can read into a queue; it must end where people find it, and hold up nothing."""
+        for _ in range(self.random.choice([0, 0, 1, 2])):
+            self.people.sleep(60 * self.random.random())
+            name = self.random.choice(sorted(self.world.deployed.queues))
+            number = next(self._keys)
+            body = self.random.choice(
+                [
+                    f"no JSON {number}",
+                    json.dumps({"source": "souk.orders", "detail": {"id": number}}),
+                    json.dumps({"source": "souk.moon", "detail": self.moonrise(number)}),
+                ]
+            )
+            self.poison.add(body)
+            self.world.send(name, body)
+
+    def moonrise(self, number: int) -> dict[str, Any]:
+        """Return an event of a type that nobody knows."""
+        return {
+            "id": f"moon.{number}.MoonRose", "type": "MoonRose", "version": 1, "time": "2026-11-22T14:00:00.000Z",
+            "correlationId": "moon", "aggregate": {"id": "moon", "version": number}, "data": {},
+        }  # fmt: skip
 
     def merchant(self) -> None:
         """Change prices, take products off sale and put them on again, import them with a count of the stock."""
