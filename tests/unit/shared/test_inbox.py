@@ -160,11 +160,13 @@ def test_what_cannot_be_put_aside_is_given_back(consumer: Consumer, monkeypatch:
     assert len(consumer.granted) == 1
 
 
-def test_without_a_dead_letter_queue_the_unreadable_is_given_back(
-    consumer: Consumer, monkeypatch: pytest.MonkeyPatch
+def test_without_a_dead_letter_queue_the_unreadable_is_given_back_and_the_line_says_why(
+    consumer: Consumer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delenv("INBOX_DLQ_URL")
     assert consumer.receives("poison") == ["message-0"]
+    line = json.loads(capsys.readouterr().out)
+    assert (line["level"], line["error"], line["outcome"]) == ("error", "KeyError", "partial")
 
 
 def test_a_consumer_may_take_every_fact_whatever_it_says(consumer: Consumer) -> None:
