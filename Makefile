@@ -72,6 +72,11 @@ simulate: setup ## Every handler in one process under every fault (SEEDS=1000; S
 contracts: setup ## Write event schemas, samples and OpenAPI pages from the code (UNPUBLISHED=1 also where events break)
 	@$(venv)/python -m tools.contracts $(if $(UNPUBLISHED),--unpublished)
 	@$(venv)/python -m tools.openapi
+	@$(venv)/python -m tools.service_map
+pictures: setup ## Take the screenshots of docs/images/ anew, in a browser on the stack of the browser tests
+	@SOUK_PICTURES=docs/images $(venv)/pytest tests/e2e/test_quality.py -k picture
+lighthouse: setup ## Score home, product and checkout of the running shop with Lighthouse (needs Node.js)
+	@$(souk) lighthouse
 build: setup ## Build every stack that changed (SERVICE=orders for one)
 	@$(souk) build
 invoke: setup ## Run a built function on the real Lambda runtime (FUNCTION=orders/HttpFunction EVENT=events/http/orders/place.json)
@@ -103,5 +108,5 @@ lock: setup ## Lock the requirements again after a change of requirements/*.in
 clean: ## Remove builds and virtual environments; the stack's state stays
 	@rm -rf .aws-sam .local/venv .local/emulator .local/judges .local/uv .local/cache
 
-.PHONY: help run stop reset status logs mail dlq audit race chaos replay restore-drill watch fmt lint test unit simulate contracts build invoke deploy setup lock clean \
+.PHONY: help run stop reset status logs mail dlq audit race chaos replay restore-drill watch fmt lint test unit simulate contracts build invoke deploy setup lock clean pictures lighthouse \
   judges bandit checkov pip-audit oidc probe schemathesis

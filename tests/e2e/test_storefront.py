@@ -158,7 +158,7 @@ def test_choosing_a_variant_changes_the_price(page: Page) -> None:
 def test_a_picture_that_is_missing_is_drawn(page: Page, sold: Callable[..., Any]) -> None:
     product = sold("Unpictured", images=[{"src": NO_PICTURE}])
     page.goto(f"/product.html?p={product['slug']}")
-    expect(page.locator(".detail .picture svg")).to_be_visible()
+    expect(page.locator(".detail img.drawn")).to_be_visible()
 
 
 def test_the_shop_goes_on_while_its_catalog_is_down(
