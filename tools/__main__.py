@@ -28,6 +28,7 @@ COMMANDS = {
     "replay": "tools.replay",
     "restore-drill": "tools.restore",
     "restore-drill": "tools.restore",
+    "lighthouse": "tools.lighthouse",
     "lock": "tools.lock",
 }
 
