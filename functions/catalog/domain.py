@@ -24,13 +24,13 @@ from functions.shared.types import Body, Currency, Minor, Sku, View
 MAX_VARIANTS = 100
 MAX_IMAGES = 250
 MAX_BYTES = 250_000  # of a product as JSON; DynamoDB takes 400 KB an item, with the facts it raises
-MAX_WORDS = 64  # by which a product is found
+MAX_WORDS = 100  # by which a product is found; each is a list it stands in
 
 Status = Literal["draft", "published", "withdrawn"]
 Short = Annotated[str, Meta(max_length=255)]
 Name = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"\S")]
 Tag = Annotated[
-    str, Meta(min_length=1, max_length=100, pattern=r"^[^,\x00-\x1f]*[^\s,\x00-\x1f][^,\x00-\x1f]*$")
+    str, Meta(min_length=1, max_length=100, pattern=r"^[^,\x00-\x1f]*[^\s,\x00-\x1f][^,\x00-\x1f]*$(?!\n)")
 ]
 Slug = Annotated[
     str, Meta(min_length=1, max_length=255, pattern=r"^\w[\w-]*$(?!\n)", examples=["clay-plant-pot"])

@@ -212,10 +212,9 @@ class ExportPage(NamedTuple):
     following: str | None
 
 
-def export(table: CatalogTable, kind: Format, after: str | None) -> ExportPage:
+def export(table: CatalogTable, kind: Format, after: str | None, room: int = EXPORT_BYTES) -> ExportPage:
     """Return products of every status, oldest first, as many as fit into one answer."""
     parts = [shopify.header()] if kind == "csv" else []
-    room = EXPORT_BYTES
     write = shopify.write if kind == "csv" else jsonl.write
     while True:
         page = table.page(("published", "draft", "withdrawn"), "oldest", 50, after, lambda _: True)

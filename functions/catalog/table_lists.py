@@ -59,11 +59,12 @@ class ListsTable(Table):
     """Entries of lists, the names of facets, and the words search knows."""
 
     def page(
-        self, lists: Sequence[str], sort: str, limit: int, after: str | None, keep: Callable[[Item], bool]
-    ) -> Page:
+        self, lists: Sequence[str], sort: str, limit: int, after: str | None, keep: Callable[[Item], bool],
+        examine: int = MAX_EXAMINED,
+    ) -> Page:  # fmt: skip
         """Return a page of the entries of several lists, each product once, without those `keep` refuses.
 
-        Reads about as many entries as it returns, `MAX_EXAMINED` at most.
+        Reads about as many entries as it returns; where `keep` lets few pass, it ends the page after `examine` of them.
         """
         order = ORDERS[sort]
         key = _position(sort, after) if after else None
@@ -75,7 +76,7 @@ class ListsTable(Table):
         )  # fmt: skip
         found: list[Item] = []
         for examined, (place, entries) in enumerate(groupby(merged, lambda entry: str(entry[order.key]))):
-            if len(found) == limit or examined == MAX_EXAMINED:
+            if len(found) == limit or examined == examine:
                 return Page(found, cursor({"sort": sort, "key": key}, "sort", "key"))
             entry, key = next(entries), place
             if keep(entry):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ Send = Callable[..., Any]
 def send(deploy: Callable[[str], str], call: Send, monkeypatch: pytest.MonkeyPatch) -> Send:
     """Return a function that sends a request to the deployed service."""
     table = deploy("catalog")
-    # moto copies a table with its whole stream for each transaction: without a stream these tests take a third of the time.
+    # moto copies a table with its whole stream for each transaction: without a stream that takes a third of the time.
     request = templates.table_request("catalog")
     del request["StreamSpecification"]
     aws.dynamodb().delete_table(TableName=table)
@@ -146,6 +147,29 @@ def imported(send: Send, text: str, options: dict[str, Any] = CSV) -> dict[str, 
     import_id = bring(send, text, options)
     assert work() == []
     return outcome(send, import_id)
+
+
+class CrashError(Exception):
+    """The process dies."""
+
+
+@contextlib.contextmanager
+def crashing(after: int, *operations: str) -> Iterator[None]:
+    """Have the process die before it calls DynamoDB for the (`after` + 1)th of these operations."""
+    left = iter(range(after))
+    events = aws.dynamodb().meta.events
+
+    def die(**_: Any) -> None:
+        if next(left, None) is None:
+            raise CrashError
+
+    for operation in operations:
+        events.register(f"before-call.dynamodb.{operation}", die)
+    try:
+        yield
+    finally:
+        for operation in operations:
+            events.unregister(f"before-call.dynamodb.{operation}", die)
 
 
 def real_files() -> list[Path]:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from typing import Any, NamedTuple
 
 import pytest
+from chalice.app import SQSRecord
 
 from functions.catalog import imports
 from functions.catalog.app import IMPORT_SECONDS, app, catalog, on_import, shelf
 from functions.shared.clock import now
-from functions.shared.dynamo import Table
+from tests.support import templates
 from tests.support.lambda_events import Context, api_event, sqs_event
 from tests.unit.catalog.conftest import (
     ADMIN,
@@ -20,6 +22,7 @@ from tests.unit.catalog.conftest import (
     Send,
     a_product,
     bring,
+    crashing,
     create,
     facts,
     imported,
@@ -271,15 +274,12 @@ def test_a_row_that_only_adds_an_image_makes_no_variant(desk: Send) -> None:
 
 
 def test_images_stand_by_their_position_and_variants_have_their_own(desk: Send) -> None:
-    header = "Handle,Title,Option1 Name,Option1 Value,Variant Price,Image Src,Image Position,Image Alt Text,Variant Image\n"
+    image = "Image Src,Image Position,Image Alt Text,Variant Image"
     rows = "p,P,Size,S,1,https://x.co/b.jpg,2,B,https://x.co/c.jpg\np,,,M,1,https://x.co/a.jpg,1,A,\n"
-    imported(desk, header + rows.replace("p,P,", "p,P,", 1))
-    made = desk("GET", "/catalog/admin/products/{id}", path={"id": "p"}, **ADMIN).body
-    assert [(image["src"][-5:], image["alt"]) for image in made["images"]] == [
-        ("a.jpg", "A"),
-        ("b.jpg", "B"),
-        ("c.jpg", ""),
-    ]
+    imported(desk, f"Handle,Title,Option1 Name,Option1 Value,Variant Price,{image}\n{rows}")
+    made = read(desk, "p").body
+    shown = [(image["src"][-5:], image["alt"]) for image in made["images"]]
+    assert shown == [("a.jpg", "A"), ("b.jpg", "B"), ("c.jpg", "")]
     assert [variant["image"] for variant in made["variants"]] == ["https://x.co/c.jpg", None]
 
 
@@ -353,8 +353,6 @@ def test_skus_are_derived_the_same_whatever_order_the_file_has(desk: Send) -> No
 
 
 def lines(*products: Any) -> str:
-    import json
-
     return "".join(f"{json.dumps(product)}\n" for product in products)
 
 
@@ -402,34 +400,20 @@ def test_what_does_not_fit_into_one_invocation_goes_on_in_the_next(desk: Send) -
     assert counts(outcome(desk, import_id)) == told(total=30, done=30, created=30)
 
 
-def test_a_message_for_the_rest_is_sent_before_the_time_is_up(
-    desk: Send, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert IMPORT_SECONDS < 30  # the function's timeout
+def test_a_message_for_the_rest_is_sent_before_the_time_is_up(desk: Send) -> None:
     import_id = bring(desk, MANY)
-    (body,) = messages()
-    monkeypatch.setattr("functions.catalog.app.IMPORT_SECONDS", -1)
-    assert on_import(sqs_event(body), Context()) == {"batchItemFailures": []}
+    batch = [SQSRecord(record, None) for record in sqs_event(*messages())["Records"]]
+    assert imports.on_tasks(shelf(), batch, now(), lambda: False) == []
     assert len(messages()) == 1
     assert outcome(desk, import_id)["status"] == "queued"
 
 
-class CrashError(Exception):
-    """The worker dies."""
+def test_the_work_of_an_invocation_fits_into_its_time() -> None:
+    properties = templates.resources("catalog", "AWS::Serverless::Function")["ImportFunction"]
+    assert properties["Timeout"] >= IMPORT_SECONDS + 5
 
 
-def crash_after(monkeypatch: pytest.MonkeyPatch, writes: int) -> None:
-    """Have the process die after so many writes."""
-    left = iter(range(writes))
-    for name in ("put", "update", "delete", "transact"):
-        real = getattr(Table, name)
-
-        def write(self: Table, *args: Any, _real: Any = real, **options: Any) -> Any:
-            if next(left, None) is None:
-                raise CrashError
-            return _real(self, *args, **options)
-
-        monkeypatch.setattr(Table, name, write)
+WRITES = ("PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems")
 
 
 def test_an_import_that_crashes_anywhere_ends_as_if_it_had_not(desk: Send) -> None:
@@ -439,8 +423,7 @@ def test_an_import_that_crashes_anywhere_ends_as_if_it_had_not(desk: Send) -> No
         pot = POT.replace("pot", f"pot{writes}") + LARGE.replace("pot", f"pot{writes}")
         import_id = bring(desk, HEADER + pot + "bad,,,,,,1,,\n" + CUP.replace("Cup", f"Cup {writes}"))
         (body,) = messages()
-        with pytest.MonkeyPatch.context() as patch:
-            crash_after(patch, writes)
+        with crashing(writes, *WRITES):
             failed = on_import(sqs_event(body), Context())["batchItemFailures"]
         on_import(sqs_event(body), Context())
         assert counts(outcome(desk, import_id)) == told(total=3, done=3, created=1, updated=1, failed=1), (
@@ -515,23 +498,23 @@ def test_an_export_leaves_quantities_blank(desk: Send) -> None:
     assert (row["Variant SKU"], row["Variant Inventory Qty"]) == ("POT.SMALL", "")
 
 
-def test_an_export_too_large_for_one_answer_comes_in_several_whole_files(
-    desk: Send, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_export_too_large_for_one_answer_comes_in_several_whole_files(desk: Send) -> None:
     for name in "abcde":
         create(desk, name)
-    monkeypatch.setattr(imports, "EXPORT_BYTES", 400)
     handles: list[str] = []
-    query: dict[str, str] = {}
-    while True:
-        answer = export(**query)
-        handles += [row["Handle"] for row in csv.DictReader(io.StringIO(answer.body))]
-        if "X-Next-Cursor" not in answer.headers:
-            break
-        assert f"cursor={answer.headers['X-Next-Cursor']}" in answer.headers["Link"]
-        query = {"cursor": answer.headers["X-Next-Cursor"]}
-    assert handles == list("abcde")
-    assert catalog() is not None
+    after, pages = None, 0
+    while after or not pages:
+        text, after = imports.export(catalog(), "csv", after, room=150)
+        handles += [row["Handle"] for row in csv.DictReader(io.StringIO(text))]
+        pages += 1
+    assert (handles, pages > 1) == (list("abcde"), True)
+
+
+def test_an_export_leads_to_its_next_part(desk: Send) -> None:
+    create(desk, "a")
+    create(desk, "b")
+    _, following = imports.export(catalog(), "csv", None, room=1)
+    assert [row["Handle"] for row in csv.DictReader(io.StringIO(export(cursor=following).body))] == ["b"]
 
 
 def test_an_unknown_format_is_refused(desk: Send) -> None:

@@ -1,0 +1,145 @@
+"""The pure rules: text, SKUs, CSV records."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as some
+
+from functions.catalog import jsonl, shopify
+from functions.catalog.csv_records import records
+from functions.catalog.domain import Image, Price, Product, Seo, Variant, derived_sku, digest, normalised
+from functions.catalog.text import fold, plain, slug_of, words
+
+SKU = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+@pytest.mark.parametrize(
+    ("text", "folded"),
+    [("Café", "cafe"), ("STRASSE", "strasse"), ("Straße", "strasse"), ("Øl  Łódź", "ol lodz")],
+)
+def test_case_accents_and_double_spaces_do_not_count(text: str, folded: str) -> None:
+    assert fold(text) == folded
+
+
+def test_words_are_told_apart_by_anything_but_an_apostrophe() -> None:
+    assert words("Men's T-Shirt, 2 l", "t_shirt") == ["mens", "t", "shirt", "2", "l"]
+
+
+def test_a_slug_is_made_of_the_words_of_a_title() -> None:
+    assert slug_of("Café Crème: 2 × 250 g!") == "cafe-creme-2-250-g"
+
+
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        ("plain  text\nof two lines ", "plain text\nof two lines"),
+        ("<p>One</p><p>Two</p>", "One\nTwo"),
+        ("a<br>b<br/>c", "a\nb\nc"),
+        ("bo<b>l</b>d", "bold"),
+        ("1 &lt; 2 &amp;&nbsp;3", "1 < 2 & 3"),
+        ("x<script>evil()</script>y<style>p{}</style>z", "x y z"),
+        ("x<script>never closed", "x"),
+        ("x<!-- hidden -- still -->y", "x y"),
+        ('<img alt="a>b">c', "c"),
+        ("2 < 3 and <b", "2 < 3 and <b"),
+        ("<![broken <p>x", "<![broken\nx"),
+    ],
+)
+def test_html_becomes_the_text_a_reader_would_see(html: str, text: str) -> None:
+    assert plain(html) == text
+
+
+@given(some.text(max_size=200))
+def test_any_text_at_all_has_a_plain_form(html: str) -> None:
+    assert plain(html) == plain(html).strip()
+
+
+@given(some.text(min_size=1, max_size=300), some.lists(some.text(min_size=1, max_size=80), max_size=3))
+def test_a_derived_sku_always_is_a_sku(slug: str, options: list[str]) -> None:
+    assert SKU.fullmatch(derived_sku(slug, tuple(options)))
+
+
+slugs = some.from_regex(r"[a-z0-9]+(-[a-z0-9]+)*", fullmatch=True)
+
+
+@given(slugs, slugs, some.lists(slugs, max_size=2), some.lists(slugs, max_size=2))
+def test_derived_skus_of_two_products_never_meet(one: str, other: str, a: list[str], b: list[str]) -> None:
+    same = one == other and a == b
+    assert (derived_sku(one, tuple(a)) == derived_sku(other, tuple(b))) is same
+
+
+def test_values_that_only_differ_in_their_signs_get_skus_of_their_own() -> None:
+    variants = tuple(Variant(Price(1, "EUR"), options=(value,)) for value in ("1+", "1-", "1"))
+    made = normalised(Product("Pot", variants, options=("Size",)), "EUR")
+    assert len({variant.sku for variant in made.variants}) == 3
+    assert made.variants[0].sku == "POT.1"
+
+
+def test_default_title_means_no_options() -> None:
+    product = Product("Pot", (Variant(Price(1, "EUR"), options=("Default Title",)),), options=("Title",))
+    made = normalised(product, "EUR")
+    assert (made.options, made.variants[0].options, made.variants[0].sku) == ((), (), "POT")
+
+
+def test_tags_and_images_that_repeat_are_kept_once_in_their_first_place() -> None:
+    images = tuple(Image(f"https://x.co/{name}", name) for name in ("a", "b", "a"))
+    variants = (Variant(Price(1, "EUR"), image="https://x.co/c"),)
+    made = normalised(Product("Pot", variants, tags=("Red", " blue", "RED"), images=images), "EUR")
+    assert made.tags == ("Red", "blue")
+    assert [image.src[-1] for image in made.images] == ["a", "b", "c"]
+
+
+# --- any product goes through both formats unchanged --------------------------------------------------------------
+
+texts = some.text(some.characters(exclude_categories=["Cs", "Cc"]), max_size=20)
+names = texts.filter(lambda text: text.strip() and not text.isspace())
+prices = some.builds(Price, some.integers(0, 10**9), some.just("EUR"))
+variants = some.builds(
+    Variant, price=prices, compare_at=some.none() | prices, grams=some.integers(0, 10**6),
+    barcode=some.from_regex(r"[A-Z0-9]{0,9}", fullmatch=True), requires_shipping=some.booleans(),
+    tax_class=some.sampled_from(["standard", "exempt", "reduced"]),
+    image=some.none() | some.sampled_from(["https://x.co/1", "https://x.co/9"]),
+)  # fmt: skip
+products = some.builds(
+    Product, title=names, variants=some.tuples(variants), slug=slugs, vendor=texts, category=texts,
+    status=some.sampled_from(["draft", "published", "withdrawn"]), product_category=texts,
+    body_html=some.text(some.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=50),
+    tags=some.lists(names.filter(lambda text: "," not in text), max_size=3).map(tuple),
+    images=some.lists(some.builds(Image, some.sampled_from(["https://x.co/1", "https://x.co/2"]), texts)).map(tuple),
+    seo=some.builds(Seo, texts, texts),
+)  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None)
+@given(products)
+def test_what_is_written_is_read_as_the_same_product(product: Product) -> None:
+    stored = normalised(product, "EUR")
+    texts = (shopify.header() + shopify.write(stored), jsonl.write(stored))
+    for entries in (shopify.read(texts[0], "EUR"), jsonl.read(texts[1])):
+        (entry,) = entries
+        assert entry.problems == ()
+        again = normalised(msgspec.json.decode(entry.product, type=Product), "EUR")
+        assert (again, digest(again)) == (stored, digest(stored))
+
+
+# --- CSV records --------------------------------------------------------------------------------------------------
+
+
+def test_records_after_a_broken_one_are_read() -> None:
+    read = [(record.row, record.cells, bool(record.broken)) for record in records('a,b\n1,"x"y\n2,z\n')]
+    assert read == [(1, ["a", "b"], False), (2, ["1"], True), (3, ["2", "z"], False)]
+
+
+def test_a_file_of_broken_records_is_given_up() -> None:
+    read = list(records("a,b\n" + '1,"x\n' * 200))
+    assert len(read) < 60
+    assert "the rest of the file is not read" in read[-1].broken
+
+
+@given(some.text(max_size=300))
+def test_any_text_at_all_is_read_to_its_end(text: str) -> None:
+    assert [record.row for record in records(text)] == list(range(1, len(list(records(text))) + 1))
