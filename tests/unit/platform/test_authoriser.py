@@ -88,8 +88,8 @@ def test_the_scheme_is_read_in_any_case(signer: Signer) -> None:
     "claims",
     [
         {"exp": int(time.time()) - 60},
-        {"nbf": int(time.time()) + 60},
-        {"iat": int(time.time()) + 60},
+        {"nbf": int(time.time()) + 86_400},
+        {"iat": int(time.time()) + 86_400},
         {"aud": "souk-prod"},
         {"iss": "http://evil.example/identity"},
         {"exp": None},
