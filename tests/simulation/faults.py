@@ -12,8 +12,8 @@ from random import Random
 from typing import Any
 
 CALL_FAULTS = {
-    "crash_before": 0.02, "crash_after": 0.02, "lost_answer": 0.03, "resent": 0.03, "throttled": 0.04,
-    "unreachable": 0.02, "conflict": 0.15, "partly_published": 0.15, "provider_lost": 0.1, "provider_down": 0.15,
+    "crash_before": 0.03, "crash_after": 0.04, "lost_answer": 0.06, "resent": 0.1, "throttled": 0.05,
+    "unreachable": 0.03, "conflict": 0.25, "partly_published": 0.3, "provider_lost": 0.2, "provider_down": 0.2,
 }  # fmt: skip
 """The most often that each fault strikes a call it can strike (probability)."""
 
