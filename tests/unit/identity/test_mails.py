@@ -249,6 +249,16 @@ def test_an_address_taken_meanwhile_is_a_conflict(front: Front) -> None:
     assert front.me(token).body["email"] == EMAIL
 
 
+def test_a_reset_token_sent_to_the_old_address_is_void(front: Front) -> None:
+    front.register()
+    forgot(front)
+    old = front.mails()[-1].token
+    change_email(front, front.log_in()["accessToken"], "new@example.com")
+    verify(front, front.mails()[-1].token)
+    assert reset(front, old).status == 400
+    assert front.log_in("new@example.com")
+
+
 def test_an_address_is_changed_only_with_the_password(front: Front) -> None:
     front.register()
     front.mails()
