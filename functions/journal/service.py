@@ -42,10 +42,11 @@ def record(table: JournalTable, event: BusEvent, at: datetime) -> None:
 def last_audit() -> Any:
     """Return what `make audit` found last: ``{"time", "checked", "differences"}``; NotFoundError before the first."""
     name = f"/souk/{os.environ['ENVIRONMENT_NAME']}/audit"
-    found = aws.ssm().get_parameters(Names=[name])["Parameters"]
-    if not found:
-        raise NotFoundError("never_audited", "No audit has run yet: make audit.")
-    return msgspec.json.decode(found[0]["Value"])
+    try:
+        found = aws.ssm().get_parameter(Name=name)["Parameter"]
+    except aws.ssm().exceptions.ParameterNotFound:
+        raise NotFoundError("never_audited", "No audit has run yet: make audit.") from None
+    return msgspec.json.decode(found["Value"])
 
 
 def feed(table: JournalTable, after: datetime | None, at: datetime, limit: int) -> list[Entry]:

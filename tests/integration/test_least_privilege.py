@@ -14,6 +14,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.support.buyer import Buyer
 from tools.emulator import REGION
 from tools.stack import Stack
 
@@ -155,3 +156,11 @@ def test_no_role_changes_roles_or_stacks(acting: Acting) -> None:
     for service in SERVICES:
         assert refused(lambda: acting(f"{service}-http", "table", "iam").list_roles())  # noqa: B023
         assert refused(lambda: acting(f"{service}-http", "table", "cloudformation").describe_stacks())  # noqa: B023
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["audit", "services", "queues", "events", "orders", "acts", "traces/50b32045-3adc-48f2-82fa-2f246624fb2f"],
+)
+def test_the_journal_may_read_all_that_it_shows(admin: Buyer, path: str) -> None:
+    assert admin.send("GET", f"/journal/{path}").status in (200, 404)
