@@ -7,7 +7,7 @@ ENDPOINT_PORT ?= 4566
 STATE         ?= .local
 ENV           ?= local
 AUTH          ?= false
-export PORT ENDPOINT_PORT STATE ENV AUTH CATALOG SERVICE FOLLOW FUNCTION EVENT QUEUE REDRIVE BUYERS UNITS FROM TO EXAMPLES
+export PORT ENDPOINT_PORT STATE ENV AUTH COLD ORDERS VISITS CATALOG SERVICE FOLLOW FUNCTION EVENT QUEUE REDRIVE BUYERS UNITS FROM TO EXAMPLES
 
 # Whatever the shell says, compiled modules are kept: the SAM CLI starts in half the time.
 unexport PYTHONDONTWRITEBYTECODE
@@ -95,6 +95,12 @@ pip-audit:    ## Look for known flaws in what is locked
 oidc:         ## Log in, have authlib verify the tokens, rotate the keys, verify again
 probe:        ## Try the front door with what attackers send
 schemathesis: ## Fuzz every service by its OpenAPI page (SERVICE=orders EXAMPLES=20)
+
+## Cost and speed (docs/performance.md)
+bench: setup ## Count what orders and visits take, weigh the artifacts, time cold starts (COLD=0 leaves these out)
+	@$(venv)/python -m tests.bench
+cost: setup ## The bill of a month on AWS, on paper (ORDERS=1000000 VISITS=20000000)
+	@$(venv)/python -m tests.bench.cost
 
 ## Elsewhere
 deploy: setup ## Deploy to AWS, or to AWS_ENDPOINT_URL (ENV=dev, SERVICE=orders for one; the platform comes first)

@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import argparse
 import fcntl
+import gzip
 import hashlib
 import importlib.util
+import json
 import os
 import platform
 import py_compile
@@ -23,6 +25,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 FUNCTIONS = ROOT / "functions"
@@ -176,6 +179,7 @@ def prune_layer(tree: Path) -> None:
     keep_only(tree / "botocore" / "data", {*AWS_TABLES, *AWS_MODELS})
     drop(tree, *(f"botocore/data/{old}" for old in OLD_MODELS))
     drop(tree, "botocore/data/**/examples-1.json", "botocore/data/**/waiters-2.json")
+    trim_models(tree / "botocore" / "data")
 
     # 5. Formats and transports no service uses.
     drop(
@@ -185,6 +189,42 @@ def prune_layer(tree: Path) -> None:
         "s3transfer/crt.py",
         "s3transfer/processpool.py",
     )
+
+
+def trim_models(data: Path) -> None:
+    """Take out of botocore's data what nothing reads: documentation, and the endpoints of services not in use.
+
+    It is parsed at every cold start, and unpacked as well: so it is stored unpacked, the zip packs it anyway.
+    """
+    for packed in sorted(data.glob("*/*/*.json.gz")):
+        model = json.loads(gzip.decompress(packed.read_bytes()))
+        write_json(packed.with_suffix(""), without_documentation(model))
+        packed.unlink()
+    models = [json.loads(path.read_text()) for path in data.glob("*/*/service-2.json")]
+    prefixes = {model["metadata"]["endpointPrefix"] for model in models}
+    endpoints = json.loads((data / "endpoints.json").read_text())
+    for partition in endpoints["partitions"]:
+        services = partition["services"]
+        partition["services"] = {name: services[name] for name in services if name in prefixes}
+    write_json(data / "endpoints.json", endpoints)
+
+
+def without_documentation(model: Any) -> Any:
+    """Return a model without its texts; a member that happens to be called so is no text and stays."""
+    if isinstance(model, list):
+        return [without_documentation(inner) for inner in model]
+    if not isinstance(model, dict):
+        return model
+    return {
+        name: without_documentation(inner)
+        for name, inner in model.items()
+        if not (name == "documentation" and isinstance(inner, str))
+    }
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON without spaces, as UTF-8, in the order it is in."""
+    path.write_text(json.dumps(content, ensure_ascii=False, separators=(",", ":")), encoding="utf-8")
 
 
 def drop(tree: Path, *patterns: str) -> None:

@@ -26,9 +26,8 @@ from tests.support.lambda_events import api_event
 from tools import build, invoke, sam
 
 ROUNDS = 5
-EVENT = api_event(
-    "GET", "/orders/{orderId}", path={"orderId": "ord_01kaqz5r7b8v0w3m2x4y6t9n1d"}, subject="cus_01kaqz5r7b8v0w3m2x4y6t9n1d"
-)  # fmt: skip
+ULID = "01kaqz5r7b8v0w3m2x4y6t9n1d"
+EVENT = api_event("GET", "/orders/{orderId}", path={"orderId": f"ord_{ULID}"}, subject=f"cus_{ULID}")
 """Reads one item that is not there: the answer is 404, after the DynamoDB client was made and used."""
 STATUS = 404
 REFERENCE = 'import boto3; boto3.client("dynamodb", region_name="eu-west-1")'
@@ -62,9 +61,7 @@ def time_it(rounds: int = ROUNDS) -> ColdStart:
     function = _built("orders", "HttpFunction")
     with _dynamodb() as endpoint, tempfile.TemporaryDirectory() as scratch:
         naive = _naive(function, Path(scratch))
-        both: list[tuple[float, float]] = []
-        for _ in range(rounds):
-            both.append((_start(function, endpoint), _start(naive, endpoint)))
+        both = [(_start(function, endpoint), _start(naive, endpoint)) for _ in range(rounds)]
         whole = Path(scratch) / "whole"
         shutil.copytree(naive.artifact, whole)
         shutil.copytree(naive.layers[0] / "python", whole, dirs_exist_ok=True)
@@ -108,14 +105,16 @@ def _counted(arguments: list[str], environment: dict[str, str], scratch: Path) -
         env=environment, cwd=scratch, capture_output=True, text=True, check=False,
     )  # fmt: skip
     found = re.search(r"Collected : (\d+)", done.stderr)
-    assert done.returncode == 0 and found is not None, done.stderr[-2000:]
+    assert found is not None, done.stderr[-2000:]
+    assert done.returncode == 0, done.stderr[-2000:]
     return int(found[1])
 
 
 def _start(function: invoke.Function, endpoint: str) -> float:
     """Return milliseconds from the start of the runtime's process to its first answer, as the emulator reports it."""
     done = invoke.invoke(function, EVENT, {"AWS_ENDPOINT_URL": endpoint, "PYTHONDONTWRITEBYTECODE": "1"})
-    assert done.error is None and done.answer["statusCode"] == STATUS, done
+    assert done.error is None, done
+    assert done.answer["statusCode"] == STATUS, done
     found = re.search(r"\tDuration: ([\d.]+) ms", done.log)
     assert found is not None, done.log
     return float(found[1])
@@ -147,8 +146,8 @@ def _naive_dependencies() -> Path:
         with tempfile.TemporaryDirectory(dir=build.CACHE) as scratch:
             tree = Path(scratch) / "layer"
             subprocess.run(
-                [sys.executable, "-m", "pip", "install", "-q", "--no-compile", "--disable-pip-version-check",
-                 "--target", str(tree / "python"), *wanted],
+                [sys.executable, "-m", "pip", "install", "-qq", "--no-compile", "--no-warn-conflicts",
+                 "--disable-pip-version-check", "--target", str(tree / "python"), *wanted],
                 check=True,
             )  # fmt: skip
             tree.rename(kept)

@@ -1,4 +1,4 @@
-"""What people do in the shop, each counted by itself: ordering 1, 3 and 10 lines, browsing, logging in, filling a cart."""
+"""What people do in the shop, each counted by itself: orders of 1, 3 and 10 lines, browsing, logging in, carts."""
 
 from __future__ import annotations
 
