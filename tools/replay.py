@@ -21,13 +21,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tools import archive, audit, options
-from tools.drain import drain, waiting
+from tools.drain import waiting
 from tools.report import ToolError, step
 from tools.stack import ENVIRONMENT, Stack
 
 BUS = f"souk-{ENVIRONMENT}"
 LIVE_ONLY = [{"exists": False}]
 PATIENCE = 120.0
+CALM = 1.0
 
 Fingerprints = dict[str, dict[str, str]]
 
@@ -75,10 +76,11 @@ def moment(option: str) -> datetime | None:
 def consumers(stack: Stack) -> list[str]:
     """Return the services that have an inbox."""
     start, end = f"{BUS}-", "-inbox"
-    return sorted(name.removeprefix(start).removesuffix(end) for name in _rules(stack) if name.endswith(end))
+    return sorted(name.removeprefix(start).removesuffix(end) for name in rules(stack) if name.endswith(end))
 
 
-def _rules(stack: Stack) -> dict[str, Any]:
+def rules(stack: Stack) -> dict[str, Any]:
+    """Return the shop's rules on the bus by name."""
     found = stack.client("events").list_rules(EventBusName=BUS)["Rules"]
     return {rule["Name"]: rule for rule in found if rule["Name"].startswith(f"{BUS}-")}
 
@@ -86,10 +88,10 @@ def _rules(stack: Stack) -> dict[str, Any]:
 def replay(stack: Stack, since: datetime, until: datetime, services: list[str]) -> int:
     """Send the facts of a time range to services, wait until they are worked off, and return how many facts it held."""
     events = stack.client("events")
-    rules = _rules(stack)
+    known = rules(stack)
     wanted = [f"{BUS}-{service}-inbox" for service in services]
     name = f"replay-{uuid.uuid4()}"
-    others = {rule: rules[rule] for rule in rules if rule not in wanted}
+    others = {name_: rule for name_, rule in known.items() if name_ not in wanted}
     with _counter(stack, name) as (counter, counted), _others_deaf(stack, others):
         events.start_replay(
             ReplayName=name,
@@ -98,7 +100,7 @@ def replay(stack: Stack, since: datetime, until: datetime, services: list[str]) 
             EventEndTime=until,
             Destination={
                 "Arn": events.describe_event_bus(Name=BUS)["Arn"],
-                "FilterArns": [counter, *(rules[rule]["Arn"] for rule in wanted)],
+                "FilterArns": [counter, *(known[rule]["Arn"] for rule in wanted)],
             },
         )
         end = time.monotonic() + PATIENCE
@@ -109,9 +111,20 @@ def replay(stack: Stack, since: datetime, until: datetime, services: list[str]) 
         count = counted()
     if state != "COMPLETED":
         raise ToolError(f"the replay {name} is {state}")
-    if left := drain(stack, seconds=PATIENCE):
-        raise ToolError(f"{sum(left.values())} messages still wait after {PATIENCE:.0f} s; try: make status")
+    _work_off(stack)
     return count
+
+
+def _work_off(stack: Stack) -> None:
+    """Wait until the shop's queues have stayed empty for a moment."""
+    end = calm_since = time.monotonic()
+    end += PATIENCE
+    while time.monotonic() - calm_since < CALM:
+        if left := {name: count for name, count in waiting(stack).items() if name.startswith(BUS)}:
+            calm_since = time.monotonic()
+        if time.monotonic() > end:
+            raise ToolError(f"still waiting after {PATIENCE:.0f} s: {left}; try: make status")
+        time.sleep(0.1)
 
 
 @contextlib.contextmanager

@@ -74,7 +74,7 @@ def refresh() -> Response:
 def log_out() -> Response:
     """End one session, named by its refresh token or by the access token: 204, also if it has ended | 400 neither."""
     raw = raw_body(app, MAX_BODY_BYTES)
-    given = decode_body(raw, LogOut) if raw.strip() else LogOut()
+    given = decode_body(raw, LogOut) if raw else LogOut()
     subject = caller(app).subject
     if subject is None and given.refresh_token is None:
         raise InvalidError(

@@ -74,7 +74,8 @@ def refused(ask: Callable[[], Any]) -> bool:
     try:
         ask()
     except ClientError as error:
-        assert error.response["Error"]["Code"] in ("AccessDenied", "AccessDeniedException"), error
+        if error.response["Error"]["Code"] not in ("AccessDenied", "AccessDeniedException"):
+            raise
         return True
     return False
 
@@ -160,7 +161,15 @@ def test_no_role_changes_roles_or_stacks(acting: Acting) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["audit", "services", "queues", "events", "orders", "acts", "traces/50b32045-3adc-48f2-82fa-2f246624fb2f"],
+    [
+        "audit",
+        "services",
+        "queues",
+        "events",
+        "orders",
+        "acts",
+        "traces/50b32045-3adc-48f2-82fa-2f246624fb2f",
+    ],
 )
 def test_the_journal_may_read_all_that_it_shows(admin: Buyer, path: str) -> None:
     assert admin.send("GET", f"/journal/{path}").status in (200, 404)

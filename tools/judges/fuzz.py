@@ -39,12 +39,11 @@ _PASSWORD = "a password for judges"  # noqa: S105  of an account on a local stac
 def main() -> int:
     """Fuzz the services; return how many runs found something."""
     stack = options.running_stack()
-    names = options.services() or sorted((page.stem for page in PAGES.glob("*.json")), key=_throttled_last)
+    # identity last: after it nobody logs in for a while, its limits have been reached
+    names = options.services() or sorted(
+        (page.stem for page in PAGES.glob("*.json")), key=lambda n: (n == "identity", n)
+    )
     return sum(_service(stack, name) for name in names)
-
-
-def _throttled_last(name: str) -> bool:
-    return name == "identity"  # after it nobody logs in for a while: its limits have been reached
 
 
 def _service(stack: Stack, name: str) -> int:
@@ -76,7 +75,19 @@ def _arguments(stack: Stack, page: Path, who: str) -> list[str]:
     phases = "examples,coverage,fuzzing,stateful"
     if who == "guest":  # a refusal ends the authoriser's worker on the emulator: each costs a cold start
         examples, phases = max(examples // 5, 2), "examples,fuzzing,stateful"
-    arguments = ["run", str(page), "--url", stack.url, "--max-examples", str(examples), "--phases", phases]
+    config = str(Path(__file__).with_name("schemathesis.toml"))
+    arguments = [
+        "--config-file",
+        config,
+        "run",
+        str(page),
+        "--url",
+        stack.url,
+        "--max-examples",
+        str(examples),
+        "--phases",
+        phases,
+    ]
     arguments += ["--request-timeout", "35", "--seed", "1"]
     arguments += [
         "--continue-on-failure",
