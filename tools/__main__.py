@@ -27,7 +27,6 @@ COMMANDS = {
     "judge": "tools.judges.__main__",
     "replay": "tools.replay",
     "restore-drill": "tools.restore",
-    "restore-drill": "tools.restore",
     "lighthouse": "tools.lighthouse",
     "lock": "tools.lock",
 }

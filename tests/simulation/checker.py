@@ -120,7 +120,9 @@ class Failures(Watch):
 
     def done(self, invocation: Invocation) -> None:
         """Check how an invocation ended."""
-        if invocation.excuses or any(r.get("body") in self.poison for r in invocation.event.get("Records", ())):
+        if invocation.excuses or any(
+            r.get("body") in self.poison for r in invocation.event.get("Records", ())
+        ):
             return
         fields = invocation.log.fields
         error = fields.get("error")
