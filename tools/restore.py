@@ -2,8 +2,8 @@
 
 What happens on AWS with point-in-time recovery, as far as the emulator goes: an on-demand backup stands for the
 recovery point (the emulator recovers only tables that still exist). The table comes back under its own name, so
-functions, policies and stacks go on as they are; what a restored table lacks on AWS as well (stream, time to live, recovery,
-protection) is set again, and the publisher reads the new stream. docs/operating.md tells the same for AWS.
+functions, policies and stacks go on as they are; what a restored table lacks on AWS as well (stream, time to live,
+recovery, protection) is set again, and the publisher reads the new stream. docs/operating.md tells the same for AWS.
 """
 
 from __future__ import annotations
