@@ -169,9 +169,27 @@ class Shop:
         """Order once, keep at it until it is known to have worked, and perhaps think again."""
         answer = self.surely("POST", "/orders", self.payment(quote), subject=subject, headers=self.key())
         self.acknowledge(answer, quote)
+        if answer.status == 202 and self.random.random() < 0.3:
+            self.look(subject, answer.body)
         if answer.status == 202 and self.random.random() < 0.35:
             self.people.sleep(self.random.choice([0.05, 2, 60, 300]) * self.random.random())
             self.cancel(subject, answer.body)
+
+    def look(self, subject: str | None, order: dict[str, Any]) -> None:
+        """Look at an order and at what happened to it: it is there as soon as it was acknowledged."""
+        headers = {"X-Order-Token": order["orderToken"]} if order.get("orderToken") else {}
+        given: dict[str, Any] = {
+            "path": {"orderId": order["orderId"]},
+            "subject": subject,
+            "headers": headers,
+        }
+        seen = self.surely("GET", "/orders/{orderId}", **given)
+        told = self.surely("GET", "/orders/{orderId}/timeline", **given)
+        if seen.is_sure and told.is_sure:
+            same = seen.status == told.status == 200 and seen.body["totals"] == order["totals"]
+            require(same, "an order that was acknowledged exists", f"{order['orderId']}: {seen} {told}")
+        stranger = self.people.send("GET", "/orders/{orderId}", path=given["path"], subject="cus_thief")
+        require(stranger.status in (0, 404, 500, 502, 503), "a foreign order is none", str(stranger))
 
     def double_click(self, subject: str | None, quote: dict[str, Any]) -> None:
         """Click on "pay" twice: one key, one order."""
