@@ -103,7 +103,10 @@ def _operation(
     parameters = [
         *(_parameter(name, "path", required=True) for name in re.findall(r"{(\w+)}", one.path)),
         *(_parameter(name, "query") for name in sorted(asked.queries(view))),
-        *(_parameter(name, "header", required=name == "If-Match") for name in sorted(asked.headers(view))),
+        *(
+            _parameter(name, "header", required=name == "If-Match" and name not in asked.looked_for(view))
+            for name in sorted(asked.headers(view))
+        ),
     ]
     made: dict[str, Any] = {"summary": summary, "operationId": view, "security": _SECURITY[one.auth]}
     if parameters:
@@ -182,6 +185,11 @@ class Asked:
             if _name(call) == "header":
                 found |= {name.title() for name in _texts(call)}
         return found - _NOT_THE_CALLERS
+
+    def looked_for(self, view: str) -> set[str]:
+        """Return the names of the headers a view can do without."""
+        calls = [call for call in self._calls(view, set()) if _name(call) == "header"]
+        return {name.title() for call in calls for name in _texts(call)}
 
     def body(self, view: str) -> bool:
         """Tell whether a view reads a body."""
