@@ -14,7 +14,8 @@ from functions.shared.dynamo import decode_item
 from tests.simulation.deployment import QueueSource
 from tests.simulation.expressions import Image
 from tests.simulation.fake_tables import Change
-from tests.simulation.world import Invocation, Message, World
+from tests.simulation.workers import Invocation
+from tests.simulation.world import Message, World
 
 MAY_COME_AGAIN = {"NotYetError", "BusyError", "ProviderUnavailableError", "AlreadyVoidedError"}
 """What a handler raises, without any fault, to have a message again later."""

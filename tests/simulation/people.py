@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 from greenlet import getcurrent, greenlet
 
-from tests.simulation.world import Invocation, World
+from tests.simulation.workers import Invocation
+from tests.simulation.world import World
 from tests.support.lambda_events import api_event
 
 GIVE_UP_SECONDS = 29.0

@@ -7,14 +7,9 @@ Chalice holds, the log's state) is put in place whenever an invocation goes on.
 
 from __future__ import annotations
 
-import contextlib
-import copy
 import itertools
 import json
 import os
-import random as global_random
-import sys
-import time
 import zlib
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -23,24 +18,21 @@ from random import Random
 from typing import Any
 
 import msgspec
-import time_machine
-from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
+from botocore.exceptions import ClientError
 from greenlet import GreenletExit, getcurrent, greenlet
 
 from functions.shared import aws, log
+from tests.simulation.calls import Struck, told
 from tests.simulation.deployment import Deployment, Function, QueueSource, StreamSource
 from tests.simulation.fake_aws import Client, FakeAWS
-from tests.simulation.fake_dynamodb import Reads, client_error
+from tests.simulation.fake_dynamodb import Reads
 from tests.simulation.fake_tables import Change
 from tests.simulation.faults import Weather, is_provider
 from tests.simulation.trace import START, Trace
+from tests.simulation.workers import CrashedError, Invocation, Machine
 
 SHARDS = 2
 MAX_CONCURRENT_BATCHES = 5
-
-
-class CrashedError(BaseException):
-    """The worker died: no `except Exception` of the code under test may catch it."""
 
 
 @dataclass
@@ -66,29 +58,6 @@ class Shard:
     ready_at: float = 0.0
 
 
-class Invocation:
-    """One run of a function's handler."""
-
-    def __init__(
-        self, number: int, kind: str, function: Function, event: Any, started: float, skew: float
-    ) -> None:
-        self.number, self.kind, self.function, self.event = number, kind, function, event
-        self.aws_request_id = f"request-{number:06d}"
-        self.function_name = function.name
-        self.started, self.skew = started, skew
-        self.wake = 0.0
-        self.log = log.Invocation()
-        self.request: Any = None
-        self.result: Any = None
-        self.error: BaseException | None = None
-        self.excuses: list[str] = []
-        self.done: Callable[[Invocation], None] = lambda _: None
-        self.greenlet: Any = None
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.function.name}"
-
-
 class World:
     """Everything between the handlers and the seed."""
 
@@ -97,6 +66,7 @@ class World:
         self.trace = Trace()
         self.now = START
         self.aws = FakeAWS(self._on_event, self._on_message)
+        self._struck = Struck(self.aws, random)
         self.queues: dict[str, list[Message]] = {
             name: [] for name in [*deployed.queues, *deployed.dead_letters]
         }
@@ -122,7 +92,7 @@ class World:
             self.aws.dynamodb.create_table(**table)
         self.aws.dynamodb.listeners.append(self._on_change)
         self.aws.dynamodb.reads = Reads(self._is_stale, self._kept_back)
-        self._machine = _Machine(self)
+        self._machine = Machine(Random(self.random.getrandbits(64)), self.sleep)
         self._machine.install()
         aws.use(lambda name: Client(name, self.call))
         return self
@@ -197,7 +167,7 @@ class World:
             invocation.excuses.append(fault)
             return self._struck(fault, run, operation, request)
         except ClientError as error:
-            outcome = f"{outcome if outcome != 'ok' else ''} {_told(error)}".strip()
+            outcome = f"{outcome if outcome != 'ok' else ''} {told(error)}".strip()
             raise
         finally:
             self.trace.add(self.now, invocation.number, f"{service}.{operation}", request, outcome=outcome)
@@ -213,57 +183,6 @@ class World:
         if is_provider(request) and self.weather.out("provider", "", self.elapsed):
             return "provider_down"
         return None
-
-    def _struck(
-        self, fault: str, run: Callable[[Any], dict[str, Any]], operation: str, request: Mapping[str, Any]
-    ) -> dict[str, Any]:
-        """Have a fault befall a call: see faults.py for when, and for what each means."""
-        if fault in ("crash_after", "lost_answer", "provider_lost"):
-            _regardless(run, request)
-        if fault in _ERRORS:
-            raise _ERRORS[fault](operation)
-        if fault == "conflict":
-            return self._conflict(run, operation, request)
-        if fault == "partly_published":
-            return self._partly_published(run, request)
-        assert fault == "resent"
-        # botocore sends again when an answer is lost; a transaction carries a token that makes it one.
-        answer = run(request)
-        return answer if operation == "transact_write_items" else run(request)
-
-    def _conflict(
-        self, run: Callable[[Any], dict[str, Any]], operation: str, request: Mapping[str, Any]
-    ) -> dict[str, Any]:
-        if operation != "transact_write_items":
-            raise client_error("TransactionConflictException", "simulated", operation)
-        reasons: list[dict[str, Any]] = [{"Code": "None"} for _ in request["TransactItems"]]
-        try:
-            self.aws.dynamodb.check_transaction(**request)
-        except ClientError as error:
-            reasons = list(error.response["CancellationReasons"])  # type: ignore[arg-type]
-        passed = [index for index, reason in enumerate(reasons) if reason["Code"] == "None"]
-        if not passed:
-            return run(request)
-        reasons[self.random.choice(passed)] = {"Code": "TransactionConflict"}
-        raise client_error(
-            "TransactionCanceledException", "simulated", operation, CancellationReasons=reasons
-        )
-
-    def _partly_published(
-        self, run: Callable[[Any], dict[str, Any]], request: Mapping[str, Any]
-    ) -> dict[str, Any]:
-        entries = request["Entries"]
-        refused = {index for index, _ in enumerate(entries) if self.random.random() < 0.5} or {0}
-        taken = [entry for index, entry in enumerate(entries) if index not in refused]
-        if taken:
-            run({**request, "Entries": taken})
-        answers = [
-            {"ErrorCode": "InternalFailure", "ErrorMessage": "simulated"}
-            if index in refused
-            else {"EventId": "x"}
-            for index, _ in enumerate(entries)
-        ]
-        return {"FailedEntryCount": len(refused), "Entries": answers}
 
     def _is_stale(self) -> bool:
         return self.weather.strikes("stale")
@@ -517,88 +436,6 @@ class World:
             kept = not handled or self.weather.strikes("undeleted")
             if not kept and message in self.queues[source.name]:
                 self.queues[source.name].remove(message)
-
-
-class _Machine:
-    """The machine under the handlers, made deterministic: its clock, its randomness, its standard output."""
-
-    def __init__(self, world: World) -> None:
-        self.world = world
-        self.travel = time_machine.travel(START, tick=False)
-        self.moment = START
-
-    def install(self) -> None:
-        self.traveller = self.travel.start()
-        entropy = Random(self.world.random.getrandbits(64))
-        self.kept = (global_random._urandom, os.urandom, time.sleep, time.monotonic, sys.stdout, os.environ)  # type: ignore[attr-defined]
-        global_random._urandom = os.urandom = entropy.randbytes  # type: ignore[attr-defined]
-        global_random.seed(entropy.getrandbits(64))
-        time.sleep, time.monotonic = self.world.sleep, lambda: self.moment
-        sys.stdout = _Discarded()
-        for module in list(sys.modules.values()):
-            if getattr(module, "__name__", "").startswith("functions."):
-                _forget(module)
-
-    def remove(self) -> None:
-        global_random._urandom, os.urandom, time.sleep, time.monotonic, sys.stdout, os.environ = self.kept  # type: ignore[attr-defined]
-        self.travel.stop()
-
-    def set(self, moment: float) -> None:
-        self.moment = moment
-        self.traveller.move_to(moment)
-
-
-class _Discarded:
-    """Where the log lines of the invocations go."""
-
-    def write(self, text: str) -> int:
-        return len(text)
-
-    def flush(self) -> None:
-        pass
-
-
-_fresh: dict[tuple[str, str], Any] = {}
-"""What the modules under test hold when they are first imported: where every run begins."""
-
-
-def _forget(module: Any) -> None:
-    """Empty what a module keeps between invocations, as in a new worker."""
-    for name, value in list(vars(module).items()):
-        if hasattr(value, "cache_clear") and getattr(value, "__module__", "") == module.__name__:
-            value.cache_clear()
-        if isinstance(value, dict | set | list) and name == name.lower() and not name.startswith("__"):
-            fresh = _fresh.setdefault((module.__name__, name), copy.copy(value))
-            if value != fresh:
-                value.clear()
-                value.extend(fresh) if isinstance(value, list) else value.update(fresh)
-
-
-def _regardless(run: Callable[[Any], Any], request: Mapping[str, Any]) -> None:
-    with contextlib.suppress(ClientError):  # nobody will hear of it
-        run(request)
-
-
-def _provider_unavailable(_: str) -> Exception:
-    from functions.payments.providers import ProviderUnavailableError
-
-    return ProviderUnavailableError("simulated")
-
-
-_ERRORS: dict[str, Callable[[str], BaseException]] = {
-    "crash_before": lambda operation: CrashedError(f"before {operation}"),
-    "crash_after": lambda operation: CrashedError(f"after {operation}"),
-    "lost_answer": lambda _: ReadTimeoutError(endpoint_url="simulated"),
-    "unreachable": lambda _: EndpointConnectionError(endpoint_url="simulated"),
-    "throttled": lambda operation: client_error("ThrottlingException", "simulated", operation),
-    "provider_lost": _provider_unavailable,
-    "provider_down": _provider_unavailable,
-}
-
-
-def _told(error: ClientError) -> str:
-    reasons = [reason["Code"] for reason in error.response.get("CancellationReasons", [])]
-    return f"{error.response['Error']['Code']} {reasons or ''}".strip()
 
 
 def _result(result: Any) -> str:
