@@ -13,9 +13,11 @@ from typing import Any
 
 import pytest
 
+from tests.integration.conftest import ENDPOINT_PORT
 from tests.support.services import stacks
 from tests.support.templates import ROOT
 from tools import invoke, sam
+from tools.emulator import Emulator
 
 # The SAM CLI's own.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -43,10 +45,25 @@ def built() -> list[tuple[str, invoke.Function]]:
     return [found for service in stacks() for found in build(service)]
 
 
-def test_every_function_starts_and_answers_an_event(built: list[tuple[str, invoke.Function]]) -> None:
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    """An AWS without anything in it: what the events tell of must not reach the shop of the other tests."""
+    emulator = Emulator(port=ENDPOINT_PORT + 1, state=tmp_path_factory.mktemp("empty"))
+    emulator.start()
+    yield emulator
+    emulator.stop()
+
+
+def test_every_function_starts_and_answers_an_event(
+    built: list[tuple[str, invoke.Function]], empty: Emulator
+) -> None:
+    """The answer may be an error, as the tables are missing; but it is the function's own."""
+
     def start(found: tuple[str, invoke.Function]) -> tuple[str, invoke.Invocation]:
         service, function = found
-        return function.name, invoke.invoke(function, event_of(service, function.name))
+        return function.name, invoke.invoke(
+            function, event_of(service, function.name), {"AWS_ENDPOINT_URL": empty.endpoint}
+        )
 
     with ThreadPoolExecutor(2) as pool:
         done = dict(pool.map(start, built))
