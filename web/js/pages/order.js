@@ -23,7 +23,7 @@ function steps(order, timeline) {
   return ["placed", "stock", "payment", "confirmed"].map((name, index) => {
     let state = done[index] || (order.status === "confirmed") ? "done" : order.status === "placed" ? "now" : "waiting";
     if (order.status === "cancelled" && index === bad) state = "failed";
-    return h("li", { "data-state": state, "data-step": name }, t(`order.${name}`));
+    return h("li", { "data-state": state, "data-step": name, "aria-current": state === "now" && "step" }, t(`order.${name}`));
   });
 }
 
