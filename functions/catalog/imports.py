@@ -174,9 +174,7 @@ def _apply(
     if entry.problems:
         return "failed", None, list(entry.problems)
     origin = f"{now.id}#{index}"
-    if before and before.origin.startswith(
-        f"{origin}#"
-    ):  # by a worker that did not come to note its progress
+    if before and before.origin.startswith(f"{origin}#"):  # by a worker that could not note its progress
         shelf.catalog.finish(before)
         return ("created" if before.origin.endswith("#created") else "updated"), before, []
     try:
