@@ -86,7 +86,7 @@ const settled = (order) => (order.status === "confirmed" ? ["captured", "partial
 async function watch() {
   const began = Date.now();
   let decided = 0;
-  let emptied = false;
+  let calm = 0;
   for (let wait = 300, shown = ""; ; wait = Math.min(wait * 1.3, 5000)) {
     try {
       const path = `/orders/${encodeURIComponent(id)}`;
@@ -97,9 +97,9 @@ async function watch() {
       shown = now;
       if (order.status !== "placed") {
         decided ||= Date.now();
-        if (!emptied) read().catch(() => null);
-        emptied = true;
-        if (settled(order) || Date.now() - decided > SETTLED) return;
+        read().catch(() => null);  // the cart empties a moment later
+        // Order and timeline are two answers: what one knows, the other may tell only next time.
+        if ((settled(order) && ++calm > 3) || Date.now() - decided > SETTLED) return;
       }
     } catch (error) {
       if (error.status === 404 || error.status === 401) return void fill(place, h("p", { class: "notice" }, t("order.none")));
