@@ -96,7 +96,7 @@ def test_a_mistake_gets_one_line(command: str, environment: dict[str, str], line
 
 def test_a_process_number_given_to_another_program_is_not_ours(tmp_path: Path) -> None:
     (tmp_path / "pid").write_text(str(os.getpid()))
-    assert living_process(tmp_path / "pid", "pytest") == os.getpid()
+    assert living_process(tmp_path / "pid", "python") == os.getpid()
     assert living_process(tmp_path / "pid", "ministack") is None
 
 
