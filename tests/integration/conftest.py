@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 import random
+import socket
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,12 +18,23 @@ import pytest
 
 from tests.support.buyer import Buyer, eventually
 from tools import drain, sam, seed
+from tools.emulator import HOST
 from tools.stack import Stack
 
-PORT = int(os.environ.get("SOUK_TEST_PORT", "8170"))
-ENDPOINT_PORT = int(os.environ.get("SOUK_TEST_ENDPOINT_PORT", "4670"))
 KEPT = os.environ.get("SOUK_TEST_STATE")
 """A folder for the stack's state: the stack is then left running, and the next run of the tests uses it."""
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on: two runs of these tests do not meet."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+PORT = int(os.environ.get("SOUK_TEST_PORT") or (8170 if KEPT else free_port()))
+ENDPOINT_PORT = int(os.environ.get("SOUK_TEST_ENDPOINT_PORT") or (4670 if KEPT else free_port()))
 DEADLINE_SECONDS = 15
 PARAMETERS = {"orders": {"OrderDeadlineSeconds": str(DEADLINE_SECONDS)}}
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.conftest import ENDPOINT_PORT
+from tests.integration.conftest import free_port
 from tests.support.services import stacks
 from tests.support.templates import ROOT
 from tools import invoke, sam
@@ -49,7 +49,7 @@ def built() -> list[tuple[str, invoke.Function]]:
 @pytest.fixture(scope="module")
 def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     """An AWS without anything in it: what the events tell of must not reach the shop of the other tests."""
-    emulator = Emulator(port=ENDPOINT_PORT + 1, state=tmp_path_factory.mktemp("empty"))
+    emulator = Emulator(port=free_port(), state=tmp_path_factory.mktemp("empty"))
     emulator.start()
     yield emulator
     emulator.stop()
