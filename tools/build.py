@@ -215,8 +215,9 @@ def without_documentation(model: Any) -> Any:
         return [without_documentation(inner) for inner in model]
     if not isinstance(model, dict):
         return model
+    kept = model.get("clientContextParams", {})  # botocore reads the texts of these, and of nothing else
     return {
-        name: without_documentation(inner)
+        name: kept if name == "clientContextParams" else without_documentation(inner)
         for name, inner in model.items()
         if not (name == "documentation" and isinstance(inner, str))
     }
