@@ -1,14 +1,17 @@
 """For all tests: botocore's API models are read from disk once, not for each of the thousands of clients made.
 
-Nothing is asserted of time: hypothesis has no deadline, since a busy machine is not a defect.
+Nothing is asserted of time: hypothesis has no deadline, since a busy machine is not a defect. Its examples are the same
+in each run, so that a change fails by itself only; HYPOTHESIS_PROFILE=explore draws others.
 """
 
 import functools
+import os
 
 import botocore.loaders
 import botocore.session
 import hypothesis
 
 botocore.session.create_loader = functools.cache(botocore.loaders.create_loader)
-hypothesis.settings.register_profile("souk", deadline=None)
-hypothesis.settings.load_profile("souk")
+hypothesis.settings.register_profile("same", deadline=None, derandomize=True)
+hypothesis.settings.register_profile("explore", deadline=None)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))

@@ -154,8 +154,10 @@ def normalised(product: Product, currency: str, slug: str = "") -> Product:
         The parts do not fit each other; the pointer says where.
     """
     slug = fold_slug(product.slug or slug or text.slug_of(product.title))
-    if not slug or is_id("prd", slug):
-        raise InvalidError("invalid_slug", "The slug is empty, or has the form of an id.", pointer="/slug")
+    # Lower case can be longer than what was given, and hold other signs.
+    if not re.fullmatch(r"\w[\w-]{0,254}", slug) or is_id("prd", slug):
+        detail = "The slug is empty, longer than 255 characters in lower case, or has the form of an id."
+        raise InvalidError("invalid_slug", detail, pointer="/slug")
     options, variants = _without_default(product)
     tags: dict[str, str] = {}
     for tag in product.tags:

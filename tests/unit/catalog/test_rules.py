@@ -13,6 +13,7 @@ from functions.catalog import jsonl, shopify
 from functions.catalog.csv_records import records
 from functions.catalog.domain import Image, Price, Product, Seo, Variant, derived_sku, digest, normalised
 from functions.catalog.text import fold, plain, slug_of, words
+from functions.shared.errors import InvalidError
 
 SKU = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -63,13 +64,20 @@ def test_a_derived_sku_always_is_a_sku(slug: str, options: list[str]) -> None:
     assert SKU.fullmatch(derived_sku(slug, tuple(options)))
 
 
-slugs = some.from_regex(r"[a-z0-9]+(-[a-z0-9]+)*", fullmatch=True)
+slugs = some.from_regex(r"[a-z0-9]+(-[a-z0-9]+)*", fullmatch=True).filter(lambda slug: len(slug) <= 255)
 
 
 @given(slugs, slugs, some.lists(slugs, max_size=2), some.lists(slugs, max_size=2))
 def test_derived_skus_of_two_products_never_meet(one: str, other: str, a: list[str], b: list[str]) -> None:
     same = one == other and a == b
     assert (derived_sku(one, tuple(a)) == derived_sku(other, tuple(b))) is same
+
+
+@pytest.mark.parametrize("slug", ["\u0130", "A" * 254 + "\u0130"])
+def test_a_slug_that_is_none_in_lower_case_is_refused(slug: str) -> None:
+    with pytest.raises(InvalidError) as refused:
+        normalised(Product("Pot", (Variant(Price(1, "EUR")),), slug=slug), "EUR")
+    assert (refused.value.code, refused.value.pointer) == ("invalid_slug", "/slug")
 
 
 def test_values_that_only_differ_in_their_signs_get_skus_of_their_own() -> None:
