@@ -17,7 +17,7 @@ import pytest
 from tests.integration.conftest import free_port
 from tests.support.services import stacks
 from tests.support.templates import ROOT
-from tools import invoke, sam
+from tools import build, invoke, sam
 from tools.emulator import Emulator
 
 # The SAM CLI's own.
@@ -38,12 +38,12 @@ def event_of(service: str, name: str) -> Any:
 def built() -> list[tuple[str, invoke.Function]]:
     """Every function of every template, built."""
 
-    def build(service: str) -> Iterator[tuple[str, invoke.Function]]:
+    def build_one(service: str) -> Iterator[tuple[str, invoke.Function]]:
         (template,) = sam.select([service])
         sam.build_stack(template)
         return ((service, function) for function in invoke.functions(template).values())
 
-    return [found for service in stacks() for found in build(service)]
+    return [found for service in stacks() for found in build_one(service)]
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +92,37 @@ def test_everything_a_service_ever_imports_is_in_its_bundle(built: list[tuple[st
 
     with ThreadPoolExecutor(2) as pool:
         assert [problem for problem in pool.map(load, built) if problem] == []
+
+
+ONE_CALL = {
+    "dynamodb": "list_tables", "eventbridge": "list_event_buses", "kms": "list_keys", "lambda_": "list_functions",
+    "logs": "describe_log_groups", "s3": "list_buckets", "secretsmanager": "list_secrets",
+    "ses": "list_email_identities", "sqs": "list_queues", "ssm": "describe_parameters",
+}  # fmt: skip
+
+
+def test_each_client_of_the_layer_makes_a_call(
+    built: list[tuple[str, invoke.Function]], empty: Emulator
+) -> None:
+    """The models are shipped trimmed: what botocore reads of them when a client is made and used has to be left."""
+    made = re.findall(r'_client\("(\w+)"\)', (ROOT / "functions/shared/aws.py").read_text())
+    assert len(made) == len(ONE_CALL) == len(build.AWS_MODELS)
+    _, function = built[0]
+    lines = [
+        "from functions.shared import aws",
+        *(f"aws.{door}().{call}()" for door, call in ONE_CALL.items()),
+    ]
+    lines.append("aws.s3().generate_presigned_url('put_object', Params={'Bucket': 'b', 'Key': 'k'})")
+    path = [function.artifact, *(layer / "python" for layer in function.layers)]
+    done = subprocess.run(
+        [str(Path(sys.executable).resolve()), "-S", "-s", "-c", "\n".join(lines)],
+        env={
+            "PYTHONPATH": ":".join(map(str, path)), "AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "eu-west-1",
+            "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_ENDPOINT_URL": empty.endpoint,
+        },
+        cwd=function.artifact, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
 
 
 def _dotted(path: Path) -> str:
