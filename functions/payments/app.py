@@ -14,10 +14,10 @@ from functions.payments.domain import Entry, Payment, Refund
 from functions.payments.events import OrderCancelled, OrderConfirmed, OrderPlaced
 from functions.payments.providers import Provider, Providers
 from functions.payments.providers.secret import secret
-from functions.payments.table import PaymentsTable, SimulatorTable
+from functions.payments.table import PaymentsTable, SimulatorTable, Trouble
 from functions.shared import inbox, log, outbox
 from functions.shared.clock import now
-from functions.shared.errors import NotFoundError
+from functions.shared.errors import ForbiddenError, NotFoundError
 from functions.shared.http import (
     Service,
     caller,
@@ -54,7 +54,20 @@ def _simulator() -> Provider:
     from functions.payments.providers.simulator import Simulator
 
     table, slow = SimulatorTable(os.environ["TABLE_NAME"]), float(os.environ["SIMULATOR_SLOW_SECONDS"])
-    return Simulator(table, functools.partial(secret, os.environ["WEBHOOK_SECRET_NAME"]), slow)
+    webhook = functools.partial(secret, os.environ["WEBHOOK_SECRET_NAME"])
+    # Elsewhere nobody can put it through anything, so there is nothing to read before each call.
+    return Simulator(table, webhook, slow, table.trouble) if _local() else Simulator(table, webhook, slow)
+
+
+def _local() -> bool:
+    return os.environ["ENVIRONMENT_NAME"] == "local"
+
+
+def simulators() -> SimulatorTable:
+    """Return the simulator's side, where operators may meddle with it; raise ForbiddenError elsewhere."""
+    if not _local() or os.environ["PROVIDER_NAME"] != "simulator":
+        raise ForbiddenError("local_only", "Only the simulator of the local stack is put into trouble.")
+    return SimulatorTable(os.environ["TABLE_NAME"])
 
 
 def _stripe() -> Provider:
@@ -111,6 +124,18 @@ class LedgerView(View, frozen=True):
     next_cursor: str | None
 
 
+class SimulatorView(View, frozen=True):
+    """What the simulated provider is put through."""
+
+    trouble: Trouble
+
+
+class PutThrough(Body, frozen=True):
+    """Put the simulated provider through some trouble, or none."""
+
+    trouble: Trouble
+
+
 class ReceivedView(View, frozen=True):
     """A provider's notice was taken."""
 
@@ -152,6 +177,22 @@ def entry_view(entry: Entry) -> EntryView:
 def health() -> Response:
     """Tell that the service answers: 200."""
     return json_response({"status": "ok", "service": "payments"})
+
+
+@app.endpoint("GET", "/payments/simulator", returns=SimulatorView)
+def get_simulator() -> Response:
+    """Get what the simulated provider is put through, on the local stack: 200 | 403, elsewhere for everyone."""
+    caller(app).require("staff", "admin")
+    return json_response(SimulatorView(simulators().trouble()))
+
+
+@app.endpoint("PUT", "/payments/simulator", body=PutThrough, returns=SimulatorView)
+def put_through() -> Response:
+    """Put the simulated provider through some trouble, on the local stack: 200 | 400 | 403, elsewhere for everyone."""
+    caller(app).require("admin")
+    wanted = read_body(app, PutThrough)
+    simulators().put_through(wanted.trouble)
+    return json_response(SimulatorView(wanted.trouble))
 
 
 @app.endpoint("GET", "/payments/{orderId}", returns=PaymentView)

@@ -6,6 +6,7 @@
 | entry     | PAYMENT#<order>           | ENTRY#<version>  |                                                           |
 | notice    | NOTICE#<provider>#<event> | NOTICE           |                                                           |
 | simulator | SIM#<order>               | INTENT           |                                                           |
+| trouble   | SIM                       | TROUBLE          | (the local stack only: what the simulator is put through) |
 
 Every change of a payment is conditional on its version. Entries are the ledger: only ever added, each in the
 transaction that changes the payment, and named by the payment's version, so that one version moves money once. The
@@ -25,6 +26,9 @@ from functions.shared.dynamo import Item, Table, cursor, from_cursor
 
 SHARDS = 8  # enough that sweeping and authorising never meet on one index partition
 NOTICES_KEPT = timedelta(days=30)
+
+Trouble = Literal["none", "slow", "failing", "silent"]
+"""What the simulator as a whole is put through (providers/simulator.py)."""
 
 
 class PaymentsTable(Table):
@@ -167,6 +171,19 @@ class SimulatorTable(Table):
             condition=f"#status = :captured AND refunded <= :room AND attribute_not_exists({name})",
         )  # fmt: skip
         return paid is not None
+
+    def trouble(self) -> Trouble:
+        """Return what the simulator is put through."""
+        item = self.get(_TROUBLE)
+        found: Trouble = item["trouble"] if item else "none"
+        return found
+
+    def put_through(self, trouble: Trouble) -> None:
+        """Put the simulator through some trouble, or none; of two operators the later one has it."""
+        self.put({**_TROUBLE, "trouble": trouble})
+
+
+_TROUBLE = {"pk": "SIM", "sk": "TROUBLE"}
 
 
 def _payment_key(order_id: str) -> dict[str, str]:

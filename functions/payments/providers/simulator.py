@@ -8,6 +8,14 @@
 | tok_chargeDeclined     | declined: card_declined                                   |
 | tok_insufficientFunds  | declined: insufficient_funds                              |
 | anything else          | declined: invalid_token                                   |
+
+On the local stack an operator can put it into trouble as a whole, whatever the token (the console's Faults):
+
+| trouble | what happens to each call                                    |
+| none    | what its token says                                          |
+| slow    | the same, some seconds later                                 |
+| failing | it is answered with an error; nothing is done                |
+| silent  | it is done, but the answer does not come                     |
 """
 
 from __future__ import annotations
@@ -15,7 +23,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -31,10 +39,12 @@ from functions.payments.providers import (
     ProviderUnavailableError,
 )
 from functions.payments.providers.signature import verify
-from functions.payments.table import SimulatorTable
+from functions.payments.table import SimulatorTable, Trouble
 from functions.shared.errors import InvalidError
 from functions.shared.ids import derived_id
 from functions.shared.types import Data
+
+T = TypeVar("T")
 
 SIGNATURE_HEADER = "simulator-signature"
 _DECLINES = {"tok_chargeDeclined": "card_declined", "tok_insufficientFunds": "insufficient_funds"}
@@ -54,14 +64,46 @@ class Simulator:
     name = "simulator"
 
     def __init__(
-        self, table: SimulatorTable, webhook_secret: Callable[[], str], slow_seconds: float = 3
+        self,
+        table: SimulatorTable,
+        webhook_secret: Callable[[], str],
+        slow_seconds: float = 3,
+        trouble: Callable[[], Trouble] = lambda: "none",
     ) -> None:
         self._table = table
         self._webhook_secret = webhook_secret
         self._slow_seconds = slow_seconds
+        self._trouble = trouble
 
     def authorise(self, draft: Payment, token: str) -> Approved | Declined:
         """Hold the amount, or decline, as the token says."""
+        return self._called(lambda: self._authorise(draft, token))
+
+    def capture(self, payment: Payment) -> None:
+        """Take what is held."""
+        self._called(lambda: self._capture(payment))
+
+    def void(self, payment: Payment) -> None:
+        """Free what is held; an order never seen is barred from then on."""
+        self._called(lambda: self._void(payment))
+
+    def refund(self, payment: Payment, refund: Refund) -> None:
+        """Give back, once for each refund id."""
+        self._called(lambda: self._refund(payment, refund))
+
+    def _called(self, work: Callable[[], T]) -> T:
+        """Return what a call comes to, in the trouble that an operator asked for."""
+        trouble = self._trouble()
+        if trouble == "failing":
+            raise ProviderUnavailableError("simulated: an error for everyone")
+        if trouble in ("slow", "silent"):
+            time.sleep(self._slow_seconds)
+        answer = work()
+        if trouble == "silent":
+            raise ProviderUnavailableError("simulated: no answer for anyone")
+        return answer
+
+    def _authorise(self, draft: Payment, token: str) -> Approved | Declined:
         intent = self._table.intent(draft.order_id)
         if intent is None or intent["status"] == "trying":
             if token not in _APPROVES:
@@ -80,8 +122,7 @@ class Simulator:
         if token == "tok_flaky" and 0 < self._table.tried(draft.order_id) <= _FAILURES_OF_FLAKY:  # noqa: S105
             raise ProviderUnavailableError("simulated: try again")
 
-    def capture(self, payment: Payment) -> None:
-        """Take what is held."""
+    def _capture(self, payment: Payment) -> None:
         if self._table.turn(payment.order_id, "captured"):
             return
         match self._status(payment):
@@ -91,13 +132,11 @@ class Simulator:
                 raise AlreadyVoidedError(payment.order_id)
         raise ProviderRefusedError("not_authorised")
 
-    def void(self, payment: Payment) -> None:
-        """Free what is held; an order never seen is barred from then on."""
+    def _void(self, payment: Payment) -> None:
         if not self._table.turn(payment.order_id, "voided") and self._status(payment) == "captured":
             raise AlreadyCapturedError(payment.order_id)
 
-    def refund(self, payment: Payment, refund: Refund) -> None:
-        """Give back, once for each refund id."""
+    def _refund(self, payment: Payment, refund: Refund) -> None:
         if self._table.give_back(payment, refund):
             return
         intent = self._table.intent(payment.order_id)

@@ -223,3 +223,36 @@ def test_the_ledger_is_not_for_the_buyer(captured: Any) -> None:
 
 def test_the_ledger_of_an_unknown_order_is_not_found(send: Any) -> None:
     assert send("GET", "/payments/{orderId}/ledger", path={"orderId": "ord_x"}, **STAFF).status == 404
+
+
+# --- the simulator's trouble --------------------------------------------------------------------------------------
+
+SIMULATOR = "/payments/simulator"
+
+
+def test_an_admin_puts_the_provider_through_trouble_and_calls_feel_it(send: Any) -> None:
+    assert send("GET", SIMULATOR, **STAFF).body == {"trouble": "none"}
+    put = send("PUT", SIMULATOR, {"trouble": "failing"}, subject="cus_admin", roles="admin")
+    assert (put.status, put.body) == (200, {"trouble": "failing"})
+    from functions.payments.app import on_inbox
+
+    assert len(on_inbox(sqs_event(order()), Context())["batchItemFailures"]) == 1
+    send("PUT", SIMULATOR, {"trouble": "none"}, subject="cus_admin", roles="admin")
+    deliver(order())
+    assert payment(send).body["status"] == "authorized"
+
+
+def test_staff_see_the_trouble_and_only_admins_make_it(send: Any) -> None:
+    assert send("PUT", SIMULATOR, {"trouble": "slow"}, **STAFF).status == 403
+    assert send("GET", SIMULATOR, subject="cus_1").status == 403
+    assert send("PUT", SIMULATOR, {"trouble": "fire"}, subject="cus_admin", roles="admin").status == 400
+
+
+@pytest.mark.parametrize(("name", "value"), [("ENVIRONMENT_NAME", "prod"), ("PROVIDER_NAME", "stripe")])
+def test_no_provider_is_put_through_anything_elsewhere(
+    send: Any, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    admin = {"subject": "cus_admin", "roles": "admin"}
+    assert send("GET", SIMULATOR, **admin).body["code"] == "local_only"
+    assert send("PUT", SIMULATOR, {"trouble": "slow"}, **admin).body["code"] == "local_only"

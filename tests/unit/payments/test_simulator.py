@@ -78,3 +78,44 @@ def test_flaky_that_was_voided_between_its_tries_holds_nothing(simulator: Simula
     simulator.void(a_payment())
     with pytest.raises(RuntimeError, match="ord_"):
         simulator.authorise(a_payment(), "tok_flaky")
+
+
+# --- trouble as a whole -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def troubled(table: PaymentsTable) -> Simulator:
+    far_side = SimulatorTable(table.name)
+    return Simulator(far_side, lambda: "secret", slow_seconds=0.05, trouble=far_side.trouble)
+
+
+def test_without_trouble_a_call_is_what_its_token_says(troubled: Simulator) -> None:
+    assert troubled.authorise(a_payment(), "tok_visa") == HELD
+
+
+def test_a_slow_provider_answers_everyone_late(troubled: Simulator, table: PaymentsTable) -> None:
+    SimulatorTable(table.name).put_through("slow")
+    started = time.monotonic()
+    assert troubled.authorise(a_payment(), "tok_visa") == HELD
+    assert time.monotonic() - started >= 0.05
+
+
+def test_a_failing_provider_does_nothing_until_it_is_well_again(
+    troubled: Simulator, table: PaymentsTable
+) -> None:
+    SimulatorTable(table.name).put_through("failing")
+    with pytest.raises(ProviderUnavailableError):
+        troubled.authorise(a_payment(), "tok_visa")
+    assert SimulatorTable(table.name).intent(a_payment().order_id) is None
+    SimulatorTable(table.name).put_through("none")
+    assert troubled.authorise(a_payment(), "tok_visa") == HELD
+
+
+def test_a_silent_provider_does_it_and_does_not_say_so(troubled: Simulator, table: PaymentsTable) -> None:
+    troubled.authorise(a_payment(), "tok_visa")
+    SimulatorTable(table.name).put_through("silent")
+    with pytest.raises(ProviderUnavailableError):
+        troubled.capture(a_payment())
+    intent = SimulatorTable(table.name).intent(a_payment().order_id)
+    assert intent
+    assert intent["status"] == "captured"
