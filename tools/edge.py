@@ -2,13 +2,19 @@
 
 The first segment of a path chooses the service's API, everything else is a static file from web/. Requests and answers
 pass as they are, with one exception, which API Gateway's GatewayResponses make on AWS and the emulator does not: errors
-of the gateway itself become problem+json, as the services' own are.
+of the gateway itself become problem+json, as the services' own are. Files are compressed and answers of services are
+not, as CloudFront does with the caching those paths have.
+
+One thing it does that CloudFront does not: it holds the answers of a service back where an operator asked for that
+(functions/journal/faults.py), so that one can see what a slow service does to a shop.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import functools
+import gzip
 import hashlib
 import json
 import mimetypes
@@ -71,6 +77,9 @@ SECURITY_HEADERS = {
 # Pages and their code are asked for anew each time (304 mostly), so that the two always fit; pictures may be a day old.
 CODE_CACHING, PICTURE_CACHING = "no-cache", "public, max-age=86400"
 
+# What CloudFront compresses: text of at least this size. Smaller answers fit into one packet anyway.
+COMPRESSED_FROM_BYTES = 1000
+
 # As functions/shared/http.py has it: what goes into answers and log lines is nothing else.
 _CORRELATION_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 # status of the gateway -> status, code and sentence of the problem
@@ -103,6 +112,46 @@ class Addresses(Protocol):
 
         `other_than` is a URL that turned out to be no longer there.
         """
+
+
+class Delays(Protocol):
+    """Which services are to be slow."""
+
+    async def seconds(self, segment: str) -> float:
+        """Return how long a service's answers are held back."""
+
+
+class NoDelays:
+    """Nothing is held back."""
+
+    async def seconds(self, segment: str) -> float:
+        """Return 0."""
+        return 0.0
+
+
+class Faults:
+    """The delays that operators switch on: SSM parameters, looked up at most once a second."""
+
+    def __init__(self, endpoint_port: int) -> None:
+        quick = Config(connect_timeout=1, read_timeout=1, retries={"total_max_attempts": 1})
+        self._ssm = aws_session(endpoint_port).client("ssm", config=quick)
+        self._delays: dict[str, float] = {}
+        self._asked = 0.0
+
+    async def seconds(self, segment: str) -> float:
+        """Return how long a service's answers are held back."""
+        if time.monotonic() - self._asked > 1:
+            self._asked = time.monotonic()  # before the answer: who comes meanwhile goes by the last one
+            self._delays = await asyncio.to_thread(self._look_up)
+        return self._delays.get(SEGMENTS[segment], 0.0)
+
+    def _look_up(self) -> dict[str, float]:
+        path = f"/souk/{ENVIRONMENT}/faults/"
+        try:
+            found = self._ssm.get_parameters_by_path(Path=path)["Parameters"]
+            return {one["Name"].removeprefix(path): float(one["Value"]) for one in found}
+        except Exception:  # noqa: BLE001  no delay is worth an answer
+            return {}
 
 
 class Apis:
@@ -146,8 +195,9 @@ class Apis:
 class Edge:
     """Answers every request, from a service or from web/."""
 
-    def __init__(self, apis: Addresses, client: aiohttp.ClientSession) -> None:
+    def __init__(self, apis: Addresses, delays: Delays, client: aiohttp.ClientSession) -> None:
         self._apis = apis
+        self._delays = delays
         self._client = client
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
@@ -164,6 +214,7 @@ class Edge:
             body = await request.read()
         except web.HTTPRequestEntityTooLarge:
             return problem(request, 413, "body_too_large", f"The limit is {MAX_BODY_BYTES} bytes.")
+        await asyncio.sleep(await self._delays.seconds(segment))
         url = await self._apis.url(segment)
         if url is None:
             return _gateway_problem(request, 404)
@@ -272,13 +323,33 @@ def static_file(request: web.Request) -> web.Response:
     content = file.read_bytes()
     tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
     kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+    text = kind.startswith("text/") or kind in ("application/javascript", "application/json", "image/svg+xml")
     headers = {**SECURITY_HEADERS, "ETag": tag, "Cache-Control": caching(kind)}
+    if text and len(content) >= COMPRESSED_FROM_BYTES:
+        headers["Vary"] = "Accept-Encoding"
+        if takes_gzip(request.headers.get("Accept-Encoding", "")):
+            # Other bytes than the file's, so the tag is weak, RFC 9110 section 8.8.1; CloudFront does the same.
+            content, headers["Content-Encoding"], headers["ETag"] = _gzipped(content), "gzip", f"W/{tag}"
     if tag in (
         given.strip().removeprefix("W/") for given in request.headers.get("If-None-Match", "").split(",")
     ):
+        headers.pop("Content-Encoding", None)
         return web.Response(status=304, headers=headers)
-    text = kind.startswith("text/") or kind in ("application/javascript", "application/json", "image/svg+xml")
     return web.Response(body=content, headers=headers, content_type=kind, charset="utf-8" if text else None)
+
+
+def takes_gzip(accepted: str) -> bool:
+    """Tell whether an Accept-Encoding allows gzip: by name, or by ``*`` where the name is not in it."""
+    weights = {}
+    for choice in accepted.lower().split(","):
+        coding, _, weight = choice.partition(";")
+        weights[coding.strip()] = weight.replace(" ", "").removeprefix("q=") or "1"
+    return weights.get("gzip", weights.get("*", "0")).strip("0.") != ""
+
+
+@functools.lru_cache(maxsize=256)
+def _gzipped(content: bytes) -> bytes:
+    return gzip.compress(content, mtime=0)
 
 
 def caching(kind: str) -> str:
@@ -303,7 +374,7 @@ async def _answer_any(request: web.Request) -> web.StreamResponse:
     return await request.app[_EDGE].answer(request)
 
 
-def make_app(apis: Addresses) -> web.Application:
+def make_app(apis: Addresses, delays: Delays | None = None) -> web.Application:
     """Return the edge as an aiohttp application."""
     app = web.Application(client_max_size=MAX_BODY_BYTES)
     app.router.add_route("*", r"/{path:[\s\S]*}", _answer_any)  # a newline, %0A, as well
@@ -314,7 +385,7 @@ def make_app(apis: Addresses) -> web.Application:
         async with aiohttp.ClientSession(
             connector=connections, auto_decompress=False, skip_auto_headers=sent_by_the_caller_only
         ) as client:
-            app[_EDGE] = Edge(apis, client)
+            app[_EDGE] = Edge(apis, delays or NoDelays(), client)
             yield
 
     app.cleanup_ctx.append(lifetime)
@@ -328,7 +399,7 @@ def main() -> None:
     parser.add_argument("--endpoint-port", type=int, default=4566)
     arguments = parser.parse_args()
     web.run_app(
-        make_app(Apis(arguments.endpoint_port)),
+        make_app(Apis(arguments.endpoint_port), Faults(arguments.endpoint_port)),
         host=HOST,
         port=arguments.port,
         access_log=None,

@@ -156,10 +156,11 @@ class RedrivenView(View, frozen=True):
 
 
 class FaultView(View, frozen=True):
-    """Whether a service is switched off."""
+    """Whether a service is switched off, and whether its answers are held back."""
 
     service: str
     down: bool
+    slow: bool
 
 
 class FaultsView(View, frozen=True):
@@ -169,9 +170,10 @@ class FaultsView(View, frozen=True):
 
 
 class SwitchFault(Body, frozen=True):
-    """Switch a service off or on."""
+    """Switch a service off or on, or have its answers held back; what is left out stays as it is."""
 
-    down: bool
+    down: bool | None = None
+    slow: bool | None = None
 
 
 def entry_view(entry: Entry) -> EntryView:
@@ -277,18 +279,27 @@ def redrive(name: str) -> Response:
 
 @app.endpoint("GET", "/journal/faults", returns=FaultsView)
 def get_faults() -> Response:
-    """List which services are switched off, on the local stack: 200 | 403 elsewhere."""
+    """List which services are switched off or slow, on the local stack: 200 | 403 elsewhere."""
     caller(app).require("staff", "admin")
-    return json_response(FaultsView([FaultView(name, faults.down(name)) for name in faults.SERVICES]))
+    down = [faults.down(name) for name in faults.SERVICES]
+    slow = faults.slow()
+    return json_response(
+        FaultsView(
+            [FaultView(name, off, name in slow) for name, off in zip(faults.SERVICES, down, strict=True)]
+        )
+    )
 
 
 @app.endpoint("PUT", "/journal/faults/{service}", body=SwitchFault, returns=FaultView)
 def switch_fault(service: str) -> Response:
-    """Switch a service off or on, on the local stack: 200 | 403 elsewhere | 404."""
+    """Switch a service off or on, or make it slow, on the local stack: 200 | 403 elsewhere | 404."""
     caller(app).require("admin")
     wanted = read_body(app, SwitchFault)
-    faults.switch(service, off=wanted.down)
-    return json_response(FaultView(service, wanted.down))
+    if wanted.down is not None:
+        faults.switch(service, off=wanted.down)
+    if wanted.slow is not None:
+        faults.hold_back(service, on=wanted.slow)
+    return json_response(FaultView(service, faults.down(service), service in faults.slow()))
 
 
 @app.on_sqs_message(queue="journal-inbox")

@@ -1,4 +1,8 @@
-"""Switches that break a service on purpose, on the local stack only: its functions take no call until switched back."""
+"""Switches that break a service on purpose, on the local stack only, until switched back.
+
+One that is *down*: its functions take no call. One that is *slow*: the local edge (tools/edge.py) holds each of its
+answers back by as many seconds as an SSM parameter says; no code that runs on AWS waits for that.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +13,19 @@ from functions.shared import aws
 from functions.shared.errors import ForbiddenError, NotFoundError
 
 SERVICES = ("identity", "catalog", "inventory", "cart", "orders", "payments")
+SLOW_SECONDS = 3
+_DELAYS = "/souk/local/faults/"
 
 
-def _functions(service: str) -> list[str]:
+def check(service: str) -> None:
+    """Raise an error where there is nothing to break: not the local stack, or no such service."""
     if os.environ["ENVIRONMENT_NAME"] != "local":
         raise ForbiddenError("local_only", "Faults are switched on the local stack only.")
     if service not in SERVICES:
         raise NotFoundError("no_such_service", f"There is no service {service}.")
+
+
+def _functions(service: str) -> list[str]:
     start = f"souk-{os.environ['ENVIRONMENT_NAME']}-{service}-"
     pages = aws.lambda_().get_paginator("list_functions").paginate()
     return [
@@ -28,6 +38,7 @@ def _functions(service: str) -> list[str]:
 
 def down(service: str) -> bool:
     """Tell whether a service is switched off."""
+    check(service)
     for name in _functions(service):
         limit: dict[str, Any] = dict(aws.lambda_().get_function_concurrency(FunctionName=name))
         if limit.get("ReservedConcurrentExecutions") == 0:
@@ -37,8 +48,26 @@ def down(service: str) -> bool:
 
 def switch(service: str, *, off: bool) -> None:
     """Switch a service off (callers get 503, its queues wait) or on again. Safe to repeat."""
+    check(service)
     for name in _functions(service):
         if off:
             aws.lambda_().put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
         else:
             aws.lambda_().delete_function_concurrency(FunctionName=name)
+
+
+def slow() -> set[str]:
+    """Return the services whose answers are held back."""
+    found = aws.ssm().get_parameters_by_path(Path=_DELAYS)["Parameters"]  # 10 on a page; there are 6 services
+    return {one["Name"].removeprefix(_DELAYS) for one in found}
+
+
+def hold_back(service: str, *, on: bool) -> None:
+    """Have a service's answers held back, or no longer. Safe to repeat."""
+    check(service)
+    if on:
+        aws.ssm().put_parameter(
+            Name=_DELAYS + service, Value=str(SLOW_SECONDS), Type="String", Overwrite=True
+        )
+    else:
+        aws.ssm().delete_parameters(Names=[_DELAYS + service])

@@ -166,3 +166,27 @@ def test_what_people_asked_for_is_listed_newest_first(send: Any) -> None:
     told(first, second, third)
     items = send("GET", "/journal/acts", **STAFF).body["items"]
     assert [item["actor"] for item in items] == ["cus_admin", "cus_staff"]
+
+
+# --- faults -------------------------------------------------------------------------------------------------------
+
+FAULT = "/journal/faults/{service}"
+
+
+def test_a_service_is_made_slow_and_quick_again(send: Any) -> None:
+    boto3.client("ssm").put_parameter(Name="/souk/local/audit", Value="{}", Type="String")
+    for slow in (True, True, False, False):
+        answer = send("PUT", FAULT, {"slow": slow}, path={"service": "catalog"}, **ADMIN)
+        assert answer.body == {"service": "catalog", "down": False, "slow": slow}
+        listed = send("GET", "/journal/faults", **STAFF).body["items"]
+        assert [one["service"] for one in listed if one["slow"]] == (["catalog"] if slow else [])
+
+
+@pytest.mark.parametrize("body", [{"slow": True}, {"down": True}])
+def test_faults_are_for_admins_of_the_local_stack(
+    send: Any, monkeypatch: pytest.MonkeyPatch, body: dict[str, bool]
+) -> None:
+    assert send("PUT", FAULT, body, path={"service": "catalog"}, **STAFF).status == 403
+    assert send("PUT", FAULT, body, path={"service": "weather"}, **ADMIN).status == 404
+    monkeypatch.setenv("ENVIRONMENT_NAME", "prod")
+    assert send("PUT", FAULT, body, path={"service": "catalog"}, **ADMIN).body["code"] == "local_only"

@@ -29,7 +29,22 @@ class FixedAddresses:
         return next((url for url in self._urls if url != other_than), None)
 
 
-def through_the_edge(service: Handler, test: Test, *, stages: tuple[str, ...] = ("v1",)) -> None:
+class FixedDelays:
+    """One service is slow."""
+
+    def __init__(self, segment: str, seconds: float) -> None:
+        self._slow, self._seconds = segment, seconds
+        self.asked: list[str] = []
+
+    async def seconds(self, segment: str) -> float:
+        """Return how long the service's answers are held back."""
+        self.asked.append(segment)
+        return self._seconds if segment == self._slow else 0.0
+
+
+def through_the_edge(
+    service: Handler, test: Test, *, stages: tuple[str, ...] = ("v1",), delays: edge.Delays | None = None
+) -> None:
     """Run `test` with a client of an edge before `service`, which stands at each of the stages."""
 
     async def run() -> None:
@@ -37,7 +52,7 @@ def through_the_edge(service: Handler, test: Test, *, stages: tuple[str, ...] = 
         upstream.router.add_route("*", "/{path:.*}", service)
         async with TestServer(upstream, host="127.0.0.1") as server:
             addresses = FixedAddresses(*(str(server.make_url(f"/{stage}")) for stage in stages))
-            async with TestClient(TestServer(edge.make_app(addresses), host="127.0.0.1")) as client:
+            async with TestClient(TestServer(edge.make_app(addresses, delays), host="127.0.0.1")) as client:
                 await test(client)
 
     asyncio.run(run())
@@ -207,6 +222,63 @@ def test_a_file_has_security_headers_and_is_not_sent_twice() -> None:
         assert (again.status, await again.read()) == (304, b"")
 
     through_the_edge(nobody, test)
+
+
+def test_a_text_is_compressed_for_who_takes_it() -> None:
+    async def test(client: TestClient[Any, Any]) -> None:
+        plain = await client.get("/css/base.css", headers={"Accept-Encoding": "identity"})
+        packed = await client.get("/css/base.css", headers={"Accept-Encoding": "br, gzip"})
+        assert packed.headers["Content-Encoding"] == "gzip"
+        assert int(packed.headers["Content-Length"]) < int(plain.headers["Content-Length"]) / 2
+        assert "Content-Encoding" not in plain.headers
+        assert await packed.read() == await plain.read()  # the client unpacks
+        assert {plain.headers["Vary"], packed.headers["Vary"]} == {"Accept-Encoding"}
+        assert packed.headers["ETag"] == f"W/{plain.headers['ETag']}"
+        for tag in (plain.headers["ETag"], packed.headers["ETag"]):
+            again = await client.get("/css/base.css", headers={"If-None-Match": tag})
+            assert (again.status, again.headers.get("Content-Encoding")) == (304, None)
+
+    through_the_edge(nobody, test)
+
+
+def test_what_is_small_is_sent_as_it_is() -> None:
+    async def test(client: TestClient[Any, Any]) -> None:
+        answer = await client.get("/js/lib/theme.js", headers={"Accept-Encoding": "gzip"})
+        assert int(answer.headers["Content-Length"]) < edge.COMPRESSED_FROM_BYTES
+        assert {"Content-Encoding", "Vary"}.isdisjoint(answer.headers)
+
+    through_the_edge(nobody, test)
+
+
+def test_a_services_answer_is_not_compressed_by_the_edge() -> None:
+    async def test(client: TestClient[Any, Any]) -> None:
+        answer = await client.post("/orders", data="x" * 5000, headers={"Accept-Encoding": "gzip"})
+        assert "Content-Encoding" not in answer.headers
+
+    through_the_edge(echo, test)
+
+
+@pytest.mark.parametrize(
+    ("accepted", "taken"),
+    [("gzip", True), ("GZIP;q=0.5, br", True), ("*", True), ("", False), ("br", False), ("gzip;q=0", False),
+     ("gzip; q=0.000, *", False), ("*;q=0", False), ("identity, gzip ; q=1.0", True)],
+)  # fmt: skip
+def test_gzip_is_taken_as_the_client_says(accepted: str, taken: bool) -> None:
+    assert edge.takes_gzip(accepted) is taken
+
+
+def test_a_slow_services_answers_are_held_back_and_no_others() -> None:
+    delays = FixedDelays("catalog", 1.0)
+
+    async def test(client: TestClient[Any, Any]) -> None:
+        assert (await client.get("/orders/health")).status == 200
+        with pytest.raises(
+            TimeoutError
+        ):  # on the loop the delay is on: of the two the shorter always ends first
+            await asyncio.wait_for(client.get("/catalog/products"), 0.1)
+
+    through_the_edge(echo, test, delays=delays)
+    assert delays.asked == ["orders", "catalog"]
 
 
 def test_a_picture_may_be_kept_for_a_day() -> None:
