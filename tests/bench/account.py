@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from functions.platform import authoriser
 from functions.shared import aws
 from tests.bench.units import page_bytes, read_units, write_units
+from tests.bench.windowed import WindowedDynamoDB
 from tests.simulation import deployment as deployed
 from tests.simulation.deployment import Deployment, Function
 from tests.simulation.fake_aws import Client, FakeAWS
@@ -36,8 +37,6 @@ SERVICES = (*CORE, "identity", "journal")
 
 CHUNK = 64 * 1024
 """EventBridge and SQS bill by 64 KB."""
-LAMBDA_LOG_BYTES = 320
-"""START, END and REPORT, which Lambda writes to the log for every invocation (text format), about."""
 LOG_ENTRY_BYTES = 26
 """What CloudWatch Logs adds to each entry (its pricing page)."""
 
@@ -78,6 +77,7 @@ class Account:
             deployed._add(self.deployed, found)
             self.guards |= _guards(found)
         self.aws = _AWS(self._on_event, self._on_message)
+        self.aws.dynamodb = WindowedDynamoDB()
         self.tally: Tally = Counter()
         self.events: list[dict[str, Any]] = []
         self.queues: dict[str, deque[str]] = {name: deque() for name in self.deployed.queues}
@@ -196,7 +196,7 @@ class Account:
             self.count(function.service, f"invocations:{kind}")
             lines = text.count("\n")
             self.count(
-                function.service, "log_bytes", len(text.encode()) + LAMBDA_LOG_BYTES + LOG_ENTRY_BYTES * (lines + 3)
+                function.service, "log_bytes", len(text.encode()) + LOG_ENTRY_BYTES * lines
             )  # fmt: skip
 
     def _call(self, service: str, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:

@@ -377,3 +377,21 @@ class SettingsSayWhatTheyAre(CloudFormationLintRule):
             for name, value in wanted.items()
             if variables.get(name) != value
         ]
+
+
+class OneLogLineAnInvocation(CloudFormationLintRule):
+    """START, END and REPORT tell nothing that the function's own line or Lambda's metrics do not, and cost as much."""
+
+    id = "E9110"
+    shortdesc = "Lambda's own log lines are left out unless something is wrong"
+    description = "Globals set LoggingConfig to {LogFormat: JSON, SystemLogLevel: WARN}"
+    source_url = "https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html"
+    tags = ["souk", "logs"]  # noqa: RUF012
+
+    def match(self, cfn: Template) -> Matches:
+        """Return Globals where they are not."""
+        shared = (cfn.template.get("Globals") or {}).get("Function") or {}
+        wanted = {"LogFormat": "JSON", "SystemLogLevel": "WARN"}
+        if not list(resources(cfn, "AWS::Serverless::Function")) or shared.get("LoggingConfig") == wanted:
+            return []
+        return [RuleMatch(["Globals"], f"Globals set LoggingConfig to {wanted}")]

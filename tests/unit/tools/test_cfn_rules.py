@@ -80,6 +80,7 @@ def test_the_templates_keep_the_rules(path: Path) -> None:
         ("E9108", "OnFailure:", "OnSuccess:"),
         ("E9109", "SERVICE_NAME: inventory", "SERVICE_NAME: orders"),
         ("E9109", "        ENVIRONMENT_NAME: !Ref Environment\n", ""),
+        ("E9110", ", SystemLogLevel: WARN", ""),
     ],
 )  # fmt: skip
 def test_a_broken_rule_is_found(
@@ -116,7 +117,7 @@ def test_what_is_forbidden_to_all_needs_no_reason(broken: Callable[[str, str], d
 
 
 def test_each_rule_has_an_id_of_its_own() -> None:
-    assert sorted(RULES) == [f"E910{number}" for number in range(1, 10)]
+    assert sorted(RULES) == [f"E91{number:02}" for number in range(1, 11)]
 
 
 def test_cfn_lint_takes_the_rules_by_itself() -> None:
