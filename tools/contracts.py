@@ -140,7 +140,11 @@ def inboxes(samples: Iterable[dict[str, Any]]) -> dict[Path, str]:
     """Return an SQS batch for each consumer, with the samples that its rules let through."""
     events, files = list(samples), {}
     for stack in sam.all_stacks():
-        rules = [one["EventPattern"] for one in templates.resources(stack.name, "AWS::Events::Rule").values()]
+        rules = [
+            one["EventPattern"]
+            for one in templates.resources(stack.name, "AWS::Events::Rule").values()
+            if any(target["Arn"] == {"Fn::GetAtt": ["InboxQueue", "Arn"]} for target in one["Targets"])
+        ]
         records = [
             _record(event, number)
             for number, event in enumerate(one for one in events if any(_fits(rule, one) for rule in rules))

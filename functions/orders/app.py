@@ -1,4 +1,4 @@
-"""Orders' Lambda edge: orders over HTTP, votes from the inbox, facts to the bus, deadlines on a schedule."""
+"""Orders' Lambda edge: orders over HTTP, votes from the inbox, facts to the bus, mails, deadlines on a schedule."""
 
 from __future__ import annotations
 
@@ -9,18 +9,22 @@ from typing import Any
 
 from chalice.app import Response, SQSEvent
 
-from functions.orders import saga, service
-from functions.orders.events import PROGRESS, VOTES
+from functions.orders import mailing, saga, service
+from functions.orders.events import PROGRESS, VOTES, OrderCancelled, OrderConfirmed
 from functions.orders.table import OrdersTable
 from functions.orders.views import (
     CancelOrder,
     DecideOrder,
+    MailAskedView,
+    MailsView,
     OpenOrdersView,
     OrdersView,
     OrderView,
     PlacedView,
     PlaceOrder,
+    SendMail,
     TimelineView,
+    mail_view,
     open_view,
     order_view,
     placed_view,
@@ -42,7 +46,7 @@ from functions.shared.http import (
     read_body,
 )
 from functions.shared.idempotency import fingerprint, key_of
-from functions.shared.ids import is_id
+from functions.shared.ids import is_id, new_id
 
 app = Service("orders")
 
@@ -123,6 +127,28 @@ def decide_order(orderId: str) -> Response:  # noqa: N803 the name in the path
     return json_response(order_view(service.decide(orders(), orderId, words, by=str(who.subject), at=now())))
 
 
+@app.endpoint("GET", "/orders/{orderId}/mails", returns=MailsView)
+def list_mails(orderId: str) -> Response:  # noqa: N803 the name in the path
+    """List the mails sent about an order, for staff: 200 | 403 | 404."""
+    caller(app).require("staff", "admin")
+    order = service.order_of(orders(), orderId)
+    return json_response(MailsView([mail_view(mail) for mail in orders().mails(order.order_id)]))
+
+
+@app.endpoint("POST", "/orders/{orderId}/mails", body=SendMail, returns=MailAskedView, status=202)
+def send_mail(orderId: str) -> Response:  # noqa: N803 the name in the path
+    """Send an order's mail again, as the order stands: 202 | 403 | 404 | 409 not decided yet."""
+    who, at, key = caller(app), now(), key_of(app)
+    who.require("staff", "admin")
+    log.note(orderId=orderId[:64])
+    if raw_body(app, MAX_BODY_BYTES):
+        read_body(app, SendMail)
+    by = str(who.subject)
+    mail_id = f"mai_{fingerprint(orderId, by, key)[:26]}" if key else new_id("mai", at)
+    mailing.ask(orders(), os.environ["MAIL_QUEUE_URL"], orderId, mail_id, by=by, at=at)
+    return json_response(MailAskedView(mail_id), 202)
+
+
 @app.on_sqs_message(queue="orders-inbox")
 def on_inbox(batch: SQSEvent) -> inbox.BatchResponse:
     """Facts from other services; only the records that failed are given back."""
@@ -130,6 +156,17 @@ def on_inbox(batch: SQSEvent) -> inbox.BatchResponse:
     votes: inbox.Handlers = dict.fromkeys(VOTES, lambda fact: saga.on_vote(table, fact, now()))
     progress: inbox.Handlers = dict.fromkeys(PROGRESS, lambda fact: saga.on_progress(table, fact))
     return inbox.deliver(batch, {**votes, **progress})
+
+
+@app.on_sqs_message(queue="orders-mail")
+def on_mail(batch: SQSEvent) -> inbox.BatchResponse:
+    """Mails to send, for decisions and for staff; only the records that failed are given back."""
+    office = mailing.Office(os.environ["MAIL_SENDER_NAME"], os.environ["PUBLIC_URL"])
+    decided: inbox.Handlers = dict.fromkeys(
+        (OrderConfirmed, OrderCancelled), lambda fact: mailing.on_decided(orders(), office, fact, now())
+    )
+    asked: inbox.Handlers = {mailing.MailAsked: lambda fact: mailing.on_asked(orders(), office, fact, now())}
+    return inbox.deliver(batch, {**decided, **asked})
 
 
 @app.lambda_function()

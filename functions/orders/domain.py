@@ -126,6 +126,15 @@ class Order:
     version: int = 1
 
 
+class Mail(NamedTuple):
+    """A mail about an order: its id within the order, what it tells, who asked for it (None: the decision itself)."""
+
+    mail_id: str
+    kind: Status
+    by: str | None = None
+    sent_at: str | None = None
+
+
 class Decision(NamedTuple):
     """How an order stands from now on, and why it is off."""
 

@@ -4,6 +4,7 @@
 | order           | ORDER#<order>              | ORDER | open_shard = OPEN#<0…7>,      | customer = <customer>,  |
 |                 |                            |       | open_at = deadline, if placed | placed_at               |
 | idempotency key | IDEM#<digest of scope,key> | IDEM  |                               |                         |
+| mail            | ORDER#<order>              | MAIL#<mail> |                         |                         |
 
 An order is one item, so that what it decides and the fact of it are one write; it carries the outbox of that. An
 ``outbox`` names facts only: their data is made of the item (saga.tell). A write unit pays for one kilobyte, indexes
@@ -15,18 +16,20 @@ are only ever added to its types, at the end); a ``timeline`` entry is ``<time> 
 from __future__ import annotations
 
 import zlib
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
 from msgspec.structs import astuple
 
-from functions.orders.domain import Address, Content, Entry, Order, OrderLine, Totals
-from functions.shared.clock import epoch
+from functions.orders.domain import Address, Content, Entry, Mail, Order, OrderLine, Totals
+from functions.shared.clock import epoch, rfc3339
 from functions.shared.dynamo import Item, Table, cursor, from_cursor
 from functions.shared.idempotency import KEPT
 
 SHARDS = 8  # enough that sweeping and placing never meet on one index partition
+
+MAILS_KEPT = timedelta(days=60)  # longer than the bus keeps facts to send again (30 days)
 
 
 class OrdersTable(Table):
@@ -115,6 +118,37 @@ class OrdersTable(Table):
         """Let an idempotency key go whose request came to nothing."""
         self.delete(_idempotency(digest), "fingerprint = :same", {":same": fingerprint})
 
+    def claim_mail(self, order_id: str, mail: Mail, at: datetime, until: datetime) -> bool:
+        """Claim a mail for sending; False where it was sent, or another worker's claim has not run out."""
+        item = {
+            **_mail_key(order_id, mail.mail_id), "kind": mail.kind, "by": mail.by, "claimed_until": rfc3339(until),
+            "expires": epoch(at + MAILS_KEPT),
+        }  # fmt: skip
+        free = "attribute_not_exists(pk) OR (attribute_not_exists(sent_at) AND claimed_until <= :now)"
+        return self.put(item, free, {":now": rfc3339(at)})
+
+    def unclaim_mail(self, order_id: str, mail_id: str) -> None:
+        """Let a mail go that could not be sent."""
+        self.delete(_mail_key(order_id, mail_id), "attribute_not_exists(sent_at)")
+
+    def mark_mail(self, order_id: str, mail_id: str, at: datetime) -> None:
+        """Note that a mail was sent."""
+        self.update(
+            _mail_key(order_id, mail_id), "SET sent_at = :at REMOVE claimed_until", {":at": rfc3339(at)},
+            condition="attribute_exists(pk)",
+        )  # fmt: skip
+
+    def mails(self, order_id: str) -> list[Mail]:
+        """Return the mails about an order that were sent, oldest first, at most 100."""
+        items, _ = self.query(
+            "pk = :pk AND begins_with(sk, :mail)", {":pk": _key(order_id)["pk"], ":mail": "MAIL#"}, limit=100
+        )
+        found = [
+            Mail(item["sk"].removeprefix("MAIL#"), item["kind"], item.get("by"), item.get("sent_at"))
+            for item in items
+        ]
+        return sorted((mail for mail in found if mail.sent_at), key=lambda mail: str(mail.sent_at))
+
 
 def order_of(item: Item) -> Order:
     """Return the order an item holds."""
@@ -159,6 +193,10 @@ def _entry(text: str, order_id: str) -> Entry:
 
 def _key(order_id: str) -> dict[str, str]:
     return {"pk": f"ORDER#{order_id}", "sk": "ORDER"}
+
+
+def _mail_key(order_id: str, mail_id: str) -> dict[str, str]:
+    return {"pk": _key(order_id)["pk"], "sk": f"MAIL#{mail_id}"}
 
 
 def _idempotency(digest: str) -> dict[str, str]:

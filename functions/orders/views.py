@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
-from functions.orders.domain import Address, Entry, Order, OrderLine, Totals
+from functions.orders.domain import Address, Entry, Mail, Order, OrderLine, Status, Totals
 from functions.orders.events import PaymentToken
 from functions.shared.types import Body, Money, View
 
@@ -113,6 +113,37 @@ class TimelineView(View, frozen=True):
     """All steps of an order, in the order in which it learnt of them."""
 
     items: list[EntryView]
+
+
+class SendMail(Body, frozen=True):
+    """Nothing: the path says about which order, and its state what there is to tell."""
+
+
+class MailAskedView(View, frozen=True):
+    """The mail that will be sent, as it will be listed."""
+
+    mail_id: str
+
+
+class MailView(View, frozen=True):
+    """A mail that was sent about an order; ``by``: who asked for it, null where the decision itself did."""
+
+    mail_id: str
+    kind: Status
+    by: str | None
+    sent_at: str
+
+
+class MailsView(View, frozen=True):
+    """The mails sent about an order, oldest first, at most 100."""
+
+    items: list[MailView]
+    next_cursor: str | None = None
+
+
+def mail_view(mail: Mail) -> MailView:
+    """Shape a mail."""
+    return MailView(mail.mail_id, mail.kind, mail.by, str(mail.sent_at))
 
 
 def order_view(order: Order) -> OrderView:

@@ -100,7 +100,11 @@ def _referred(schema: Event, defs: Event) -> Event:
 
 def rule_patterns(service: str) -> list[Event]:
     """Return the event patterns of the rules that feed a service's inbox."""
-    return [rule["EventPattern"] for rule in templates.resources(service, "AWS::Events::Rule").values()]
+    return [
+        rule["EventPattern"]
+        for rule in templates.resources(service, "AWS::Events::Rule").values()
+        if any(target["Arn"] == {"Fn::GetAtt": ["InboxQueue", "Arn"]} for target in rule["Targets"])
+    ]
 
 
 def fits(pattern: Mapping[str, list[Any]], contract: Contract) -> bool:

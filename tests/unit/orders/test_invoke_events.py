@@ -16,10 +16,14 @@ CALLS = sorted((ROOT / "events/http/orders").glob("*.json"))
 
 
 @pytest.mark.parametrize("path", CALLS, ids=lambda path: path.stem)
-def test_an_event_to_invoke_with_is_answered(table: Any, path: Path) -> None:
+def test_an_event_to_invoke_with_is_answered(table: Any, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MAIL_QUEUE_URL", "unused")
     place = json.loads((ROOT / "events/http/orders/place.json").read_text())
     assert app(place, Context())["statusCode"] == 202
-    assert app(json.loads(path.read_text()), Context())["statusCode"] in (200, 202)
+    wanted = (
+        (409,) if path.stem == "send-mail" else (200, 202)
+    )  # of an order just placed there is nothing to mail
+    assert app(json.loads(path.read_text()), Context())["statusCode"] in wanted
 
 
 def test_every_route_has_an_event_to_invoke_it_with() -> None:

@@ -1,0 +1,59 @@
+"""The mails about an order: their text, in full.
+
+They say nothing that a stranger may have typed in (a name, an address), so that nobody can send their own words through
+us: titles and prices are the shop's.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from functions.orders.domain import Order, Reason, Totals
+from functions.shared.money import format_amount
+
+
+class Letter(NamedTuple):
+    """A mail ready to be sent."""
+
+    to: str
+    subject: str
+    text: str
+
+
+def letter(order: Order, public_url: str, order_token: str | None) -> Letter:
+    """Return what is to be said of an order that is decided.
+
+    A guest's link carries the order token in its fragment: browsers do not send that to any server, nor to the next
+    page.
+    """
+    subject, *paragraphs = _CONFIRMED if order.status == "confirmed" else _cancelled(order.reason)
+    link = f"{public_url}/order.html?id={order.order_id}" + (f"#token={order_token}" if order_token else "")
+    text = "\n\n".join(["Hello,", *paragraphs, _bought(order), "Your order, at any time:", link])
+    return Letter(order.content.email, subject, f"{text}\n")
+
+
+def _bought(order: Order) -> str:
+    totals = order.content.totals
+    rows = [(f"{line.quantity} x {line.title}", line.total) for line in order.content.lines]
+    rows += [("Shipping", totals.shipping), ("Tax", totals.tax), ("Total", totals.total)]
+    return "\n".join(f"{name}: {_money(amount, totals)}" for name, amount in rows)
+
+
+def _money(amount: int, totals: Totals) -> str:
+    return f"{format_amount(amount, totals.currency)} {totals.currency}"
+
+
+_CONFIRMED = ("Your order is confirmed", "thank you: your order is confirmed, and set aside for you.")
+
+
+def _cancelled(reason: Reason | None) -> tuple[str, ...]:
+    return ("Your order was cancelled", _WHY[reason or "operator"])
+
+
+_WHY: dict[Reason, str] = {
+    "out_of_stock": "your order was cancelled: an item was sold out before we could hold it. Nothing was charged.",
+    "payment_declined": "your order was cancelled: the payment was declined. Nothing was charged.",
+    "timeout": "your order was cancelled: we could not decide it in time. Nothing was charged; please try again.",
+    "customer": "you cancelled your order. What was charged is paid back.",
+    "operator": "we had to cancel your order. What was charged is paid back.",
+}

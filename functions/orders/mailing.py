@@ -1,0 +1,116 @@
+"""Mails about orders: once for each decision, and again when staff ask for it; never while a caller waits.
+
+They come out of a queue of their own, filled by the bus with the facts of the decision, and by staff. A mail is claimed
+before it is sent and marked afterwards: a repeated fact finds the mark, a second worker the claim. Only where a worker
+dies in between, after SES took the mail, its message comes again once the claim has run out, and the mail goes twice.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+import msgspec
+from botocore.exceptions import ClientError
+from msgspec import Raw
+
+from functions.orders import service
+from functions.orders.domain import Mail, Order
+from functions.orders.events import OrderCancelled, OrderConfirmed
+from functions.orders.letters import Letter, letter
+from functions.orders.table import OrdersTable
+from functions.shared import aws, log
+from functions.shared.clock import rfc3339
+from functions.shared.errors import ConflictError
+from functions.shared.inbox import BusEvent, Fact
+from functions.shared.outbox import Aggregate, Envelope
+from functions.shared.types import Data
+
+CLAIMED = timedelta(seconds=45)
+"""How long a worker has for a mail; more than its function may run, less than the queue hides a message."""
+
+
+class MailAsked(Data, frozen=True):
+    """Staff want an order's mail sent again; it waits in the mail queue in the form of a fact, and is none."""
+
+    order_id: str
+    mail_id: str
+    by: str
+
+
+class SendError(RuntimeError):
+    """SES did not take a mail; the text is its code alone, because its message names the recipient."""
+
+
+class Office(NamedTuple):
+    """What sending takes: whom mails come from, and the shop's address in their links."""
+
+    sender: str
+    public_url: str
+
+
+def on_decided(
+    table: OrdersTable, office: Office, event: Fact[OrderConfirmed | OrderCancelled], at: datetime
+) -> None:
+    """Tell the buyer what was decided, once, while it is still so. Safe to repeat."""
+    order = service.order_of(table, event.data.order_id)
+    if order.status == ("confirmed" if isinstance(event.data, OrderConfirmed) else "cancelled"):
+        _send_once(table, office, order, order.status, None, at)
+
+
+def on_asked(table: OrdersTable, office: Office, event: Fact[MailAsked], at: datetime) -> None:
+    """Send an order's mail again, as the order stands now. Safe to repeat."""
+    order = service.order_of(table, event.data.order_id)
+    _send_once(table, office, order, event.data.mail_id, event.data.by, at)
+
+
+def ask(table: OrdersTable, queue_url: str, order_id: str, mail_id: str, *, by: str, at: datetime) -> None:
+    """Put a mail that staff want sent again into the queue; one that is put there twice is sent once.
+
+    Raises
+    ------
+    ConflictError
+        The order is not decided, so there is nothing to tell yet.
+    """
+    order = service.order_of(table, order_id)
+    if order.status == "placed":
+        raise ConflictError(
+            "order_undecided", "The order is not decided yet; there is no mail to send again."
+        )
+    envelope = Envelope(
+        id=f"{order_id}.{mail_id}", type=MailAsked.__name__, version=1, time=rfc3339(at),
+        correlation_id=log.current.correlation_id, aggregate=Aggregate(order_id, order.version),
+        data=Raw(msgspec.json.encode(MailAsked(order_id, mail_id, by))), actor=by,
+    )  # fmt: skip
+    body = msgspec.json.encode(BusEvent("souk.orders", envelope)).decode()
+    aws.sqs().send_message(QueueUrl=queue_url, MessageBody=body)
+
+
+def _send_once(
+    table: OrdersTable, office: Office, order: Order, mail_id: str, by: str | None, at: datetime
+) -> None:
+    log.note(orderId=order.order_id, mail=mail_id)
+    if not table.claim_mail(order.order_id, Mail(mail_id, order.status, by), at, at + CLAIMED):
+        return  # it was sent, or the message that claimed it is still in the queue and comes again if it fails
+    try:
+        _send(letter(order, office.public_url, service.order_token(order)), office.sender)
+    except SendError:
+        table.unclaim_mail(order.order_id, mail_id)
+        raise
+    table.mark_mail(order.order_id, mail_id, at)
+
+
+def _send(mail: Letter, sender: str) -> None:
+    try:
+        aws.ses().send_email(
+            FromEmailAddress=sender,
+            Destination={"ToAddresses": [mail.to]},
+            Content={
+                "Simple": {
+                    "Subject": {"Data": mail.subject, "Charset": "UTF-8"},
+                    "Body": {"Text": {"Data": mail.text, "Charset": "UTF-8"}},
+                }
+            },
+        )
+    except ClientError as error:
+        raise SendError(error.response["Error"]["Code"]) from None
