@@ -99,6 +99,10 @@ schemathesis: ## Fuzz every service by its OpenAPI page (SERVICE=orders EXAMPLES
 ## Cost and speed (docs/performance.md)
 bench: setup ## Count what orders and visits take, weigh the artifacts, time cold starts (COLD=0 leaves these out)
 	@$(venv)/python -m tests.bench
+growth: setup ## See how cost grows with products, customers and orders, with lines and with batches; draws docs/images/growth-*.svg
+	@$(PYTHON) tools/bootstrap.py pictures
+	@PYTHONHASHSEED=0 $(venv)/python -m tests.bench.growth
+	@.local/pictures/bin/python tests/bench/draw.py
 cost: setup ## The bill of a month on AWS, on paper (ORDERS=1000000 VISITS=20000000)
 	@$(venv)/python -m tests.bench.cost
 
@@ -112,7 +116,7 @@ setup: ## Make the virtual environments in .local/ if they are missing or out of
 lock: setup ## Lock the requirements again after a change of requirements/*.in
 	@$(souk) lock
 clean: ## Remove builds and virtual environments; the stack's state stays
-	@rm -rf .aws-sam .local/venv .local/emulator .local/judges .local/uv .local/cache
+	@rm -rf .aws-sam .local/venv .local/emulator .local/judges .local/pictures .local/uv .local/cache
 
-.PHONY: help run stop reset status logs mail dlq audit race chaos replay restore-drill watch fmt lint test unit simulate contracts build invoke deploy setup lock clean pictures lighthouse \
+.PHONY: help run stop reset status logs mail dlq audit race chaos replay restore-drill watch fmt lint test unit simulate contracts build invoke deploy setup lock clean pictures lighthouse growth \
   judges bandit checkov pip-audit oidc probe schemathesis

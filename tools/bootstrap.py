@@ -1,9 +1,9 @@
 """Make the virtual environments from the locked requirements; `make setup`, and before every other target.
 
 .local/venv holds the tools and tests, .local/emulator holds MiniStack, which pins another boto3; `judges` on the
-command line makes .local/judges, which `make judges` needs. uv, itself installed by pip with its hash checked, does
-the rest. Nothing happens when they are up to date. Runs on any Python 3, so that an old one can be told so; the code
-below the version check may use all of 3.11.
+command line makes .local/judges, which `make judges` needs, `pictures` .local/pictures, with which `make growth` draws.
+uv, itself installed by pip with its hash checked, does the rest. Nothing happens when they are up to date. Runs on any
+Python 3, so that an old one can be told so; the code below the version check may use all of 3.11.
 """
 
 import hashlib
@@ -18,7 +18,9 @@ LOCAL = ROOT / ".local"
 REQUIREMENTS = ROOT / "requirements"
 OLDEST = (3, 11)
 # Virtual environment -> lock file.
-ENVIRONMENTS = {"venv": "dev.txt", "emulator": "emulator.txt", "judges": "judges.txt"}
+ENVIRONMENTS = {
+    "venv": "dev.txt", "emulator": "emulator.txt", "judges": "judges.txt", "pictures": "pictures.txt",
+}  # fmt: skip
 ALWAYS = ("venv", "emulator")
 
 

@@ -15,6 +15,7 @@ LOCKS: dict[str, tuple[str, ...]] = {
     "dev": (),
     "emulator": (),
     "judges": (),
+    "pictures": (),
     "layer": (*_LIKE_DEV, "--no-deps"),
     "identity": _LIKE_DEV,
     "platform": _LIKE_DEV,
