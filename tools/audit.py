@@ -39,7 +39,11 @@ MONEY_OF: dict[str, set[str | None]] = {
 
 @dataclass
 class Books:
-    """The tables of the services that hold goods or money, as they are at one moment; by order id or SKU."""
+    """The tables of the services that hold goods or money, as they are at one moment; by order id or SKU.
+
+    A level has its shards added up: ``{"on_hand", "available", "least"}``; the last is what is available of the
+    shard that has least, at most 0.
+    """
 
     orders: dict[str, Order] = field(default_factory=dict)
     levels: dict[str, Item] = field(default_factory=dict)
@@ -107,8 +111,13 @@ def _id(item: Item) -> str:
 
 
 def _stock_item(books: Books, item: Item) -> None:
-    if item["sk"] == "LEVEL":
-        books.levels[_id(item)] = item
+    if item["sk"] in ("LEVEL", "SHARD"):
+        level = books.levels.setdefault(
+            _id(item).partition("#")[0], {"on_hand": 0, "available": 0, "least": 0}
+        )
+        level["on_hand"] += item["on_hand"]
+        level["available"] += item["available"]
+        level["least"] = min(level["least"], item["available"])
     elif item["sk"].startswith("MOVE#"):
         books.movements[_id(item)] += item["delta"]
     elif item["sk"] == "RESERVATION":
@@ -139,7 +148,7 @@ def stock(books: Books) -> Iterator[str]:
         rebuilt = (on_hand, on_hand - reserved[sku])
         if (level["on_hand"], level["available"]) != rebuilt:
             yield f"stock {sku}: {level['on_hand']} on hand, {level['available']} available; the ledger says {rebuilt}"
-        if min(level["on_hand"], level["available"]) < 0:
+        if min(level["on_hand"], level["available"], level["least"]) < 0:
             yield f"stock {sku}: below zero"
 
 

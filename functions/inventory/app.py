@@ -11,13 +11,22 @@ from chalice.app import Response, SQSEvent
 from msgspec import Meta
 
 from functions.inventory import service
-from functions.inventory.domain import Level
+from functions.inventory.domain import MAX_SHARDS, Level
 from functions.inventory.events import OrderCancelled, OrderConfirmed, OrderPlaced, StockCounted
 from functions.inventory.table import InventoryTable
 from functions.shared import inbox, log, outbox
 from functions.shared.clock import now
 from functions.shared.errors import InvalidError
-from functions.shared.http import Service, caller, json_response, page_limit, query_parameters, read_body
+from functions.shared.http import (
+    Service,
+    caller,
+    etag,
+    if_match,
+    json_response,
+    page_limit,
+    query_parameters,
+    read_body,
+)
 from functions.shared.idempotency import answered_once, fingerprint, key_of
 from functions.shared.ids import new_id
 from functions.shared.types import Body, View
@@ -76,6 +85,19 @@ class Adjust(Body, frozen=True):
 
     delta: Annotated[int, Meta(ge=-1_000_000, le=1_000_000)]
     reason: Annotated[str, Meta(min_length=1, max_length=200)]
+
+
+class ShardsView(View, frozen=True):
+    """Over how many shards the stock of a SKU is spread; 1: it is not."""
+
+    sku: str
+    shards: int
+
+
+class SetShards(Body, frozen=True):
+    """A number of shards; the units are spread evenly over them."""
+
+    shards: Annotated[int, Meta(ge=1, le=MAX_SHARDS)]
 
 
 def level_view(level: Level) -> LevelView:
@@ -139,6 +161,23 @@ def get_movements(sku: str) -> Response:
     return json_response(MovementsView(views, following))
 
 
+@app.endpoint("GET", "/inventory/stock/{sku}/shards", returns=ShardsView)
+def get_shards(sku: str) -> Response:
+    """Get over how many shards a SKU's stock is spread: 200 with its ETag | 403 | 404 never stocked."""
+    caller(app).require("staff", "admin")
+    found = service.level(inventory(), checked_sku(sku))
+    return json_response(ShardsView(found.sku, len(found.shares)), headers=etag(found.version))
+
+
+@app.endpoint("PUT", "/inventory/stock/{sku}/shards", body=SetShards, returns=ShardsView)
+def set_shards(sku: str) -> Response:
+    """Spread a SKU's stock: 200 | 400 | 403 | 404 | 409 sold very fast | 412 changed since | 428 no If-Match."""
+    caller(app).require("staff", "admin")
+    request, version = read_body(app, SetShards), if_match(app)
+    after = service.set_shards(inventory(), checked_sku(sku), request.shards, version)
+    return json_response(ShardsView(after.sku, len(after.shares)), headers=etag(after.version))
+
+
 @app.endpoint("GET", "/inventory/reservations/{orderId}", returns=ReservationView)
 def get_reservation(orderId: str) -> Response:  # noqa: N803 the name in the path
     """Get what an order holds: 200 | 403 | 404."""
@@ -154,9 +193,9 @@ def on_inbox(batch: SQSEvent) -> inbox.BatchResponse:
     return inbox.deliver(
         batch,
         {
-            OrderPlaced: lambda fact: service.on_order_placed(table, fact, now()),
-            OrderConfirmed: lambda fact: service.on_order_confirmed(table, fact, now()),
-            OrderCancelled: lambda fact: service.on_order_cancelled(table, fact, now()),
+            OrderPlaced: inbox.Together(lambda facts: service.on_orders_placed(table, facts, now())),
+            OrderConfirmed: inbox.Together(lambda facts: service.on_orders_confirmed(table, facts, now())),
+            OrderCancelled: inbox.Together(lambda facts: service.on_orders_cancelled(table, facts, now())),
             StockCounted: lambda fact: service.on_stock_counted(table, fact, now()),
         },
     )

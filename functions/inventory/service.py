@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
-from functions.inventory.domain import Level, Reservation, adjusted, counted, expiry, summed
+from functions.inventory.domain import (
+    NEVER_STOCKED,
+    Level,
+    Reservation,
+    Status,
+    adjusted,
+    counted,
+    expiry,
+    fitting,
+    plan,
+    split,
+    summed,
+)
 from functions.inventory.events import (
     OrderCancelled,
     OrderConfirmed,
@@ -18,18 +33,15 @@ from functions.inventory.events import (
     StockReleased,
     StockReserved,
 )
-from functions.inventory.table import InventoryTable
+from functions.inventory.table import BusyError, InventoryTable, Move
 from functions.shared import clock
-from functions.shared.errors import ConflictError, NotFoundError
+from functions.shared.errors import ConflictError, NotFoundError, PreconditionFailedError
 from functions.shared.ids import is_id
 from functions.shared.inbox import Fact
 from functions.shared.outbox import fact, pack
+from functions.shared.types import Data
 
 _TRIES = 8
-
-
-class BusyError(RuntimeError):
-    """The item changed under us each time we tried; the message comes again."""
 
 
 def level(table: InventoryTable, sku: str) -> Level:
@@ -61,7 +73,7 @@ def adjust(
         Fewer units than are promised would remain.
     """
     for _ in range(_TRIES):
-        before = table.level(sku) or Level(sku, 0, 0, 0)
+        before = table.level(sku) or Level(sku, NEVER_STOCKED, 0)
         if table.moved(adjustment_id):
             return before
         after = adjusted(before, delta)
@@ -69,6 +81,26 @@ def adjust(
             "id": adjustment_id, "time": clock.rfc3339(at), "delta": delta, "reason": reason, "by": by,
         }  # fmt: skip
         if table.change_level(before, after, movement, _level_changed(after, reason, at)):
+            return after
+    raise ConflictError("stock_busy", f"{sku} is being sold very fast; try again.", retry_after=1)
+
+
+def set_shards(table: InventoryTable, sku: str, shards: int, version: int) -> Level:
+    """Spread a SKU's level evenly over so many shards and return it; `version` is the level's that was read.
+
+    Raises
+    ------
+    NotFoundError
+        No stock is kept of it.
+    PreconditionFailedError
+        People have changed the level since.
+    """
+    for _ in range(_TRIES):
+        before = level(table, sku)
+        if before.version != version:
+            raise PreconditionFailedError("stock_changed", f"The stock of {sku} was changed; read it again.")
+        after = split(before, shards)
+        if table.change_level(before, after):
             return after
     raise ConflictError("stock_busy", f"{sku} is being sold very fast; try again.", retry_after=1)
 
@@ -83,7 +115,7 @@ def _count(
     table: InventoryTable, sku: str, on_hand: int, counted_at: str, event_id: str, at: datetime
 ) -> None:
     for _ in range(_TRIES):
-        before = table.level(sku) or Level(sku, 0, 0, 0)
+        before = table.level(sku) or Level(sku, NEVER_STOCKED, 0)
         after = counted(before, on_hand, counted_at)
         if after is None:
             return
@@ -101,63 +133,115 @@ def _level_changed(level: Level, reason: str, at: datetime) -> str:
     return pack(fact(changed, f"sku_{level.sku}", level.version, at))
 
 
-def on_order_placed(table: InventoryTable, event: Fact[OrderPlaced], at: datetime) -> None:
-    """Hold all lines or none, and say which; an order that has been answered or cancelled before changes nothing."""
-    order = event.data
-    wanted = summed((line.sku, line.quantity) for line in order.lines)
-    expires_at = clock.rfc3339(expiry(clock.parse(order.decide_by)))
-    held = Reservation(order.order_id, "reserved", wanted, 1, expires_at)
-    yes = pack(fact(StockReserved(order.order_id, _lines(held)), order.order_id, 1, at))
-    for _ in range(_TRIES):
-        levels = table.levels(wanted)
-        short = tuple(
-            ShortLine(sku, quantity, levels[sku].available if sku in levels else 0)
-            for sku, quantity in wanted.items()
-            if sku not in levels or levels[sku].available < quantity
+def on_orders_placed(table: InventoryTable, events: Sequence[Fact[OrderPlaced]], at: datetime) -> None:
+    """Hold all lines of each order or none, and say which; orders answered or cancelled before change nothing.
+
+    The orders share one read and one write of each level: where many want the same SKU, that item is the narrow place.
+    """
+    waiting = {event.data.order_id: event for event in events}
+    wanted = {order_id: _wanted(event.data) for order_id, event in waiting.items()}
+    start = zlib.crc32(next(iter(waiting)).encode())
+    tries = 0
+    while waiting:
+        asked = {order_id: wanted[order_id] for order_id in waiting}
+        # A look that may be a moment old is cheap and nearly always right; after a try that failed it was not.
+        levels = table.levels({sku for lines in asked.values() for sku in lines}, consistent=tries > 0)
+        held, short = plan(asked, levels, start + tries)
+        answered = _hold(table, [(waiting[order_id], held[order_id]) for order_id in held], at)
+        for order_id in held if answered is None else answered:
+            del waiting[order_id]
+        for order_id in short if answered is None else ():
+            _reject(table, waiting.pop(order_id), wanted[order_id], short[order_id], at)
+        tries += len(waiting) == len(asked)
+        if tries == _TRIES:
+            raise BusyError(", ".join(waiting))
+
+
+def _wanted(order: OrderPlaced) -> dict[str, int]:
+    return summed((line.sku, line.quantity) for line in order.lines)
+
+
+def _hold(
+    table: InventoryTable,
+    orders: Sequence[tuple[Fact[OrderPlaced], dict[str, dict[int, int]]]],
+    at: datetime,
+) -> Iterable[str] | None:
+    """Return None when all are held, else those that have been answered before."""
+    held = []
+    for event, drawn in orders:
+        order = event.data
+        event.begin()
+        expires_at = clock.rfc3339(expiry(clock.parse(order.decide_by)))
+        reservation = Reservation(order.order_id, "reserved", _wanted(order), 1, expires_at, drawn)
+        held.append(
+            (
+                reservation,
+                pack(fact(StockReserved(order.order_id, _lines(reservation)), order.order_id, 1, at)),
+            )
         )
-        if short:
-            rejected = Reservation(order.order_id, "rejected", {}, 1)
-            no = pack(fact(StockRejected(order.order_id, short), order.order_id, 1, at))
-            table.store_unheld(rejected, no, at)
-            return
-        if not table.reserve(held, yes, at):
-            return
-    raise BusyError(order.order_id)
+    return table.reserve(held, at) if held else None
 
 
-def on_order_confirmed(table: InventoryTable, event: Fact[OrderConfirmed], at: datetime) -> None:
-    """Take what the order holds off the shelf."""
-    for _ in range(_TRIES):
-        held = table.reservation(event.data.order_id)
-        if held is None or held.status != "reserved":
-            return
-        outbox = pack(fact(StockCommitted(held.order_id, _lines(held)), held.order_id, held.version + 1, at))
-        if table.commit(held, outbox, at):
-            return
-    raise BusyError(event.data.order_id)
-
-
-def on_order_cancelled(table: InventoryTable, event: Fact[OrderCancelled], at: datetime) -> None:
-    """Give back what the order holds or held; leave a tombstone where its OrderPlaced is still to come."""
+def _reject(
+    table: InventoryTable,
+    event: Fact[OrderPlaced],
+    wanted: Mapping[str, int],
+    available: Mapping[str, int],
+    at: datetime,
+) -> None:
     order_id = event.data.order_id
-    for _ in range(_TRIES):
-        held = table.reservation(order_id)
-        if held is None:
-            done = table.store_unheld(Reservation(order_id, "refused", {}, 1), None, at)
-        elif held.status == "reserved":
-            done = table.release(held, _released(held, at), at)
-        elif held.status == "committed":
-            done = table.take_back(held, _released(held, at), at)
-        else:
-            return
-        if done:
-            return
-    raise BusyError(order_id)
+    event.begin()
+    short = tuple(ShortLine(sku, wanted[sku], left) for sku, left in available.items())
+    no = pack(fact(StockRejected(order_id, short), order_id, 1, at))
+    table.store_unheld(Reservation(order_id, "rejected", {}, 1), no, at)
 
 
-def _released(held: Reservation, at: datetime) -> str:
-    released = StockReleased(held.order_id, _lines(held), returned=held.status == "committed")
-    return pack(fact(released, held.order_id, held.version + 1, at))
+def on_orders_confirmed(table: InventoryTable, events: Sequence[Fact[OrderConfirmed]], at: datetime) -> None:
+    """Take what the orders hold off the shelf."""
+    _end(table, events, {"reserved": "committed"}, at)
+
+
+def on_orders_cancelled(table: InventoryTable, events: Sequence[Fact[OrderCancelled]], at: datetime) -> None:
+    """Give back what the orders hold or held; leave a tombstone where an OrderPlaced is still to come."""
+    _end(table, events, {None: "refused", "reserved": "released", "committed": "returned"}, at)
+
+
+def _end(
+    table: InventoryTable, events: Sequence[Fact[Any]], ends: Mapping[Status | None, Status], at: datetime
+) -> None:
+    """Move the orders' reservations to their ends, by status (None: it has none); others are left as they are."""
+    waiting = {event.data.order_id: event for event in events}
+    tries = 0
+    while waiting:
+        asked = list(waiting)
+        found = table.reservations(asked)
+        held = fitting([found[each] for each in asked if each in found and found[each].status in ends])
+        moves = [_move(waiting[one.order_id], one, ends[one.status], at) for one in held]
+        if moves and table.move(moves, at) is None:
+            for move in moves:
+                del waiting[move.before.order_id]
+        for order_id in asked:
+            if order_id in found:
+                done = found[order_id].status not in ends
+            else:
+                done = None not in ends or _store_tombstone(table, order_id, at)
+            if done:
+                del waiting[order_id]
+        tries += len(waiting) == len(asked)
+        if tries == _TRIES:
+            raise BusyError(", ".join(waiting))
+
+
+def _store_tombstone(table: InventoryTable, order_id: str, at: datetime) -> bool:
+    return table.store_unheld(Reservation(order_id, "refused", {}, 1), None, at)
+
+
+def _move(event: Fact[Any], held: Reservation, after: Status, at: datetime) -> Move:
+    event.begin()
+    told: Data = StockCommitted(held.order_id, _lines(held))
+    if after != "committed":
+        told = StockReleased(held.order_id, _lines(held), returned=after == "returned")
+    return Move(held, after, pack(fact(told, held.order_id, held.version + 1, at)))
 
 
 def remind(table: InventoryTable, at: datetime, limit: int = 100) -> int:

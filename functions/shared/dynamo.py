@@ -81,11 +81,12 @@ class Table:
         found = aws.dynamodb().get_item(TableName=self.name, Key=encode_item(key), ConsistentRead=consistent)
         return decode_item(found["Item"]) if "Item" in found else None
 
-    def get_many(self, keys: Sequence[Mapping[str, str]]) -> list[Item]:
+    def get_many(self, keys: Sequence[Mapping[str, str]], *, consistent: bool = False) -> list[Item]:
         """Return the items that exist among the keys (each key once), in no particular order."""
         found: list[Item] = []
         for start in range(0, len(keys), 100):
-            waiting: Any = {self.name: {"Keys": [encode_item(key) for key in keys[start : start + 100]]}}
+            asked: Any = {"Keys": [encode_item(key) for key in keys[start : start + 100]]}
+            waiting: Any = {self.name: {**asked, "ConsistentRead": True} if consistent else asked}
             while waiting:
                 answer = aws.dynamodb().batch_get_item(RequestItems=waiting)
                 found += map(decode_item, answer["Responses"].get(self.name, []))
@@ -178,14 +179,17 @@ class Table:
             if start is None:
                 return
 
-    def transact(self, *actions: TransactWriteItemTypeDef) -> list[str] | None:
+    def transact(
+        self, *actions: TransactWriteItemTypeDef, patience: Sequence[float] | None = None
+    ) -> list[str] | None:
         """Do all actions or none; None when done, else the cancellation reason of each action.
 
         A reason is ``None`` (as text), ``ConditionalCheckFailed``, ``TransactionConflict``…. A conflict with another
-        transaction, which nobody can decide about, is tried again a few times and then raised.
+        transaction, which nobody can decide about, is tried again a few times and then raised; `patience` says how
+        long to wait between the tries (seconds).
         """
         try:
-            _patiently(lambda: aws.dynamodb().transact_write_items(TransactItems=actions))
+            _patiently(lambda: aws.dynamodb().transact_write_items(TransactItems=actions), patience)
         except ClientError as error:
             codes = _reasons(error)
             if "ConditionalCheckFailed" not in codes:
@@ -229,9 +233,9 @@ _PATIENCE = (0.02, 0.05, 0.1, 0.2)
 """Seconds between tries after a transaction conflict; botocore does not repeat those."""
 
 
-def _patiently(call: Callable[[], Any]) -> Any:
+def _patiently(call: Callable[[], Any], patience: Sequence[float] | None = None) -> Any:
     """Return what the call returns, trying again while another transaction holds one of its items."""
-    for wait in _PATIENCE:
+    for wait in _PATIENCE if patience is None else patience:
         try:
             return call()
         except ClientError as error:

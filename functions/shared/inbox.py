@@ -7,10 +7,11 @@ dead-letter queue with the reason, so that it never holds up the others.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Generic, TypedDict, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypedDict, TypeVar
 
 import msgspec
+from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 from functions.shared import aws, log
 from functions.shared.outbox import Aggregate, Envelope
@@ -29,6 +30,11 @@ class Fact(Data, Generic[D], frozen=True):
     time: str
     aggregate: Aggregate
     data: D
+    correlation_id: str = ""
+
+    def begin(self) -> None:
+        """Say that the code works on behalf of this fact from here on: for handlers that are handed several."""
+        log.begin(self.correlation_id, self.id)
 
 
 class BatchResponse(TypedDict):
@@ -51,6 +57,27 @@ class BusEvent(Data, frozen=True):
 Handlers = Mapping[type[Any], Callable[[Any], None]]
 
 
+class Together:
+    """A handler that is handed all facts of its type in a batch at once, in their order.
+
+    Safe to repeat like any other. What it raises is taken as the fault of one of the facts, and each is then handed to
+    it alone; where AWS is to blame (throttling, conflicts, no answer), all of them come again.
+    """
+
+    def __init__(self, handler: Callable[[Sequence[Any]], None]) -> None:
+        self.all = handler
+
+    def __call__(self, fact: Any) -> None:
+        """Take one fact alone."""
+        self.all([fact])
+
+
+class _Entry(NamedTuple):
+    message: dict[str, Any]
+    fact: Any
+    envelope: Envelope
+
+
 def read(body: str, handlers: Handlers) -> tuple[Callable[[Any], None], Any, Envelope]:
     """Return the handler for a message body, and the fact for it; raise UnreadableError."""
     try:
@@ -64,7 +91,8 @@ def read(body: str, handlers: Handlers) -> tuple[Callable[[Any], None], Any, Env
         data = msgspec.json.decode(envelope.data, type=kind)
     except (msgspec.MsgspecError, UnicodeError) as error:
         raise UnreadableError(str(error)) from None
-    return handlers[kind], Fact(envelope.id, envelope.time, envelope.aggregate, data), envelope
+    fact = Fact(envelope.id, envelope.time, envelope.aggregate, data, envelope.correlation_id)
+    return handlers[kind], fact, envelope
 
 
 def deliver(batch: SQSEvent, handlers: Handlers) -> BatchResponse:
@@ -73,26 +101,69 @@ def deliver(batch: SQSEvent, handlers: Handlers) -> BatchResponse:
     Parameters
     ----------
     handlers
-        By the consumer's Struct of the fact, whose name is the event's detail-type.
+        By the consumer's Struct of the fact, whose name is the event's detail-type. The facts of one that works
+        `Together` are handed over where the first of them stands; a queue promises no order anyway.
     """
-    failed = []
+    failed: list[str] = []
     types: dict[str, int] = {}
-    for record in batch:
+    waiting: dict[Any, tuple[Callable[[Any], None], list[_Entry]]] = {}
+    for number, record in enumerate(batch):
         message = record.to_dict()
         try:
             handler, fact, envelope = read(message["body"], handlers)
-            types[envelope.type] = types.get(envelope.type, 0) + 1
-            log.begin(envelope.correlation_id, envelope.id)
-            handler(fact)
         except UnreadableError as error:
-            log.note(level="error", unreadable=str(error)[:200], messageId=message["messageId"])
-            if not _park(message, str(error)):
-                failed.append(message["messageId"])
-        except Exception as error:  # noqa: BLE001 one record's failure must not reach the others
-            log.failure(error)
-            failed.append(message["messageId"])
+            failed += _put_aside(message, error)
+            continue
+        types[envelope.type] = types.get(envelope.type, 0) + 1
+        place = envelope.type if isinstance(handler, Together) else number
+        waiting.setdefault(place, (handler, []))[1].append(_Entry(message, fact, envelope))
+    for handler, entries in waiting.values():
+        failed += _handled(handler, entries)
     log.note(facts=types, failed=len(failed), outcome="partial" if failed else "ok")
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
+
+
+def _handled(handler: Callable[[Any], None], entries: list[_Entry]) -> list[str]:
+    """Have the facts handled, together where that is possible; return the messages that failed."""
+    if isinstance(handler, Together) and len(entries) > 1:
+        try:
+            handler.all([entry.fact for entry in entries])
+            return []
+        except Exception as error:  # noqa: BLE001 whose fault it is shows when each is tried alone
+            if _will_pass(error):
+                log.failure(error)
+                return [entry.message["messageId"] for entry in entries]
+    return [message_id for entry in entries for message_id in _handled_alone(handler, entry)]
+
+
+def _handled_alone(handler: Callable[[Any], None], entry: _Entry) -> list[str]:
+    message = entry.message
+    try:
+        log.begin(entry.envelope.correlation_id, entry.envelope.id)
+        handler(entry.fact)
+    except UnreadableError as error:
+        return _put_aside(message, error)
+    except Exception as error:  # noqa: BLE001 one record's failure must not reach the others
+        log.failure(error)
+        return [message["messageId"]]
+    return []
+
+
+_OF_THE_REQUEST = {"ValidationException", "ValidationError", "ItemCollectionSizeLimitExceeded"}
+
+
+def _will_pass(error: Exception) -> bool:
+    """Tell whether AWS could not do now what it may do later: no fact is to blame, and trying more makes it worse."""
+    if isinstance(error, ClientError):
+        reasons = error.response.get("CancellationReasons", [])
+        codes = {reason.get("Code", "None") for reason in reasons} | {error.response["Error"]["Code"]}
+        return not codes & _OF_THE_REQUEST
+    return isinstance(error, BotoCoreError) and not isinstance(error, ParamValidationError)
+
+
+def _put_aside(message: dict[str, Any], error: UnreadableError) -> list[str]:
+    log.note(level="error", unreadable=str(error)[:200], messageId=message["messageId"])
+    return [] if _park(message, str(error)) else [message["messageId"]]
 
 
 def _park(message: dict[str, Any], reason: str) -> bool:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
 from functions.shared.dynamo import decode_item
 from tests.simulation.checker import Watch, require
+from tests.simulation.deployment import QueueSource
 from tests.simulation.fake_tables import Change
-from tests.simulation.world import World
+from tests.simulation.world import Message, World
 
 TABLE = "souk-local-inventory"
 MOVES = {
@@ -17,6 +19,11 @@ MOVES = {
     "reserved": {"reserved", "committed", "released"},
     "committed": {"returned"},
 }
+
+
+def sku_of(partition: str) -> str:
+    """Return the SKU of a level's or a shard's partition key."""
+    return partition.split("#")[1]
 
 
 class Stock(Watch):
@@ -35,8 +42,14 @@ class Stock(Watch):
         if change.table != TABLE:
             return
         kind = change.key[1].partition("#")[0]
-        if kind == "LEVEL":
-            self.touched.add(change.key[0].removeprefix("SKU#"))
+        if kind in ("LEVEL", "SHARD"):
+            self.touched.add(sku_of(change.key[0]))
+            share = decode_item(change.new or {})
+            require(
+                share.get("available", 0) >= 0,
+                "no shard sells what it does not have",
+                f"{change.key}: {share}",
+            )
         elif kind == "MOVE":
             require(change.old is None and change.new, "the ledger is only added to", f"{change.key}")
             sku = change.key[0].removeprefix("SKU#")
@@ -65,12 +78,34 @@ class Stock(Watch):
                 if held is not None:
                     held[sku] += sign * quantity
 
+    def handled(self, source: QueueSource, message: Message) -> None:
+        if source.function.service != "inventory" or '"type":"OrderPlaced"' not in message.body:
+            return
+        order_id = json.loads(message.body)["detail"]["data"]["orderId"]
+        held = self.item("inventory", f"ORDER#{order_id}", "RESERVATION")
+        require(held, "inventory answers every order", order_id)
+
     def settled(self) -> None:
         for sku in self.touched:
-            level = self.item("inventory", f"SKU#{sku}", "LEVEL")
+            level = self.level(sku)
             if level is not None:
                 self._check(sku, level)
         self.touched.clear()
+
+    def level(self, sku: str) -> Mapping[str, Any] | None:
+        """Return a SKU's level with its shards added up, None where it has none."""
+        level = self.item("inventory", f"SKU#{sku}", "LEVEL")
+        if level is None:
+            return None
+        shards = level.get("shards", 1)
+        parts = [level, *(self.item("inventory", f"SKU#{sku}#{n}", "SHARD") for n in range(1, shards))]
+        require(
+            all(part and part["version"] == level["version"] for part in parts),
+            "a level and its shards change together", f"{sku}: {parts}",
+        )  # fmt: skip
+        beyond = self.item("inventory", f"SKU#{sku}#{shards}", "SHARD")
+        require(beyond is None, "a level and its shards change together", f"{sku}: {shards} and {beyond}")
+        return {what: sum(part[what] for part in parts if part) for what in ("on_hand", "available")}
 
     def _check(self, sku: str, level: Mapping[str, Any]) -> None:
         on_hand, available = level["on_hand"], level["available"]
@@ -118,8 +153,9 @@ class Stock(Watch):
                 for sku, quantity in item["lines"].items():
                     expected[sku][0] -= quantity if item["status"] == "committed" else 0
                     expected[sku][1] += quantity if item["status"] == "reserved" else 0
-        for sku, level in self.all("inventory", "SKU#", "LEVEL").items():
+        for sku in self.all("inventory", "SKU#", "LEVEL"):
             on_hand, reserved = expected[sku]
+            level = self.level(sku) or {}
             require(
                 (level["on_hand"], level["available"]) == (on_hand, on_hand - reserved),
                 "levels can be rebuilt from the ledger", f"{sku}: {level}, rebuilt {on_hand} less {reserved}",

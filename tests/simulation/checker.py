@@ -76,6 +76,9 @@ class Watch:
     def settled(self) -> None:
         """Check what the changes of one call have led to."""
 
+    def handled(self, source: QueueSource, message: Message) -> None:
+        """Check what a service has done with a message that it took."""
+
     def ended(self) -> None:
         """Check what must hold once everything is drained."""
 
@@ -214,7 +217,7 @@ class Checker:
         self.hear: dict[str, Callable[[Any], None]] = {
             "change": self._changed, "called": self._called, "event": self.facts.event, "done": self.failures.done,
             "message": lambda it: self.failures.parked(*it), "redriven": lambda it: self.failures.given_up(*it),
-            "handled": lambda it: self.reversals.handled(*it),
+            "handled": self._handled,
         }  # fmt: skip
         world.observers.append(self)
 
@@ -226,6 +229,10 @@ class Checker:
         self._dirty = True
         for watch in self.watches:
             watch.changed(change)
+
+    def _handled(self, told: tuple[QueueSource, Message]) -> None:
+        for watch in self.watches:
+            watch.handled(*told)
 
     def _called(self, _: Invocation) -> None:
         if self._dirty:

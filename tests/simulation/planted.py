@@ -31,12 +31,13 @@ BUGS = (
     ),
     Bug(
         "reserve again for an order that has a reservation", "functions.inventory.table",
-        'self.putting(item, "attribute_not_exists(pk)"))\n        if reasons is None:',
-        "self.putting(item))\n        if reasons is None:",
+        'puts = [self.putting(item, "attribute_not_exists(pk)") for item in items]',
+        "puts = [self.putting(item) for item in items]",
     ),
     Bug(
         "release twice", "functions.inventory.service",
-        'elif held.status == "reserved":', 'elif held.status in ("reserved", "released"):',
+        '"reserved": "released", "committed": "returned"}', '"reserved": "released", "released": "released", '
+        '"committed": "returned"}',
     ),
     Bug(
         "commit under no condition on the version", "functions.inventory.table",
@@ -45,12 +46,34 @@ BUGS = (
     ),
     Bug(
         "keep the stock of an order cancelled after it was confirmed", "functions.inventory.service",
-        'elif held.status == "committed":\n            done = table.take_back(held, _released(held, at), at)',
-        'elif held.status == "committed":\n            done = True',
+        '"reserved": "released", "committed": "returned"}', '"reserved": "released"}',
     ),
     Bug(
         "forget the tombstone of an order cancelled before it was reserved", "functions.inventory.service",
-        'done = table.store_unheld(Reservation(order_id, "refused", {}, 1), None, at)', "done = True",
+        "done = None not in ends or _store_tombstone(table, order_id, at)", "done = True",
+    ),
+    Bug(
+        "hold a batch of orders for the units of one", "functions.inventory.table",
+        "            wanted.update(reservation.places)", "            wanted |= reservation.places",
+    ),
+    Bug(
+        "take the whole batch for answered when one of its orders was", "functions.inventory.service",
+        "for order_id in held if answered is None else answered:",
+        "for order_id in held if answered is None or answered else answered:",
+    ),
+    Bug(
+        "replace a shard without looking at what was sold of it", "functions.inventory.table",
+        'return "on_hand = :on_hand AND available = :available AND version = :version", values',
+        'del values[":available"], values[":on_hand"]\n    return "version = :version", values',
+    ),
+    Bug(
+        "lose what is given back to a shard that is no more", "functions.inventory.table",
+        "reasons = self._move(moves, at, merged=True)",
+        "return None",
+    ),
+    Bug(
+        "commit only the first of a batch", "functions.inventory.table",
+        "on_hand[place] += gains[0] * quantity", "on_hand[place] = gains[0] * quantity",
     ),
     Bug(
         "adjust stock again when the request is repeated", "functions.inventory.app",

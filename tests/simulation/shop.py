@@ -68,6 +68,8 @@ class Shop:
             self.surely("POST", "/catalog/products", self.product(slug), headers=self.key(), **ADMIN)
             for sku in skus:
                 self.receive(sku, self.random.choice([2, 6, 12, 30]))
+                if self.random.random() < 0.4:
+                    self.split(sku)
 
     def product(self, slug: str) -> dict[str, Any]:
         """Return a product's content with prices of today."""
@@ -281,10 +283,30 @@ class Shop:
             self.people.join(one)
 
     def warehouse(self) -> None:
-        """Receive, lose and find units."""
+        """Receive, lose and find units; spread them over shards and bring them together."""
         for _ in range(self.random.randint(1, 5)):
             self.people.sleep(self.random.choice([1, 30, 120]) * self.random.random())
-            self.receive(self.random.choice(self.skus), self.random.choice([-2, -1, 1, 2, 5]))
+            sku = self.random.choice(self.skus)
+            if self.random.random() < 0.4:
+                self.split(sku)
+            else:
+                self.receive(sku, self.random.choice([-2, -1, 1, 2, 5]))
+
+    def split(self, sku: str) -> None:
+        """Spread a SKU's stock over another number of shards, or bring it together."""
+        path = {"sku": sku}
+        seen = self.surely("GET", "/inventory/stock/{sku}/shards", path=path, **ADMIN)
+        if seen.status != 200:
+            return
+        shards, headers = self.random.choice([1, 2, 3, 5]), {"If-Match": seen.headers["etag"]}
+        answer = self.surely(
+            "PUT", "/inventory/stock/{sku}/shards", {"shards": shards}, path=path, headers=headers, **ADMIN
+        )
+        require(
+            not answer.is_sure or answer.status in (200, 409, 412),
+            "stock can be split and merged",
+            str(answer),
+        )
 
     def vandal(self) -> None:
         """Put what nobody can read into a queue; it must end where people find it, and hold up nothing."""

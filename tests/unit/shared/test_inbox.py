@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
 
 from functions.shared import log
 from functions.shared.errors import ConflictError
 from functions.shared.http import Service
-from functions.shared.inbox import BatchResponse, BusEvent, Fact, deliver
+from functions.shared.inbox import BatchResponse, BusEvent, Fact, Together, deliver
 from functions.shared.types import Data, Quantity
 from tests.support.dlq import dead_letters
 from tests.support.lambda_events import Context, sqs_event
@@ -222,3 +223,116 @@ def test_the_line_names_the_message_that_was_put_aside_and_not_its_content(
     text = capsys.readouterr().out
     assert json.loads(text)["messageId"] == "message-0"
     assert "hunter2" not in text
+
+
+# --- together ------------------------------------------------------------------------------------------------------
+
+
+class Group:
+    """A consumer that takes wishes together; `fails` is asked with the numbers of each group it is handed."""
+
+    def __init__(self) -> None:
+        self.handed: list[list[str]] = []
+        self.told: list[str] = []
+        self.fails: Callable[[list[str]], None] = lambda numbers: None
+        app = Service("group")
+
+        @app.on_sqs_message(queue="group-inbox")
+        def on_inbox(batch: Any) -> BatchResponse:
+            told = {WishTold: lambda fact: self.told.append(fact.data.wish_id)}
+            return deliver(batch, {WishGranted: Together(self.on_granted), **told})
+
+        self.on_inbox = on_inbox
+
+    def on_granted(self, facts: Sequence[Fact[WishGranted]]) -> None:
+        numbers = [fact.data.wish_id for fact in facts]
+        self.fails(numbers)
+        self.handed.append(numbers)
+
+    def receives(self, *bodies: Any) -> list[str]:
+        answer = self.on_inbox(sqs_event(*bodies), Context())
+        return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+
+
+@pytest.fixture
+def group(consumer: Consumer) -> Group:
+    return Group()
+
+
+def test_the_facts_of_one_type_are_handed_over_together(group: Group) -> None:
+    assert group.receives(event(1), event(2, "WishTold"), event(3)) == []
+    assert (group.handed, group.told) == ([["wsh_1", "wsh_3"]], ["wsh_2"])
+
+
+def test_a_fact_that_fails_the_group_fails_alone(group: Group) -> None:
+    def fails(numbers: list[str]) -> None:
+        if "wsh_2" in numbers:
+            raise ValueError("wsh_2")
+
+    group.fails = fails
+    assert group.receives(event(1), event(2), event(3)) == ["message-1"]
+    assert group.handed == [["wsh_1"], ["wsh_3"]]
+
+
+def test_what_cannot_be_read_is_not_handed_to_the_group(group: Group) -> None:
+    assert group.receives(event(1), "poison", event(2)) == []
+    assert group.handed == [["wsh_1", "wsh_2"]]
+    assert [letter["body"] for letter in dead_letters()] == ["poison"]
+
+
+def raised(code: str, *reasons: str) -> ClientError:
+    answer: Any = {"Error": {"Code": code}, "CancellationReasons": [{"Code": reason} for reason in reasons]}
+    return ClientError(answer, "TransactWriteItems")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        raised("ThrottlingException"),
+        raised("TransactionCanceledException", "None", "TransactionConflict"),
+        EndpointConnectionError(endpoint_url="https://dynamodb"),
+    ],
+    ids=["throttled", "conflict", "unreachable"],
+)
+def test_where_aws_is_to_blame_the_group_comes_again_as_a_whole(group: Group, error: Exception) -> None:
+    asked: list[list[str]] = []
+
+    def fails(numbers: list[str]) -> None:
+        asked.append(numbers)
+        raise error
+
+    group.fails = fails
+    assert group.receives(event(1), event(2), event(3, "WishTold")) == ["message-0", "message-1"]
+    assert (asked, group.told) == ([["wsh_1", "wsh_2"]], ["wsh_3"])
+
+
+@pytest.mark.parametrize(
+    "error",
+    [raised("ValidationException"), raised("TransactionCanceledException", "None", "ValidationError")],
+    ids=["call", "action"],
+)
+def test_what_aws_will_never_take_fails_alone(group: Group, error: Exception) -> None:
+    def fails(numbers: list[str]) -> None:
+        if "wsh_1" in numbers:
+            raise error
+
+    group.fails = fails
+    assert group.receives(event(1), event(2)) == ["message-0"]
+    assert group.handed == [["wsh_2"]]
+
+
+def test_a_fact_of_a_group_says_on_whose_behalf_it_is_handled(group: Group) -> None:
+    seen = []
+    app = Service("begins")
+
+    def on_granted(facts: Sequence[Fact[WishGranted]]) -> None:
+        for fact in facts:
+            fact.begin()
+            seen.append((log.current.correlation_id, log.current.causation_id))
+
+    @app.on_sqs_message(queue="begins-inbox")
+    def on_inbox(batch: Any) -> BatchResponse:
+        return deliver(batch, {WishGranted: Together(on_granted)})
+
+    on_inbox(sqs_event(event(1), event(2)), Context())
+    assert seen == [("purchase-1", "wsh_1.1.WishGranted"), ("purchase-2", "wsh_2.1.WishGranted")]
