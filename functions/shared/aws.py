@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.config import Config
 
+from functions.shared import answers
+
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_events import EventBridgeClient
@@ -39,7 +41,10 @@ def _session() -> boto3.session.Session:
 
 def _from_boto3(name: str) -> Any:
     session: Any = _session()
-    return session.client(name, config=_QUICK if name == "ssm" else _CONFIG)
+    client = session.client(name, config=_QUICK if name == "ssm" else _CONFIG)
+    if name == "dynamodb":
+        client.meta.events.register(answers.HOOK, answers.take_items)
+    return client
 
 
 _factory: Callable[[str], Any] = _from_boto3
