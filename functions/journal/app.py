@@ -189,6 +189,11 @@ def summary_view(one: OrderSummary) -> SummaryView:
     return SummaryView(one.order_id, one.status, one.reason, one.placed_at, one.total, one.currency)
 
 
+def fault_view(service: str) -> FaultView:
+    """Shape a service's switches as they are."""
+    return FaultView(service, faults.down(service), faults.slow(service))
+
+
 @app.endpoint("GET", "/journal/health", auth="none")
 def health() -> Response:
     """Tell that the service answers: 200."""
@@ -281,13 +286,7 @@ def redrive(name: str) -> Response:
 def get_faults() -> Response:
     """List which services are switched off or slow, on the local stack: 200 | 403 elsewhere."""
     caller(app).require("staff", "admin")
-    down = [faults.down(name) for name in faults.SERVICES]
-    slow = faults.slow()
-    return json_response(
-        FaultsView(
-            [FaultView(name, off, name in slow) for name, off in zip(faults.SERVICES, down, strict=True)]
-        )
-    )
+    return json_response(FaultsView([fault_view(name) for name in faults.SERVICES]))
 
 
 @app.endpoint("PUT", "/journal/faults/{service}", body=SwitchFault, returns=FaultView)
@@ -299,7 +298,7 @@ def switch_fault(service: str) -> Response:
         faults.switch(service, off=wanted.down)
     if wanted.slow is not None:
         faults.hold_back(service, on=wanted.slow)
-    return json_response(FaultView(service, faults.down(service), service in faults.slow()))
+    return json_response(fault_view(service))
 
 
 @app.on_sqs_message(queue="journal-inbox")

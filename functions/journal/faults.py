@@ -6,6 +6,7 @@ answers back by as many seconds as an SSM parameter says; no code that runs on A
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import Any
 
@@ -56,18 +57,22 @@ def switch(service: str, *, off: bool) -> None:
             aws.lambda_().delete_function_concurrency(FunctionName=name)
 
 
-def slow() -> set[str]:
-    """Return the services whose answers are held back."""
-    found = aws.ssm().get_parameters_by_path(Path=_DELAYS)["Parameters"]  # 10 on a page; there are 6 services
-    return {one["Name"].removeprefix(_DELAYS) for one in found}
+def slow(service: str) -> bool:
+    """Tell whether a service's answers are held back."""
+    check(service)
+    try:
+        aws.ssm().get_parameter(Name=_DELAYS + service)
+    except aws.ssm().exceptions.ParameterNotFound:
+        return False
+    return True
 
 
 def hold_back(service: str, *, on: bool) -> None:
     """Have a service's answers held back, or no longer. Safe to repeat."""
     check(service)
+    name = _DELAYS + service
     if on:
-        aws.ssm().put_parameter(
-            Name=_DELAYS + service, Value=str(SLOW_SECONDS), Type="String", Overwrite=True
-        )
-    else:
-        aws.ssm().delete_parameters(Names=[_DELAYS + service])
+        aws.ssm().put_parameter(Name=name, Value=str(SLOW_SECONDS), Type="String", Overwrite=True)
+        return
+    with contextlib.suppress(aws.ssm().exceptions.ParameterNotFound):
+        aws.ssm().delete_parameter(Name=name)

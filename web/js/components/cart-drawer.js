@@ -29,8 +29,9 @@ function row(line, currency, refresh) {
     h("span", { class: "price" }, price(line.total, currency)));
 }
 
-/** Return the drawer; `open()` shows it with the cart as it is now. */
+/** Return the drawer; `open()` shows it with the cart as it is now, and says what was just put into it. */
 export function drawer() {
+  const said = h("p", { class: "notice good", role: "status", hidden: true });
   const lines = h("ul", { class: "drawer-lines" });
   const foot = h("div", { class: "drawer-foot stack" });
   const dialog = h("dialog", { class: "drawer", "aria-labelledby": "cart-title" },
@@ -38,12 +39,12 @@ export function drawer() {
       h("div", { class: "drawer-head row between" },
         h("h2", { id: "cart-title" }, t("cart.title")),
         h("button", { class: "icon", "aria-label": t("closing"), onclick: () => dialog.close() }, "✕")),
-      lines, foot));
+      said, lines, foot));
   dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
 
   const show = (data) => {
     const items = data?.lines ?? [];
-    fill(lines, items.length ? items.map((line) => row(line, data.currency, refresh)) : h("li", { class: "soft" }, t("cart.empty")));
+    fill(lines, items.length ? items.map((line) => row(line, data.currency, refresh)) : h("li", { class: "empty" }, h("p", {}, t("cart.empty")), h("a", { class: "button quiet", href: "/products.html" }, t("home.shop"))));
     fill(foot, items.length > 0 && [
       h("div", { class: "totals" }, h("div", { class: "sum" }, h("span", {}, t("cart.subtotal")), h("span", {}, price(data.subtotal, data.currency)))),
       h("a", { class: "button", href: "/checkout.html" }, t("cart.checkout")),
@@ -53,5 +54,12 @@ export function drawer() {
     try { show(await cart.read()); } catch (error) { fill(lines, h("li", { class: "error", role: "alert" }, explain(error))); }
   };
   document.body.append(dialog);
-  return { open() { dialog.showModal(); refresh(); }, close: () => dialog.close() };
+  return {
+    open(news = "") {
+      dialog.showModal();
+      said.textContent = news;
+      said.hidden = !news;
+      refresh();
+    },
+  };
 }

@@ -50,9 +50,9 @@ class Header extends HTMLElement {
     this.button.setAttribute("aria-label", t("cart.open", { count }));
   }
 
-  open() {
+  open(news) {
     this.drawer ??= drawer();
-    this.drawer.open();
+    this.drawer.open(news);
   }
 }
 

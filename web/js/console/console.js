@@ -27,7 +27,7 @@ async function show() {
     fill(main, h("div", { class: "card" }, h("h1", {}, "Staff only"), h("p", {}, "Log in with a staff or admin account."), h("a", { class: "button", href: "/account.html?next=/console/#login" }, "Log in")));
     return;
   }
-  fill(tabs, Object.keys(views).filter((one) => one !== "order").map((one) => h("a", { href: `#${one}`, "aria-current": one === view ? "page" : null }, one[0].toUpperCase() + one.slice(1))));
+  fill(tabs, Object.keys(views).filter((one) => one !== "order").map((one) => h("a", { href: `#${one}`, "aria-current": one === view || (one === "orders" && view === "order") ? "page" : null }, one[0].toUpperCase() + one.slice(1))));
   const body = h("div");
   fill(main, h("h1", {}, view[0].toUpperCase() + view.slice(1)), body);
   try {

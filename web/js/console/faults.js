@@ -2,15 +2,68 @@
 
 import { call, get } from "../lib/api.js";
 import { fill, h, toast } from "../lib/dom.js";
-import { explain } from "../components/problem.js";
+import { explain, failed } from "../components/problem.js";
 
-export async function faults(body) {
-  const { items } = await get("/journal/faults");
-  const flip = (one) => async (event) => {
-    const down = event.target.checked;
-    try { await call("PUT", `/journal/faults/${one.service}`, { body: { down } }); toast(`${one.service} is ${down ? "down" : "up"}.`); } catch (error) { event.target.checked = !down; toast(explain(error)); }
+const DOES = {
+  identity: "Nobody can log in or register. Guests go on buying, and so does everyone whose token still holds.",
+  catalog: "No browsing. Carts price from their own copy, and orders are taken.",
+  inventory: "No stock on the product page. New orders wait for it, until their deadline.",
+  cart: "No carts and no new quotes. A quote given before can still be ordered by.",
+  orders: "No placing and no order pages. Browsing and carts go on; votes wait in its inbox.",
+  payments: "Orders are taken and wait for it, until their deadline. No refunds meanwhile.",
+};
+const TROUBLES = [
+  ["none", "Works", "Says yes or no as the test card of the checkout does."],
+  ["slow", "Slow", "Each answer takes three seconds more. Orders are confirmed, later."],
+  ["failing", "Failing", "Each call is answered with an error, and nothing is done. Orders wait, then are cancelled; nothing is charged."],
+  ["silent", "Times out", "It does what it is asked, and the answer never comes. Nothing may be charged twice."],
+];
+
+/** Return a switch that sends its change, and goes back where that fails. */
+function flip(text, checked, send) {
+  const box = h("input", { type: "checkbox", role: "switch", checked, async onchange() {
+    box.disabled = true;
+    try { await send(box.checked); } catch (error) { box.checked = !box.checked; toast(explain(error)); }
+    box.disabled = false;
+    box.focus();
+  } });
+  return h("label", { class: "switch" }, box, text);
+}
+
+function card({ service, down, slow }) {
+  const put = (kind, words) => async (on) => {
+    await call("PUT", `/journal/faults/${service}`, { body: { [kind]: on } });
+    state();
+    toast(`${service} is ${on ? kind : words}.`);
   };
-  fill(body, h("p", {}, "A service that is down takes no call: its pages say so, its queues wait, everything else goes on. Switch it back and watch the queues drain under Pulse."),
-    h("p", { class: "soft" }, "A payment provider that is slow, fails or loses its answer is chosen at the checkout, by the test card."),
-    h("ul", { class: "stack" }, items.map((one) => h("li", { class: "card" }, h("label", { class: "switch" }, h("input", { type: "checkbox", checked: one.down, onchange: flip(one) }), `${one.service} is down`)))));
+  const switches = { down: flip(`${service} is down`, down, put("down", "up")), slow: flip(`${service} is slow`, slow, put("slow", "as quick as ever")) };
+  const element = h("li", { class: "card fault", "data-fault": service }, h("h3", {}, service), h("p", { class: "small soft" }, DOES[service]), h("div", { class: "row" }, Object.values(switches)));
+  const state = () => element.classList.toggle("on", Object.values(switches).some((one) => one.firstChild.checked));
+  state();
+  return element;
+}
+
+/** Return the provider's switch: one trouble at a time, for every call, whatever the card. */
+async function provider(place) {
+  const { trouble } = await get("/payments/simulator");
+  const choose = async (event) => {
+    try {
+      await call("PUT", "/payments/simulator", { body: { trouble: event.target.value } });
+      toast(`The payment provider: ${TROUBLES.find(([name]) => name === event.target.value)[1].toLowerCase()}.`);
+    } catch (error) { toast(explain(error)); }
+    await provider(place);
+    place.querySelector("input:checked")?.focus();
+  };
+  fill(place, h("fieldset", { class: `card fault${trouble === "none" ? "" : " on"}`, id: "provider" }, h("legend", { class: "visually-hidden" }, "The payment provider"),
+    h("div", { class: "choices" }, TROUBLES.map(([name, title, text]) => h("label", {}, h("input", { type: "radio", name: "trouble", value: name, checked: name === trouble, onchange: choose }), h("span", {}, h("strong", {}, title), h("span", { class: "small soft" }, text)))))));
+}
+
+export async function faults(body, { left }) {
+  const { items } = await get("/journal/faults", { signal: left });
+  const place = h("div");
+  fill(body, h("p", { class: "lead" }, "Break something, buy something in another window, and watch it here under ", h("a", { href: "#pulse" }, "Pulse"), ", ", h("a", { href: "#sagas" }, "Sagas"), " and ", h("a", { href: "#queues" }, "Queues"), ". Only the local stack has these switches."),
+    h("h2", {}, "Services"), h("p", { class: "soft small" }, "One that is down takes no call, and its queues wait. One that is slow answers three seconds later."),
+    h("ul", { class: "faults" }, items.map(card)),
+    h("h2", {}, "The payment provider"), place);
+  try { await provider(place); } catch (error) { fill(place, failed(error, () => faults(body, { left }))); }
 }

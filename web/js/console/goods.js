@@ -3,7 +3,7 @@
 import { call, get, idempotencyKey } from "../lib/api.js";
 import { debounced, fill, h, sleep, toast } from "../lib/dom.js";
 import { moment } from "../lib/i18n.js";
-import { minor, price } from "../lib/money.js";
+import { decimal, minor, price } from "../lib/money.js";
 import { explain, failed } from "../components/problem.js";
 
 async function importFile(file, place) {
@@ -58,7 +58,7 @@ export async function catalog(body) {
   await list();
 }
 
-const money = (amount, currency) => (amount === undefined || amount === null ? "" : (amount / 10 ** new Intl.NumberFormat("en", { style: "currency", currency }).resolvedOptions().maximumFractionDigits).toFixed(2));
+const money = (amount, currency) => (amount === undefined || amount === null ? "" : decimal(amount, currency));
 
 /** Edit one product. Saving names the version that was read; where it has changed since, both are shown to choose from. */
 async function edit(id, place, refresh) {

@@ -2,7 +2,7 @@
 
 import { call, get, idempotencyKey } from "../lib/api.js";
 import { fill, h, toast } from "../lib/dom.js";
-import { minor, price } from "../lib/money.js";
+import { decimal, minor, price } from "../lib/money.js";
 import { explain, failed } from "../components/problem.js";
 
 const tone = { confirmed: "good", cancelled: "bad" };
@@ -12,7 +12,7 @@ const WORK = { http: "call", inbox: "delivery", publish: "facts published", swee
 const short = (name) => name.replace(/^souk-[a-z0-9]+-/, "");
 const time = (iso) => h("time", { datetime: iso }, iso?.replace("T", " ").slice(0, 23) ?? "");
 
-export async function orders(body) {
+export async function orders(body, { left }) {
   const day = h("input", { type: "date", value: new Date().toISOString().slice(0, 10), onchange: () => list() });
   const wanted = h("input", { type: "search", placeholder: "ord_… or an e-mail address", "aria-label": "Order id or e-mail address" });
   const rows = h("tbody");
@@ -30,7 +30,7 @@ export async function orders(body) {
     } catch (error) { toast(explain(error)); }
   };
   const list = async (cursor) => {
-    const page = await get(`/journal/orders?day=${day.value}&limit=50${cursor ? `&cursor=${cursor}` : ""}`);
+    const page = await get(`/journal/orders?day=${day.value}&limit=50${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`, { signal: left });
     if (!cursor) fill(rows);
     rows.append(...page.items.map((one) => h("tr", {}, h("td", {}, time(one.placedAt)), h("td", {}, link(one.orderId)), h("td", {}, badge(one.status, one.reason)), h("td", { class: "number" }, one.currency ? price(one.total, one.currency) : ""))));
     if (!rows.children.length) fill(rows, h("tr", {}, h("td", { colspan: 4, class: "soft" }, "No orders on this day.")));
@@ -42,15 +42,16 @@ export async function orders(body) {
 }
 
 /** One order, from every service that knows of it; a service that is down leaves its part out and says so. */
-export async function order(body, { argument: id }) {
-  const again = () => order(body, { argument: id });
-  const part = async (path) => get(path).catch((error) => ({ error }));
-  const [main, timeline, journal, payment, ledger, held] = await Promise.all([
-    get(`/orders/${id}`), part(`/orders/${id}/timeline`), part(`/journal/subjects/${id}`), part(`/payments/${id}`), part(`/payments/${id}/ledger`), part(`/inventory/reservations/${id}`),
+export async function order(body, { argument: id, left }) {
+  const again = () => order(body, { argument: id, left });
+  const part = async (path) => get(path, { signal: left }).catch((error) => { if (error.name === "AbortError") throw error; return { error }; });
+  const [main, timeline, journal, payment, ledger, held, mails] = await Promise.all([
+    get(`/orders/${id}`, { signal: left }), part(`/orders/${id}/timeline`), part(`/journal/subjects/${id}`), part(`/payments/${id}`), part(`/payments/${id}/ledger`), part(`/inventory/reservations/${id}`), part(`/orders/${id}/mails`),
   ]);
   const facts = (journal.items ?? []).map((fact) => ({ time: fact.time, kind: "fact", what: fact.type, where: fact.source, why: fact.causationId, actor: fact.actor, trace: fact.correlationId, data: fact.data }));
-  const steps = (timeline.items ?? []).filter((step) => !facts.some((fact) => fact.what === step.type)).map((step) => ({ time: step.time, what: step.type, where: "orders' timeline", why: [step.detail, step.cause].filter(Boolean).join(" · ") }));
+  const steps = (timeline.items ?? []).filter((step) => !facts.some((fact) => fact.what === step.type)).map((step) => ({ time: step.time, kind: "fact", what: step.type, where: "orders' timeline", why: [step.detail, step.cause].filter(Boolean).join(" · ") }));
   const money = (ledger.items ?? []).map((entry) => ({ time: entry.time, kind: "money", what: `${price(entry.amount.amount, entry.amount.currency)} ${entry.debit} → ${entry.credit}`, where: "payments' ledger", why: entry.refundId ?? entry.kind }));
+  const post = (mails.items ?? []).map((mail) => ({ time: mail.sentAt, kind: "mail", what: `Mail: ${mail.kind}`, where: `to ${main.email}`, why: mail.by ? "sent again" : "", actor: mail.by }));
   const trace = facts.find((fact) => fact.what === "OrderPlaced")?.trace ?? facts[0]?.trace;
   const since = facts[0] ? `?since=${encodeURIComponent(new Date(Date.parse(facts[0].time) - 60_000).toISOString())}` : "";
   const runs = trace ? await part(`/journal/traces/${encodeURIComponent(trace)}${since}`) : { items: [] };
@@ -58,31 +59,58 @@ export async function order(body, { argument: id }) {
     time: new Date(run.time).toISOString(), kind: run.error ? "error" : "work", where: short(run.function), data: run.fields,
     what: `${WORK[run.function.split("-").at(-1)] ?? run.kind} · ${run.outcome}${run.error ? ` · ${run.error}` : ""}`, why: `${run.durationMs} ms${run.coldStart ? ", cold start" : ""}`,
   }));
-  const all = [...facts, ...steps, ...money, ...work].toSorted((one, two) => one.time.localeCompare(two.time));
+  const all = [...facts, ...steps, ...money, ...post, ...work].toSorted((one, two) => one.time.localeCompare(two.time));
   const act = (path, body_, done) => async (event) => {
     event.target.disabled = true;
     try { await call("POST", path, { body: body_?.(), headers: { "Idempotency-Key": idempotencyKey() } }); toast(done); } catch (error) { toast(explain(error)); }
-    setTimeout(again, 600);
+    setTimeout(() => again().catch(() => null), 600);
   };
-  const amount = h("input", { inputmode: "decimal", "aria-label": "Amount to refund", placeholder: "Amount", value: payment.refundable ? (payment.refundable.amount / 100).toFixed(2) : "" });
-  const reason = h("input", { "aria-label": "Reason of the refund", placeholder: "Reason", value: "goodwill" });
-  const missing = Object.entries({ timeline, journal, payment, ledger, held, logs: runs }).filter(([, value]) => value.error && value.error.status !== 404);
+  const { currency } = main.totals;
+  const amount = h("input", { inputmode: "decimal", value: payment.refundable ? decimal(payment.refundable.amount, currency) : "" });
+  const reason = h("input", { value: "goodwill", maxlength: 200 });
+  const refund = (event) => {
+    const units = minor(amount.value, currency);
+    if (!units) return void toast("The amount is not a sum of money.");
+    return act(`/payments/${id}/refunds`, () => ({ amount: { amount: units, currency }, reason: reason.value }), "Refunded.")(event);
+  };
+  const missing = Object.entries({ timeline, journal, payment, ledger, held, mails, logs: runs }).filter(([, value]) => value.error && value.error.status !== 404);
+  const { shippingAddress: to } = main;
+  const sum = (name, value) => h("tr", {}, h("td", { class: "soft" }, name), h("td", { class: "number" }, price(value, currency)));
   fill(body, h("p", { class: "row" }, h("span", { class: "mono" }, id), badge(main.status, main.reason), h("span", { class: "badge soft" }, `payment ${main.paymentStatus ?? "–"}`), held.status && h("span", { class: "badge soft" }, `stock ${held.status}`)),
     missing.map(([name, { error }]) => h("p", { class: "notice warn" }, `${name}: ${explain(error)}`)),
     h("div", { class: "split" },
       h("div", { class: "scroll", tabindex: 0 }, h("table", { id: "story" }, h("thead", {}, h("tr", {}, ["Time", "What", "Where", "Led to by"].map((text) => h("th", {}, text)))),
-        h("tbody", {}, all.map((row) => h("tr", { "data-kind": row.kind ?? "fact" }, h("td", { class: "number" }, h("time", { datetime: row.time }, row.time.slice(11, 23))), h("td", {}, h("strong", {}, row.what), row.data && h("details", {}, h("summary", { class: "small soft" }, "data"), h("pre", { tabindex: 0 }, JSON.stringify(row.data, null, 1)))), h("td", {}, row.where, row.actor && h("div", { class: "small soft mono" }, row.actor)), h("td", { class: "mono small" }, row.why ?? "")))))),
-      h("aside", { class: "card stack" },
-        h("p", { class: "small" }, "Correlation ", h("span", { class: "mono" }, trace ?? "–")),
-        h("p", { class: "small soft" }, "The shop sends no mail about orders yet, so there is none to send again."),
-        h("table", {}, h("tbody", {}, main.lines.map((line) => h("tr", {}, h("td", {}, `${line.quantity} × ${line.title}`), h("td", { class: "number" }, price(line.total, main.totals.currency)))), h("tr", {}, h("th", {}, "Total"), h("th", { class: "number" }, price(main.totals.total, main.totals.currency))))),
-        payment.amount && h("p", { class: "small" }, `Taken ${price(payment.captured.amount, payment.captured.currency)}, paid back ${price(payment.refunded.amount, payment.refunded.currency)}`),
-        main.status !== "cancelled" && h("button", { class: "quiet danger", onclick: act(`/orders/${id}/cancel`, null, "Cancelled.") }, "Cancel order"),
-        payment.refundable?.amount > 0 && h("div", { class: "stack" }, h("h3", {}, "Refund"), amount, reason, h("button", { class: "quiet", onclick: (event) => {
-          const units = minor(amount.value, main.totals.currency);
-          if (!units) return void toast("The amount is not a sum of money.");
-          return act(`/payments/${id}/refunds`, () => ({ amount: { amount: units, currency: main.totals.currency }, reason: reason.value }), "Refunded.")(event);
-        } }, "Refund")))));
+        h("tbody", {}, all.map((row) => h("tr", { "data-kind": row.kind }, h("td", {}, h("time", { datetime: row.time }, row.time.slice(11, 23))), h("td", {}, row.data && Object.keys(row.data).length > 0 ? h("details", {}, h("summary", {}, h("strong", {}, row.what)), h("pre", { tabindex: 0 }, JSON.stringify(row.data, null, 1))) : h("strong", {}, row.what)), h("td", {}, row.where, row.actor && h("div", { class: "small soft mono" }, `by ${row.actor}`)), h("td", { class: "mono small" }, (row.why ?? "").replace(/^ord_\w+\.\d+\./, ""))))))),
+      h("aside", { class: "stack" },
+        h("section", { class: "card stack" }, h("h2", {}, "Bought"),
+          h("table", {}, h("tbody", {}, main.lines.map((line) => h("tr", {}, h("td", {}, `${line.quantity} × ${line.title}`), h("td", { class: "number" }, price(line.total, currency)))),
+            sum("Shipping", main.totals.shipping), sum("Tax", main.totals.tax), h("tr", {}, h("th", { scope: "row" }, "Total"), h("td", { class: "number" }, h("strong", {}, price(main.totals.total, currency)))))),
+          payment.amount && h("p", { class: "small" }, `Taken ${price(payment.captured.amount, payment.captured.currency)}, paid back ${price(payment.refunded.amount, payment.refunded.currency)}`),
+          h("p", { class: "small soft" }, [to.name, to.line1, to.line2, `${to.postalCode} ${to.city}`, to.country].filter(Boolean).join(", "))),
+        h("section", { class: "card stack", id: "mails" }, h("h2", {}, "Mails"),
+          post.length ? h("ul", { class: "plain-list small" }, post.map((mail) => h("li", {}, h("strong", {}, mail.what.slice("Mail: ".length)), ` ${mail.time.slice(11, 19)}`, mail.actor && h("span", { class: "soft" }, `, sent again by ${mail.actor}`)))) : h("p", { class: "small soft" }, main.status === "placed" ? "One follows when the order is decided." : "None sent yet."),
+          main.status !== "placed" && h("div", {}, h("button", { class: "quiet", onclick: act(`/orders/${id}/mails`, null, "The mail is on its way.") }, "Send again"))),
+        payment.refundable?.amount > 0 && h("section", { class: "card stack" }, h("h2", {}, "Refund"), h("div", { class: "fields" }, h("label", {}, `Amount to refund (${currency})`, amount), h("label", {}, "Reason of the refund", reason)), h("div", {}, h("button", { class: "quiet", onclick: refund }, "Refund"))),
+        main.status !== "cancelled" && h("section", { class: "card stack" }, h("h2", {}, "Call it off"), h("p", { class: "small soft" }, "Stock goes back on the shelf, money back to the buyer."), h("div", {}, h("button", { class: "quiet danger", onclick: act(`/orders/${id}/cancel`, null, "Cancelled.") }, "Cancel order"))),
+        h("p", { class: "small soft" }, "Correlation ", h("span", { class: "mono" }, trace ?? "–")))));
+}
+
+const OWED = { stock: "inventory", payment: "payments" };
+
+/** Say what is done about a vote that is missing: who owes it, and what waits there to be tried again. */
+function owed(one, queues) {
+  return Object.entries(OWED).filter(([vote]) => !one.votes[vote]).map(([, service]) => {
+    const depth = (suffix) => { const queue = queues.find(({ name }) => name.endsWith(`-${service}-inbox${suffix}`)); return (queue?.waiting ?? 0) + (queue?.inFlight ?? 0); };
+    const dead = depth("-dlq");
+    return h("div", {}, dead ? h("a", { href: "#queues" }, `${dead} dead letters of ${service}`) : depth("") ? `${service} has ${depth("")} to handle; tried again each minute` : `${service} has not answered`);
+  });
+}
+
+/** Return how long until a time, or since: `1:05 left`, `0:20 over`. */
+function clock(iso) {
+  const seconds = Math.round((Date.parse(iso) - Date.now()) / 1000);
+  const span = Math.abs(seconds);
+  return `${Math.floor(span / 60)}:${String(span % 60).padStart(2, "0")} ${seconds < 0 ? "over" : "left"}`;
 }
 
 export async function sagas(body, { left }) {
@@ -90,28 +118,35 @@ export async function sagas(body, { left }) {
   const asked = h("dialog", { class: "ask", "aria-labelledby": "ask" });
   body.after(asked);
   left.addEventListener("abort", () => asked.remove());
-  const decide = (one, decision) => () => {
+  const decide = (one) => () => {
     const reason = h("input", { required: true, maxlength: 200 });
     const send = async () => {
-      try { await call("POST", `/orders/${one.orderId}/decision`, { body: { decision, reason: reason.value } }); toast("Decided."); } catch (error) { toast(explain(error)); }
-      show();
+      try { await call("POST", `/orders/${one.orderId}/decision`, { body: { decision: "cancel", reason: reason.value } }); toast("Decided."); } catch (error) { toast(explain(error)); }
+      show().catch(() => null);
     };
     fill(asked, h("form", { class: "stack", method: "dialog", onsubmit: send }, h("h2", { id: "ask" }, "Cancel this order"), h("p", { class: "mono" }, one.orderId),
       h("label", {}, "Why? The buyer reads this.", reason), h("div", { class: "row" }, h("button", { class: "primary" }, "Cancel the order"), h("button", { class: "quiet", type: "button", onclick: () => asked.close() }, "Leave it"))));
     asked.showModal();
   };
-  const show = async () => {
-    const { items } = await get("/orders/open", { signal: left });
-    const late = (one) => one.decideBy < new Date().toISOString();
-    const sorted = items.toSorted((one, two) => one.decideBy.localeCompare(two.decideBy));
-    fill(rows, sorted.length ? sorted.map((one) => h("tr", {}, h("td", {}, link(one.orderId)), h("td", {}, late(one) ? h("span", { class: "badge bad" }, "stuck") : h("span", { class: "badge warn" }, "open")),
-      h("td", {}, time(one.decideBy)), h("td", { class: "number" }, price(one.total.amount, one.total.currency)), h("td", {}, one.votes.stock ?? "waiting"), h("td", {}, one.votes.payment ?? "waiting"),
-      h("td", { class: "row" }, h("button", { class: "quiet danger", onclick: decide(one, "cancel") }, "Cancel"))))
-      : h("tr", {}, h("td", { colspan: 7, class: "soft" }, "No open checkouts: every order is decided.")));
+  const vote = (word) => h("td", {}, h("span", { class: `badge ${word ? "good" : "warn"}` }, word ?? "waiting"));
+  const row = (one, queues) => {
+    const stuck = Date.parse(one.decideBy) < Date.now();
+    const step = stuck ? "past its deadline" : one.votes.stock ? "stock held" : one.votes.payment ? "payment authorised" : "placed";
+    return h("tr", { "data-stuck": stuck }, h("td", {}, link(one.orderId)), h("td", {}, h("span", { class: `badge ${stuck ? "bad" : "soft"}` }, stuck ? "stuck" : "open"), h("div", { class: "small soft" }, step)),
+      vote(one.votes.stock), vote(one.votes.payment), h("td", {}, clock(one.decideBy), h("div", { class: "small soft" }, time(one.decideBy))),
+      h("td", { class: "small" }, stuck && "cancelled by the next sweep, within a minute", owed(one, queues)),
+      h("td", { class: "number" }, price(one.total.amount, one.total.currency)), h("td", {}, h("button", { class: "quiet danger", "data-id": one.orderId, onclick: decide(one) }, "Cancel")));
   };
-  fill(body, h("p", { class: "soft" }, "Orders that wait for a vote. The sweeper cancels each at its deadline; a stuck one has passed it."),
-    h("div", { class: "scroll", tabindex: 0 }, h("table", {}, h("thead", {}, h("tr", {}, ["Order", "State", "Deadline", "Total", "Stock", "Payment", ""].map((text) => h("th", {}, text)))), rows)));
+  const show = async () => {
+    const [{ items }, { items: queues }] = await Promise.all([get("/orders/open", { signal: left }), get("/journal/queues", { signal: left }).catch((error) => { if (error.name === "AbortError") throw error; return { items: [] }; })]);
+    const sorted = items.toSorted((one, two) => one.decideBy.localeCompare(two.decideBy));
+    const focus = rows.contains(document.activeElement) && document.activeElement.dataset.id;
+    fill(rows, sorted.length ? sorted.map((one) => row(one, queues)) : h("tr", {}, h("td", { colspan: 8, class: "soft empty" }, "No open checkouts: every order is decided.")));
+    if (focus) rows.querySelector(`[data-id="${CSS.escape(focus)}"]`)?.focus();
+  };
+  fill(body, h("p", { class: "lead" }, "Orders that wait for a vote, the nearest deadline first. At its deadline an order is cancelled by itself; one that has passed it is stuck until the next sweep."),
+    h("div", { class: "scroll", tabindex: 0 }, h("table", {}, h("thead", {}, h("tr", {}, ["Order", "Step", "Stock", "Payment", "Deadline", "Retry", "Total", ""].map((text, index) => h("th", { class: index === 6 && "number" }, text)))), rows)));
   await show();
-  const timer = setInterval(() => show().catch((error) => error.name !== "AbortError" && fill(rows, failed(error))), 3000);
+  const timer = setInterval(() => show().catch((error) => error.name !== "AbortError" && fill(rows, h("tr", {}, h("td", { colspan: 8 }, failed(error))))), 3000);
   left.addEventListener("abort", () => clearInterval(timer));
 }

@@ -4,20 +4,22 @@ import { get } from "../lib/api.js";
 import { fill, h, sleep, svg } from "../lib/dom.js";
 import { failed } from "../components/problem.js";
 
-const SIZE = { width: 1000, height: 640, box: { width: 186, height: 96 } };
+const SIZE = { width: 1000, height: 640, box: { width: 200, height: 96 } };
 const WINDOW = 60_000;
 
-/** Return a place for each service: around an ellipse, in the order of the map. */
+/** Return a place for each service: around an ellipse, in the order of the map; the journal, which hears all, inside. */
 function places(services) {
-  return new Map(services.map((service, index) => {
-    const angle = (index / services.length) * 2 * Math.PI - Math.PI / 2;
-    return [service.name, { x: SIZE.width / 2 + Math.cos(angle) * 380, y: SIZE.height / 2 + Math.sin(angle) * 235 }];
+  const around = services.filter(({ name }) => name !== "journal");
+  const at = new Map(around.map((service, index) => {
+    const angle = ((index + 0.5) / around.length) * 2 * Math.PI - Math.PI / 2;
+    return [service.name, { x: SIZE.width / 2 + Math.cos(angle) * 385, y: SIZE.height / 2 + Math.sin(angle) * 250 }];
   }));
+  return at.set("journal", { x: SIZE.width / 2, y: SIZE.height / 2 });
 }
 
 function curve(from, to) {
   const middle = { x: (from.x + to.x) / 2, y: (from.y + to.y) / 2 };
-  const pull = { x: middle.x + (SIZE.width / 2 - middle.x) * 0.45, y: middle.y + (SIZE.height / 2 - middle.y) * 0.45 };
+  const pull = { x: middle.x + (SIZE.width / 2 - middle.x) * 0.3, y: middle.y + (SIZE.height / 2 - middle.y) * 0.3 };
   return `M${from.x} ${from.y}Q${pull.x} ${pull.y} ${to.x} ${to.y}`;
 }
 
@@ -71,16 +73,31 @@ function travel(picture, map, fact) {
   }
 }
 
+/**
+ * Return the age of a service's oldest message in seconds, null where none waits; Infinity past what the facts reach back.
+ * Queues do not tell it: with so many messages waiting, the oldest is that many facts back of those the service reads.
+ */
+function oldest(service, facts, waiting) {
+  if (!waiting) return null;
+  const read = facts.filter((fact) => service.consumes.includes(fact.type) && fact.source !== service.name);
+  const first = read[read.length - waiting];
+  return first ? Math.max(0, Math.round((Date.now() - Date.parse(first.time)) / 1000)) : Infinity;
+}
+
+const SLOW = 1500;
+const answersOf = (took) => (took === undefined ? ["soft", "…"] : took === false ? ["bad", "no"] : took > SLOW ? ["warn", `slow, ${(took / 1000).toFixed(1)} s`] : ["good", "yes"]);
+
 function state(service, facts, queues, health, counted) {
   const mine = queues.filter((queue) => queue.service === service);
   const dead = mine.filter((queue) => queue.deadLetter).reduce((sum, queue) => sum + queue.waiting, 0);
   const waiting = mine.filter((queue) => !queue.deadLetter).reduce((sum, queue) => sum + queue.waiting + queue.inFlight, 0);
   const rate = facts.filter((fact) => fact.source === service).length;
   const { errors = 0, coldStarts = 0 } = counted.find((one) => one.service === service) ?? {};
-  const bits = health === false ? ["does not answer"] : [`${rate} facts/min`];
+  const slow = health > SLOW;
+  const bits = [health === false ? "does not answer" : slow ? "slow" : `${rate} facts/min`];
   if (waiting) bits.push(`${waiting} waiting`);
   if (dead) bits.push(`${dead} dead`);
-  const level = health === false || dead ? "bad" : waiting > 20 || errors ? "warn" : rate ? "busy" : "idle";
+  const level = health === false || dead ? "bad" : waiting > 20 || errors || slow ? "warn" : rate ? "busy" : "idle";
   return { text: bits.join(" · "), level, rate, waiting, dead, errors, coldStarts };
 }
 
@@ -104,25 +121,29 @@ export async function pulse(body, { left }) {
   const table = h("tbody");
   const feed = h("ul", { class: "feed", "aria-label": "Newest facts", tabindex: 0 });
   const troubles = [h("div"), h("div"), h("div")];
-  const heads = ["Service", "Answers", "Facts a minute", "Waiting", "Dead letters", "Errors, 5 min", "Cold starts, 5 min"];
-  fill(body, troubles, h("div", { class: "split" }, h("div", {}, h("div", { class: "scroll", tabindex: 0 }, picture), h("h2", {}, "Services"), h("div", { class: "scroll", tabindex: 0 }, h("table", { id: "services" },
+  const heads = ["Service", "Answers", "Facts a minute", "Waiting", "Oldest", "Dead letters", "Errors, 5 min", "Cold starts, 5 min"];
+  fill(body, troubles, h("div", { class: "split" }, h("div", {}, h("div", { class: "scroll", tabindex: 0 }, picture), h("p", { class: "small soft legend" }, h("span", { class: "dot" }), "function", h("span", { class: "drum" }), "table", h("span", { class: "bar-queue" }), "queue, filled while messages wait"), h("h2", {}, "Services"), h("div", { class: "scroll", tabindex: 0 }, h("table", { id: "services" },
     h("thead", {}, h("tr", {}, heads.map((text, index) => h("th", { class: index > 1 && "number" }, text)))), table))), h("section", {}, h("h2", { class: "first" }, "Facts"), feed)));
   const segment = (name) => (name === "cart" ? "carts" : name);
   const now = { facts: [], queues: [], health: new Map(), counted: [] };
   const known = new Set();
 
-  const draw = () => fill(table, map.services.map(({ name }) => {
+  const draw = () => fill(table, map.services.map((service) => {
+    const { name } = service;
     const one = state(name, now.facts.filter((fact) => Date.now() - Date.parse(fact.time) < WINDOW), now.queues, now.health.get(name), now.counted);
     const box = picture.querySelector(`[data-service="${name}"]`);
     box.dataset.state = one.level;
     box.querySelector(".state").textContent = one.text;
     const number = (value, bad) => h("td", { class: "number" }, bad && value ? h("strong", { class: "error" }, String(value)) : String(value));
-    const answers = { true: ["good", "yes"], false: ["bad", "no"], undefined: ["soft", "…"] }[now.health.get(name)];
+    const answers = answersOf(now.health.get(name));
+    const inbox = now.queues.find((queue) => queue.name.endsWith(`-${name}-inbox`));
+    const age = oldest(service, now.facts, inbox ? inbox.waiting + inbox.inFlight : 0);
     return h("tr", { "data-service": name }, h("td", {}, name), h("td", {}, h("span", { class: `badge ${answers[0]}` }, answers[1])), number(one.rate), number(one.waiting),
+      h("td", { class: "number", "data-age": true }, age === null ? "–" : age === Infinity ? "over 5 min" : `${age} s`),
       h("td", { class: "number" }, one.dead ? h("a", { href: "#queues" }, String(one.dead)) : "0"), number(one.errors, true), number(one.coldStarts));
   }));
   const facts = async () => {
-    const { items } = await get("/journal/events?limit=200", { signal: left });
+    const { items } = await get("/journal/events?limit=500", { signal: left });
     const fresh = items.filter((fact) => !known.has(fact.id));
     if (known.size) fresh.slice(-12).forEach((fact, index) => setTimeout(() => travel(picture, map, fact), index * 90));
     for (const fact of items) known.add(fact.id);
@@ -141,9 +162,12 @@ export async function pulse(body, { left }) {
       if (bar) bar.dataset.state = queue.waiting + queue.inFlight === 0 ? "empty" : queue.deadLetter ? "bad" : "busy";
     }
     await Promise.all(map.services.map(async ({ name }) => {
-      now.health.set(name, await fetch(`/${segment(name)}/health`, { signal: left }).then((answer) => answer.ok, () => false));
+      const asked = performance.now();
+      const ok = await fetch(`/${segment(name)}/health`, { signal: left }).then((answer) => answer.ok, () => false);
+      if (left.aborted) return;
+      now.health.set(name, ok && performance.now() - asked);
+      draw();  // one that is slow keeps nobody waiting
     }));
-    draw();
   };
   const counts = async () => { now.counted = (await get("/journal/services", { signal: left })).items; };
   await Promise.all([again(left, 1500, facts, troubles[0]), again(left, 3000, queues, troubles[1]), again(left, 10_000, counts, troubles[2])]);

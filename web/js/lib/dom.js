@@ -39,7 +39,7 @@ export function fill(element, ...children) {
 export function toast(text) {
   document.querySelector(".toast")?.remove();
   const note = h("p", { class: "toast", role: "status" }, text);
-  document.body.append(note);
+  (document.querySelector("dialog[open]") ?? document.body).append(note);  // behind a modal nobody sees or hears it
   setTimeout(() => note.remove(), 4000);
 }
 

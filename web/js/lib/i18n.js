@@ -30,6 +30,7 @@ export function t(key, values = {}) {
 
 export const countryName = (code) => new Intl.DisplayNames([locale()], { type: "region" }).of(code);
 export const day = (iso) => new Date(iso).toLocaleDateString(locale(), { dateStyle: "medium" });
+export const clock = (iso) => new Date(iso).toLocaleTimeString(locale(), { timeStyle: "medium" });
 export const moment = (iso) => new Date(iso).toLocaleString(locale(), { dateStyle: "medium", timeStyle: "medium" });
 
 /** Translate what the page's HTML marks with data-t, and say which language the page is in. */

@@ -16,6 +16,12 @@ export function price(amount, currency) {
   return shape.format(amount / 10 ** shape.resolvedOptions().maximumFractionDigits);
 }
 
+/** Return minor units as a person types them into a field: `1999, "EUR"` is 19.99. */
+export function decimal(amount, currency) {
+  const digits = format(currency).resolvedOptions().maximumFractionDigits;
+  return (amount / 10 ** digits).toFixed(digits);
+}
+
 /** Return minor units from what a person typed (`19,99` or `19.99`), null when it is no amount. */
 export function minor(text, currency) {
   const digits = format(currency).resolvedOptions().maximumFractionDigits;

@@ -3,14 +3,18 @@
 import { call, get } from "../lib/api.js";
 import { orderTokens, read } from "../lib/cart.js";
 import { fill, h, sleep, toast } from "../lib/dom.js";
-import { countryName, moment, t } from "../lib/i18n.js";
+import { clock, countryName, day, moment, t } from "../lib/i18n.js";
 import { price } from "../lib/money.js";
 import { explain, failed } from "../components/problem.js";
 
 const place = document.querySelector("#order");
 const asked = new URLSearchParams(location.search);
 const id = asked.get("id") ?? "";
-const headers = () => orderTokens.header(id, asked.get("token"));
+// A link's token stands in its fragment, which no server sees; the query is taken as well.
+const given = new URLSearchParams(location.hash.slice(1)).get("token") ?? asked.get("token");
+if (given) orderTokens.keep(id, given);
+const headers = () => orderTokens.header(id, given);
+const link = () => orderTokens.all()[id] && `/order.html?id=${encodeURIComponent(id)}#token=${encodeURIComponent(orderTokens.all()[id])}`;
 const LATE = 20_000;
 const DECLINES = new Set(["card_declined", "insufficient_funds", "invalid_token"]);
 const SETTLED = 60_000;
@@ -38,13 +42,15 @@ function detail(entry) {
   return words ? h("span", { class: "soft" }, ` · ${words}`) : null;
 }
 
+const sameDay = (one, two) => new Date(one).toDateString() === new Date(two).toDateString();
+
 function message(order, late, timeline) {
   if (order.status === "placed") return h("p", { role: "status" }, t(late ? "order.late" : "order.working"));
   if (order.status === "cancelled") {
     const retry = ["out_of_stock", "payment_declined", "timeout"].includes(order.reason);
     return h("div", { class: "notice bad", role: "alert" }, h("p", {}, t(`reason.${order.reason}`), timeline.filter((entry) => entry.type === "PaymentDeclined").map((entry) => ` ${t(`decline.${DECLINES.has(entry.detail) ? entry.detail : "other"}`)}.`)), retry && h("a", { class: "button", href: "/checkout.html" }, t("order.again")));
   }
-  return h("p", { class: "notice good", role: "status" }, t("order.done"));
+  return h("p", { class: "notice good", role: "status" }, t("order.done", { email: order.email }));
 }
 
 function view(order, timeline, late) {
@@ -52,17 +58,17 @@ function view(order, timeline, late) {
   const row = (key, amount, style) => h("div", { class: style }, h("span", {}, t(key)), h("span", {}, price(amount, totals.currency)));
   const cancellable = order.status === "placed" || order.status === "confirmed";
   return [
-    h("p", { class: "row" }, h("span", { class: "mono" }, t("order.number", { id: order.orderId })), h("span", { class: `badge ${{ confirmed: "good", cancelled: "bad" }[order.status] ?? "warn"}`, id: "status" }, t(`status.${order.status}`))),
+    h("p", { class: "row" }, h("span", { class: "mono" }, t("order.number", { id: order.orderId })), h("span", { class: "small soft" }, day(order.placedAt)), h("span", { class: `badge ${{ confirmed: "good", cancelled: "bad" }[order.status] ?? "warn"}`, id: "status" }, t(`status.${order.status}`))),
     h("ol", { class: "saga" }, steps(order, timeline)),
     message(order, late, timeline),
     h("div", { class: "checkout" },
-      h("section", { class: "card" }, h("h2", {}, t("order.history")), h("ol", { class: "timeline", id: "timeline" }, timeline.map((entry) => h("li", { "data-fact": entry.type }, h("time", { datetime: entry.time }, moment(entry.time)), h("span", {}, t(`fact.${entry.type}`), detail(entry)))))),
+      h("section", { class: "card" }, h("h2", {}, t("order.history")), h("ol", { class: "timeline", id: "timeline" }, timeline.map((entry) => h("li", { "data-fact": entry.type }, h("time", { datetime: entry.time }, sameDay(entry.time, order.placedAt) ? clock(entry.time) : moment(entry.time)), h("span", {}, t(`fact.${entry.type}`), detail(entry)))))),
       h("aside", { class: "card stack" },
         h("div", { class: "totals" }, order.lines.map((line) => h("div", {}, h("span", {}, `${line.quantity} × ${line.title}`), h("span", {}, price(line.total, totals.currency)))),
           row("cart.subtotal", totals.subtotal), row("checkout.shipping", totals.shipping), row("checkout.tax", totals.tax), row("checkout.total", totals.total, "sum"), order.refunded.amount > 0 && row("order.refunded", order.refunded.amount, "refunded")),
         h("div", {}, h("h3", {}, t("order.deliver")), h("address", {}, [to.name, to.line1, to.line2, `${to.postalCode} ${to.city}`, to.region, countryName(to.country)].filter(Boolean).map((text) => h("div", {}, text)))),
         cancellable && h("button", { class: "quiet danger", onclick: cancel }, t("order.cancel")),
-        orderTokens.all()[id] && h("p", { class: "small" }, h("a", { href: `/order.html?id=${encodeURIComponent(id)}&token=${encodeURIComponent(orderTokens.all()[id])}` }, t("order.link"))),
+        link() && h("p", { class: "small" }, h("a", { href: link() }, t("order.link"))),
         h("a", { href: "/products.html" }, t("order.back")))),
   ];
 }

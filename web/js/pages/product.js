@@ -38,7 +38,7 @@ function view(product, levels) {
   const frame = h("div");
   const thumbs = h("div", { class: "thumbs", role: "group" });
   const amount = h("p", { class: "price" });
-  const stock = h("p", { class: "small", role: "status" });
+  const stock = h("p", { class: "stock", role: "status" });
   const quantity = h("input", { class: "quantity", type: "number", name: "quantity", min: 1, max: 999, value: 1, inputmode: "numeric" });
   const add = h("button", { class: "primary", type: "submit" }, t("product.add"));
 
@@ -51,6 +51,7 @@ function view(product, levels) {
     fill(amount, price(now.amount, now.currency), before && before.amount > now.amount && h("s", {}, h("span", { class: "visually-hidden" }, t("was", { price: "" })), price(before.amount, before.currency)));
     const left = levels.get(chosen.sku);
     stock.textContent = left === undefined ? " " : left === null ? t("product.unknown") : left === 0 ? t("product.out") : t(left <= 5 ? "product.low" : "product.stock", { count: left });
+    stock.dataset.level = left === undefined || left === null ? "unknown" : left === 0 ? "none" : left <= 5 ? "low" : "good";
     add.disabled = left === 0;
   };
   const choose = (variant) => {
@@ -66,8 +67,7 @@ function view(product, levels) {
       const current = await cart.read();
       const has = current?.lines.find((line) => line.sku === chosen.sku)?.quantity ?? 0;
       await cart.setLine(chosen.sku, Math.min(999, has + Math.max(1, Math.trunc(quantity.valueAsNumber) || 1)));
-      toast(t("product.added", { title: product.title }));
-      document.querySelector("souk-header").open();
+      document.querySelector("souk-header").open(t("product.added", { title: product.title }));
     } catch (error) {
       toast(explain(error));
     }
@@ -87,10 +87,9 @@ function view(product, levels) {
         h("div", {},
           product.category && h("p", { class: "small" }, h("a", { href: `/products.html?category=${encodeURIComponent(product.category)}` }, product.category)),
           h("h1", {}, product.title), product.vendor && h("p", { class: "soft" }, t("product.by", { vendor: product.vendor }))),
-        amount,
+        h("div", { class: "row" }, amount, stock),
         options(product, () => chosen, choose),
-        h("div", { class: "buy" }, h("label", {}, t("product.quantity"), quantity), stock),
-        add,
+        h("div", { class: "buy" }, h("label", {}, t("product.quantity"), quantity), add),
         h("p", { class: "description" }, product.description ?? ""),
         h("section", { class: "later", "aria-labelledby": "reviews" }, h("h2", { id: "reviews" }, t("product.reviews")), h("p", { class: "soft" }, t("product.reviews.later"))))),
   };
