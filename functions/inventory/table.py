@@ -38,7 +38,7 @@ class BusyError(RuntimeError):
 SHARDS = 8  # enough that sweeping and reserving never meet on one index partition
 
 
-PATIENCE = (0.02, 0.04, 0.08, 0.16, 0.3, 0.5, 0.5, 0.5)
+PATIENCE = (0.02, 0.04, 0.08, 0.16, 0.3, 0.3, 0.5, 0.5, 0.5, 0.5)
 """Seconds between tries of a transaction that others hold an item of: many want one SKU, and each is quick."""
 
 GAINS: dict[str, tuple[int, int]] = {"committed": (-1, 0), "released": (0, 1), "returned": (1, 1)}

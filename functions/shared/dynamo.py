@@ -245,10 +245,14 @@ def _patiently(call: Callable[[], Any], patience: Sequence[float] | None = None)
     return call()
 
 
+_HELD_UP = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
+"""Reasons for which a transaction is cancelled that may be gone in a moment; botocore repeats none of them."""
+
+
 def _conflicted(error: ClientError) -> bool:
-    codes = _reasons(error)
+    codes = {*_reasons(error)} - {"None"}
     return error.response["Error"]["Code"] == "TransactionConflictException" or (
-        "TransactionConflict" in codes and "ConditionalCheckFailed" not in codes
+        bool(codes) and codes <= _HELD_UP
     )
 
 

@@ -93,7 +93,7 @@ BUGS = (
     ),
     Bug(
         "swallow a handler's error", "functions.shared.inbox",
-        'log.failure(error)\n            failed.append(message["messageId"])', "log.failure(error)",
+        'log.failure(error)\n        return [message["messageId"]]', "log.failure(error)",
     ),
     Bug(
         "one id for all facts of an aggregate", "functions.shared.outbox",
