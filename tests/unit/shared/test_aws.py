@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import botocore
 import pytest
 
 from functions.shared import aws
@@ -56,3 +57,19 @@ def test_the_aws_underneath_can_be_another_and_boto3s_again() -> None:
     finally:
         aws.use(None)
     assert aws.dynamodb().meta.service_model.service_name == "dynamodb"
+
+
+@pytest.mark.usefixtures("cloud")
+def test_a_call_names_its_client_without_composing_the_name() -> None:
+    asked: list[bytes] = []
+
+    def note(request: Any, **_: Any) -> None:
+        asked.append(request.headers["User-Agent"])
+
+    client: Any = aws.eventbridge()
+    client.meta.events.register_first("before-send.eventbridge", note)
+    try:
+        client.list_event_buses()
+    finally:
+        client.meta.events.unregister("before-send.eventbridge", note)
+    assert asked == [f"souk Botocore/{botocore.__version__}".encode()]
