@@ -30,8 +30,8 @@ def main() -> None:
         changed = options.running_stack().deploy(names)
         step(f"deployed: {', '.join(changed)}" if changed else "every stack is up to date")
         return
-    if environment not in ("local", "dev", "prod"):
-        raise ToolError(f"samconfig.toml has no environment {environment!r}; there are: local dev prod")
+    if environment not in (known := sam.configured()):
+        raise ToolError(f"samconfig.toml has no environment {environment!r}; there are: {' '.join(known)}")
     os.environ.setdefault(
         "SOUK_PLATFORM", "x86_64"
     )  # what the templates' functions run on, whatever this machine is
@@ -50,7 +50,9 @@ def main() -> None:
 
 def deploy(environment: str, stacks: list[sam.StackTemplate], url: str | None) -> None:
     """Build and deploy stacks; production asks for each change where there is a terminal to answer on."""
-    target = sam.Target(environment, common={"PublicUrl": url} if url else {})
+    target = sam.Target(
+        environment, common={**sam.configured()[environment], **({"PublicUrl": url} if url else {})}
+    )
     if environment == "prod" and sys.stdin.isatty():
         for stack in stacks:
             sam.build_stack(stack)
@@ -67,7 +69,7 @@ def site_url(environment: str) -> str | None:
 
 def deploy_site(environment: str) -> None:
     """Deploy CloudFront and bring the files of web/ to its bucket."""
-    target = sam.Target(environment)
+    target = sam.Target(environment, common=sam.configured()[environment])
     sam.deploy_stack(EDGE, target, attended=environment == "prod" and sys.stdin.isatty())
     stack = boto3.client("cloudformation").describe_stacks(StackName=target.stack_name(EDGE))["Stacks"][0]
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}

@@ -10,9 +10,11 @@ import contextlib
 import fcntl
 import os
 import re
+import shlex
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -90,6 +92,20 @@ class Target:
             raise ToolError(f"{stack.source.relative_to(ROOT)} has no parameter {', '.join(sorted(unknown))}")
         common = {"Environment": self.environment, "PythonRuntime": build.python_tag(), **self.common}
         return {**{name: value for name, value in common.items() if name in declared}, **own}
+
+
+def configured() -> dict[str, dict[str, str]]:
+    """Return the parameter values that samconfig.toml gives each environment; it calls ``local`` the default."""
+    sections = tomllib.loads((ROOT / "samconfig.toml").read_text())
+    texts = {
+        name: section["deploy"]["parameters"]["parameter_overrides"]
+        for name, section in sections.items()
+        if isinstance(section, dict)
+    }
+    return {
+        "local" if name == "default" else name: dict(word.split("=", 1) for word in shlex.split(text))
+        for name, text in texts.items()
+    }
 
 
 def all_stacks() -> list[StackTemplate]:

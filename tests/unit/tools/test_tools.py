@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.templates import template
 from tools import lock, options, sam, templates
 from tools.emulator import ROOT, Emulator, living_process, require_free_port
 from tools.report import ToolError
@@ -119,6 +120,23 @@ def test_a_parameter_is_passed_only_where_it_is_declared() -> None:
     for stack in sam.all_stacks():
         assert set(target.overrides(stack)) <= stack.parameters()
         assert target.overrides(stack)["Environment"] == "local"
+
+
+def test_production_deploys_with_a_provider_that_moves_money() -> None:
+    target = sam.Target("prod", common=sam.configured()["prod"])
+    assert target.overrides(sam.StackTemplate("payments"))["PaymentProvider"] == "stripe"
+    assert "PaymentProvider" not in target.overrides(sam.StackTemplate("orders"))
+    rule = template("payments")["Rules"]["MoneyMoves"]
+    assert rule["RuleCondition"] == {"Fn::Equals": [{"Ref": "Environment"}, "prod"]}
+    assert rule["Assertions"][0]["Assert"] == {
+        "Fn::Not": [{"Fn::Equals": [{"Ref": "PaymentProvider"}, "simulator"]}]
+    }
+
+
+def test_every_environment_of_samconfig_is_named_in_its_values() -> None:
+    assert {name: values["Environment"] for name, values in sam.configured().items()} == {
+        "local": "local", "dev": "dev", "prod": "prod",
+    }  # fmt: skip
 
 
 def test_a_parameter_of_a_stack_s_own_must_exist() -> None:
