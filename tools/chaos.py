@@ -250,7 +250,7 @@ def _afterwards(stack: Stack, shop: Shop, placed: dict[str, Any] | None) -> str:
     if placed is not None:
         order = buyer.decided(shop, [placed], PATIENCE)[0]
         end = order["reason"] or order["status"]
-    left = drain(stack, seconds=120)
+    left = drain(stack, seconds=300)  # what a broken consumer took comes back after up to 180 s
     _, differences = audit.audit(stack)
     dead = waiting(stack, dead=True)
     for difference in differences:

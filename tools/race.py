@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 import uuid
 from collections import Counter
 from collections.abc import Callable
@@ -69,13 +70,17 @@ def cancel_against_confirm(shop: Shop, admin: dict[str, str]) -> tuple[Outcome, 
     sku = buyer.product(shop, admin, "cancelled", 30)
     quotes = buyer.at_once(lambda _: buyer.quoted(shop, sku), range(30), 8)
 
-    def place_and_cancel(signed: str) -> dict[str, str]:
+    def place_and_cancel(wish: tuple[int, str]) -> dict[str, str]:
+        turn, signed = wish
         placed = buyer.place(shop, signed).body
+        time.sleep(turn * 0.15)  # from long before the decision to long after it
         headers = {"X-Order-Token": placed["orderToken"]}
         shop.call("POST", f"/orders/{placed['orderId']}/cancel", headers=headers)
         return dict(placed)
 
-    ends = Counter(order["status"] for order in buyer.decided(shop, buyer.at_once(place_and_cancel, quotes)))
+    ends = Counter(
+        order["status"] for order in buyer.decided(shop, buyer.at_once(place_and_cancel, enumerate(quotes)))
+    )
     left = buyer.until("the units to come back", lambda: _settled(shop, sku))
     return {"cancelled": ends["cancelled"], "confirmed": ends["confirmed"], "left": left}, left == 30 - ends[
         "confirmed"
