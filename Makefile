@@ -103,6 +103,14 @@ growth: setup ## See how cost grows with products, customers and orders, with li
 	@$(PYTHON) tools/bootstrap.py pictures
 	@PYTHONHASHSEED=0 $(venv)/python -m tests.bench.growth
 	@.local/pictures/bin/python tests/bench/draw.py
+flash-sale: setup ## Sell 1,000 units to 10,000 buyers at once in virtual time, and draw it (LIVE=1: on the running stack, BUYERS=500 UNITS=100)
+ifdef LIVE
+	@$(souk) flash-sale
+else
+	@$(PYTHON) tools/bootstrap.py pictures
+	@$(venv)/python -m tests.bench.flash_sale
+	@.local/pictures/bin/python tests/bench/draw_flash_sale.py
+endif
 cost: setup ## The bill of a month on AWS, on paper (ORDERS=1000000 VISITS=20000000)
 	@$(venv)/python -m tests.bench.cost
 
@@ -118,5 +126,5 @@ lock: setup ## Lock the requirements again after a change of requirements/*.in
 clean: ## Remove builds and virtual environments; the stack's state stays
 	@rm -rf .aws-sam .local/venv .local/emulator .local/judges .local/pictures .local/uv .local/cache
 
-.PHONY: help run stop reset status logs mail dlq audit race chaos replay restore-drill watch fmt lint test unit simulate contracts build invoke deploy setup lock clean pictures lighthouse growth \
+.PHONY: help run stop reset status logs mail dlq audit race chaos replay restore-drill watch fmt lint test unit simulate contracts build invoke deploy setup lock clean pictures lighthouse growth flash-sale \
   judges bandit checkov pip-audit oidc probe schemathesis

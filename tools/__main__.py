@@ -23,6 +23,7 @@ COMMANDS = {
     "dlq": "tools.dlq",
     "audit": "tools.audit",
     "race": "tools.race",
+    "flash-sale": "tools.flash_sale",
     "chaos": "tools.chaos",
     "judge": "tools.judges.__main__",
     "replay": "tools.replay",

@@ -6,16 +6,18 @@ import json
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from tools.report import ToolError, step
 
 
 class Answer(NamedTuple):
-    """What a call gave; `body` is parsed JSON, or None when there was none."""
+    """What a call gave; `body` is parsed JSON, or None when there was none; names of headers are in lower case."""
 
     status: int
     body: Any
+    headers: Mapping[str, str] = {}
 
 
 class Shop:
@@ -41,7 +43,8 @@ class Shop:
         started = time.monotonic()
         try:
             with urllib.request.urlopen(request, timeout=35) as response:  # noqa: S310  http to localhost
-                answer = Answer(response.status, _parsed(response.read()))
+                headers = {name.lower(): value for name, value in response.headers.items()}
+                answer = Answer(response.status, _parsed(response.read()), headers)
         except urllib.error.HTTPError as error:
             answer = Answer(error.code, _parsed(error.read()))
         except OSError as error:

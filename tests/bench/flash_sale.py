@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
@@ -57,8 +58,9 @@ class Result(NamedTuple):
     given_back: int
     invocations: int
     left: int
-    answered: list[tuple[float, int]]
-    """How many had been answered by when: for the picture."""
+    sales: list[tuple[float, int]]
+    """How many units were sold by when, and in `answers` how many buyers were answered: for the picture."""
+    answers: list[tuple[float, int]]
 
 
 def one_by_one(event: dict[str, Any]) -> Any:
@@ -125,8 +127,14 @@ def sell(
         reads_an_order=round(shop.tally["read units"] / buyers, 3), conflicts=shop.tally["conflicts"],
         throttled=shop.tally["throttled"], given_back=shop.tally["given back"],
         invocations=shop.tally["invocations"], left=level.available,
-        answered=[(round(moment, 3), count + 1) for count, moment in enumerate(answers) if (count + 1) % 50 == 0],
+        sales=_steps(sorted(held.values())), answers=_steps(answers),
     )  # fmt: skip
+
+
+def _steps(moments: Sequence[float]) -> list[tuple[float, int]]:
+    """Return a hundred points of how many there were by when."""
+    every = max(1, len(moments) // 100)
+    return [(round(moments[count - 1], 3), count) for count in range(every, len(moments) + 1, every)]
 
 
 def _order(number: int, decide_by: str) -> dict[str, Any]:

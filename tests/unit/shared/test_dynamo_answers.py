@@ -49,6 +49,19 @@ def test_a_transaction_in_conflict_with_another_is_tried_again(answers: Stubber)
     assert put() is None
 
 
+@pytest.mark.parametrize("reason", ["ThrottlingError", "ProvisionedThroughputExceeded"])
+def test_a_transaction_that_a_busy_partition_cancelled_is_tried_again(answers: Stubber, reason: str) -> None:
+    cancelled(answers, "None", reason)
+    answers.add_response("transact_write_items", {})
+    assert put() is None
+
+
+def test_what_is_wrong_with_a_transaction_is_raised_at_once(answers: Stubber) -> None:
+    cancelled(answers, "TransactionConflict", "ValidationError")
+    with pytest.raises(ClientError, match="TransactionCanceled"):
+        put()
+
+
 def test_a_conflict_that_does_not_end_is_raised(answers: Stubber) -> None:
     for _ in range(TRIES):
         cancelled(answers, "TransactionConflict")
@@ -61,7 +74,7 @@ def test_a_lost_condition_decides_at_once_whatever_else_conflicts(answers: Stubb
     assert put() == ["TransactionConflict", "ConditionalCheckFailed", "None"]
 
 
-@pytest.mark.parametrize("code", ["ThrottlingError", "ValidationError", "ItemCollectionSizeLimitExceeded"])
+@pytest.mark.parametrize("code", ["ValidationError", "ItemCollectionSizeLimitExceeded"])
 def test_a_transaction_cancelled_for_another_reason_is_raised(answers: Stubber, code: str) -> None:
     cancelled(answers, "None", code)
     with pytest.raises(ClientError, match="TransactionCanceled"):
