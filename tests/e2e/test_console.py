@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,7 +12,17 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.conftest import PATIENCE, Person, Watch, add_to_cart, check_out, log_in
+from tests.e2e.conftest import (
+    PATIENCE,
+    Person,
+    Watch,
+    add_to_cart,
+    check_out,
+    log_in,
+    mailed_links,
+    new_link,
+)
+from tests.support.buyer import eventually
 from tests.support.lambda_events import sample
 from tools.stack import Stack
 
@@ -75,11 +86,41 @@ def test_staff_cancel_an_order(console: Page, ordered: str) -> None:
     expect(console.get_by_text("cancelled: operator")).to_be_visible()
 
 
+def test_staff_send_an_orders_mail_again(page: Page, console: Page, shop: Stack) -> None:
+    email = f"again-{time.time_ns()}@example.com"
+    add_to_cart(page, TAGINE)
+    check_out(page, email)
+    (first,) = [new_link(shop, email, "/order.html", [])]
+    console.goto(f"/console/#order/{page.url.partition('id=')[2]}")
+    mails = console.locator("#mails")
+    expect(mails.get_by_role("listitem")).to_have_count(1)
+    mails.get_by_role("button", name="Send again").click()
+    assert eventually(lambda: mailed_links(shop, email, "/order.html") == [first, first])
+    console.reload()
+    expect(mails.get_by_role("listitem")).to_have_count(2)
+    expect(mails).to_contain_text("sent again by cus_")
+    expect(console.locator("#story tr[data-kind=mail]")).to_have_count(2)
+
+
 def test_orders_are_found_by_their_customer(console: Page, customer: Person) -> None:
     console.goto("/console/#orders")
     console.get_by_label("Order id or e-mail address").fill("nobody@souk.example")
     console.get_by_role("button", name="Find").click()
     expect(console.get_by_role("status")).to_have_text("Nobody has that address.")
+
+
+def test_what_waits_for_a_service_that_is_down_is_seen_to_age_and_to_drain(
+    page: Page, console: Page, switch: Callable[[str], None], operator: Person, watch: Watch
+) -> None:
+    row = console.locator("#services tr[data-service=payments]")
+    expect(row.locator("[data-age]")).to_have_text("–")
+    switch("payments")
+    add_to_cart(page, TAGINE)
+    check_out(page)
+    expect(row.locator("[data-age]")).to_have_text(re.compile(r"^\d+ s$"))
+    operator.calls.send("PUT", "/journal/faults/payments", {"down": False})
+    expect(row.locator("[data-age]")).to_have_text("–", timeout=PATIENCE * 2)
+    watch.errors.clear()  # the browser reports the 503s
 
 
 def test_a_broken_service_is_seen_and_recovers(console: Page, operator: Person, watch: Watch) -> None:
@@ -101,6 +142,68 @@ def test_a_broken_service_is_seen_and_recovers(console: Page, operator: Person, 
     watch.errors.clear()  # the browser reports the 503s
 
 
+def test_a_slow_service_is_seen_and_holds_nobody_else_up(
+    page: Page, console: Page, operator: Person, watch: Watch
+) -> None:
+    console.goto("/console/#faults")
+    box = console.get_by_label("catalog is slow")
+    box.check()
+    try:
+        expect(console.get_by_role("status")).to_have_text("catalog is slow.")
+        console.goto("/console/#pulse")
+        row = console.locator("#services tr[data-service=catalog]")
+        expect(row).to_contain_text("slow, ")
+        expect(
+            console.locator("#services tr[data-service=cart]").get_by_text("yes", exact=True)
+        ).to_be_visible()
+        page.goto("/products.html")
+        expect(page.locator("#products a.product").first).to_be_visible()
+    finally:
+        operator.calls.send("PUT", "/journal/faults/catalog", {"slow": False})
+    expect(row.get_by_text("yes", exact=True)).to_be_visible()
+    console.goto("/console/#faults")
+    expect(box).not_to_be_checked()
+
+
+@pytest.fixture
+def well_again(operator: Person) -> Iterator[None]:
+    """See to it that the payment provider works when the test is over."""
+    yield
+    operator.calls.send("PUT", "/payments/simulator", {"trouble": "none"})
+
+
+def test_a_failing_provider_costs_nobody_anything_and_recovers(
+    page: Page, console: Page, well_again: None, watch: Watch
+) -> None:
+    console.goto("/console/#faults")
+    console.get_by_label("Failing").check()
+    expect(console.get_by_role("status")).to_have_text("The payment provider: failing.")
+    add_to_cart(page, TAGINE)
+    check_out(page)
+    expect(page.locator(".saga [data-step=stock]")).to_have_attribute("data-state", "done")
+    expect(page.locator("#status")).to_have_text(
+        "Cancelled", timeout=PATIENCE * 3
+    )  # by the sweep, at the deadline
+    expect(page.get_by_role("alert")).to_contain_text("Nothing was charged; please try again")
+    console.reload()
+    expect(console.get_by_label("Failing")).to_be_checked()
+    console.get_by_label("Works").check()
+    expect(console.get_by_role("status")).to_have_text("The payment provider: works.")
+    page.get_by_role("link", name="Back to the checkout").click()
+    check_out(page)
+    expect(page.locator("#status")).to_have_text("Confirmed")
+
+
+def test_a_slow_provider_confirms_later(page: Page, console: Page, well_again: None) -> None:
+    console.goto("/console/#faults")
+    console.get_by_label("Slow", exact=True).check()
+    expect(console.get_by_role("status")).to_have_text("The payment provider: slow.")
+    add_to_cart(page, TAGINE)
+    check_out(page)
+    expect(page.locator(".saga [data-step=payment]")).to_have_attribute("data-state", "now")
+    expect(page.locator("#status")).to_have_text("Confirmed")
+
+
 def test_an_operator_decides_a_checkout_that_waits(
     page: Page, console: Page, switch: Callable[[str], None], shop: Stack, watch: Watch
 ) -> None:
@@ -115,6 +218,8 @@ def test_an_operator_decides_a_checkout_that_waits(
         row = console.locator("tr", has_text=order)
         expect(row).to_contain_text("reserved")
         expect(row).to_contain_text("waiting")
+        expect(row).to_contain_text(re.compile("[0-9]:[0-9][0-9] (left|over)"))
+        expect(row).to_contain_text(re.compile("payments has (1 to handle|not answered)"))
         row.get_by_role("button", name="Cancel").click()
         console.get_by_label("Why?").fill("The bank is closed")
         console.get_by_role("button", name="Cancel the order").click()
@@ -135,9 +240,11 @@ def test_a_dead_letter_is_read_and_sent_back(console: Page, shop: Stack) -> None
     console.goto("/console/#queues")
     console.get_by_role("button", name=name).click()
     expect(console.get_by_text("the journal was away")).to_be_visible()
-    expect(console.locator("article pre")).to_contain_text("StockReserved")
+    expect(console.locator("article h3")).to_have_text("StockReserved")
+    expect(console.locator("article")).to_contain_text(fact["detail"]["correlationId"])
     time.sleep(5)  # what was shown is hidden from everyone for so long
-    console.get_by_role("button", name="Send all back").click()
+    console.get_by_role("button", name="Send it back").click()
+    expect(console.get_by_text("1 sent back, and souk-local-journal-inbox has drained.")).to_be_visible()
     expect(console.get_by_text("everything has drained")).to_be_visible()
 
 

@@ -26,9 +26,16 @@ NAMES = (
     "checkout",
     "order",
     "account",
+    "addresses",
+    "profile",
     "login",
+    "register",
     "console",
     "console-order",
+    *(
+        f"console-{view}"
+        for view in ("orders", "sagas", "queues", "catalog", "stock", "customers", "faults", "audit")
+    ),
 )
 FIGURES = ROOT / ".local" / "e2e" / "performance.json"
 # Takes what the page has painted and moved until now; reading buffered entries needs an observer each.
@@ -54,52 +61,87 @@ def guest_order() -> dict[str, str]:
     return {}
 
 
-@pytest.fixture
-def go(operator: Person, guest_order: dict[str, str]) -> Callable[[Page, str], None]:
-    """Return a function that opens a page by its name, with something on it to look at."""
+class Guide:
+    """Opens a page by its name, with something on it to look at."""
 
-    def order(page: Page) -> str:
-        if not guest_order:
+    def __init__(self, operator: Person, guest_order: dict[str, str]) -> None:
+        self.operator = operator
+        self.guest_order = guest_order
+
+    def __call__(self, page: Page, name: str) -> None:
+        """Open a page and wait until it shows what it is for."""
+        {
+            "home": lambda: self.plain(page, "/", "#products a.product"),
+            "list": lambda: self.plain(page, "/products.html", "#products a.product"),
+            "product": lambda: self.plain(
+                page, f"/product.html?p={TAGINE}", "form [role=status]:not(:empty)"
+            ),
+            "cart": lambda: add_to_cart(page, TAGINE),
+            "checkout": lambda: self.checkout(page),
+            "order": lambda: self.plain(page, self.order(page)["link"], "[data-fact=PaymentCaptured]"),
+            "account": lambda: self.inside(page, "/account.html#orders", "#orders, #account .empty"),
+            "addresses": lambda: self.address_form(page),
+            "profile": lambda: self.inside(page, "/account.html#profile", "section.part form"),
+            "login": lambda: self.plain(page, "/account.html#login", "form button"),
+            "register": lambda: self.plain(page, "/account.html#register", "form button"),
+            "console": lambda: self.inside(page, "/console/#pulse", "#services .badge.good"),
+            "console-order": lambda: self.inside(
+                page, f"/console/#order/{self.order(page)['id']}", "#story tr"
+            ),
+            "console-catalog": lambda: self.product_form(page),
+        }.get(name, lambda: self.view(page, name.removeprefix("console-")))()
+
+    def order(self, page: Page) -> dict[str, str]:
+        """Return the link and the id of a guest's order, the same for all tests."""
+        if not self.guest_order:
             add_to_cart(page, TAGINE)
             check_out(page)
             expect(page.locator("[data-fact=PaymentCaptured]")).to_be_visible()
-            guest_order["link"] = str(page.locator("a[href*='token=']").get_attribute("href"))
-            guest_order["id"] = page.url.partition("id=")[2].partition("&")[0]
-        return guest_order["link"]
+            self.guest_order["link"] = str(page.locator("a[href*='token=']").get_attribute("href"))
+            self.guest_order["id"] = page.url.partition("id=")[2].partition("&")[0]
+        return self.guest_order
 
-    def checkout(page: Page) -> None:
+    def checkout(self, page: Page) -> None:
+        """Fill in the checkout until it shows what is to be paid."""
         add_to_cart(page, TAGINE)
         page.goto("/checkout.html")
         for name, value in {"email": "amira@example.com", **ADDRESS}.items():
             page.locator(f"#checkout-form [name={name}]").fill(value)
         expect(page.locator(".totals .sum")).to_be_visible()
 
-    def plain(page: Page, path: str, ready: str) -> None:
+    def address_form(self, page: Page) -> None:
+        """Open the form of a new address."""
+        self.inside(page, "/account.html#addresses", "#account section button.quiet")
+        page.get_by_role("button", name="Add an address").click()
+
+    def product_form(self, page: Page) -> None:
+        """Open the form of a product."""
+        self.view(page, "catalog")
+        page.locator("tbody button.plain").first.click()
+        expect(page.locator("#product-form")).to_be_visible()
+
+    def view(self, page: Page, name: str) -> None:
+        """Open a view of the console."""
+        ready = {
+            "customers": "form input", "stock": "form input", "faults": "#provider", "queues": "tr[data-queue]",
+        }  # fmt: skip
+        self.inside(page, f"/console/#{name}", f"main {ready.get(name, 'tbody td')}")
+
+    def plain(self, page: Page, path: str, ready: str) -> None:
+        """Open a page as it is."""
         page.goto(path)
         expect(page.locator(ready).first).to_be_visible()
 
-    def inside(page: Page, path: str, ready: str) -> None:
-        log_in(page, operator, path.partition("#")[0])
-        plain(page, path, ready)
+    def inside(self, page: Page, path: str, ready: str) -> None:
+        """Open a page that one has to log in for."""
+        log_in(page, self.operator, path.partition("#")[0])
+        self.plain(page, path, ready)
 
-    def run(page: Page, name: str) -> None:
-        {
-            "home": lambda: plain(page, "/", "#products a.product"),
-            "list": lambda: plain(page, "/products.html", "#products a.product"),
-            "product": lambda: plain(page, f"/product.html?p={TAGINE}", "form [role=status]:not(:empty)"),
-            "cart": lambda: add_to_cart(page, TAGINE),
-            "checkout": lambda: checkout(page),
-            "order": lambda: plain(page, order(page), "[data-fact=PaymentCaptured]"),
-            "account": lambda: inside(page, "/account.html#orders", "#account section p, #account table"),
-            "login": lambda: plain(page, "/account.html#login", "form button"),
-            "console": lambda: inside(page, "/console/#pulse", "#services .badge.good"),
-            "console-order": lambda: (
-                order(page),
-                inside(page, f"/console/#order/{guest_order['id']}", "#story tr"),
-            ),
-        }[name]()
 
-    return run
+@pytest.fixture
+def go(operator: Person, guest_order: dict[str, str]) -> Guide:
+    """Who opens pages by their names."""
+    return Guide(operator, guest_order)
 
 
 KEY = re.compile(
@@ -274,6 +316,7 @@ def test_nothing_moves_while_a_page_loads(
 PICTURES = [
     ("home", 1440, "light"), ("product", 1440, "light"), ("checkout", 1440, "light"), ("order", 360, "light"),
     ("home", 360, "dark"), ("console", 1440, "dark"), ("console-order", 1440, "light"),
+    ("console-faults", 1440, "light"),
 ]  # fmt: skip
 
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import (
@@ -19,6 +20,7 @@ from tests.e2e.conftest import (
     log_in,
     mailed_links,
     new_link,
+    person,
 )
 from tools.stack import Stack
 
@@ -46,6 +48,31 @@ def test_a_guests_order_opens_elsewhere_by_its_link(page: Page, open_browser: Ca
     expect(elsewhere.locator(".totals")).to_contain_text("Saffron Glazed Tagine")
 
 
+def test_a_guest_is_mailed_the_link_that_opens_the_order_anywhere(
+    page: Page, open_browser: Callable[..., Page], shop: Stack
+) -> None:
+    email = f"guest-{time.time_ns()}@example.com"
+    add_to_cart(page, TAGINE)
+    check_out(page, email)
+    link = new_link(shop, email, "/order.html", [])
+    elsewhere = open_browser()
+    elsewhere.goto(link)
+    expect(elsewhere.locator("#status")).to_have_text("Confirmed")
+    expect(elsewhere.locator("address")).to_contain_text("Sonnenallee 12")
+    expect(elsewhere.get_by_role("button", name="Cancel the order")).to_be_visible()
+
+
+def test_an_order_does_not_open_without_its_link(
+    page: Page, open_browser: Callable[..., Page], watch: Watch
+) -> None:
+    add_to_cart(page, TAGINE)
+    check_out(page)
+    elsewhere = open_browser()
+    elsewhere.goto(page.url.partition("#")[0])
+    expect(elsewhere.get_by_text("There is no such order, or the link is not complete.")).to_be_visible()
+    watch.errors.clear()  # the browser reports the 404
+
+
 def test_the_cart_is_empty_once_the_order_is_confirmed(page: Page) -> None:
     add_to_cart(page, TAGINE)
     check_out(page)
@@ -71,7 +98,8 @@ def test_a_customer_registers_confirms_the_address_and_buys(page: Page, shop: St
     check_out(page, email=None)
     expect(page.locator("#status")).to_have_text("Confirmed")
     page.goto("/account.html#orders")
-    expect(page.locator("#account table .badge")).to_have_text("Confirmed")
+    expect(page.locator("#orders .badge")).to_have_text("Confirmed")
+    expect(page.locator("#orders")).to_contain_text("Saffron Glazed Tagine")
 
 
 def test_a_forgotten_password_is_replaced_by_the_mailed_link(
@@ -87,6 +115,103 @@ def test_a_forgotten_password_is_replaced_by_the_mailed_link(
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("heading", name="Log in")).to_be_visible()
     log_in(page, customer)
+
+
+@pytest.fixture
+def newcomer(shop: Stack) -> Person:
+    """A customer with an account of their own, which a test may do anything to."""
+    return person(shop, f"newcomer-{time.time_ns()}")
+
+
+ADDRESS_FORM = {
+    "Full name": "Amira Haddad", "Street and number": "Sonnenallee 12", "Postal code": "12047", "City": "Berlin",
+}  # fmt: skip
+
+
+def test_addresses_are_added_edited_offered_and_deleted(page: Page, newcomer: Person) -> None:
+    log_in(page, newcomer)
+    page.goto("/account.html#addresses")
+    page.get_by_role("button", name="Add an address").click()
+    for label, value in ADDRESS_FORM.items():
+        page.get_by_label(label).fill(value)
+    page.get_by_label("Country").select_option("DE")
+    page.get_by_label("Offer this address first").check()
+    page.get_by_role("button", name="Save").click()
+    card = page.locator("#addresses li")
+    expect(card).to_contain_text("Sonnenallee 12")
+    expect(card.get_by_text("Offered first")).to_be_visible()
+
+    card.get_by_role("button", name="Edit").click()
+    expect(page.get_by_label("City")).to_have_value("Berlin")
+    page.get_by_label("Street and number").fill("Weserstraße 7")
+    page.get_by_role("button", name="Save").click()
+    expect(card).to_contain_text("Weserstraße 7")
+    expect(card.get_by_text("Offered first")).to_be_visible()
+
+    add_to_cart(page, TAGINE)
+    page.goto("/checkout.html")
+    expect(page.locator("#checkout-form [name=line1]")).to_have_value("Weserstraße 7")
+
+    page.goto("/account.html#addresses")
+    card.get_by_role("button", name="Delete").click()
+    expect(card).to_have_count(0)
+
+
+def test_an_address_changed_elsewhere_meanwhile_is_shown_not_overwritten(
+    page: Page, newcomer: Person, watch: Watch
+) -> None:
+    mine = {
+        "name": "Amira",
+        "line1": "Old street 1",
+        "city": "Berlin",
+        "postalCode": "12047",
+        "country": "DE",
+    }
+    kept = newcomer.calls.send("POST", "/identity/me/addresses", mine).body
+    log_in(page, newcomer)
+    page.goto("/account.html#addresses")
+    page.get_by_role("button", name="Edit").click()
+    page.get_by_label("Street and number").fill("Mine 1")
+    path = f"/identity/me/addresses/{kept['addressId']}"
+    assert newcomer.calls.send("PUT", path, {**mine, "line1": "Theirs 2"}, if_match='"1"').status == 200
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("status")).to_contain_text("changed elsewhere meanwhile")
+    expect(page.locator("#addresses li")).to_contain_text("Theirs 2")
+    watch.errors.clear()  # the browser reports the 412
+
+
+def test_the_email_address_is_changed_by_the_link_mailed_to_the_new_one(
+    page: Page, shop: Stack, newcomer: Person
+) -> None:
+    new = f"moved-{time.time_ns()}@example.com"
+    log_in(page, newcomer)
+    page.goto("/account.html#profile")
+    form = page.locator("section.part", has_text="Change e-mail address")
+    form.get_by_label("New e-mail address").fill(new)
+    form.get_by_label("Current password").fill(newcomer.password)
+    form.get_by_role("button", name="Change e-mail address").click()
+    expect(form.get_by_role("status")).to_contain_text(f"on its way to {new}")
+    page.goto(new_link(shop, new, "#verify=", []))
+    expect(page.get_by_text("Your e-mail address is confirmed.")).to_be_visible()
+    page.goto("/account.html#profile")
+    expect(page.get_by_text(f"You log in with {new}.")).to_be_visible()
+
+
+def test_an_account_is_erased_when_asked_twice(page: Page, newcomer: Person, watch: Watch) -> None:
+    log_in(page, newcomer)
+    page.goto("/account.html#profile")
+    page.get_by_role("button", name="Erase the account").click()
+    page.get_by_role("button", name="Keep it").click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    page.get_by_role("button", name="Erase the account").click()
+    page.get_by_role("button", name="Erase it").click()
+    expect(page.get_by_role("heading", name="Your account is erased")).to_be_visible()
+    page.goto("/account.html#login")
+    page.get_by_label("E-mail").fill(newcomer.email)
+    page.get_by_label("Password").fill(newcomer.password)
+    page.locator("form").get_by_role("button", name="Log in").click()
+    expect(page.get_by_role("alert")).not_to_be_empty()
+    watch.errors.clear()  # the browser reports the 401
 
 
 def test_a_decline_is_explained_and_the_cart_is_untouched(page: Page) -> None:
