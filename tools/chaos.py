@@ -18,7 +18,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from functions.journal import faults
 from tools import audit, buyer, dlq, options
 from tools.drain import drain, waiting
 from tools.report import ToolError, step
@@ -26,8 +25,8 @@ from tools.seed import ADDRESS, Accounts
 from tools.shop import Answer, Shop
 from tools.stack import ENVIRONMENT, Stack
 
+SERVICES = ("identity", "catalog", "inventory", "cart", "orders", "payments", "journal")
 PATIENCE = 240.0
-HEALTH = {"cart": "carts"}
 
 
 class Row(NamedTuple):
@@ -45,7 +44,7 @@ def main() -> None:
     """Break every service in every way."""
     stack = options.running_stack()
     dlq.use(stack)
-    chosen = options.services() or list(faults.SERVICES)
+    chosen = options.services() or list(SERVICES)
     rows = [one for service in chosen for one in rehearse(stack, service)]
     rows += [killed(stack), restarted(stack)]
     print("\n| service | fault | still works | does not | an order placed meanwhile | afterwards |")
@@ -67,11 +66,15 @@ def main() -> None:
 @contextlib.contextmanager
 def down(stack: Stack, service: str) -> Iterator[None]:
     """Let no function of the service take a call (reserved concurrency 0)."""
-    faults.switch(service, off=True)
+    client = stack.client("lambda")
+    names = [function["FunctionName"] for function in _functions(stack, service)]
+    for name in names:
+        client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
     try:
         yield
     finally:
-        faults.switch(service, off=False)
+        for name in names:
+            client.delete_function_concurrency(FunctionName=name)
 
 
 def raising(stack: Stack, service: str) -> contextlib.AbstractContextManager[None]:
@@ -86,10 +89,25 @@ def tableless(stack: Stack, service: str) -> contextlib.AbstractContextManager[N
     return _configured(stack, service, lambda config: _variables(config, TABLE_NAME="souk-out-of-reach"))
 
 
-def providerless(stack: Stack, service: str) -> contextlib.AbstractContextManager[None]:
-    """Point payments at a provider that does not answer."""
-    changes = {"PROVIDER_NAME": "stripe", "STRIPE_URL": "http://127.0.0.1:9"}
-    return _configured(stack, service, lambda config: _variables(config, **changes))
+def failing(stack: Stack, service: str) -> contextlib.AbstractContextManager[None]:
+    """Have the payment provider answer every call with an error."""
+    return _in_trouble(stack, "failing")
+
+
+def silent(stack: Stack, service: str) -> contextlib.AbstractContextManager[None]:
+    """Have the payment provider do what it is asked and never answer."""
+    return _in_trouble(stack, "silent")
+
+
+@contextlib.contextmanager
+def _in_trouble(stack: Stack, trouble: str) -> Iterator[None]:
+    shop = Shop(stack.url)
+    admin = buyer.staff(shop)
+    shop.must(200, "PUT", "/payments/simulator", {"trouble": trouble}, headers=admin)
+    try:
+        yield
+    finally:
+        shop.must(200, "PUT", "/payments/simulator", {"trouble": "none"}, headers=admin)
 
 
 @contextlib.contextmanager
@@ -110,13 +128,7 @@ def deaf(stack: Stack, service: str) -> Iterator[None]:
 @contextlib.contextmanager
 def _configured(stack: Stack, service: str, change: Callable[[Any], dict[str, Any]]) -> Iterator[None]:
     client = stack.client("lambda")
-    start = f"souk-{ENVIRONMENT}-{service}-"
-    found = [
-        function
-        for page in client.get_paginator("list_functions").paginate()
-        for function in page["Functions"]
-        if function["FunctionName"].startswith(start)
-    ]
+    found = _functions(stack, service)
     for function in found:
         client.update_function_configuration(FunctionName=function["FunctionName"], **change(function))
     try:
@@ -130,6 +142,16 @@ def _configured(stack: Stack, service: str, change: Callable[[Any], dict[str, An
             )
 
 
+def _functions(stack: Stack, service: str) -> list[Any]:
+    start = f"souk-{ENVIRONMENT}-{service}-"
+    return [
+        function
+        for page in stack.client("lambda").get_paginator("list_functions").paginate()
+        for function in page["Functions"]
+        if function["FunctionName"].startswith(start)
+    ]
+
+
 def _variables(config: Any, **changes: str) -> dict[str, Any]:
     return {"Environment": {"Variables": {**config["Environment"]["Variables"], **changes}}}
 
@@ -137,10 +159,10 @@ def _variables(config: Any, **changes: str) -> dict[str, Any]:
 def ways(service: str) -> list[Callable[[Stack, str], contextlib.AbstractContextManager[None]]]:
     """Return the ways to break a service."""
     found: list[Callable[[Stack, str], contextlib.AbstractContextManager[None]]] = [down, raising, tableless]
-    if service in ("cart", "inventory", "orders", "payments"):
+    if service in ("cart", "inventory", "orders", "payments", "journal"):
         found.append(deaf)
     if service == "payments":
-        found.append(providerless)
+        found += [failing, silent]
     return found
 
 
@@ -182,6 +204,7 @@ def workload(stack: Stack, sku: str, admin: dict[str, str]) -> dict[str, Callabl
         "place an order": place,
         "see own orders": lambda: shop.call("GET", "/orders", headers=admin),
         "see a payment": lambda: _unknown(shop.call("GET", "/payments/ord_none", headers=admin)),
+        "see what goes on": lambda: shop.call("GET", "/journal/orders", headers=admin),
     }
 
 
@@ -201,6 +224,7 @@ OF = {
     "cart": {"fill a cart", "get a quote"},
     "orders": {"place an order", "see own orders"},
     "payments": {"see a payment"},
+    "journal": {"see what goes on"},
 }
 
 
