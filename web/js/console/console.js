@@ -28,6 +28,9 @@ async function show() {
     return;
   }
   fill(tabs, Object.keys(views).filter((one) => one !== "order").map((one) => h("a", { href: `#${one}`, "aria-current": one === view || (one === "orders" && view === "order") ? "page" : null }, one[0].toUpperCase() + one.slice(1))));
+  // Where the tabs are wider than the screen, the current one is in sight.
+  const current = tabs.querySelector("[aria-current]");
+  tabs.scrollLeft = current.offsetLeft - tabs.offsetLeft - (tabs.clientWidth - current.offsetWidth) / 2;
   const body = h("div");
   fill(main, h("h1", {}, view[0].toUpperCase() + view.slice(1)), body);
   try {

@@ -7,7 +7,7 @@ import { explain, failed } from "../components/problem.js";
 
 export async function customers(body) {
   const email = h("input", { type: "email", required: true, "aria-label": "E-mail address", placeholder: "E-mail address" });
-  const place = h("div");
+  const place = h("div", {}, h("p", { class: "soft empty" }, "Customers are found by their whole e-mail address; nobody can leaf through them."));
   const find = async (event) => {
     event?.preventDefault();
     try {

@@ -20,8 +20,8 @@ const TROUBLES = [
 ];
 
 /** Return a switch that sends its change, and goes back where that fails. */
-function flip(text, checked, send) {
-  const box = h("input", { type: "checkbox", role: "switch", checked, async onchange() {
+function flip(text, name, checked, send) {
+  const box = h("input", { type: "checkbox", role: "switch", "aria-label": name, checked, async onchange() {
     box.disabled = true;
     try { await send(box.checked); } catch (error) { box.checked = !box.checked; toast(explain(error)); }
     box.disabled = false;
@@ -36,7 +36,7 @@ function card({ service, down, slow }) {
     state();
     toast(`${service} is ${on ? kind : words}.`);
   };
-  const switches = { down: flip(`${service} is down`, down, put("down", "up")), slow: flip(`${service} is slow`, slow, put("slow", "as quick as ever")) };
+  const switches = { down: flip("Down", `${service} is down`, down, put("down", "up")), slow: flip("Slow", `${service} is slow`, slow, put("slow", "as quick as ever")) };
   const element = h("li", { class: "card fault", "data-fault": service }, h("h3", {}, service), h("p", { class: "small soft" }, DOES[service]), h("div", { class: "row" }, Object.values(switches)));
   const state = () => element.classList.toggle("on", Object.values(switches).some((one) => one.firstChild.checked));
   state();

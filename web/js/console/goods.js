@@ -29,7 +29,7 @@ export async function catalog(body) {
   const progress = h("div");
   const words = h("input", { type: "search", placeholder: "Search products", "aria-label": "Search products", oninput: debounced(200, () => list()) });
   const rows = h("tbody");
-  const editor = h("div");
+  const editor = h("div", { class: "beside" }, h("p", { class: "soft empty" }, "Choose a product to edit it."));
   const more = h("div");
   const list = async (cursor) => {
     const page = await get(`/catalog/admin/products?limit=50&sort=title&q=${encodeURIComponent(words.value.trim())}${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`);
@@ -73,7 +73,7 @@ function form(product, etag, place, refresh) {
   const { currency } = product.variants[0].price;
   const trouble = h("div", { role: "alert" });
   const text = (name, label, attributes = {}) => h("label", {}, label, h("input", { name, value: product[name], maxlength: 255, ...attributes }));
-  const variant = (one, index) => h("tr", {}, h("td", { class: "mono" }, one.sku), h("td", {}, one.options.join(" / ")),
+  const variant = (one, index) => h("tr", {}, h("td", { class: "mono" }, h("a", { href: `#stock/${encodeURIComponent(one.sku)}`, title: "Its stock" }, one.sku)), h("td", {}, one.options.join(" / ")),
     ["price", "compareAt"].map((name) => h("td", {}, h("input", { name: `${name}-${index}`, class: "amount", inputmode: "decimal", "aria-label": `${name === "price" ? "Price" : "Price before"} of ${one.sku}`, required: name === "price", value: money(one[name]?.amount, currency) }))));
   const element = h("form", { class: "card stack", id: "product-form" },
     h("h2", {}, product.title), h("p", { class: "small soft" }, `Version ${product.version}, changed ${moment(product.updatedAt)}`),
@@ -123,9 +123,9 @@ function editable(product) {
   return { ...rest, variants: variants.map(({ title, ...variant }) => variant) };
 }
 
-export async function stock(body) {
-  const sku = h("input", { required: true, placeholder: "SKU", "aria-label": "SKU" });
-  const place = h("div");
+export async function stock(body, { argument }) {
+  const sku = h("input", { required: true, placeholder: "SKU", "aria-label": "SKU", value: argument ?? "" });
+  const place = h("div", {}, h("p", { class: "soft empty" }, "A SKU's stock, with every change and who made it. The SKUs are in the catalog's editor."));
   const show = async () => {
     const name = encodeURIComponent(sku.value.trim());
     try {
@@ -136,9 +136,10 @@ export async function stock(body) {
         event.preventDefault();
         try { await call("POST", `/inventory/stock/${name}/adjustments`, { body: { delta: delta.valueAsNumber, reason: reason.value }, headers: { "Idempotency-Key": idempotencyKey() } }); toast("Adjusted."); show(); } catch (error) { toast(explain(error)); }
       };
-      fill(place, h("p", {}, level ? `${level.onHand} on hand, ${level.reserved} reserved, ${level.available} available` : "Never stocked."), h("form", { class: "tools", onsubmit: adjust }, delta, reason, h("button", { class: "primary" }, "Adjust")),
-        h("table", {}, h("thead", {}, h("tr", {}, ["Time", "Units", "Reason", "By"].map((text) => h("th", {}, text)))), h("tbody", {}, moves.items.map((move) => h("tr", {}, h("td", {}, move.time), h("td", { class: "number" }, String(move.delta)), h("td", {}, move.reason), h("td", { class: "mono" }, move.by ?? ""))))));
+      fill(place, h("p", { class: "lead" }, level ? `${level.onHand} on hand, ${level.reserved} reserved, ${level.available} available` : "Never stocked."), h("form", { class: "tools", onsubmit: adjust }, delta, reason, h("button", { class: "primary" }, "Adjust")),
+        h("div", { class: "scroll", tabindex: 0 }, h("table", {}, h("thead", {}, h("tr", {}, ["Time", "Units", "Reason", "By"].map((text, index) => h("th", { class: index === 1 && "number" }, text)))), h("tbody", {}, moves.items.map((move) => h("tr", {}, h("td", {}, h("time", { datetime: move.time }, move.time.replace("T", " ").slice(0, 19))), h("td", { class: "number" }, move.delta > 0 ? `+${move.delta}` : String(move.delta)), h("td", {}, move.reason), h("td", { class: "mono" }, move.by ?? "")))))));
     } catch (error) { fill(place, failed(error)); }
   };
-  fill(body, h("form", { class: "tools", onsubmit: (event) => { event.preventDefault(); show(); } }, sku, h("button", { class: "quiet" }, "Show")), place);
+  fill(body, h("form", { class: "tools", role: "search", onsubmit: (event) => { event.preventDefault(); show(); } }, sku, h("button", { class: "quiet" }, "Show")), place);
+  if (argument) await show();
 }

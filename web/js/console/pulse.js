@@ -122,7 +122,7 @@ export async function pulse(body, { left }) {
   const feed = h("ul", { class: "feed", "aria-label": "Newest facts", tabindex: 0 });
   const troubles = [h("div"), h("div"), h("div")];
   const heads = ["Service", "Answers", "Facts a minute", "Waiting", "Oldest", "Dead letters", "Errors, 5 min", "Cold starts, 5 min"];
-  fill(body, troubles, h("div", { class: "split" }, h("div", {}, h("div", { class: "scroll", tabindex: 0 }, picture), h("p", { class: "small soft legend" }, h("span", { class: "dot" }), "function", h("span", { class: "drum" }), "table", h("span", { class: "bar-queue" }), "queue, filled while messages wait"), h("h2", {}, "Services"), h("div", { class: "scroll", tabindex: 0 }, h("table", { id: "services" },
+  fill(body, troubles, h("div", { class: "split" }, h("div", {}, h("div", { class: "scroll", tabindex: 0 }, picture), h("p", { class: "small soft legend" }, [["dot", "function"], ["drum", "table"], ["bar-queue", "queue, filled while messages wait"]].map(([shape, text]) => h("span", {}, h("span", { class: shape }), text))), h("h2", {}, "Services"), h("div", { class: "scroll", tabindex: 0 }, h("table", { id: "services" },
     h("thead", {}, h("tr", {}, heads.map((text, index) => h("th", { class: index > 1 && "number" }, text)))), table))), h("section", {}, h("h2", { class: "first" }, "Facts"), feed)));
   const segment = (name) => (name === "cart" ? "carts" : name);
   const now = { facts: [], queues: [], health: new Map(), counted: [] };

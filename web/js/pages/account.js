@@ -187,6 +187,7 @@ function erase() {
   const asked = h("dialog", { class: "ask", "aria-labelledby": "erase" });
   const yes = async () => {
     try { await call("DELETE", "/identity/me"); } catch (error) { return toast(explain(error)); }
+    asked.close();
     session.clear();
     forget();
     location.assign("/account.html#erased");
