@@ -111,6 +111,10 @@ else
 	@$(venv)/python -m tests.bench.flash_sale
 	@.local/pictures/bin/python tests/bench/draw_flash_sale.py
 endif
+hops: setup ## Time the hops from POST /orders to confirmed on the running stack (ORDERS=30)
+	@$(venv)/python -m tests.bench.hops
+capacity: setup ## On paper: 1 million, 100 million and 10 billion orders a month, and what breaks first
+	@$(venv)/python -m tests.bench.capacity
 cost: setup ## The bill of a month on AWS, on paper (ORDERS=1000000 VISITS=20000000)
 	@$(venv)/python -m tests.bench.cost
 
@@ -126,5 +130,5 @@ lock: setup ## Lock the requirements again after a change of requirements/*.in
 clean: ## Remove builds and virtual environments; the stack's state stays
 	@rm -rf .aws-sam .local/venv .local/emulator .local/judges .local/pictures .local/uv .local/cache
 
-.PHONY: help run stop reset status logs mail dlq audit race chaos replay restore-drill watch fmt lint test unit simulate contracts build invoke deploy setup lock clean pictures lighthouse growth flash-sale \
+.PHONY: help run stop reset status logs mail dlq audit race chaos replay restore-drill watch fmt lint test unit simulate contracts build invoke deploy setup lock clean pictures lighthouse growth flash-sale hops capacity \
   judges bandit checkov pip-audit oidc probe schemathesis
