@@ -93,12 +93,12 @@ def tableless(stack: Stack, service: str) -> contextlib.AbstractContextManager[N
 
 
 def failing(stack: Stack, service: str) -> contextlib.AbstractContextManager[None]:
-    """The payment provider answers with errors."""
+    """Let the payment provider answer with errors."""
     return _in_trouble(stack, "failing")
 
 
 def silent(stack: Stack, service: str) -> contextlib.AbstractContextManager[None]:
-    """The payment provider acts and never answers."""
+    """Let the payment provider act and never answer."""
     return _in_trouble(stack, "silent")
 
 
