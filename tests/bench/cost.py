@@ -88,6 +88,7 @@ def bill(tally: Any, prices: Any) -> Bill:
         "queues": (of["messages"] + of["receives"] + of["deletes"]) * each["sqs_request"],
         "logs": of["log_bytes"] / 1e9 * each["log_gb"],
         "KMS": of["calls:kms"] * each["kms_signature"],
+        "mails": of["calls:sesv2"] * each["mail"],
     }
 
 
