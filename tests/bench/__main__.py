@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from tests.bench import artifacts, coldstart, cost
+from tests.bench import artifacts, coldstart, cost, warm
 from tests.bench.journeys import LINES, Journey, measure
 from tests.support.templates import ROOT
 
@@ -113,6 +113,12 @@ def starts() -> Iterator[Row]:
             "M instructions",
             round(reference),
         )
+    else:
+        print("valgrind is not installed: the rows of instructions are left out")
+    yield Row("import of the order-placing function, CPU time now", round(coldstart.import_cpu()), "ms", 747)
+    for name, number in (warm.instructions() or {}).items():
+        limit = 500.0 if name == warm.QUIET else None
+        yield Row(f"warm: {name}", round(number / 1000), "k instructions", limit)
 
 
 def _count(journey: Journey, what: str) -> float:

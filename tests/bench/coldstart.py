@@ -39,6 +39,15 @@ assert handler(json.load(open(sys.argv[1])), Context())["statusCode"] == {status
 """
 
 
+IMPORT = """
+import resource
+def used(): return sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
+before = used()
+import {module}
+print(used() - before)
+"""
+
+
 class ColdStart(NamedTuple):
     """Milliseconds from process start to first answer, medians, and the median of the ratios round by round."""
 
@@ -73,6 +82,23 @@ def time_it(rounds: int = ROUNDS) -> ColdStart:
         rounds,
         artifact,
     )
+
+
+def import_cpu(service: str = "orders", processes: int = 10) -> float:
+    """Return the CPU time of importing a function, user and system, in milliseconds: the median of processes."""
+    function = _built(service, "HttpFunction")
+    code = IMPORT.format(module=function.handler.rpartition(".")[0])
+    environment = invoke._environment(function, {"PYTHONDONTWRITEBYTECODE": "1"})
+    used = [
+        float(
+            subprocess.run(
+                [invoke._plain_python(), "-S", "-s", "-c", code], env=environment, cwd=function.artifact,
+                capture_output=True, text=True, check=True,
+            ).stdout
+        )
+        for _ in range(processes)
+    ]  # fmt: skip
+    return statistics.median(used) * 1000
 
 
 def count_instructions() -> Instructions | None:
