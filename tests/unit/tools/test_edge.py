@@ -323,6 +323,21 @@ def test_the_edge_on_aws_has_the_same_segments() -> None:
     assert {origin["Id"] for origin in config["Origins"]} == {"site", *edge.SEGMENTS.values()}
 
 
+def test_the_edge_on_aws_keeps_only_what_is_public_and_nobody_s_for_another() -> None:
+    config = templates.template("edge")["Resources"]["Distribution"]["Properties"]["DistributionConfig"]
+    kept = {
+        behaviour["TargetOriginId"]
+        for behaviour in config["CacheBehaviors"]
+        if behaviour["CachePolicyId"] == {"Ref": "PublicAnswers"}
+    }
+    assert kept == {"catalog", "inventory"}
+    policy = templates.resources("edge", "AWS::CloudFront::CachePolicy")["PublicAnswers"]["CachePolicyConfig"]
+    key = policy["ParametersInCacheKeyAndForwardedToOrigin"]
+    assert (policy["MinTTL"], policy["DefaultTTL"]) == (0, 0)  # what says nothing of caches is not kept
+    assert "Authorization" in key["HeadersConfig"]["Headers"]
+    assert key["QueryStringsConfig"] == {"QueryStringBehavior": "all"}
+
+
 def test_every_service_with_an_api_is_behind_the_edge() -> None:
     with_an_api = {
         stack.name for stack in sam.all_stacks() if templates.resources(stack.name, "AWS::Serverless::Api")
