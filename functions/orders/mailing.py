@@ -52,10 +52,9 @@ class Office(NamedTuple):
 def on_decided(
     table: OrdersTable, office: Office, event: Fact[OrderConfirmed | OrderCancelled], at: datetime
 ) -> None:
-    """Tell the buyer what was decided, once, while it is still so. Safe to repeat."""
+    """Tell the buyer how the order stands, once for each decision: what is no longer so is not told. Safe to repeat."""
     order = service.order_of(table, event.data.order_id)
-    if order.status == ("confirmed" if isinstance(event.data, OrderConfirmed) else "cancelled"):
-        _send_once(table, office, order, order.status, None, at)
+    _send_once(table, office, order, order.status, None, at)
 
 
 def on_asked(table: OrdersTable, office: Office, event: Fact[MailAsked], at: datetime) -> None:
