@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from functions.platform import authoriser
 from tests.bench import cost
 from tests.bench.account import SERVICES, Account, Tally
 from tests.bench.journeys import Journey, Shop, measure
@@ -30,7 +31,9 @@ CACHED = 0.95
 SHARDS = {"OPEN": 8, "MINUTE": 4, "ORDERS": 4}
 PARTITION_WRITES, PARTITION_READS = 1000, 3000
 WORKER_LIFE = 1800
-"""Seconds that a Lambda worker lives, about: each new one asks for its secret and keys once."""
+"""Seconds that a Lambda worker lives, about: each new one asks for its secret or its keys once."""
+AUTHORISERS = 0.2
+"""The part of the running functions that are authorisers, at most; they ask for the keys again from time to time."""
 
 Load = dict[str, float]
 """Per second at the peak, by what is limited."""
@@ -166,7 +169,7 @@ def loads(
         "Lambda: functions running at once": running,
         "EventBridge PutEvents": total("calls:events"),
         "EventBridge deliveries to queues": total("messages"),
-        "SSM GetParameter": running / WORKER_LIFE * 2 + running / 60 * 0.3,
+        "SSM GetParameter": running * AUTHORISERS * (1 / WORKER_LIFE + 1 / authoriser.KEPT_SECONDS),
         "Secrets Manager GetSecretValue": running / WORKER_LIFE,
         "KMS signatures (ECC)": total("calls:kms"),
         "partition: hottest SKU's level, writes": orders * HOTTEST * keys["inventory", "SKU"],
