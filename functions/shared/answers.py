@@ -7,6 +7,7 @@ answer; and all of it where anything is unusual: an error, a null, what is no JS
 
 from __future__ import annotations
 
+import functools
 from typing import Any, TypedDict
 
 import msgspec
@@ -30,14 +31,20 @@ class Value(TypedDict, total=False):
 
 
 _Attributes = dict[str, Value]
-_ITEMS: dict[str, msgspec.json.Decoder[Any]] = {
-    "Item": msgspec.json.Decoder(_Attributes),
-    "Items": msgspec.json.Decoder(list[_Attributes]),
-    "Attributes": msgspec.json.Decoder(_Attributes),
-    "Responses": msgspec.json.Decoder(dict[str, list[_Attributes]]),
+_ITEMS: dict[str, Any] = {
+    "Item": _Attributes,
+    "Items": list[_Attributes],
+    "Attributes": _Attributes,
+    "Responses": dict[str, list[_Attributes]],
 }
 """By the names under which answers to GetItem, Query, writes that return the item, and BatchGetItem have them."""
 _ANSWER = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+@functools.cache
+def _decoder(name: str) -> msgspec.json.Decoder[Any]:
+    """Return what reads the items of that name; a cold start makes none that it does not need."""
+    return msgspec.json.Decoder(_ITEMS[name])
 
 
 def take_items(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: Any) -> None:
@@ -46,7 +53,7 @@ def take_items(response_dict: dict[str, Any], customized_response_dict: dict[str
         return
     try:
         answer = _ANSWER.decode(response_dict["body"])
-        taken = {name: _ITEMS[name].decode(answer.pop(name)) for name in _ITEMS.keys() & answer.keys()}
+        taken = {name: _decoder(name).decode(answer.pop(name)) for name in _ITEMS.keys() & answer.keys()}
     except (msgspec.MsgspecError, UnicodeError):
         return
     if taken:
