@@ -86,7 +86,7 @@ class Guide:
             "register": lambda: self.plain(page, "/account.html#register", "form button"),
             "console": lambda: self.inside(page, "/console/#pulse", "#services .badge.good"),
             "console-order": lambda: self.inside(
-                page, f"/console/#order/{self.order(page)['id']}", "#story tr"
+                page, f"/console/#order/{self.order(page)['id']}", "#story tbody tr"
             ),
             "console-catalog": lambda: self.product_form(page),
         }.get(name, lambda: self.view(page, name.removeprefix("console-")))()
