@@ -75,11 +75,13 @@ def test_a_batch_is_committed_and_released_with_one_write_of_the_level(
     assert statuses(table, 10) == ["committed"] * 3 + ["returned"] * 2 + ["released"] * 3 + ["reserved"] * 2
 
 
-def test_what_is_left_goes_to_the_first_of_a_batch(
-    stocked: Any, deliver: Any, level: Any, table: InventoryTable
+def test_what_is_left_goes_to_the_first_of_a_batch_in_one_try(
+    stocked: Any, deliver: Any, level: Any, table: InventoryTable, calls: Calls
 ) -> None:
     stocked(MUG=5)
+    calls.made.clear()
     assert deliver(*orders(4, 2)) == []
+    assert calls.names() == ["batch_get_item", "transact_write_items", "put_item", "put_item"]
     assert level("MUG") == (5, 1)
     assert statuses(table, 4) == ["reserved", "reserved", "rejected", "rejected"]
 

@@ -181,6 +181,13 @@ def test_an_order_whose_units_lie_in_too_many_shards_is_refused() -> None:
     assert (held, set(short)) == ({}, {"ord_0"})
 
 
+def test_what_one_order_of_a_batch_takes_the_next_does_not_have() -> None:
+    levels = {"MUG": Level("MUG", (Share(3, 3), Share(2, 2)), 1)}
+    held, short = plan({f"ord_{n}": {"MUG": 2} for n in range(3)}, levels, 0)
+    assert held == {"ord_0": {"MUG": {0: 2}}, "ord_1": {"MUG": {1: 2}}}
+    assert short == {"ord_2": {"MUG": 1}}
+
+
 def test_a_short_shard_is_passed_over() -> None:
     levels = {"MUG": Level("MUG", (Share(1, 1), Share(5, 5)), 1)}
     held, _ = plan({"ord_0": {"MUG": 2}}, levels, 0)
