@@ -116,6 +116,12 @@ def starts() -> Iterator[Row]:
     else:
         print("valgrind is not installed: the rows of instructions are left out")
     yield Row("import of the order-placing function, CPU time now", round(coldstart.import_cpu()), "ms", 747)
+    for service in sorted({*cost.SERVICES, "platform"} - {"orders"}):
+        used = coldstart.import_cpu(service, processes=5)
+        yield Row(f"import of {service}'s function, CPU time now", round(used), "ms")
+    ours, theirs, ratio = warm.reading()
+    yield Row("reading a page of 25 items, against botocore", round(ratio, 3), "x", 1)
+    yield Row("reading a page of 25 items, CPU time now", round(ours, 3), "ms", round(theirs, 3))
     for name, number in (warm.instructions() or {}).items():
         limit = 500.0 if name == warm.QUIET else None
         yield Row(f"warm: {name}", round(number / 1000), "k instructions", limit)

@@ -86,7 +86,7 @@ def time_it(rounds: int = ROUNDS) -> ColdStart:
 
 def import_cpu(service: str = "orders", processes: int = 10) -> float:
     """Return the CPU time of importing a function, user and system, in milliseconds: the median of processes."""
-    function = _built(service, "HttpFunction")
+    function = _built(service, "AuthoriserFunction" if service == "platform" else "HttpFunction")
     code = IMPORT.format(module=function.handler.rpartition(".")[0])
     environment = invoke._environment(function, {"PYTHONDONTWRITEBYTECODE": "1"})
     used = [
