@@ -33,6 +33,9 @@ from functions.shared.types import Body, View
 
 app = Service("inventory")
 
+PUBLIC = {"Cache-Control": "public, max-age=0, s-maxage=5"}
+"""Caches on the way answer for five seconds: what is shown may be a moment old anyway, the reservation decides."""
+
 
 @functools.cache
 def inventory() -> InventoryTable:
@@ -118,13 +121,14 @@ def get_levels() -> Response:
     if len(skus) > 100:
         raise InvalidError("too_many_skus", "Ask for at most 100 SKUs at once.")
     found = inventory().levels(checked_sku(sku) for sku in skus)
-    return json_response(LevelsView([level_view(found[sku]) for sku in dict.fromkeys(skus) if sku in found]))
+    items = [level_view(found[sku]) for sku in dict.fromkeys(skus) if sku in found]
+    return json_response(LevelsView(items), headers=PUBLIC)
 
 
 @app.endpoint("GET", "/inventory/stock/{sku}", auth="none", returns=LevelView)
 def get_level(sku: str) -> Response:
     """Get the stock of one SKU: 200 | 404 never stocked."""
-    return json_response(level_view(service.level(inventory(), checked_sku(sku))))
+    return json_response(level_view(service.level(inventory(), checked_sku(sku))), headers=PUBLIC)
 
 
 @app.endpoint("POST", "/inventory/stock/{sku}/adjustments", body=Adjust, returns=LevelView, status=201)

@@ -33,6 +33,11 @@ def test_the_first_receipt_of_a_sku_makes_its_level(send: Any) -> None:
     assert level(send).body == {"sku": "MUG-1", "onHand": 5, "reserved": 0, "available": 5}
 
 
+def test_stock_may_be_kept_for_seconds_by_caches_but_by_no_browser(send: Any) -> None:
+    kept = send("GET", "/inventory/stock", query={"skus": "MUG-1"}).headers["Cache-Control"]
+    assert kept == "public, max-age=0, s-maxage=5"
+
+
 def test_a_sku_never_stocked_is_not_found(send: Any) -> None:
     answer = level(send, "NOPE")
     assert (answer.status, answer.body["code"]) == (404, "unknown_sku")
