@@ -135,16 +135,18 @@ class Shop:
             self.decide(subject, quote.body)
 
     def fill(self, cart: dict[str, Any]) -> dict[str, int] | None:
-        """Put some goods into a cart; return which and how many, None where some answer left that open."""
+        """Put some goods into a cart; return which and how many, None where some answer left that open.
+
+        A refusal leaves it open too: an earlier try, whose answer was lost, may have put the goods in.
+        """
         wanted: dict[str, int] = {}
         sure = True
         for sku in self.random.sample(self.skus, self.random.randint(1, min(2, len(self.skus)))):
             quantity, path = self.random.randint(1, 3), {**cart["path"], "sku": sku}
             request = {"quantity": quantity}
             answer = self.surely("PUT", "/carts/{cartId}/lines/{sku}", request, **{**cart, "path": path})
-            sure = sure and answer.is_sure
-            if answer.status == 200:
-                wanted[sku] = quantity
+            sure = sure and answer.status == 200
+            wanted[sku] = quantity
         return wanted if sure else None
 
     def log_in(self, subject: str, cart: dict[str, Any]) -> dict[str, Any]:
