@@ -6,6 +6,7 @@ anything is not as it must be. BUYERS and UNITS size the first race (200 and 20)
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 import time
@@ -78,13 +79,27 @@ def cancel_against_confirm(shop: Shop, admin: dict[str, str]) -> tuple[Outcome, 
         shop.call("POST", f"/orders/{placed['orderId']}/cancel", headers=headers)
         return dict(placed)
 
-    ends = Counter(
-        order["status"] for order in buyer.decided(shop, buyer.at_once(place_and_cancel, enumerate(quotes)))
-    )
+    placed = buyer.at_once(place_and_cancel, enumerate(quotes))
+    ends = Counter(order["status"] for order in buyer.decided(shop, placed))
     left = buyer.until("the units to come back", lambda: _settled(shop, sku))
-    return {"cancelled": ends["cancelled"], "confirmed": ends["confirmed"], "left": left}, left == 30 - ends[
-        "confirmed"
-    ]
+    money = Counter(
+        buyer.until("the money to be where it belongs", functools.partial(_at_rest, shop, one, admin))
+        for one in placed
+    )
+    held = left == 30 - ends["confirmed"] and money["captured"] == ends["confirmed"]
+    return {**ends, "left": left, **{f"money {status}": money[status] for status in sorted(money)}}, held
+
+
+def _at_rest(shop: Shop, placed: dict[str, str], admin: dict[str, str]) -> str | None:
+    """Return what became of an order's money, None while that is not done."""
+    payment = shop.call("GET", f"/payments/{placed['orderId']}", headers=admin)
+    if payment.status != 200 or payment.body["status"] in ("authorized", "capturing", "voiding"):
+        return None
+    if payment.body["refunded"]["amount"]:
+        return "paid back" if payment.body["refundable"]["amount"] == 0 else None
+    cancelled = shop.call("GET", f"/orders/{placed['orderId']}", headers=admin).body["status"] == "cancelled"
+    status: str = payment.body["status"]
+    return None if cancelled and status == "captured" else status
 
 
 def refund_against_refund(shop: Shop, admin: dict[str, str]) -> tuple[Outcome, bool]:
