@@ -6,6 +6,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -200,8 +201,12 @@ def test_a_slow_provider_confirms_later(page: Page, console: Page, well_again: N
     expect(console.get_by_role("status")).to_have_text("The payment provider: slow.")
     add_to_cart(page, TAGINE)
     check_out(page)
-    expect(page.locator(".saga [data-step=payment]")).to_have_attribute("data-state", "now")
     expect(page.locator("#status")).to_have_text("Confirmed")
+    placed, authorised = (
+        datetime.fromisoformat(str(page.locator(f"[data-fact={fact}] time").get_attribute("datetime")))
+        for fact in ("OrderPlaced", "PaymentAuthorized")
+    )
+    assert (authorised - placed).total_seconds() >= 3  # what the provider took
 
 
 def test_an_operator_decides_a_checkout_that_waits(
