@@ -55,6 +55,15 @@ OLD_MODELS = ("dynamodb/2011-12-05", "events/2014-02-03", "lambda/2014-11-11")
 # botocore/data/*.json that a session reads for any service.
 AWS_TABLES = ("_retry.json", "endpoints.json", "partitions.json", "sdk-default-configuration.json")
 
+# In place of what composes the texts of clients for help(), which import a fifth of botocore to do so.
+NO_DOCSTRINGS = '''
+class _None(str):
+    def __new__(cls, *args, **kwargs):
+        return super().__new__(cls)
+
+ClientMethodDocstring = PaginatorDocstring = WaiterDocstring = ActionDocstring = _None
+'''
+
 
 def main() -> None:
     """Build what the folder of the calling Makefile holds into the artifacts directory."""
@@ -181,7 +190,14 @@ def prune_layer(tree: Path) -> None:
     drop(tree, "botocore/data/**/examples-1.json", "botocore/data/**/waiters-2.json")
     trim_models(tree / "botocore" / "data")
 
-    # 5. Formats and transports no service uses.
+    # 5. What writes the texts of help(); the texts themselves are not shipped.
+    keep_only(tree / "botocore" / "docs", {"__init__.py", "docstring.py", "utils.py"})
+    keep_only(tree / "boto3" / "docs", {"__init__.py", "docstring.py"})
+    for library in ("botocore", "boto3"):
+        (tree / library / "docs" / "__init__.py").write_text("")
+        (tree / library / "docs" / "docstring.py").write_text(NO_DOCSTRINGS)
+
+    # 6. Formats and transports no service uses.
     drop(
         tree,
         "dateutil/zoneinfo",

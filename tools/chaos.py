@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import random
 import signal
 import sys
 import threading
@@ -346,15 +345,23 @@ def killed(stack: Stack) -> Row:
 
 
 def _kill_workers(stack: Stack) -> int:
-    emulator, count = stack.emulator.pid(), 0
+    """Kill every second worker: the others go on, so that some work gets through."""
+    emulator = stack.emulator.pid()
+    killed = 0
+    for number, worker in enumerate(sorted(_children(emulator))):
+        if number % 2 == 0:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(worker, signal.SIGKILL)
+                killed += 1
+    return killed
+
+
+def _children(parent: int | None) -> Iterator[int]:
     for entry in Path("/proc").iterdir():
-        if entry.name.isdecimal() and int(entry.name) != emulator:
+        if entry.name.isdecimal():
             with contextlib.suppress(OSError, IndexError, ValueError):
-                parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-                if parent == emulator and random.random() < 0.5:  # the others go on
-                    os.kill(int(entry.name), signal.SIGKILL)
-                    count += 1
-    return count
+                if int((entry / "stat").read_text().rpartition(")")[2].split()[1]) == parent:
+                    yield int(entry.name)
 
 
 def restarted(stack: Stack) -> Row:

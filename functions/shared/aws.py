@@ -10,7 +10,7 @@ import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import botocore.session
+import boto3
 from botocore.config import Config
 
 from functions.shared import answers
@@ -40,31 +40,29 @@ _QUICK = Config(
 
 
 @functools.cache
-def _session() -> Any:
-    """Return the session: building a second one costs a third of a cold start.
-
-    It is botocore's own. boto3's makes the same clients, after importing what uploads large files to S3.
-    """
-    return botocore.session.get_session()
+def _session() -> boto3.session.Session:
+    """Return the session: building a second one costs a third of a cold start."""
+    return boto3.session.Session()
 
 
-def _from_botocore(name: str) -> Any:
-    client = _session().create_client(name, config=_QUICK if name == "ssm" else _CONFIG)
+def _from_boto3(name: str) -> Any:
+    session: Any = _session()
+    client = session.client(name, config=_QUICK if name == "ssm" else _CONFIG)
     if name == "dynamodb":
         client.meta.events.register(answers.HOOK, answers.take_items)
     return client
 
 
-_factory: Callable[[str], Any] = _from_botocore
+_factory: Callable[[str], Any] = _from_boto3
 
 
 def use(factory: Callable[[str], Any] | None) -> None:
-    """Take clients from `factory`, given boto3's name of the service; from botocore again with None.
+    """Take clients from `factory`, given boto3's name of the service; from boto3 again with None.
 
     The seam for another AWS underneath the same code: tests/simulation.
     """
     global _factory
-    _factory = factory or _from_botocore
+    _factory = factory or _from_boto3
     _client.cache_clear()
 
 

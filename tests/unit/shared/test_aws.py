@@ -71,4 +71,6 @@ def test_a_call_names_its_client_without_composing_the_name() -> None:
         client.list_event_buses()
     finally:
         client.meta.events.unregister("before-send.eventbridge", note)
-    assert asked == [b"souk"]
+    name, *versions = asked[0].split()
+    assert (name, len(asked)) == (b"souk", 1)
+    assert len(versions) <= 1  # of the dozen parts that botocore composes
