@@ -55,14 +55,20 @@ OLD_MODELS = ("dynamodb/2011-12-05", "events/2014-02-03", "lambda/2014-11-11")
 # botocore/data/*.json that a session reads for any service.
 AWS_TABLES = ("_retry.json", "endpoints.json", "partitions.json", "sdk-default-configuration.json")
 
+AMAZON_ROOTS = (
+    *(f"Amazon Root CA {number}" for number in range(1, 5)),
+    "Starfield Services Root Certificate Authority - G2",
+    "Starfield Class 2 CA",
+)
+
 # In place of what composes the texts of clients for help(), which import a fifth of botocore to do so.
-NO_DOCSTRINGS = '''
+NO_DOCSTRINGS = """
 class _None(str):
     def __new__(cls, *args, **kwargs):
         return super().__new__(cls)
 
 ClientMethodDocstring = PaginatorDocstring = WaiterDocstring = ActionDocstring = _None
-'''
+"""
 
 
 def main() -> None:
@@ -189,6 +195,7 @@ def prune_layer(tree: Path) -> None:
     drop(tree, *(f"botocore/data/{old}" for old in OLD_MODELS))
     drop(tree, "botocore/data/**/examples-1.json", "botocore/data/**/waiters-2.json")
     trim_models(tree / "botocore" / "data")
+    trim_roots(tree / "botocore" / "cacert.pem")
 
     # 5. What writes the texts of help(); the texts themselves are not shipped.
     keep_only(tree / "botocore" / "docs", {"__init__.py", "docstring.py", "utils.py"})
@@ -205,6 +212,19 @@ def prune_layer(tree: Path) -> None:
         "s3transfer/crt.py",
         "s3transfer/processpool.py",
     )
+
+
+def trim_roots(bundle: Path) -> None:
+    """Leave the roots that AWS's endpoints are signed by: reading all of Mozilla's is paid before the first call.
+
+    https://www.amazontrust.com/repository/. Another bundle, for an endpoint of one's own: AWS_CA_BUNDLE.
+    """
+    # An entry: comments with the certificate's label, then the certificate.
+    entries = bundle.read_text().split("\n\n")
+    kept = [entry for entry in entries if any(f'# Label: "{label}"' in entry for label in AMAZON_ROOTS)]
+    if len(kept) != len(AMAZON_ROOTS):
+        sys.exit(f"build: {bundle.name} has not all of Amazon's roots, or has them in another form")
+    bundle.write_text("\n\n".join(kept) + "\n")
 
 
 def trim_models(data: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import io
 import re
+import ssl
 import subprocess
 import sys
 import zipfile
@@ -101,6 +102,17 @@ def test_the_layer_carries_the_model_of_every_client_the_services_make(layer: Pa
         [layer / "python"], f"from functions.shared import aws; [aws._client(n) for n in {names!r}]"
     )
     assert made.returncode == 0, made.stderr
+
+
+def test_the_layer_trusts_amazon_s_roots_and_no_others(layer: Path) -> None:
+    context = ssl.create_default_context(cafile=str(layer / "python" / "botocore" / "cacert.pem"))
+    roots = [dict(part[0] for part in one["subject"])["organizationName"] for one in context.get_ca_certs()]
+    assert sorted(roots) == ["Amazon"] * 4 + ["Starfield Technologies, Inc."] * 2
+
+
+def test_the_layer_carries_no_writer_of_help_texts(layer: Path) -> None:
+    left = {path.name for path in (layer / "python").glob("boto*/docs/*")}
+    assert left == {"__init__.pyc", "docstring.pyc", "utils.pyc"}
 
 
 def test_the_layer_joins_with_a_function_as_one_package(layer: Path, tmp_path: Path) -> None:
