@@ -113,8 +113,17 @@ def starts() -> Iterator[Row]:
             "M instructions",
             round(reference),
         )
+        for service, number in counted.each.items():
+            name = f"import and first answer of {service}, against a boto3 client with .pyc"
+            yield Row(name, round(number / 1e6), "M instructions", round(reference))
     else:
         print("valgrind is not installed: the rows of instructions are left out")
+    for service, ratio in coldstart.time_each(
+        [name for name in coldstart.EVENTS if name != "orders"]
+    ).items():
+        yield Row(
+            f"cold start of {service} to first answer, against the naive build", round(ratio, 3), "x", 1
+        )
     yield Row("import of the order-placing function, CPU time now", round(coldstart.import_cpu()), "ms", 747)
     for service in sorted({*cost.SERVICES, "platform"} - {"orders"}):
         used = coldstart.import_cpu(service, processes=5)

@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,8 +27,18 @@ from tools import build, invoke, sam
 
 ROUNDS = 5
 ULID = "01kaqz5r7b8v0w3m2x4y6t9n1d"
-EVENT = api_event("GET", "/orders/{orderId}", path={"orderId": f"ord_{ULID}"}, subject=f"cus_{ULID}")
-"""Reads one item that is not there: the answer is 404, after the DynamoDB client was made and used."""
+STAFF = {"subject": f"cus_{ULID}", "roles": "staff"}
+EVENTS = {
+    "orders": api_event("GET", "/orders/{orderId}", path={"orderId": f"ord_{ULID}"}, **STAFF),
+    "cart": api_event("GET", "/carts/{cartId}", path={"cartId": f"crt_{ULID}"}, **STAFF),
+    "catalog": api_event("GET", "/catalog/products/{id}", path={"id": f"prd_{ULID}"}),
+    "identity": api_event("GET", "/identity/me", **STAFF),
+    "inventory": api_event(
+        "GET", "/inventory/reservations/{orderId}", path={"orderId": f"ord_{ULID}"}, **STAFF
+    ),
+    "payments": api_event("GET", "/payments/{orderId}", path={"orderId": f"ord_{ULID}"}, **STAFF),
+}
+"""By service: reads one item that is not there: the answer is 404, after the DynamoDB client was made and used."""
 STATUS = 404
 REFERENCE = 'import boto3; boto3.client("dynamodb", region_name="eu-west-1")'
 FIRST_ANSWER = """
@@ -63,6 +73,7 @@ class Instructions(NamedTuple):
 
     ours: int
     reference: int
+    each: dict[str, int]
 
 
 def time_it(rounds: int = ROUNDS) -> ColdStart:
@@ -82,6 +93,25 @@ def time_it(rounds: int = ROUNDS) -> ColdStart:
         rounds,
         artifact,
     )
+
+
+def time_each(services: Sequence[str], rounds: int = 3) -> dict[str, float]:
+    """Return, by service, how long its HTTP function takes to a first answer against its naive build.
+
+    Both start in turns; the other functions of a service import the same.
+    """
+    ratios = {}
+    with _dynamodb() as endpoint:
+        for service in services:
+            function = _built(service, "HttpFunction")
+            with tempfile.TemporaryDirectory() as scratch:
+                naive = _naive(function, Path(scratch))
+                both = [
+                    (_start(function, endpoint, service), _start(naive, endpoint, service))
+                    for _ in range(rounds)
+                ]
+            ratios[service] = statistics.median(ours / theirs for ours, theirs in both)
+    return ratios
 
 
 def import_cpu(service: str = "orders", processes: int = 10) -> float:
@@ -105,23 +135,28 @@ def count_instructions() -> Instructions | None:
     """Count with valgrind; None where it is not installed."""
     if shutil.which("valgrind") is None:
         return None
-    function = _built("orders", "HttpFunction")
-    module, _, name = function.handler.rpartition(".")
-    with _dynamodb() as endpoint, tempfile.TemporaryDirectory() as scratch:
-        event = Path(scratch) / "event.json"
-        event.write_text(json.dumps(EVENT))
+    with _dynamodb() as endpoint, tempfile.TemporaryDirectory() as folder:
+        scratch = Path(folder)
         variables = {"AWS_ENDPOINT_URL": endpoint, "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
-        environment = invoke._environment(function, variables)
-        code = FIRST_ANSWER.format(module=module, name=name, status=STATUS)
-        ours = _counted([code, str(event)], environment, Path(scratch))
-        compiled = Path(scratch) / "compiled"
+        each = {service: _first_answer(service, variables, scratch) for service in EVENTS}
+        compiled = scratch / "compiled"
         shutil.copytree(_naive_dependencies() / "python", compiled)
         subprocess.run(
             [invoke._plain_python(), "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", str(compiled)],
             check=False, stdout=subprocess.DEVNULL,
         )  # fmt: skip
-        reference = _counted([REFERENCE], {**environment, "PYTHONPATH": str(compiled)}, Path(scratch))
-    return Instructions(ours, reference)
+        environment = invoke._environment(_built("orders", "HttpFunction"), variables)
+        reference = _counted([REFERENCE], {**environment, "PYTHONPATH": str(compiled)}, scratch)
+    return Instructions(each.pop("orders"), reference, each)
+
+
+def _first_answer(service: str, variables: dict[str, str], scratch: Path) -> int:
+    function = _built(service, "HttpFunction")
+    module, _, name = function.handler.rpartition(".")
+    path = scratch / "event.json"
+    path.write_text(json.dumps(EVENTS[service]))
+    code = FIRST_ANSWER.format(module=module, name=name, status=STATUS)
+    return _counted([code, str(path)], invoke._environment(function, variables), scratch)
 
 
 def _counted(arguments: list[str], environment: dict[str, str], scratch: Path) -> int:
@@ -136,9 +171,11 @@ def _counted(arguments: list[str], environment: dict[str, str], scratch: Path) -
     return int(found[1])
 
 
-def _start(function: invoke.Function, endpoint: str) -> float:
+def _start(function: invoke.Function, endpoint: str, service: str = "orders") -> float:
     """Return milliseconds from the start of the runtime's process to its first answer, as the emulator reports it."""
-    done = invoke.invoke(function, EVENT, {"AWS_ENDPOINT_URL": endpoint, "PYTHONDONTWRITEBYTECODE": "1"})
+    done = invoke.invoke(
+        function, EVENTS[service], {"AWS_ENDPOINT_URL": endpoint, "PYTHONDONTWRITEBYTECODE": "1"}
+    )
     assert done.error is None, done
     assert done.answer["statusCode"] == STATUS, done
     found = re.search(r"\tDuration: ([\d.]+) ms", done.log)
@@ -153,8 +190,10 @@ def _built(service: str, logical_id: str) -> invoke.Function:
 
 
 def _naive(function: invoke.Function, folder: Path) -> invoke.Function:
-    """Return the function as it is without our build."""
+    """Return the function as it is without our build: its own dependencies, where it has any, are left as they are."""
     service = function.handler.split(".")[1]
+    if (build.REQUIREMENTS / f"{service}.txt").exists():
+        shutil.copytree(function.artifact, folder / "task", ignore=shutil.ignore_patterns("functions"))
     for package in (service, "shared"):
         shutil.copytree(
             build.FUNCTIONS / package, folder / "task/functions" / package, ignore=build.NOT_SHIPPED
