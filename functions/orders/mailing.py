@@ -1,8 +1,9 @@
 """Mails about orders: once for each decision, and again when staff ask for it; never while a caller waits.
 
 They come out of a queue of their own, filled by the bus with the facts of the decision, and by staff. A mail is claimed
-before it is sent and marked afterwards: a repeated fact finds the mark, a second worker the claim. Only where a worker
-dies in between, after SES took the mail, its message comes again once the claim has run out, and the mail goes twice.
+before it is sent and marked afterwards: a repeated fact finds the mark, a second worker the claim. A message that finds
+a claim comes again: the mark alone says that the mail went. Only where a worker dies in between, after SES took it,
+the mail goes twice, once the claim has run out.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from functions.shared.outbox import Aggregate, Envelope
 from functions.shared.types import Data
 
 CLAIMED = timedelta(seconds=45)
-"""How long a worker has for a mail; more than its function may run, less than the queue hides a message."""
+"""How long a worker has for a mail; more than its function may run, and mostly over when its message comes again."""
 
 
 class MailAsked(Data, frozen=True):
@@ -40,6 +41,10 @@ class MailAsked(Data, frozen=True):
 
 class SendError(RuntimeError):
     """SES did not take a mail; the text is its code alone, because its message names the recipient."""
+
+
+class ClaimedError(RuntimeError):
+    """Another worker has the mail, and may be dead: whether it was sent shows when the message comes again."""
 
 
 class Office(NamedTuple):
@@ -90,7 +95,10 @@ def _send_once(
 ) -> None:
     log.note(orderId=order.order_id, mail=mail_id)
     if not table.claim_mail(order.order_id, Mail(mail_id, order.status, by), at, at + CLAIMED):
-        return  # it was sent, or the message that claimed it is still in the queue and comes again if it fails
+        if table.mail_sent(order.order_id, mail_id):
+            return
+        # The claim may be this message's own, made late in a batch: it then outlasts the time the queue hides it for.
+        raise ClaimedError(mail_id)
     try:
         _send(letter(order, office.public_url, service.order_token(order)), office.sender)
     except SendError:

@@ -138,6 +138,11 @@ class OrdersTable(Table):
             condition="attribute_exists(pk)",
         )  # fmt: skip
 
+    def mail_sent(self, order_id: str, mail_id: str) -> bool:
+        """Tell whether a mail was sent."""
+        found = self.get(_mail_key(order_id, mail_id))
+        return found is not None and "sent_at" in found
+
     def mails(self, order_id: str) -> list[Mail]:
         """Return the mails about an order that were sent, oldest first, at most 100."""
         items, _ = self.query(

@@ -152,7 +152,20 @@ def test_a_mail_that_another_worker_is_sending_is_left_to_it(
     order = place()
     fact, at = decided(order), now()
     table.claim_mail(order.body["orderId"], Mail("confirmed", "confirmed"), at, at + timedelta(minutes=5))
-    assert post.hear(fact) == 0
+    assert post.hear(fact) == 1
+    assert post.sent == []
+
+
+def test_a_mail_claimed_late_by_a_worker_that_died_is_not_lost(
+    post: Post, table: OrdersTable, place: Any, decided: Any
+) -> None:
+    order = place()
+    fact, at = decided(order), now()
+    # The queue hid the message for 60 s; its worker came to it after 25 s, and never got an answer of SES.
+    claimed = at - timedelta(seconds=35)
+    mail = Mail("confirmed", "confirmed")
+    table.claim_mail(order.body["orderId"], mail, claimed, claimed + mailing.CLAIMED)
+    assert post.hear(fact) == 1
     assert post.sent == []
 
 
