@@ -12,7 +12,8 @@ function decoded(text) {
   try {
     const event = JSON.parse(text);
     const { detail = {} } = event;
-    return { type: detail.type ?? event["detail-type"], from: event.source, about: detail.aggregate?.id, trace: detail.correlationId, pretty: JSON.stringify(event, null, 1) };
+    const said = (value) => (typeof value === "string" ? value : null);  // what is in a dead letter may be anything
+    return { type: said(detail.type ?? event["detail-type"]), from: said(event.source), about: said(detail.aggregate?.id), trace: said(detail.correlationId), pretty: JSON.stringify(event, null, 1) };
   } catch { return { pretty: text }; }
 }
 
@@ -75,7 +76,7 @@ export async function queues(body, { left }) {
   };
   const row = (queue) => {
     const state = depth(queue) === 0 ? null : queue.deadLetter ? "bad" : "warn";
-    return h("tr", { "data-queue": queue.name, "data-open": detail.firstChild?.textContent === queue.name },
+    return h("tr", { "data-queue": queue.name, "data-open": detail.querySelector("h2")?.textContent === queue.name },
       h("td", {}, queue.deadLetter ? h("button", { class: "plain mono", onclick: () => open(queue.name) }, queue.name) : h("span", { class: "mono" }, queue.name)),
       h("td", { class: "number" }, state && queue.waiting ? h("span", { class: `badge ${state}` }, String(queue.waiting)) : h("span", { class: "soft" }, String(queue.waiting))), h("td", { class: "number soft" }, String(queue.inFlight)));
   };
