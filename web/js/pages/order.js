@@ -12,7 +12,6 @@ const asked = new URLSearchParams(location.search);
 const id = asked.get("id") ?? "";
 // A link's token stands in its fragment, which no server sees; the query is taken as well.
 const given = new URLSearchParams(location.hash.slice(1)).get("token") ?? asked.get("token");
-if (given) orderTokens.keep(id, given);
 const headers = () => orderTokens.header(id, given);
 const link = () => orderTokens.all()[id] && `/order.html?id=${encodeURIComponent(id)}#token=${encodeURIComponent(orderTokens.all()[id])}`;
 const LATE = 20_000;
@@ -97,6 +96,7 @@ async function watch() {
     try {
       const path = `/orders/${encodeURIComponent(id)}`;
       const [order, timeline] = await Promise.all([get(path, { headers: headers() }), get(`${path}/timeline`, { headers: headers() })]);
+      if (given) orderTokens.keep(id, given);  // not before it opened the order: a link cut short must not replace one that does
       const late = Date.now() - began > LATE;
       const now = JSON.stringify([order.status, order.paymentStatus, timeline.items.length, late]);
       if (now !== shown) fill(place, view(order, timeline.items, late));
