@@ -320,7 +320,6 @@ PICTURES = [
 ]  # fmt: skip
 
 
-@pytest.mark.skipif("SOUK_PICTURES" not in os.environ, reason="make pictures takes them")
 @pytest.mark.parametrize(("name", "width", "scheme"), PICTURES)
 def test_a_picture_for_the_readme(
     open_browser: Callable[..., Page], go: Any, name: str, width: int, scheme: str
@@ -329,7 +328,8 @@ def test_a_picture_for_the_readme(
     go(page, name)
     page.wait_for_load_state("networkidle" if not name.startswith("console") else "load")
     page.wait_for_timeout(600)
-    target = Path(os.environ["SOUK_PICTURES"]) / f"{name}-{width}{'-dark' if scheme == 'dark' else ''}.png"
+    folder = Path(os.environ.get("SOUK_PICTURES", FIGURES.parent))  # `make pictures` says docs/images
+    target = folder / f"{name}-{width}{'-dark' if scheme == 'dark' else ''}.png"
     target.parent.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=target)
-    assert target.stat().st_size < 200_000
+    assert target.stat().st_size < 400_000
