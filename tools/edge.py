@@ -2,8 +2,8 @@
 
 The first segment of a path chooses the service's API, everything else is a static file from web/. Requests and answers
 pass as they are, with one exception, which API Gateway's GatewayResponses make on AWS and the emulator does not: errors
-of the gateway itself become problem+json, as the services' own are. Files are compressed and answers of services are
-not, as CloudFront does with the caching those paths have.
+of the gateway itself become problem+json, as the services' own are. Files are compressed as CloudFront does;
+answers of services are not, though CloudFront compresses those of the catalog and the stock.
 
 One thing it does that CloudFront does not: it holds the answers of a service back where an operator asked for that
 (functions/journal/faults.py), so that one can see what a slow service does to a shop.

@@ -95,7 +95,7 @@ def get_product(id: str) -> Response:
     """Get a product on sale by id or slug: 200 | 304 If-None-Match | 404 none, or not on sale."""
     stored = service.public_product(catalog(), id)
     tag = etag(stored.version)
-    if header(app, "if-none-match") == tag["ETag"]:
+    if (header(app, "if-none-match") or "").removeprefix("W/") == tag["ETag"]:
         return Response("", headers={**PUBLIC, **tag}, status_code=304)
     return json_response(views.product_view(stored), headers={**PUBLIC, **tag})
 

@@ -304,13 +304,16 @@ def etag(version: int) -> dict[str, str]:
 
 
 def if_match(app: Service) -> int:
-    """Return the version If-Match names; raise PreconditionRequiredError without one, InvalidError for another form."""
+    """Return the version If-Match names; raise PreconditionRequiredError without one, InvalidError for another form.
+
+    A weak ETag names its version as well: CloudFront makes ours weak where it compresses an answer.
+    """
     given = header(app, "if-match")
     if given is None:
         raise errors.PreconditionRequiredError(
             "if_match_required", "Send If-Match with the ETag of the version you have read."
         )
-    match = re.fullmatch(r'"([0-9]{1,15})"', given.strip())
+    match = re.fullmatch(r'(?:W/)?"([0-9]{1,15})"', given.strip())
     if match is None:
         raise errors.InvalidError("invalid_if_match", "If-Match takes one ETag as this service gave it.")
     return int(match[1])

@@ -32,8 +32,9 @@ def test_a_public_read_may_be_cached_and_revalidated(send: Send) -> None:
     create(send)
     first = read(send, "clay-pot")
     assert first.headers["Cache-Control"].startswith("public")
-    again = send("GET", PRODUCT, path={"id": "clay-pot"}, headers={"If-None-Match": first.headers["ETag"]})
-    assert (again.status, again.body) == (304, "")
+    for tag in (first.headers["ETag"], f"W/{first.headers['ETag']}"):  # a proxy that compresses makes it weak
+        again = send("GET", PRODUCT, path={"id": "clay-pot"}, headers={"If-None-Match": tag})
+        assert (again.status, again.body) == (304, "")
 
 
 def test_a_product_is_a_draft_unless_it_says_otherwise(send: Send) -> None:

@@ -425,12 +425,16 @@ def test_an_etag_comes_back_as_if_match() -> None:
     assert put(if_match=shown)["json"] == {"version": 7}
 
 
+def test_an_etag_that_a_proxy_made_weak_names_its_version() -> None:
+    assert put(if_match='W/"7"')["json"] == {"version": 7}
+
+
 def test_a_change_without_if_match_is_refused() -> None:
     assert code(put()) == (428, "if_match_required")
 
 
 @pytest.mark.parametrize(
-    "given", ["7", '""', '"x"', 'W/"7"', "*", '"7", "8"', '"-7"', '"' + "7" * 20 + '"', '"٧"']
+    "given", ["7", '""', '"x"', 'w/"7"', "W/7", "*", '"7", "8"', '"-7"', '"' + "7" * 20 + '"', '"٧"']
 )
 def test_if_match_of_another_form_is_refused(given: str) -> None:
     assert code(put(if_match=given)) == (400, "invalid_if_match")
