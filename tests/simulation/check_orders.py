@@ -93,7 +93,9 @@ class Orders(Watch):
         for order_id, order in orders.items():
             require(order["status"] != "placed", "every order is decided", order_id)
             mail = self.item("orders", f"ORDER#{order_id}", f"MAIL#{order['status']}") or {}
-            require("sent_at" in mail, "every decision is told by mail", f"{order_id}: {order['status']}, {mail}")
+            require(
+                "sent_at" in mail, "every decision is told by mail", f"{order_id}: {order['status']}, {mail}"
+            )
             self._knows(order_id, order)
         for service in self.world.deployed.services:
             left = [key for key, image in self.items(service).items() if "open_shard" in image]

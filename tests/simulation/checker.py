@@ -17,7 +17,13 @@ from tests.simulation.fake_tables import Change
 from tests.simulation.workers import Invocation
 from tests.simulation.world import Message, World
 
-MAY_COME_AGAIN = {"NotYetError", "BusyError", "ClaimedError", "ProviderUnavailableError", "AlreadyVoidedError"}
+MAY_COME_AGAIN = {
+    "NotYetError",
+    "BusyError",
+    "ClaimedError",
+    "ProviderUnavailableError",
+    "AlreadyVoidedError",
+}
 """What a handler raises, without any fault, to have a message again later."""
 
 

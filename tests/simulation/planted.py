@@ -132,6 +132,10 @@ BUGS = (
         "hmac.compare_digest(mac, _mac(key, purpose, payload))", "mac",
     ),
     Bug(
+        "take a mail that was claimed for one that was sent", "functions.orders.mailing",
+        "raise ClaimedError(mail_id)", "return",
+    ),
+    Bug(
         "order by anyone's quote", "functions.orders.service",
         "if quote.customer_id not in (None, who.subject):", "if quote.customer_id == '':",
     ),
