@@ -357,3 +357,9 @@ def test_the_edge_on_aws_sends_the_same_security_headers() -> None:
         **{item["Header"]: item["Value"] for item in headers["CustomHeadersConfig"]["Items"]},
     }
     assert sent == edge.SECURITY_HEADERS
+
+
+def test_cloudfront_keeps_no_failure_of_a_service() -> None:
+    config = templates.template("edge")["Resources"]["Distribution"]["Properties"]["DistributionConfig"]
+    kept = {one["ErrorCode"]: one["ErrorCachingMinTTL"] for one in config["CustomErrorResponses"]}
+    assert kept == dict.fromkeys((500, 502, 503, 504), 0)
