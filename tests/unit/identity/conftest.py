@@ -5,13 +5,14 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, NamedTuple
 
 import boto3
 import pytest
+import time_machine
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.ses.models import ses_backends
 
@@ -177,9 +178,10 @@ def table(deploy: Callable[[str], str], monkeypatch: pytest.MonkeyPatch) -> Iden
 
 
 @pytest.fixture
-def front(table: IdentityTable) -> Front:
-    """The front door of an identity service nobody has used yet."""
-    return Front()
+def front(table: IdentityTable) -> Iterator[Front]:
+    """The front door of an identity service nobody has used yet, in the middle of a window of its limits."""
+    with time_machine.travel(NOW, tick=True):
+        yield Front()
 
 
 @pytest.fixture
