@@ -58,7 +58,10 @@ def on_decided(
     table: OrdersTable, office: Office, event: Fact[OrderConfirmed | OrderCancelled], at: datetime
 ) -> None:
     """Tell the buyer how the order stands, once for each decision: what is no longer so is not told. Safe to repeat."""
-    order = service.order_of(table, event.data.order_id)
+    order = table.order(event.data.order_id)
+    if order is None:  # the table was restored to a time before the order: there is nobody to tell
+        log.note(unknownOrder=event.data.order_id)
+        return
     _send_once(table, office, order, order.status, None, at)
 
 

@@ -19,7 +19,7 @@ from functions.orders.events import OrderCancelled, OrderConfirmed
 from functions.orders.table import OrdersTable
 from functions.shared.clock import now
 from tests.support import templates
-from tests.support.lambda_events import Context, sqs_event
+from tests.support.lambda_events import Context, sample, sqs_event
 from tests.unit.orders.conftest import authorised, declined, reserved
 
 STAFF = {"subject": "cus_staff", "roles": "staff"}
@@ -135,6 +135,16 @@ def test_what_is_no_longer_so_is_not_told(post: Post, place: Any, decided: Any, 
     send("POST", "/orders/{orderId}/cancel", path={"orderId": order.body["orderId"]}, **STAFF)
     post.hear(confirmed, told()[-1])
     assert [mail.subject for mail in post.sent] == ["Your order was cancelled"]
+
+
+def test_a_decision_about_an_order_that_is_no_more_holds_nobody_up(post: Post) -> None:
+    assert (
+        post.hear(
+            sample("orders/OrderCancelled.v1", orderId=f"ord_{'0' * 26}"), sample("orders/OrderConfirmed.v1")
+        )
+        == 0
+    )
+    assert post.sent == []
 
 
 def test_a_mail_that_ses_refuses_comes_again(post: Post, place: Any, decided: Any) -> None:
