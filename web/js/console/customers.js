@@ -19,8 +19,10 @@ export async function customers(body) {
       const orders = h("ul", { class: "stack" });
       const save = async () => {
         const roles = boxes.map((box) => box.firstChild).filter((box) => box.checked).map((box) => box.value);
-        try { await call("PUT", `/identity/customers/${data.customerId}/roles`, { body: { roles }, headers: etag ? { "If-Match": etag } : {} }); toast("Saved."); } catch (error) { toast(error.status === 412 ? "Changed meanwhile; shown again." : explain(error)); }
-        find();
+        let said = "Saved.";
+        try { await call("PUT", `/identity/customers/${data.customerId}/roles`, { body: { roles }, headers: etag ? { "If-Match": etag } : {} }); } catch (error) { said = error.status === 412 ? "Changed meanwhile; shown again." : explain(error); }
+        await find(); // before it is said, so that nobody edits what is about to be replaced
+        toast(said);
       };
       fill(place, h("div", { class: "card stack" }, h("h2", {}, data.name), h("p", {}, data.email, " ", h("span", { class: `badge ${data.emailVerified ? "good" : "warn"}` }, data.emailVerified ? "confirmed" : "not confirmed")), h("p", { class: "mono" }, data.customerId), h("fieldset", { class: "row" }, h("legend", { class: "small" }, "Roles"), boxes), h("div", {}, h("button", { class: "primary", onclick: save }, "Save roles")), h("h3", {}, "Orders"), orders));
       const { items } = await get(`/orders?limit=20&customerId=${encodeURIComponent(data.customerId)}`);
