@@ -10,14 +10,13 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from botocore.exceptions import ClientError
 
 from functions.identity.domain import TOKEN_LIFE, Account, OneTimeToken, Purpose, opaque
-from functions.identity.letters import Letter, MailOrder, letter
+from functions.identity.letters import MailOrder, letter
 from functions.identity.limits import MAIL_RECIPIENT
 from functions.identity.table import IdentityTable
 from functions.identity.tokens import digest, secret_text
-from functions.shared import aws, log
+from functions.shared import aws, log, mail
 from functions.shared.clock import rfc3339
 
 
@@ -45,10 +44,6 @@ def deliver(
     return failed
 
 
-class SendError(RuntimeError):
-    """SES did not take a mail; the text is its code alone, because its message names the recipient."""
-
-
 def send(table: IdentityTable, order: MailOrder, *, sender: str, public_url: str, at: datetime) -> None:
     """Send the mail an order asks for, if there is one to send: once, and not too many to one recipient."""
     if table.mail_sent(order.id):
@@ -62,7 +57,8 @@ def send(table: IdentityTable, order: MailOrder, *, sender: str, public_url: str
         log.note(mailDropped=order.id)
         return
     token = _token(table, account, order, to, at) if account else None
-    _send(letter(order.kind, to, public_url, token), sender)
+    told = letter(order.kind, to, public_url, token)
+    mail.send(sender, told.to, told.subject, told.text)
     table.attempt(MAIL_RECIPIENT, recipient, at)
     table.mark_mail_sent(order.id, at)
 
@@ -98,19 +94,3 @@ def _token(table: IdentityTable, account: Account, order: MailOrder, to: str, at
     ends_at = rfc3339(at + TOKEN_LIFE[purpose])
     table.put_token(OneTimeToken(account.id, purpose, to, digest(secret), ends_at))
     return opaque(account.id, secret)
-
-
-def _send(mail: Letter, sender: str) -> None:
-    try:
-        aws.ses().send_email(
-            FromEmailAddress=sender,
-            Destination={"ToAddresses": [mail.to]},
-            Content={
-                "Simple": {
-                    "Subject": {"Data": mail.subject, "Charset": "UTF-8"},
-                    "Body": {"Text": {"Data": mail.text, "Charset": "UTF-8"}},
-                }
-            },
-        )
-    except ClientError as error:
-        raise SendError(error.response["Error"]["Code"]) from None

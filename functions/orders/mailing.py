@@ -12,15 +12,14 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import msgspec
-from botocore.exceptions import ClientError
 from msgspec import Raw
 
 from functions.orders import service
 from functions.orders.domain import Mail, Order
 from functions.orders.events import OrderCancelled, OrderConfirmed
-from functions.orders.letters import Letter, letter
+from functions.orders.letters import letter
 from functions.orders.table import OrdersTable
-from functions.shared import aws, log
+from functions.shared import aws, log, mail
 from functions.shared.clock import rfc3339
 from functions.shared.errors import ConflictError
 from functions.shared.inbox import BusEvent, Fact
@@ -37,10 +36,6 @@ class MailAsked(Data, frozen=True):
     order_id: str
     mail_id: str
     by: str
-
-
-class SendError(RuntimeError):
-    """SES did not take a mail; the text is its code alone, because its message names the recipient."""
 
 
 class ClaimedError(RuntimeError):
@@ -102,25 +97,10 @@ def _send_once(
             return
         # The claim may be this message's own, made late in a batch: it then outlasts the time the queue hides it for.
         raise ClaimedError(mail_id)
+    told = letter(order, office.public_url, service.order_token(order))
     try:
-        _send(letter(order, office.public_url, service.order_token(order)), office.sender)
-    except SendError:
+        mail.send(office.sender, told.to, told.subject, told.text)
+    except mail.SendError:
         table.unclaim_mail(order.order_id, mail_id)
         raise
     table.mark_mail(order.order_id, mail_id, at)
-
-
-def _send(mail: Letter, sender: str) -> None:
-    try:
-        aws.ses().send_email(
-            FromEmailAddress=sender,
-            Destination={"ToAddresses": [mail.to]},
-            Content={
-                "Simple": {
-                    "Subject": {"Data": mail.subject, "Charset": "UTF-8"},
-                    "Body": {"Text": {"Data": mail.text, "Charset": "UTF-8"}},
-                }
-            },
-        )
-    except ClientError as error:
-        raise SendError(error.response["Error"]["Code"]) from None
