@@ -30,11 +30,17 @@ _PROBLEM = {
     "type": "object",
     "description": "RFC 9457: what went wrong, and where. `code` is stable.",
     "properties": {
-        "type": {"type": "string", "format": "uri", "examples": ["urn:souk:problem:invalid_body"]},
+        "type": {"type": "string", "format": "uri", "examples": ["urn:souk:problem:too_long"]},
         "title": _TEXT,
         "status": {"type": "integer"},
         "detail": _TEXT,
-        "code": {"type": "string", "examples": ["invalid_body"]},
+        "code": {"type": "string", "examples": ["too_long"]},
+        "parameters": {
+            "type": "object",
+            "description": "What the detail names (limits, SKUs, choices), for a sentence in another language",
+            "additionalProperties": {"type": ["string", "integer"]},
+            "examples": [{"maximum": 120}],
+        },
         "pointer": {
             "type": "string",
             "description": "JSON pointer to the field at fault",
@@ -43,7 +49,7 @@ _PROBLEM = {
         "retryAfter": {"type": "integer", "description": "Seconds after which the same request may succeed"},
         "correlationId": _TEXT,
     },
-    "required": ["type", "title", "status", "detail", "code", "correlationId"],
+    "required": ["type", "title", "status", "detail", "code", "parameters", "correlationId"],
 }
 _SECURITY: dict[str, list[dict[str, list[str]]]] = {
     "required": [{"token": []}],

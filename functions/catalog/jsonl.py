@@ -13,6 +13,7 @@ from msgspec import Meta
 from functions.catalog.domain import Product, fold_slug
 from functions.catalog.rows import Entry, Problem
 from functions.catalog.text import slug_of
+from functions.shared.bodies import fault_of
 from functions.shared.errors import InvalidError
 
 Quantity = Annotated[int, Meta(ge=0, le=1_000_000_000)]
@@ -58,26 +59,21 @@ def _entry(number: int, line: str) -> Entry:
         return Entry(number, "", problems=(Problem(number, field, code, detail),))
 
     try:
-        given = msgspec.json.decode(line, type=dict[str, Any])
-        named = msgspec.convert(given, _Named)
-    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        code = (
-            "invalid_body"
-            if isinstance(error, msgspec.ValidationError) and line.lstrip()[:1] == "{"
-            else "malformed_json"
-        )
-        return refuse("", code, f"The line cannot be read: {error}.")
+        given = msgspec.json.decode(line)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        given = None
+    if not isinstance(given, dict):
+        return refuse("", "malformed_json", "The line is no JSON object.")
+    if fault := fault_of(given, _Named):
+        return refuse(fault.pointer or "", fault.code, fault.detail)
     quantities = {}
     for index, variant in enumerate(_variants(given)):
-        try:
-            quantity = msgspec.convert({"quantity": variant.pop("quantity", None)}, _Counted).quantity
-        except msgspec.ValidationError as error:
-            return refuse(
-                f"/variants/{index}/quantity", "invalid_body", f"{error}.".replace(" - at `$.quantity`", "")
-            )
+        quantity = variant.pop("quantity", None)
+        if fault := fault_of({"quantity": quantity}, _Counted):
+            return refuse(f"/variants/{index}/quantity", fault.code, fault.detail)
         if quantity is not None:
             quantities[index] = quantity
-    slug = fold_slug(named.slug) or slug_of(named.title)
+    slug = fold_slug(given.get("slug", "")) or slug_of(given.get("title", ""))
     return Entry(number, slug, msgspec.json.encode(given), quantities, (), lambda pointer: (number, pointer))
 
 

@@ -3,6 +3,8 @@
 Pure data: the HTTP edge alone knows which status each class becomes (functions/shared/http.py).
 """
 
+from collections.abc import Mapping
+
 
 class DomainError(Exception):
     """A request that cannot be done, and why; nothing has changed.
@@ -17,16 +19,25 @@ class DomainError(Exception):
         JSON pointer (RFC 6901) to the field at fault, for example ``/lines/0/quantity``.
     retry_after
         Seconds after which the same request may succeed.
+    parameters
+        What the sentence names, for a client that says it in its own words: limits, SKUs, choices.
     """
 
     def __init__(
-        self, code: str, detail: str, *, pointer: str | None = None, retry_after: int | None = None
+        self,
+        code: str,
+        detail: str,
+        *,
+        pointer: str | None = None,
+        retry_after: int | None = None,
+        parameters: Mapping[str, str | int] | None = None,
     ) -> None:
         super().__init__(f"{code}: {detail}")
         self.code = code
         self.detail = detail
         self.pointer = pointer
         self.retry_after = retry_after
+        self.parameters = dict(parameters or {})
 
 
 class InvalidError(DomainError):

@@ -1,12 +1,13 @@
 """The HTTP edge of a service: Chalice with typed bodies, problem+json errors and one log line.
 
-Errors follow RFC 9457: ``{"type", "title", "status", "detail", "code", "pointer"?, "correlationId"}``.
+Errors follow RFC 9457: ``{"type", "title", "status", "detail", "code", "pointer"?, "parameters", "correlationId"}``.
+``parameters`` holds what the sentence names (limits, SKUs), for clients that say it in their own words.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import unquote
 
@@ -77,7 +78,9 @@ class Caller(NamedTuple):
     def require(self, *roles: str) -> None:
         """Raise ForbiddenError unless the caller has one of the roles."""
         if self.roles.isdisjoint(roles):
-            raise errors.ForbiddenError("role_required", f"This call needs the role {' or '.join(roles)}.")
+            wanted = " or ".join(roles)
+            detail = f"This call needs the role {wanted}."
+            raise errors.ForbiddenError("role_required", detail, parameters={"role": wanted})
 
 
 class Service(Chalice):
@@ -184,7 +187,9 @@ def json_response(body: Any, status: int = 200, headers: dict[str, str] | None =
     return Response(msgspec.json.encode(body).decode(), headers=sent, status_code=status)
 
 
-def _problem(status: int, code: str, detail: str, **more: Any) -> Response:
+def _problem(
+    status: int, code: str, detail: str, *, parameters: Mapping[str, str | int] | None = None, **more: Any
+) -> Response:
     headers: dict[str, str | list[str]] = {"Content-Type": "application/problem+json"}
     if more.get("retryAfter"):
         headers["Retry-After"] = str(more["retryAfter"])
@@ -194,6 +199,7 @@ def _problem(status: int, code: str, detail: str, **more: Any) -> Response:
         "status": status,
         "detail": detail,
         "code": code,
+        "parameters": parameters or {},
         **{name: value for name, value in more.items() if value is not None},
         "correlationId": log.current.correlation_id,
     }
@@ -203,7 +209,8 @@ def _problem(status: int, code: str, detail: str, **more: Any) -> Response:
 
 def _domain_problem(error: errors.DomainError) -> Response:
     status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 409)
-    return _problem(status, error.code, error.detail, pointer=error.pointer, retryAfter=error.retry_after)
+    more = {"pointer": error.pointer, "retryAfter": error.retry_after}
+    return _problem(status, error.code, error.detail, parameters=error.parameters, **more)
 
 
 def _from_chalice(answer: dict[str, Any]) -> dict[str, Any]:
@@ -230,32 +237,26 @@ def raw_body(app: Service, limit: int) -> bytes:
     try:
         raw = app.request.raw_body or b""
         raw = raw.encode() if isinstance(raw, str) else raw
-    except ValueError as error:
-        raise errors.InvalidError("malformed_body", f"The body cannot be decoded: {error}.") from None
+    except ValueError:
+        raise errors.InvalidError("malformed_body", "The body cannot be decoded.") from None
     if len(raw) > limit:
-        raise errors.TooLargeError("body_too_large", f"The body has {len(raw)} bytes; the limit is {limit}.")
+        detail = f"The body has {len(raw)} bytes; the limit is {limit}."
+        raise errors.TooLargeError("body_too_large", detail, parameters={"maximum": limit})
     return raw
 
 
 def decode_body(raw: bytes, kind: type[T]) -> T:
-    """Return JSON bytes as `kind`; raise InvalidError naming the field."""
+    """Return JSON bytes as `kind`; raise InvalidError naming the field and what it needs (bodies.py)."""
     if not raw.strip():
         raise errors.InvalidError("body_required", "The request needs a JSON body.")
     try:
         return msgspec.json.decode(raw, type=kind)
     except msgspec.ValidationError as error:
-        detail, path = (*re.split(r" - at `(?:key` in `)?(?=\$)", str(error), maxsplit=1), "")[:2]
-        raise errors.InvalidError("invalid_body", f"{detail}.", pointer=_pointer(path, detail)) from None
-    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise errors.InvalidError("malformed_json", f"The body is not JSON: {error}.") from None
+        from functions.shared.bodies import fault_of_body  # a good body never pays for it
 
-
-def _pointer(path: str, detail: str) -> str:
-    """Return msgspec's `$.lines[0].sku` as the JSON pointer `/lines/0/sku`."""
-    parts = [part for part in re.split(r"[.\[\]]+", path.strip("`$")) if part]
-    if named := re.search(r"(?:unknown|required) field `(.*)`", detail):
-        parts.append(named[1])
-    return "".join(f"/{part.replace('~', '~0').replace('/', '~1')}" for part in parts)
+        raise fault_of_body(raw, kind, error) from None
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        raise errors.InvalidError("malformed_json", "The body is not JSON.") from None
 
 
 def caller(app: Service) -> Caller:
@@ -276,10 +277,12 @@ def query_parameters(app: Service, *allowed: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for name in given:
         if name not in allowed:
-            raise errors.InvalidError("unknown_parameter", f"There is no query parameter {name!r} here.")
+            detail = f"There is no query parameter {name!r} here."
+            raise errors.InvalidError("unknown_parameter", detail, parameters={"parameter": name})
         values = given.getlist(name)
         if len(values) != 1:
-            raise errors.InvalidError("repeated_parameter", f"The query parameter {name!r} is repeated.")
+            detail = f"The query parameter {name!r} is repeated."
+            raise errors.InvalidError("repeated_parameter", detail, parameters={"parameter": name})
         found[name] = values[0]
     return found
 
@@ -288,7 +291,8 @@ def page_limit(parameters: dict[str, str], default: int = 20, cap: int = 100) ->
     """Return the `limit` parameter, 1 to `cap`; raise InvalidError otherwise."""
     text = parameters.get("limit", str(default))
     if not re.fullmatch(r"[0-9]{1,4}", text) or not 1 <= int(text) <= cap:
-        raise errors.InvalidError("invalid_limit", f"limit is a whole number from 1 to {cap}.")
+        detail = f"limit is a whole number from 1 to {cap}."
+        raise errors.InvalidError("invalid_limit", detail, parameters={"maximum": cap})
     return int(text)
 
 

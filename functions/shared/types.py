@@ -8,16 +8,37 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+# ``extra`` names a pattern's form and says it in a sentence (functions/shared/bodies.py).
 # Patterns end in ``$(?!\n)``: to Python a bare ``$`` also matches before a final newline.
 Sku = Annotated[
     str,
-    Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$(?!\n)", examples=["POT-CLAY-L"]),
+    Meta(
+        min_length=1,
+        max_length=64,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$(?!\n)",
+        examples=["POT-CLAY-L"],
+        extra={"form": "sku", "detail": "A SKU has letters, digits, dots, dashes and underscores."},
+    ),
 ]
 Quantity = Annotated[int, Meta(ge=1, le=999, examples=[2])]
 Minor = Annotated[int, Meta(ge=0, le=99_999_999_999, examples=[1999])]
 """An amount in minor units of its currency (ISO 4217)."""
-Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}$(?!\n)", examples=["EUR"])]
-Country = Annotated[str, Meta(pattern=r"^[A-Z]{2}$(?!\n)", examples=["DE"])]
+Currency = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Z]{3}$(?!\n)",
+        examples=["EUR"],
+        extra={"form": "currency", "detail": "A currency is three capital letters (ISO 4217)."},
+    ),
+]
+Country = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Z]{2}$(?!\n)",
+        examples=["DE"],
+        extra={"form": "country", "detail": "A country is two capital letters (ISO 3166-1)."},
+    ),
+]
 Timestamp = Annotated[str, Meta(examples=["2026-11-22T17:05:09.123Z"])]
 Email = Annotated[
     str,
@@ -25,6 +46,7 @@ Email = Annotated[
         max_length=254,
         pattern=r"^[^@\s<>\"]{1,64}@[^@\s<>\"]+\.[^@\s<>\".]+$(?!\n)",
         examples=["amira@example.com"],
+        extra={"form": "email", "detail": "An e-mail address is written like amira@example.com."},
     ),
 ]
 Line = Annotated[str, Meta(min_length=1, max_length=120, examples=["Amira Haddad"])]

@@ -172,7 +172,7 @@ def test_a_quantity_that_is_none_is_refused_and_changes_nothing(shop: Shop) -> N
     shop.sells("MUG-1")
     cart = shop.open()
     shop.set(cart, "MUG-1", 7)
-    assert problem(shop.set(cart, "MUG-1", 0)) == (400, "invalid_body", "/quantity")
+    assert problem(shop.set(cart, "MUG-1", 0)) == (400, "too_small", "/quantity")
     assert shop.lines(cart) == {"MUG-1": 7}
 
 

@@ -218,12 +218,12 @@ ROWS = [
     ("d,D,,,,,1.999,,\n", "Variant Price", "invalid_amount"),
     ("e,E,,,,,-1,,\n", "Variant Price", "invalid_amount"),
     ("f,F,,,,two,1,,\n", "Variant Inventory Qty", "invalid_number"),
-    ("g,G,,,no spaces,,1,,\n", "Variant SKU", "invalid_body"),
-    ("h,H,,,,,1,ftp://x,\n", "Image Src", "invalid_body"),
+    ("g,G,,,no spaces,,1,,\n", "Variant SKU", "wrong_form"),
+    ("h,H,,,,,1,ftp://x,\n", "Image Src", "wrong_form"),
     ("i,I,,,,,1,,maybe\n", "Published", "invalid_flag"),
     ("j,J,,Red,,,1,,\n", "Option1 Value", "option_unnamed"),
-    ("k,K,Size,,,,1,,\n", "Option1 Value", "invalid_body"),
-    ("no/slash,L,,,,,1,,\n", "Handle", "invalid_body"),
+    ("k,K,Size,,,,1,,\n", "Option1 Value", "field_required"),
+    ("no/slash,L,,,,,1,,\n", "Handle", "wrong_form"),
 ]
 
 
@@ -293,7 +293,7 @@ def test_a_line_break_in_a_quoted_cell_is_part_of_it(desk: Send) -> None:
 def test_a_very_long_cell_fails_its_row_alone(desk: Send) -> None:
     text = f"Handle,Title,Body (HTML),Variant Price\npot,Pot,{'x' * 300_000},1\ncup,Cup,,2\n"
     body = imported(desk, text)
-    assert errors(body) == [(2, "Body (HTML)", "invalid_body")]
+    assert errors(body) == [(2, "Body (HTML)", "too_long")]
     assert body["created"] == 1
 
 
@@ -371,7 +371,7 @@ def test_a_wrong_line_is_told_by_its_number_and_pointer(desk: Send) -> None:
     )
     body = imported(desk, f"{text}\nnonsense\n[]\n", JSONL)
     assert errors(body) == [
-        (2, "", "invalid_body"), (3, "/colour", "invalid_body"), (4, "/variants/0/quantity", "invalid_body"),
+        (2, "/title", "wrong_type"), (3, "/colour", "unknown_field"), (4, "/variants/0/quantity", "too_small"),
         (5, "/slug", "slug_repeated"), (7, "", "malformed_json"), (8, "", "malformed_json"),
     ]  # fmt: skip
     assert listed(desk) == ["a"]

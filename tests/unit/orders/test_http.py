@@ -264,7 +264,7 @@ def test_calling_off_needs_no_body(place: Any, send: Any, body: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "code"), [({"reason": "x"}, "invalid_body"), ("{", "malformed_json"), ([], "invalid_body")]
+    ("body", "code"), [({"reason": "x"}, "unknown_field"), ("{", "malformed_json"), ([], "wrong_type")]
 )
 def test_calling_off_takes_no_other_body(place: Any, send: Any, body: Any, code: str) -> None:
     order_id = place().body["orderId"]

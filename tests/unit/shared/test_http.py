@@ -210,8 +210,12 @@ def test_a_body_in_base64_is_read() -> None:
 
 def test_a_bad_body_is_a_problem_that_names_the_field() -> None:
     answer = send("POST", "/wishes", {"text": 7})
-    assert code(answer) == (400, "invalid_body")
-    assert answer["json"]["pointer"] == "/text"
+    assert code(answer) == (400, "wrong_type")
+    assert (answer["json"]["pointer"], answer["json"]["parameters"]) == ("/text", {"expected": "string"})
+
+
+def test_a_problem_without_anything_to_name_has_no_parameters() -> None:
+    assert send("GET", "/nowhere")["json"]["parameters"] == {}
 
 
 @pytest.mark.parametrize(
@@ -470,5 +474,5 @@ def test_a_function_that_is_no_http_call_writes_its_line_too(capsys: pytest.Capt
 def test_a_problem_is_logged_with_its_code(capsys: pytest.CaptureFixture[str]) -> None:
     send("POST", "/wishes", {"text": "hunter2", "more": 1})
     text = capsys.readouterr().out
-    assert json.loads(text)["code"] == "invalid_body"
+    assert json.loads(text)["code"] == "unknown_field"
     assert "hunter2" not in text

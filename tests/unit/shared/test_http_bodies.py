@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+import re
+from typing import Annotated, Any, Literal
 
 import msgspec
 import pytest
@@ -24,6 +25,9 @@ class Wish(Body, frozen=True):
     lines: Annotated[list[Line], Meta(min_length=1, max_length=3)]
     email: Email | None = None
     price: MoneyBody | None = None
+    nick: Annotated[str, Meta(min_length=3, pattern=r"^\S+$")] | int | None = None
+    tone: Literal["calm", "warm"] | None = None
+    weight: Annotated[float, Meta(ge=0)] | None = None
     labels: dict[ShortText, ShortText] = msgspec.field(default_factory=dict)
 
 
@@ -55,45 +59,93 @@ def test_what_is_no_json_is_said_to_be_none(raw: bytes) -> None:
     assert "surrogates" not in refusal(raw).detail
 
 
+LINE = '{"sku": "A", "quantity": 1}'
+FLOAT = '{"amount": 19.99, "currency": "EUR"}'
+SMALL = '{"amount": 1, "currency": "eur"}'
+
+
 @pytest.mark.parametrize(
-    ("raw", "pointer"),
+    ("raw", "pointer", "code", "parameters"),
     [
-        (b"[]", ""),
-        (b"null", ""),
-        (b'"text"', ""),
-        (b"{}", "/lines"),
-        (b'{"lines": null}', "/lines"),
-        (b'{"lines": []}', "/lines"),
-        (b'{"lines": {}}', "/lines"),
-        (b'{"lines": [{}]}', "/lines/0/sku"),
-        (b'{"lines": [{"sku": "A", "quantity": 1}, {"sku": "B"}]}', "/lines/1/quantity"),
-        (b'{"lines": [{"sku": "A", "quantity": 0}]}', "/lines/0/quantity"),
-        (b'{"lines": [{"sku": "A", "quantity": -1}]}', "/lines/0/quantity"),
-        (b'{"lines": [{"sku": "A", "quantity": 1.5}]}', "/lines/0/quantity"),
-        (b'{"lines": [{"sku": "A", "quantity": 2.0}]}', "/lines/0/quantity"),
-        (b'{"lines": [{"sku": "A", "quantity": 1e3}]}', "/lines/0/quantity"),
-        (b'{"lines": [{"sku": "A", "quantity": 1e999}]}', "/lines/0/quantity"),
-        (b'{"lines": [{"sku": "A", "quantity": 99999999999999999999999}]}', "/lines/0/quantity"),
-        (b'{"lines": [{"sku": "A", "quantity": "1"}]}', "/lines/0/quantity"),
-        (b'{"lines": [{"sku": "A", "quantity": true}]}', "/lines/0/quantity"),
-        (b'{"lines": [{"sku": "A\\n", "quantity": 1}]}', "/lines/0/sku"),
-        (b'{"lines": [{"sku": "A", "quantity": 1, "price": 1}]}', "/lines/0/price"),
-        (b'{"lines": [{"sku": "A", "quantity": 1}], "email": "nobody"}', "/email"),
-        (b'{"lines": [{"sku": "A", "quantity": 1}], "price": {"amount": 19.99, "currency": "EUR"}}', "/price/amount"),
-        (b'{"lines": [{"sku": "A", "quantity": 1}], "price": {"amount": 1, "currency": "eur"}}', "/price/currency"),
-        (b'{"lines": [{"sku": "A", "quantity": 1}], "labels": {"a": "long"}}', "/labels"),
-        (b'{"lines": [{"sku": "A", "quantity": 1}], "labels": {"long": "a"}}', "/labels"),
-        (b'{"lines": [{"sku": "A", "quantity": 1}], "is_admin": true}', "/is_admin"),
-        (b'{"lines": [{"sku": "A", "quantity": 1}], "a/b~c": 1}', "/a~1b~0c"),
-        (b'{"lines": [{"sku": "A", "quantity": 1}], "a - at b": 1}', "/a - at b"),
+        ("[]", "", "wrong_type", {"expected": "object"}),
+        ("null", "", "wrong_type", {"expected": "object"}),
+        ('"text"', "", "wrong_type", {"expected": "object"}),
+        ("{}", "/lines", "field_required", {"field": "lines"}),
+        ('{"lines": null}', "/lines", "wrong_type", {"expected": "array"}),
+        ('{"lines": []}', "/lines", "too_few", {"minimum": 1}),
+        (f'{{"lines": [{LINE}, {LINE}, {LINE}, {LINE}]}}', "/lines", "too_many", {"maximum": 3}),
+        ('{"lines": {}}', "/lines", "wrong_type", {"expected": "array"}),
+        ('{"lines": [{}]}', "/lines/0/sku", "field_required", {"field": "sku"}),
+        (f'{{"lines": [{LINE}, {{"sku": "B"}}]}}', "/lines/1/quantity", "field_required", {"field": "quantity"}),
+        ('{"lines": [{"sku": "A\\n", "quantity": 1}]}', "/lines/0/sku", "wrong_form", {"form": "sku"}),
+        ('{"lines": [{"sku": "", "quantity": 1}]}', "/lines/0/sku", "field_required", {"field": "sku"}),
+        (f'{{"lines": [{{"sku": "{"A" * 65}", "quantity": 1}}]}}', "/lines/0/sku", "too_long", {"maximum": 64}),
+        (f'{{"lines": [{LINE}], "nick": "ab"}}', "/nick", "too_short", {"minimum": 3}),
+        (f'{{"lines": [{LINE}], "nick": "a b"}}', "/nick", "wrong_form", {}),
+        (f'{{"lines": [{LINE}], "nick": []}}', "/nick", "wrong_type", {"expected": "string or integer"}),
+        (f'{{"lines": [{LINE}], "tone": "loud"}}', "/tone", "not_a_choice", {"choices": "calm, warm"}),
+        (f'{{"lines": [{LINE}], "weight": "1"}}', "/weight", "wrong_type", {"expected": "number"}),
+        (f'{{"lines": [{LINE}], "weight": -1}}', "/weight", "too_small", {"minimum": 0}),
+        ('{"lines": [{"sku": "A", "quantity": 1, "price": 1}]}', "/lines/0/price", "unknown_field", {"field": "price"}),
+        (f'{{"lines": [{LINE}], "email": "nobody"}}', "/email", "wrong_form", {"form": "email"}),
+        (f'{{"lines": [{LINE}], "price": {FLOAT}}}', "/price/amount", "wrong_type", {"expected": "integer"}),
+        (f'{{"lines": [{LINE}], "price": {SMALL}}}', "/price/currency", "wrong_form", {"form": "currency"}),
+        (f'{{"lines": [{LINE}], "labels": {{"a": "long"}}}}', "/labels/a", "too_long", {"maximum": 3}),
+        (f'{{"lines": [{LINE}], "labels": {{"long": "a"}}}}', "/labels", "too_long", {"maximum": 3}),
+        (f'{{"lines": [{LINE}], "is_admin": true}}', "/is_admin", "unknown_field", {"field": "is_admin"}),
+        (f'{{"lines": [{LINE}], "a/b~c": 1}}', "/a~1b~0c", "unknown_field", {"field": "a/b~c"}),
+        (f'{{"lines": [{LINE}], "a - at b": 1}}', "/a - at b", "unknown_field", {"field": "a - at b"}),
     ],
 )  # fmt: skip
-def test_a_field_at_fault_is_named_by_its_json_pointer(raw: bytes, pointer: str) -> None:
-    assert (refusal(raw).code, refusal(raw).pointer) == ("invalid_body", pointer)
+def test_a_bad_field_has_its_pointer_a_code_of_its_own_and_what_it_needs(
+    raw: str, pointer: str, code: str, parameters: dict[str, Any]
+) -> None:
+    found = refusal(raw.encode())
+    assert (found.code, found.pointer, found.parameters) == (code, pointer, parameters)
 
 
-def test_a_problem_says_in_words_what_was_expected() -> None:
-    assert refusal(b'{"lines": [{"sku": "A", "quantity": "1"}]}').detail == "Expected `int`, got `str`."
+@pytest.mark.parametrize(
+    ("number", "code", "parameters"),
+    [
+        ("0", "too_small", {"minimum": 1}),
+        ("-1", "too_small", {"minimum": 1}),
+        ("1000", "too_large", {"maximum": 999}),
+        ("1.5", "wrong_type", {"expected": "integer"}),
+        ("2.0", "wrong_type", {"expected": "integer"}),
+        ("1e3", "wrong_type", {"expected": "integer"}),
+        ("1e999", "invalid_body", {}),
+        ('"1"', "wrong_type", {"expected": "integer"}),
+        ("true", "wrong_type", {"expected": "integer"}),
+        ("null", "wrong_type", {"expected": "integer"}),
+    ],
+)
+def test_a_number_that_does_not_fit_says_what_would(
+    number: str, code: str, parameters: dict[str, Any]
+) -> None:
+    found = refusal(f'{{"lines": [{{"sku": "A", "quantity": {number}}}]}}'.encode())
+    assert (found.code, found.pointer, found.parameters) == (code, "/lines/0/quantity", parameters)
+
+
+def test_a_number_beyond_64_bits_is_refused_at_its_field() -> None:
+    raw = b'{"lines": [{"sku": "A", "quantity": 99999999999999999999999}]}'
+    assert refusal(raw).pointer == "/lines/0/quantity"
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"[]", b"{}", b'{"lines": 1}', b'{"lines": [{"sku": "a b", "quantity": 1}]}', b"{", b'{"lines": [1e999]}',
+        b'{"lines": [], "email": "x"}', b'{"email": "x"}', b'{"nick": "a b"}', b'{"tone": 1}', b'{"x": 1}', b"\xff",
+    ],
+)  # fmt: skip
+def test_no_detail_tells_of_patterns_or_of_what_reads_the_body(raw: bytes) -> None:
+    detail = refusal(raw).detail
+    assert not re.search(r"[`\\^$]|regex|int\b|str\b|Expected|NoneType|msgspec", detail), detail
+
+
+def test_a_form_that_has_a_name_is_said_in_its_own_words() -> None:
+    raw = b'{"lines": [{"sku": "A", "quantity": 1}], "email": "nobody"}'
+    assert refusal(raw).detail == "An e-mail address is written like amira@example.com."
 
 
 def test_the_value_at_fault_is_not_repeated() -> None:
