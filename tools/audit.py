@@ -14,9 +14,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, assert_never
 
-from functions.orders.domain import Order
+from functions.orders.domain import PARTICIPANTS, Order, Status
 from functions.orders.table import order_of
 from functions.shared.clock import rfc3339
 from functions.shared.dynamo import Item, decode_item
@@ -27,14 +27,17 @@ from tools.stack import ENVIRONMENT, Stack
 SETTLE = 30.0
 PAUSE = 2.0
 
-STOCK_OF: dict[str, set[str | None]] = {
-    "confirmed": {"reserved", "committed"},
-    "cancelled": {None, "reserved", "rejected", "refused", "released", "returned"},
+RECORDS: dict[str, dict[Status, set[str | None]]] = {
+    "inventory": {
+        "confirmed": {"reserved", "committed"},
+        "cancelled": {None, "rejected", "refused", "released", "returned"},
+    },
+    "payments": {
+        "confirmed": {"authorized", "capturing", "captured"},
+        "cancelled": {None, "declined", "refused", "voiding", "voided", "captured"},
+    },
 }
-MONEY_OF: dict[str, set[str | None]] = {
-    "confirmed": {"authorized", "capturing", "captured"},
-    "cancelled": {None, "declined", "refused", "voiding", "voided", "captured"},
-}
+"""By participant, what its own record of an order may say once the order is decided."""
 
 
 @dataclass
@@ -191,21 +194,33 @@ def orders(books: Books) -> Iterator[str]:
     """Yield where an order's stock or money is not what its status promises."""
     now = rfc3339(datetime.now(UTC))
     for order_id, order in books.orders.items():
-        status, content = order.status, order.content
-        if status == "placed":
-            if content.decide_by < now:
-                yield f"order {order_id}: past its deadline and not decided"
-            continue
-        held = books.reservations.get(order_id, {}).get("status")
         payment = books.payments.get(order_id, {})
-        if held not in STOCK_OF[status] or (status == "cancelled" and held == "reserved"):
-            yield f"order {order_id}: {status}, and its stock is {held}"
-        if payment.get("status") not in MONEY_OF[status]:
-            yield f"order {order_id}: {status}, and its payment is {payment.get('status')}"
-        if status == "cancelled" and payment.get("captured", 0) != payment.get("refunded", 0):
+        match order.status:
+            case "placed":
+                if order.content.decide_by < now:
+                    yield f"order {order_id}: past its deadline and not decided"
+                continue
+            case "confirmed" | "cancelled":
+                yield from _participants(books, order)
+            case _:
+                assert_never(order.status)
+        if order.status == "cancelled" and payment.get("captured", 0) != payment.get("refunded", 0):
             yield f"order {order_id}: cancelled, and {payment['captured'] - payment['refunded']} is kept"
-        if payment and payment["amount"] != content.totals.total:
-            yield f"order {order_id}: ordered for {content.totals.total}, payment of {payment['amount']}"
+        total = order.content.totals.total
+        if payment and payment["amount"] != total:
+            yield f"order {order_id}: ordered for {total}, payment of {payment['amount']}"
+
+
+def _participants(books: Books, order: Order) -> Iterator[str]:
+    """Yield where what a participant records, or has told the order, does not fit the order's decision."""
+    records = {"inventory": books.reservations, "payments": books.payments}
+    for name, who in PARTICIPANTS.items():
+        told, record = order.parts.get(name), records[name].get(order.order_id, {}).get("status")
+        if record not in RECORDS[name][order.status]:
+            yield f"order {order.order_id}: {order.status}, and its {who.part} is {record}"
+        kept = who.has_agreed(told) if order.status == "confirmed" else who.holds_nothing(told)
+        if not kept:
+            yield f"order {order.order_id}: {order.status}, and {name} has told it of {told}"
 
 
 def facts(books: Books) -> Iterator[str]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Annotated, Literal, NamedTuple, TypeVar
+from typing import Annotated, Literal, NamedTuple, assert_never
 
 from msgspec import Meta
 
@@ -32,14 +33,81 @@ Status = Literal["placed", "confirmed", "cancelled"]
 """An order's life: placed → confirmed → cancelled, or placed → cancelled. Shipping adds states after confirmed."""
 
 Reason = Literal["out_of_stock", "payment_declined", "timeout", "customer", "operator"]
-Stock = Literal["reserved", "rejected", "committed", "released"]
-Payment = Literal["authorised", "declined", "captured", "voided", "partially_refunded", "refunded"]
 
-# The order in which they come about, so that news which arrive late do not set them back.
-_STOCK: tuple[Stock, ...] = ("reserved", "rejected", "committed", "released")
-_PAYMENT: tuple[Payment, ...] = (
-    "authorised", "declined", "captured", "voided", "partially_refunded", "refunded",
-)  # fmt: skip
+
+class Participant(NamedTuple):
+    """Who has a say in an order, the facts by which they say it, and what these mean.
+
+    Parameters
+    ----------
+    part
+        What of the order they speak of: the item's attribute, and the name of their vote in views.
+    yes, no
+        The facts that are their vote.
+    undone_by
+        The facts that tell that what they held, or took, is given back.
+    refused
+        Why an order is off on their no.
+    states
+        What each fact makes of their part, the facts in the order in which they come about, so that news which arrive
+        late do not set it back. Where there are two, the second is once all of the order's total went back.
+    """
+
+    part: str
+    yes: str
+    no: str
+    undone_by: tuple[str, ...]
+    refused: Reason
+    states: Mapping[str, tuple[str, ...]]
+
+    def state(self, fact: str) -> str:
+        """Return what a fact makes of the part."""
+        return self.states[fact][0]
+
+    def later(self, one: str | None, other: str) -> str:
+        """Return which of two states comes later."""
+        way = [state for states in self.states.values() for state in states]
+        return max(other, one or other, key=way.index)
+
+    def has_agreed(self, state: str | None) -> bool:
+        """Tell whether the vote is in, and is a yes."""
+        return state not in (None, self.state(self.no))
+
+    def holds_nothing(self, state: str | None) -> bool:
+        """Tell whether nothing is held or kept: they never agreed, or all of it is given back."""
+        return not self.has_agreed(state) or state in {self.states[fact][-1] for fact in self.undone_by}
+
+
+PARTICIPANTS: Mapping[str, Participant] = {
+    "inventory": Participant(
+        part="stock",
+        yes="StockReserved",
+        no="StockRejected",
+        undone_by=("StockReleased",),
+        refused="out_of_stock",
+        states={
+            "StockReserved": ("reserved",),
+            "StockRejected": ("rejected",),
+            "StockCommitted": ("committed",),
+            "StockReleased": ("released",),
+        },
+    ),
+    "payments": Participant(
+        part="payment",
+        yes="PaymentAuthorized",
+        no="PaymentDeclined",
+        undone_by=("PaymentVoided", "PaymentRefunded"),
+        refused="payment_declined",
+        states={
+            "PaymentAuthorized": ("authorised",),
+            "PaymentDeclined": ("declined",),
+            "PaymentCaptured": ("captured",),
+            "PaymentVoided": ("voided",),
+            "PaymentRefunded": ("partially_refunded", "refunded"),
+        },
+    ),
+}
+"""By service. The first who refuses gives the reason."""
 
 
 class OrderLine(Data, frozen=True):
@@ -101,17 +169,18 @@ class Entry(NamedTuple):
 
 
 class News(NamedTuple):
-    """What a fact of another service says of an order: a vote, or what became of its stock and money."""
+    """What a participant's fact says of an order: a vote, or what became of what they held; `refunded` all told."""
 
     entry: Entry
-    stock: Stock | None = None
-    payment: Payment | None = None
     refunded: int = 0
 
 
 @dataclass(frozen=True)
 class Order:
-    """An order: what was bought, where it stands, and how it got there; ``refunded`` in minor units."""
+    """An order: what was bought, where it stands, and how it got there.
+
+    ``parts``: by participant, the state of what they speak of; ``refunded`` in minor units.
+    """
 
     order_id: str
     customer_id: str | None
@@ -119,8 +188,7 @@ class Order:
     content: Content
     status: Status = "placed"
     reason: Reason | None = None
-    stock: Stock | None = None
-    payment: Payment | None = None
+    parts: Mapping[str, str] = field(default_factory=dict)
     refunded: int = 0
     timeline: tuple[Entry, ...] = ()
     version: int = 1
@@ -142,29 +210,45 @@ class Decision(NamedTuple):
     reason: Reason | None = None
 
 
-def decide(stock: Stock | None, payment: Payment | None, *, overdue: bool = False) -> Decision | None:
+def fact_of(status: Status) -> str:
+    """Return the fact that tells of an order's status."""
+    match status:
+        case "placed":
+            return "OrderPlaced"
+        case "confirmed":
+            return "OrderConfirmed"
+        case "cancelled":
+            return "OrderCancelled"
+    assert_never(status)
+
+
+def decide(
+    parts: Mapping[str, str],
+    participants: Mapping[str, Participant] = PARTICIPANTS,
+    *,
+    overdue: bool = False,
+) -> Decision | None:
     """Return the decision the votes allow, None while one is missing and there is time.
 
     A single no decides at once. Once the deadline has passed, a missing vote is a no.
     """
-    if stock == "rejected":
-        return Decision("cancelled", "out_of_stock")
-    if payment == "declined":
-        return Decision("cancelled", "payment_declined")
-    if stock == "reserved" and payment == "authorised":
+    for name, who in participants.items():
+        if parts.get(name) == who.state(who.no):
+            return Decision("cancelled", who.refused)
+    if all(parts.get(name) == who.state(who.yes) for name, who in participants.items()):
         return Decision("confirmed")
     return Decision("cancelled", "timeout") if overdue else None
 
 
-def voted(order: Order, vote: News, at: str) -> Order:
+def voted(order: Order, vote: News, at: str, participants: Mapping[str, Participant] = PARTICIPANTS) -> Order:
     """Return the order after a vote, decided where no other is needed; a late or repeated vote changes nothing."""
     if order.status != "placed":
         return order
-    after = _moved(order, vote)
-    if (after.stock, after.payment) == (order.stock, order.payment):
+    after = _moved(order, vote, participants)
+    if after.parts == order.parts:
         return order
     after = replace(after, timeline=(*order.timeline, vote.entry), version=order.version + 1)
-    decision = decide(after.stock, after.payment)
+    decision = decide(after.parts, participants)
     return _decided(after, decision, at, vote.entry.cause) if decision else after
 
 
@@ -172,7 +256,7 @@ def noted(order: Order, news: News) -> Order:
     """Return the order after what became of its stock or money; the same news again changes nothing."""
     if any(entry.cause == news.entry.cause for entry in order.timeline):
         return order
-    after = _moved(order, news)
+    after = _moved(order, news, PARTICIPANTS)
     if len(order.timeline) < MAX_NOTES:
         after = replace(after, timeline=(*order.timeline, news.entry))
     return order if after == order else replace(after, version=order.version + 1)
@@ -182,7 +266,7 @@ def expired(order: Order, at: str) -> Order:
     """Return the order as its deadline leaves it; unchanged before that, and once it is decided."""
     if order.status != "placed" or at < order.content.decide_by:
         return order
-    decision = decide(order.stock, order.payment, overdue=True)
+    decision = decide(order.parts, overdue=True)
     return (
         _decided(replace(order, version=order.version + 1), decision, at, "deadline") if decision else order
     )
@@ -195,10 +279,13 @@ def cancelled(
 
     `words` are what an operator says of it; they stand in the timeline after the reason.
     """
-    if order.status == "cancelled":
-        return order
-    after = replace(order, version=order.version + 1)
-    return _decided(after, Decision("cancelled", reason), at, by, words)
+    match order.status:
+        case "placed" | "confirmed":
+            after = replace(order, version=order.version + 1)
+            return _decided(after, Decision("cancelled", reason), at, by, words)
+        case "cancelled":
+            return order
+    assert_never(order.status)
 
 
 def told_again(order: Order) -> Order:
@@ -213,23 +300,15 @@ def as_placed(order: Order) -> Order:
 
 def _decided(order: Order, decision: Decision, at: str, cause: str, words: str = "") -> Order:
     """Return the order with a decision, in the same version as what led to it."""
-    kind = "OrderConfirmed" if decision.status == "confirmed" else "OrderCancelled"
-    entry = Entry(at, kind, cause, ": ".join(filter(None, (decision.reason, words))))
+    entry = Entry(at, fact_of(decision.status), cause, ": ".join(filter(None, (decision.reason, words))))
     return replace(order, status=decision.status, reason=decision.reason, timeline=(*order.timeline, entry))
 
 
-def _moved(order: Order, news: News) -> Order:
-    """Return the order with the news's word on stock or money, where it is not behind what is known."""
+def _moved(order: Order, news: News, participants: Mapping[str, Participant]) -> Order:
+    """Return the order with the news's word on their part, where it is not behind what is known."""
+    name, who = next((name, who) for name, who in participants.items() if news.entry.type in who.states)
     refunded = max(order.refunded, news.refunded)
-    payment = _later(_PAYMENT, order.payment, news.payment)
-    if payment == "partially_refunded" and refunded >= order.content.totals.total:
-        payment = "refunded"
-    return replace(order, stock=_later(_STOCK, order.stock, news.stock), payment=payment, refunded=refunded)
-
-
-T = TypeVar("T")
-
-
-def _later(way: tuple[T, ...], one: T | None, other: T | None) -> T | None:
-    known = [state for state in (one, other) if state is not None]
-    return max(known, key=way.index, default=None)
+    states = who.states[news.entry.type]
+    state = states[-1] if refunded >= order.content.totals.total else states[0]
+    parts = {**order.parts, name: who.later(order.parts.get(name), state)}
+    return replace(order, parts=parts, refunded=refunded)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from functions.orders.domain import Address, Entry, News, OrderLine, Payment, Reason, Stock, Totals
+from functions.orders.domain import PARTICIPANTS, Address, Entry, News, OrderLine, Reason, Totals
 from functions.shared.types import CartId, CustomerId, Data, Email, Money, OrderId, Sku, Timestamp
 
 # Letters first, so that no card number can ever pass for one.
@@ -63,10 +63,23 @@ PUBLISHED = (OrderPlaced, OrderConfirmed, OrderCancelled)
 # --- read --------------------------------------------------------------------------------------------------------
 
 
-class StockReserved(Data, frozen=True):
-    """inventory's yes; ``reminder``: no decision has reached it."""
+class Said(Data, frozen=True):
+    """What a participant says of an order (domain.PARTICIPANTS); the class's name is the fact's."""
 
     order_id: OrderId
+
+    def detail(self) -> str:
+        """Return what the timeline keeps of it."""
+        return ""
+
+    def refunded(self) -> int:
+        """Return how much of the money went back, all told, in minor units."""
+        return 0
+
+
+class StockReserved(Said, frozen=True):
+    """inventory's yes; ``reminder``: no decision has reached it."""
+
     reminder: bool = False
 
 
@@ -76,98 +89,73 @@ class ShortLine(Data, frozen=True):
     sku: Sku
 
 
-class StockRejected(Data, frozen=True):
+class StockRejected(Said, frozen=True):
     """inventory's no."""
 
-    order_id: OrderId
     lines: tuple[ShortLine, ...]
 
+    def detail(self) -> str:
+        """Return the SKUs that fell short."""
+        return " ".join(line.sku for line in self.lines)[:200]
 
-class PaymentAuthorized(Data, frozen=True):
+
+class PaymentAuthorized(Said, frozen=True):
     """payments' yes; ``reminder``: no decision has reached it."""
 
-    order_id: OrderId
     reminder: bool = False
 
 
-class PaymentDeclined(Data, frozen=True):
+class PaymentDeclined(Said, frozen=True):
     """payments' no."""
 
-    order_id: OrderId
     code: str
 
+    def detail(self) -> str:
+        """Return why."""
+        return self.code[:100]
 
-class StockCommitted(Data, frozen=True):
+
+class StockCommitted(Said, frozen=True):
     """inventory: the units have left the shelf."""
 
-    order_id: OrderId
 
-
-class StockReleased(Data, frozen=True):
+class StockReleased(Said, frozen=True):
     """inventory: the units are for sale again."""
 
-    order_id: OrderId
 
-
-class PaymentCaptured(Data, frozen=True):
+class PaymentCaptured(Said, frozen=True):
     """payments: the money was taken."""
 
-    order_id: OrderId
 
-
-class PaymentVoided(Data, frozen=True):
+class PaymentVoided(Said, frozen=True):
     """payments: the money is not held any more."""
 
-    order_id: OrderId
 
-
-class PaymentRefunded(Data, frozen=True):
+class PaymentRefunded(Said, frozen=True):
     """payments: money went back, and how much all told."""
 
-    order_id: OrderId
     amount: Money
     refunded_total: Money
 
+    def detail(self) -> str:
+        """Return how much went back this time."""
+        return str(self.amount.amount)
 
-Vote = StockReserved | StockRejected | PaymentAuthorized | PaymentDeclined
-Progress = StockCommitted | StockReleased | PaymentCaptured | PaymentVoided | PaymentRefunded
-
-VOTES = (StockReserved, StockRejected, PaymentAuthorized, PaymentDeclined)
-PROGRESS = (StockCommitted, StockReleased, PaymentCaptured, PaymentVoided, PaymentRefunded)
-
-
-_STOCK: dict[type[Data], Stock] = {
-    StockReserved: "reserved",
-    StockRejected: "rejected",
-    StockCommitted: "committed",
-    StockReleased: "released",
-}
-_PAYMENT: dict[type[Data], Payment] = {
-    PaymentAuthorized: "authorised",
-    PaymentDeclined: "declined",
-    PaymentCaptured: "captured",
-    PaymentVoided: "voided",
-    PaymentRefunded: "partially_refunded",
-}
+    def refunded(self) -> int:
+        """Return how much went back all told."""
+        return self.refunded_total.amount
 
 
-def news(data: Vote | Progress, event_id: str, time: str) -> News:
+SAID = {kind.__name__: kind for kind in Said.__subclasses__()}
+VOTES = tuple(SAID[fact] for who in PARTICIPANTS.values() for fact in (who.yes, who.no))
+PROGRESS = tuple(
+    SAID[fact] for who in PARTICIPANTS.values() for fact in who.states if fact not in (who.yes, who.no)
+)
+
+
+def news(data: Said, event_id: str, time: str) -> News:
     """Return what a fact says of its order."""
-    kind = type(data)
-    entry = Entry(time, kind.__name__, event_id, _detail(data))
-    refunded = data.refunded_total.amount if isinstance(data, PaymentRefunded) else 0
-    return News(entry, _STOCK.get(kind), _PAYMENT.get(kind), refunded)
-
-
-def _detail(data: Vote | Progress) -> str:
-    match data:
-        case StockRejected():
-            return " ".join(line.sku for line in data.lines)[:200]
-        case PaymentDeclined():
-            return data.code[:100]
-        case PaymentRefunded():
-            return str(data.amount.amount)
-    return ""
+    return News(Entry(time, type(data).__name__, event_id, data.detail()), data.refunded())
 
 
 # --- signed by carts ---------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ us: titles and prices are the shop's.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, assert_never
 
 from functions.orders.domain import Order, Reason, Totals
 from functions.shared.money import format_amount
@@ -26,10 +26,21 @@ def letter(order: Order, public_url: str, order_token: str | None) -> Letter:
     A guest's link carries the order token in its fragment: browsers do not send that to any server, nor to the next
     page.
     """
-    subject, *paragraphs = _CONFIRMED if order.status == "confirmed" else _cancelled(order.reason)
+    subject, *paragraphs = _said(order)
     link = f"{public_url}/order.html?id={order.order_id}" + (f"#token={order_token}" if order_token else "")
     text = "\n\n".join(["Hello,", *paragraphs, _bought(order), "Your order, at any time:", link])
     return Letter(order.content.email, subject, f"{text}\n")
+
+
+def _said(order: Order) -> tuple[str, ...]:
+    match order.status:
+        case "confirmed":
+            return _CONFIRMED
+        case "cancelled":
+            return ("Your order was cancelled", _WHY[order.reason or "operator"])
+        case "placed":
+            raise ValueError(f"{order.order_id} is not decided: there is nothing to say yet")
+    assert_never(order.status)
 
 
 def _bought(order: Order) -> str:
@@ -44,10 +55,6 @@ def _money(amount: int, totals: Totals) -> str:
 
 
 _CONFIRMED = ("Your order is confirmed", "thank you: your order is confirmed, and set aside for you.")
-
-
-def _cancelled(reason: Reason | None) -> tuple[str, ...]:
-    return ("Your order was cancelled", _WHY[reason or "operator"])
 
 
 _WHY: dict[Reason, str] = {

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, assert_never
 
 from functions.orders.domain import Order, expired, noted, told_again, voted
-from functions.orders.events import OrderCancelled, OrderConfirmed, OrderPlaced, Progress, Vote, news
+from functions.orders.events import OrderCancelled, OrderConfirmed, OrderPlaced, Said, news
 from functions.orders.table import OrdersTable, order_of
 from functions.shared import log
 from functions.shared.clock import rfc3339
@@ -38,10 +38,14 @@ def placed(order: Order, at: datetime) -> str:
 
 def decision(order: Order, at: datetime) -> str | None:
     """Return the outbox of an order that was just decided, None while it is open."""
-    if order.status == "placed":
-        return None
-    kind = OrderConfirmed if order.status == "confirmed" else OrderCancelled
-    return pack(fact(kind, order.order_id, order.version, at))
+    match order.status:
+        case "placed":
+            return None
+        case "confirmed":
+            return pack(fact(OrderConfirmed, order.order_id, order.version, at))
+        case "cancelled":
+            return pack(fact(OrderCancelled, order.order_id, order.version, at))
+    assert_never(order.status)
 
 
 def tell(kind: str, item: Item) -> Data:
@@ -52,19 +56,27 @@ def tell(kind: str, item: Item) -> Data:
         "order_id": order.order_id, "customer_id": order.customer_id,
         "cart_id": content.cart_id, "email": content.email,
     }  # fmt: skip
-    if kind == "OrderPlaced":
-        return OrderPlaced(
-            **common, lines=content.lines, totals=content.totals, shipping_address=content.shipping_address,
-            payment_token=content.payment_token, placed_at=order.placed_at, decide_by=content.decide_by,
-        )  # fmt: skip
-    if kind == "OrderConfirmed":
-        return OrderConfirmed(**common, total=total)
-    assert order.reason  # noqa: S101 a cancelled order has one
-    return OrderCancelled(**common, total=total, reason=order.reason)
+    match kind:
+        case "OrderPlaced":
+            return OrderPlaced(
+                **common,
+                lines=content.lines,
+                totals=content.totals,
+                shipping_address=content.shipping_address,
+                payment_token=content.payment_token,
+                placed_at=order.placed_at,
+                decide_by=content.decide_by,
+            )
+        case "OrderConfirmed":
+            return OrderConfirmed(**common, total=total)
+        case "OrderCancelled":
+            assert order.reason  # noqa: S101 a cancelled order has one
+            return OrderCancelled(**common, total=total, reason=order.reason)
+    raise LookupError(f"{kind} is no fact of an order")
 
 
-def on_vote(table: OrdersTable, event: Fact[Vote], at: datetime) -> None:
-    """Take inventory's or payments' word on an order, and decide it where no other is needed.
+def on_vote(table: OrdersTable, event: Fact[Said], at: datetime) -> None:
+    """Take a participant's vote on an order, and decide it where no other is needed.
 
     After the decision a vote changes nothing; but one that is a reminder has the decision told again.
     """
@@ -79,8 +91,8 @@ def on_vote(table: OrdersTable, event: Fact[Vote], at: datetime) -> None:
     _change(table, event.data.order_id, rule, lambda after: decision(after, at))
 
 
-def on_progress(table: OrdersTable, event: Fact[Progress]) -> None:
-    """Write down what became of an order's stock or money."""
+def on_progress(table: OrdersTable, event: Fact[Said]) -> None:
+    """Write down what became of what a participant held for an order."""
     said = news(event.data, event.id, event.time)
     _change(table, event.data.order_id, lambda order: noted(order, said), lambda _: None)
 

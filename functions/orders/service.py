@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, assert_never
 
 import msgspec
 
@@ -152,9 +152,13 @@ def decide(table: OrdersTable, order_id: str, words: str, *, by: str, at: dateti
     """
     for _ in range(_TRIES):
         order = order_of(table, order_id)
-        if order.status == "confirmed":
-            raise ConflictError("order_decided", "The order is confirmed; to call it off, cancel it.")
-        after = cancelled(order, "operator", rfc3339(at), by, words=words)
+        match order.status:
+            case "confirmed":
+                raise ConflictError("order_decided", "The order is confirmed; to call it off, cancel it.")
+            case "placed" | "cancelled":
+                after = cancelled(order, "operator", rfc3339(at), by, words=words)
+            case _:
+                assert_never(order.status)
         if after is order or table.change(order, after, saga.decision(after, at)):
             return after
     raise ConflictError("order_busy", "The order is changing very fast; try again.", retry_after=1)

@@ -22,7 +22,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import astuple
 
-from functions.orders.domain import Address, Content, Entry, Mail, Order, OrderLine, Totals
+from functions.orders.domain import PARTICIPANTS, Address, Content, Entry, Mail, Order, OrderLine, Totals
 from functions.shared.clock import epoch, rfc3339
 from functions.shared.dynamo import Item, Table, cursor, from_cursor
 from functions.shared.idempotency import KEPT
@@ -159,20 +159,29 @@ def order_of(item: Item) -> Order:
     """Return the order an item holds."""
     order_id = item["pk"].partition("#")[2]
     return Order(
-        order_id, item.get("customer"), item["placed_at"],
-        _unpacked(item["content"]),
-        item["status"], item.get("reason"), item.get("stock"), item.get("payment"), item.get("refunded", 0),
-        tuple(_entry(text, order_id) for text in item.get("timeline", ())), item["version"],
-    )  # fmt: skip
+        order_id=order_id,
+        customer_id=item.get("customer"),
+        placed_at=item["placed_at"],
+        content=_unpacked(item["content"]),
+        status=item["status"],
+        reason=item.get("reason"),
+        parts={name: item[who.part] for name, who in PARTICIPANTS.items() if who.part in item},
+        refunded=item.get("refunded", 0),
+        timeline=tuple(_entry(text, order_id) for text in item.get("timeline", ())),
+        version=item["version"],
+    )
 
 
 def _standing(order: Order) -> dict[str, Any]:
     """Return the attributes that change; None where there is nothing to store."""
     return {
-        "status": order.status, "version": order.version, "reason": order.reason, "stock": order.stock,
-        "payment": order.payment, "refunded": order.refunded or None,
+        "status": order.status,
+        "version": order.version,
+        "reason": order.reason,
+        **{who.part: order.parts.get(name) for name, who in PARTICIPANTS.items()},
+        "refunded": order.refunded or None,
         "timeline": [_text(entry, order.order_id) for entry in order.timeline] or None,
-    }  # fmt: skip
+    }
 
 
 def _packed(content: Content) -> str:

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from msgspec import Meta
 
-from functions.orders.domain import Address, Entry, Mail, Order, OrderLine, Status, Totals
+from functions.orders.domain import (
+    PARTICIPANTS,
+    Address,
+    Entry,
+    Mail,
+    Order,
+    OrderLine,
+    Status,
+    Totals,
+    fact_of,
+)
 from functions.orders.events import PaymentToken
 from functions.shared.types import Body, Money, View
 
@@ -69,21 +79,17 @@ class DecideOrder(Body, frozen=True):
     reason: Annotated[str, Meta(min_length=1, max_length=200, pattern=r"\S")]
 
 
-class VotesView(View, frozen=True):
-    """What stock and payment have said so far: ``reserved`` and ``authorised``, null while one is waited for."""
-
-    stock: str | None
-    payment: str | None
-
-
 class OpenOrderView(View, frozen=True):
-    """An order that is not decided yet; past ``decide_by`` it is stuck until the next sweep."""
+    """An order that is not decided yet; past ``decide_by`` it is stuck until the next sweep.
+
+    ``votes``: what ``stock`` and ``payment`` have said so far, null while one is waited for.
+    """
 
     order_id: str
     placed_at: str
     decide_by: str
     total: Money
-    votes: VotesView
+    votes: dict[str, str | None]
 
 
 class OpenOrdersView(View, frozen=True):
@@ -155,9 +161,12 @@ def open_view(order: Order) -> OpenOrderView:
     """Shape an order that waits for its votes."""
     totals = order.content.totals
     return OpenOrderView(
-        order.order_id, order.placed_at, order.content.decide_by, Money(totals.total, totals.currency),
-        VotesView(order.stock, order.payment),
-    )  # fmt: skip
+        order_id=order.order_id,
+        placed_at=order.placed_at,
+        decide_by=order.content.decide_by,
+        total=Money(totals.total, totals.currency),
+        votes={who.part: order.parts.get(name) for name, who in PARTICIPANTS.items()},
+    )
 
 
 def placed_view(order: Order, order_token: str | None) -> PlacedView:
@@ -168,21 +177,29 @@ def placed_view(order: Order, order_token: str | None) -> PlacedView:
 def _shown(order: Order) -> dict[str, Any]:
     content = order.content
     return {
-        "order_id": order.order_id, "status": order.status, "reason": order.reason, "payment_status": order.payment,
-        "customer_id": order.customer_id, "email": content.email, "lines": content.lines, "totals": content.totals,
-        "refunded": Money(order.refunded, content.totals.currency), "shipping_address": content.shipping_address,
-        "placed_at": order.placed_at, "decide_by": content.decide_by,
-    }  # fmt: skip
+        "order_id": order.order_id,
+        "status": order.status,
+        "reason": order.reason,
+        "payment_status": order.parts.get("payments"),
+        "customer_id": order.customer_id,
+        "email": content.email,
+        "lines": content.lines,
+        "totals": content.totals,
+        "refunded": Money(order.refunded, content.totals.currency),
+        "shipping_address": content.shipping_address,
+        "placed_at": order.placed_at,
+        "decide_by": content.decide_by,
+    }
 
 
-_STATUS_AFTER = {"OrderPlaced": "placed", "OrderConfirmed": "confirmed", "OrderCancelled": "cancelled"}
+_STATUS_AFTER: dict[str, Status] = {fact_of(status): status for status in get_args(Status)}
 
 
 def timeline_view(order: Order) -> TimelineView:
     """Shape an order's timeline, from its placing on."""
     placed = Entry(order.placed_at, "OrderPlaced", order.customer_id or "guest")
     items: list[EntryView] = []
-    status = "placed"
+    status: Status = "placed"
     for time, kind, cause, detail in (placed, *order.timeline):
         status = _STATUS_AFTER.get(kind, status)
         amount = Money(int(detail), order.content.totals.currency) if kind == "PaymentRefunded" else None

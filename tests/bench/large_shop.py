@@ -146,9 +146,15 @@ class LargeShop(Shop):
         table.place(order, "[]")
         if not waits:
             done = orders.Order(
-                order_id, customer, at, content, "confirmed", None, "committed", "captured", 0,
-                (orders.Entry(at, "StockReserved", f"{order_id}.1.StockReserved"),), 5,
-            )  # fmt: skip
+                order_id=order_id,
+                customer_id=customer,
+                placed_at=at,
+                content=content,
+                status="confirmed",
+                parts={"inventory": "committed", "payments": "captured"},
+                timeline=(orders.Entry(at, "StockReserved", f"{order_id}.1.StockReserved"),),
+                version=5,
+            )
             table.change(order, done, None)
         held = Reservation(order_id, "reserved" if waits else "committed", {_sku(number): 1}, 1, later)
         InventoryTable("souk-local-inventory").store_unheld(held, None, placed)

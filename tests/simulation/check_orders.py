@@ -1,9 +1,11 @@
-"""What must hold of orders: one decision, made on both votes, kept by everyone."""
+"""What must hold of orders: one decision, made on all votes, kept by everyone."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from functions.orders.domain import PARTICIPANTS
+from functions.orders.table import order_of
 from functions.shared.dynamo import decode_item
 from tests.simulation.checker import Watch, require
 from tests.simulation.fake_tables import Change
@@ -56,6 +58,7 @@ class Orders(Watch):
             "only people call a confirmed order off", f"{order_id}: {new.get('reason')}",
         )  # fmt: skip
         if new["status"] == "confirmed" and old.get("status") != "confirmed":
+            self._agreed(order_id, new)
             self._confirmed(order_id, content_of(change.new or {}))
 
     def _placed(self, order_id: str, content: dict[str, Any]) -> None:
@@ -67,6 +70,15 @@ class Orders(Watch):
                 content[name] == given,
                 "an order is what was quoted",
                 f"{order_id}: {content[name]} for {given}",
+            )
+
+    def _agreed(self, order_id: str, order: dict[str, Any]) -> None:
+        told = [entry.type for entry in order_of(order).timeline]
+        for name, who in PARTICIPANTS.items():
+            require(
+                who.yes in told and who.no not in told,
+                "an order is confirmed by everyone who has a say",
+                f"{order_id}, {name}: {told}",
             )
 
     def _confirmed(self, order_id: str, content: dict[str, Any]) -> None:
@@ -103,6 +115,14 @@ class Orders(Watch):
 
     def _knows(self, order_id: str, order: dict[str, Any]) -> None:
         """Check that the order tells its customer what became of stock and money."""
+        decided = order_of({"pk": f"ORDER#{order_id}", **order})
+        for name, who in PARTICIPANTS.items():
+            state = decided.parts.get(name)
+            fits = who.has_agreed(state) if decided.status == "confirmed" else who.holds_nothing(state)
+            require(
+                fits, "what everyone has told an order fits its decision",
+                f"{order_id}: {decided.status}, {name} {state}",
+            )  # fmt: skip
         payment = self.item("payments", f"PAYMENT#{order_id}", "PAYMENT") or {}
         refunded = payment.get("refunded", 0)
         told = {"captured": "captured", "voided": "voided", "declined": "declined"}.get(

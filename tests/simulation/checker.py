@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from functions.orders.domain import PARTICIPANTS
 from functions.shared.dynamo import decode_item
 from tests.simulation.deployment import QueueSource
 from tests.simulation.expressions import Image
@@ -189,7 +190,7 @@ class Reversals(Watch):
         if message.body in self.poison:
             return
         detail = json.loads(message.body).get("detail", {})
-        if service not in ("inventory", "payments") or detail.get("type") not in (
+        if service not in PARTICIPANTS or detail.get("type") not in (
             "OrderPlaced",
             "OrderCancelled",
         ):

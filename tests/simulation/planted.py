@@ -101,7 +101,7 @@ BUGS = (
     ),
     Bug(
         "confirm on one vote", "functions.orders.domain",
-        'if stock == "reserved" and payment == "authorised":', 'if stock == "reserved" or payment == "authorised":',
+        "if all(parts.get(name)", "if any(parts.get(name)",
     ),
     Bug(
         "lose a vote when the order has changed meanwhile", "functions.orders.saga",
@@ -114,8 +114,8 @@ BUGS = (
     ),
     Bug(
         "a late vote revives a cancelled order", "functions.orders.domain",
-        'if order.status != "placed":\n        return order\n    after = _moved(order, vote)',
-        'if order.status == "confirmed":\n        return order\n    after = _moved(order, vote)',
+        'if order.status != "placed":\n        return order\n    after = _moved(order, vote, participants)',
+        'if order.status == "confirmed":\n        return order\n    after = _moved(order, vote, participants)',
     ),
     Bug(
         "confirm at the deadline though a vote is missing", "functions.orders.domain",
@@ -124,8 +124,8 @@ BUGS = (
     ),
     Bug(
         "decide without telling anyone", "functions.orders.saga",
-        "return pack(fact(kind, order.order_id, order.version, at))",
-        'return None if order.reason == "timeout" else pack(fact(kind, order.order_id, order.version, at))',
+        "return pack(fact(OrderCancelled, order.order_id, order.version, at))",
+        'return None if order.reason == "timeout" else pack(fact(OrderCancelled, order.order_id, order.version, at))',
     ),
     Bug(
         "take a quote without checking its signature", "functions.shared.signing",

@@ -1,11 +1,21 @@
-"""The audit's books of stock: levels with their shards are what movements and reservations say, or it tells."""
+"""The audit's books: levels are what movements and reservations say, and orders what their participants hold."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
+from functions.orders.domain import (
+    PARTICIPANTS,
+    Address,
+    Content,
+    Decision,
+    Order,
+    OrderLine,
+    Status,
+    Totals,
+)
 from tools import audit
 
 LEDGER: list[dict[str, Any]] = [
@@ -48,3 +58,68 @@ def test_a_shard_that_is_lost_is_told(lost: int) -> None:
 
 def test_a_shard_below_zero_is_told_though_the_sum_is_right() -> None:
     assert differences(level("SKU#MUG", 9, 7), level("SKU#MUG#1", 0, -1)) == ["stock MUG: below zero"]
+
+
+# --- orders and those who have a say in them -----------------------------------------------------------------------
+
+CONTENT = Content(
+    cart_id="crt_1",
+    email="amira@example.com",
+    lines=(OrderLine("MUG", "prd_1", "Mug", 1, 4400, 4400),),
+    totals=Totals("EUR", 4400, 490, 781, 5671),
+    shipping_address=Address("Amira Haddad", "Lindenstraße 12", "Berlin", "10969", "DE"),
+    payment_token="tok_visa",
+    decide_by="2026-11-22T17:07:09.123Z",
+)
+HELD = {"inventory": "reserved", "payments": "authorized"}
+GIVEN_BACK = {"inventory": "released", "payments": "voided"}
+
+
+def order_differences(decision: Decision, parts: dict[str, str], records: dict[str, str]) -> list[str]:
+    order = Order("ord_1", None, "2026-11-22T17:05:09.123Z", CONTENT, *decision, parts=parts)
+    books = audit.Books(orders={"ord_1": order})
+    books.reservations["ord_1"] = {"status": records["inventory"]}
+    books.payments["ord_1"] = {
+        "status": records["payments"],
+        "amount": 5671,
+        "captured": 0,
+        "refunded": 0,
+    }
+    return list(audit.orders(books))
+
+
+CONFIRMED, CANCELLED = Decision("confirmed"), Decision("cancelled", "customer")
+SAID_YES = {"inventory": "reserved", "payments": "authorised"}
+SAID_UNDONE = {"inventory": "released", "payments": "voided"}
+
+
+def test_an_order_whose_participants_hold_what_it_says_is_no_difference() -> None:
+    assert order_differences(CONFIRMED, SAID_YES, HELD) == []
+    assert order_differences(CANCELLED, SAID_UNDONE, GIVEN_BACK) == []
+
+
+@pytest.mark.parametrize("name", PARTICIPANTS)
+def test_a_participant_that_still_holds_something_for_a_cancelled_order_is_told(name: str) -> None:
+    records = {**GIVEN_BACK, name: HELD[name]}
+    (told,) = order_differences(CANCELLED, SAID_UNDONE, records)
+    assert told == f"order ord_1: cancelled, and its {PARTICIPANTS[name].part} is {HELD[name]}"
+
+
+@pytest.mark.parametrize("name", PARTICIPANTS)
+def test_a_yes_that_was_never_undone_is_told(name: str) -> None:
+    (told,) = order_differences(CANCELLED, {**SAID_UNDONE, name: SAID_YES[name]}, GIVEN_BACK)
+    assert told == f"order ord_1: cancelled, and {name} has told it of {SAID_YES[name]}"
+
+
+@pytest.mark.parametrize("name", PARTICIPANTS)
+def test_a_confirmed_order_without_someones_yes_is_told(name: str) -> None:
+    parts = {other: state for other, state in SAID_YES.items() if other != name}
+    assert order_differences(CONFIRMED, parts, HELD) == [
+        f"order ord_1: confirmed, and {name} has told it of None"
+    ]
+
+
+def test_the_audit_knows_the_records_of_all_who_have_a_say_in_every_decision() -> None:
+    assert audit.RECORDS.keys() == PARTICIPANTS.keys()
+    for records in audit.RECORDS.values():
+        assert records.keys() == set(get_args(Status)) - {"placed"}
