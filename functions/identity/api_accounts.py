@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from functions.identity import service, sessions
 from functions.identity.api import Name, Password, app, count, me, my_session, network, table
-from functions.identity.domain import normal_email
+from functions.identity.domain import Account, normal_email
 from functions.identity.letters import Kind
 from functions.identity.limits import MAIL_NETWORK, REGISTER_NETWORK
 from functions.shared.clock import now
@@ -146,13 +146,13 @@ def change_email() -> Response:
     """Ask to use another e-mail address, by a mail to it: 202, taken or not | 400 | 401 the password is wrong | 429."""
     given, customer_id, at = read_body(app, ChangeEmail), me(), now()
     email = normal_email(given.email)
-    _prove(customer_id, given.password)
+    owner = _prove(customer_id, given.password)
     count(MAIL_NETWORK, network())
-    order = service.mail_order("verify_new_email", at, customer_id=customer_id, email=email)
-    table().order_mail(order, at)
+    service.ask_email_change(table(), owner, email, at)
     return json_response(AcceptedView(), 202)
 
 
-def _prove(customer_id: str, password: str) -> None:
+def _prove(customer_id: str, password: str) -> Account:
     account = service.account(table(), customer_id)
     sessions.authenticate(table(), account, account.email, password, network=network(), at=now())
+    return account

@@ -121,7 +121,7 @@ def set_roles(customerId: str) -> Response:  # noqa: N803 the name in the path
     caller(app).require("admin")
     version = if_match(app) if header(app, "if-match") is not None else None
     given = read_body(app, SetRoles)
-    account = service.set_roles(table(), customerId, given.roles, by=me(), version=version)
+    account = service.set_roles(table(), customerId, given.roles, by=me(), version=version, at=now())
     return json_response(customer_view(account), headers=etag(account.version))
 
 

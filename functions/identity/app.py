@@ -60,6 +60,10 @@ def rotate(event: object, context: object) -> dict[str, int]:
     return {"keys": count}
 
 
+OPERATOR = "operator"
+"""The actor of facts that nobody's access token stands behind: whoever may invoke the function."""
+
+
 class GrantRole(Body, frozen=True, tag_field="action", tag="grant_role"):
     """Add roles to an account: the way to the first admin."""
 
@@ -86,12 +90,13 @@ def admin(event: Any, context: object) -> Any:
         )
     except msgspec.ValidationError as error:
         raise InvalidError("invalid_order", str(error)) from None
+    log.current.actor = OPERATOR
     if isinstance(order, RotateKeys):
         at = now()
         return msgspec.to_builtins(api_admin.keys_view(keys().rotate(at), at))
     if isinstance(order, GrantRole):
-        account = service.grant_roles(table(), normal_email(order.email), order.roles)
+        account = service.grant_roles(table(), normal_email(order.email), order.roles, now())
     else:
-        account = service.confirm(table(), normal_email(order.email))
+        account = service.confirm(table(), normal_email(order.email), now())
     log.note(subject=account.id, roles=list(account.roles), verified=account.verified)
     return {"customerId": account.id, "roles": list(account.roles), "emailVerified": account.verified}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
@@ -24,13 +24,25 @@ the same successor; later than that it is taken for stolen."""
 
 MAX_ADDRESSES = 20
 
-Purpose = Literal["verify", "reset"]
-TOKEN_LIFE: dict[Purpose, timedelta] = {"verify": timedelta(days=3), "reset": timedelta(hours=1)}
+Purpose = Literal["verify", "change", "reset"]
+"""What a one-time token proves: the account's own address, an address it is to move to, the right to a new password.
+
+Each has a slot of its own, so that a mail anyone may ask for (verify, reset) never voids another one's token.
+"""
+TOKEN_LIFE: dict[Purpose, timedelta] = {
+    "verify": timedelta(days=3),
+    "change": timedelta(days=3),
+    "reset": timedelta(hours=1),
+}
 
 
 @dataclass(frozen=True)
 class Account:
-    """A person's account; `epoch` counts up to end all sessions at once, `version` with every change."""
+    """A person's account; `version` counts up with every change.
+
+    `epoch` counts up whenever what protects the account changes (password, e-mail address, log-out everywhere): it ends
+    all sessions, and all one-time tokens, at once.
+    """
 
     id: str
     email: str
@@ -154,26 +166,35 @@ class Session:
     ends_at: str
     previous: str = ""
     rotated_at: str = ""
+    rotations: int = 0
 
 
-Judgement = Literal["rotate", "repeat", "stolen", "ended"]
+Judgement = Literal["rotate", "repeat", "replaced", "ended"]
 
 
-def judge(session: Session, account: Account | None, digest: str, at: datetime) -> Judgement:
+def judge(
+    session: Session, account: Account | None, digest: str, at: datetime, replaced: Callable[[], bool]
+) -> Judgement:
     """Tell what a refresh token of a session means, given the digest of its secret.
+
+    Parameters
+    ----------
+    replaced
+        Tells whether the secret is one that this session once had: asked only where it is neither of the newest two.
 
     Returns
     -------
-    ``rotate`` it is the newest; ``repeat`` it was replaced a moment ago; ``stolen`` it was replaced before that, so two
-    parties hold tokens of this family; ``ended`` the session is over.
+    ``rotate`` it is the newest; ``repeat`` it was replaced a moment ago; ``replaced`` it was before that, so two
+    parties hold tokens of this family; ``ended`` the session is over, or was never given this secret: whoever makes one
+    up ends nobody's session with it.
     """
     if account is None or session.epoch != account.epoch or parse(session.ends_at) <= at:
         return "ended"
     if digest == session.current:
         return "rotate"
-    if digest == session.previous and at < parse(session.rotated_at) + RETRY_GRACE:
-        return "repeat"
-    return "stolen"
+    if digest == session.previous:
+        return "repeat" if at < parse(session.rotated_at) + RETRY_GRACE else "replaced"
+    return "replaced" if replaced() else "ended"
 
 
 def session_end(started_at: datetime, at: datetime) -> datetime:
@@ -206,14 +227,18 @@ def split_opaque(text: str) -> tuple[str, str, str] | None:
 
 @dataclass(frozen=True)
 class OneTimeToken:
-    """A token sent to a mailbox: good once, until `ends_at`, for what was agreed with that address."""
+    """A token sent to a mailbox: good once, until `ends_at`, for what was agreed with that address.
+
+    It is void once the account is of another `epoch`.
+    """
 
     account_id: str
     purpose: Purpose
     email: str
     digest: str
     ends_at: str
+    epoch: int
 
-    def in_force(self, digest: str, at: datetime) -> bool:
-        """Tell whether a secret of this digest may still be used."""
-        return self.digest == digest and rfc3339(at) < self.ends_at
+    def in_force(self, account: Account, digest: str, at: datetime) -> bool:
+        """Tell whether a secret of this digest may still be used for the account as it is now."""
+        return self.digest == digest and self.epoch == account.epoch and rfc3339(at) < self.ends_at

@@ -21,10 +21,36 @@ class CustomerChanged(Data, frozen=True):
     name: Line
 
 
+class CustomerRolesChanged(Data, frozen=True):
+    """An account has other roles now; the envelope's actor is who gave or took them."""
+
+    customer_id: CustomerId
+    roles: tuple[str, ...]
+
+
+class CustomerEmailConfirmed(Data, frozen=True):
+    """An operator vouched for an account's e-mail address."""
+
+    customer_id: CustomerId
+
+
+class SigningKeysChanged(Data, frozen=True):
+    """Other keys are published, or sign from another time; in the order in which they sign."""
+
+    key_ids: tuple[str, ...]
+
+
 class CustomerErased(Data, frozen=True):
     """The account and all it held is gone; others delete what they keep of the person."""
 
     customer_id: CustomerId
 
 
-PUBLISHED = (CustomerRegistered, CustomerChanged, CustomerErased)
+PUBLISHED = (
+    CustomerRegistered,
+    CustomerChanged,
+    CustomerRolesChanged,
+    CustomerEmailConfirmed,
+    CustomerErased,
+    SigningKeysChanged,
+)

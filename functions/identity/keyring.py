@@ -15,12 +15,14 @@ from botocore.exceptions import ClientError
 
 from functions.identity import tokens
 from functions.identity.domain import Account
+from functions.identity.events import SigningKeysChanged
 from functions.identity.ring import Key, Ring
 from functions.identity.table import IdentityTable
 from functions.shared import aws, log
 from functions.shared.clock import rfc3339
 from functions.shared.errors import ConflictError
 from functions.shared.ids import new_id
+from functions.shared.outbox import fact, pack
 
 if TYPE_CHECKING:
     from mypy_boto3_kms.type_defs import TagTypeDef
@@ -139,7 +141,10 @@ class KeyRing:
 
     def _replace(self, before: Ring | None, after: Ring, at: datetime) -> bool:
         """Store and publish another ring; False, and its new keys given up, when it has changed meanwhile."""
-        if not self._table.store_ring(before, after):
+        outbox = pack(
+            fact(SigningKeysChanged(tuple(key.id for key in after.keys)), "keys", after.version, at)
+        )
+        if not self._table.store_ring(before, after, outbox):
             known = {key.kms_id for key in before.keys} if before else set()
             for key in after.keys:
                 if key.kms_id not in known:

@@ -17,6 +17,7 @@ Kind = Literal[
     "password_reset",
     "already_registered",
     "password_changed",
+    "email_change_asked",
     "email_changed",
 ]
 
@@ -24,7 +25,8 @@ Kind = Literal[
 class MailOrder(Data, frozen=True):
     """What waits in the mail queue: whom to write to, known by account or by address, and about what.
 
-    ``email`` is the address to write to where it is not the account's own.
+    ``email`` is the address to write to where it is not the account's own, or not only as long as it is; ``epoch`` the
+    account's when a new address was asked for.
     """
 
     id: str
@@ -32,6 +34,7 @@ class MailOrder(Data, frozen=True):
     correlation_id: str = ""
     customer_id: str | None = None
     email: str | None = None
+    epoch: int | None = None
 
 
 class Letter(NamedTuple):
@@ -88,11 +91,21 @@ _TEXTS: dict[Kind, tuple[str, ...]] = {
     "password_changed": (
         "Your password was changed",
         "the password of your account was changed a moment ago, and every other session was ended.",
-        "If it was not you, choose a new one at once:",
+        "If it was not you, choose a new one at once, here; that ends every session again, also a stranger's:",
         "{forgot}",
+        "If that link finds no account of yours any more, answer this mail.",
     ),
     "email_changed": (
         "Your e-mail address was changed",
-        "your account uses another e-mail address from now on. If it was not you, please answer this mail.",
+        "your account uses another e-mail address from now on, and every session was ended. "
+        "No mails about it come here any more.",
+        "If it was not you, answer this mail at once: the shop can see that the account was yours.",
+    ),
+    "email_change_asked": (
+        "Your e-mail address is to be changed",
+        "somebody who knows your password asked that your account use another e-mail address. "
+        "It is changed when that address confirms it.",
+        "If it was not you, choose a new password now: that stops it, and ends every session.",
+        "{forgot}",
     ),
 }

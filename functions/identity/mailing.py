@@ -75,12 +75,14 @@ def _resolved(table: IdentityTable, order: MailOrder) -> tuple[MailOrder, Accoun
         return msgspec.structs.replace(order, kind="already_registered", customer_id=None), None
     if order.kind == "verify_email" and (account is None or account.verified):
         return nothing
+    if order.kind == "verify_new_email" and account and account.epoch != order.epoch:
+        return nothing  # what protects the account has changed since it was asked for
     return (order, account) if account else nothing
 
 
 _PURPOSES: dict[str, Purpose] = {
     "verify_email": "verify",
-    "verify_new_email": "verify",
+    "verify_new_email": "change",
     "password_reset": "reset",
 }
 
@@ -92,5 +94,5 @@ def _token(table: IdentityTable, account: Account, order: MailOrder, to: str, at
         return None
     secret = secret_text(secrets.token_bytes(32))
     ends_at = rfc3339(at + TOKEN_LIFE[purpose])
-    table.put_token(OneTimeToken(account.id, purpose, to, digest(secret), ends_at))
+    table.put_token(OneTimeToken(account.id, purpose, to, digest(secret), ends_at, account.epoch))
     return opaque(account.id, secret)

@@ -1,13 +1,19 @@
-"""Passwords: argon2id with OWASP's profile (19 MiB, 2 passes, 1 lane).
+"""Passwords: which may be chosen, and argon2id with OWASP's profile (19 MiB, 2 passes, 1 lane).
 
 https://cheatsheetseries.owasp.org/cheatsheets/Password_Storage_Cheat_Sheet.html
+
+Refused are the most common ones, and those that contain the name in the e-mail address (NIST SP 800-63B, 3.1.1.2).
 """
 
 from __future__ import annotations
 
 import functools
+import hashlib
 import unicodedata
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from functions.shared.errors import InvalidError
 
 if TYPE_CHECKING:
     from argon2 import PasswordHasher
@@ -16,6 +22,41 @@ MEMORY_KIB, PASSES, LANES = 19_456, 2, 1
 
 NOBODY = "$argon2id$v=19$m=19456,t=2,p=1$ky1GF57m09XGg0pUJC0sRA$BXGLLwsddeHfknoUnQLrMU2RP+tJnAg8h4GyB9a8b/s"
 """The hash of a password nobody knows: checked where there is no account, so that it takes as long as with one."""
+
+
+COMMON = Path(__file__).with_name("common_passwords.bin")
+"""Digests of the most common passwords (tools/common_passwords.py writes it and names its source)."""
+_DIGEST_BYTES = 4
+_SHORTEST_NAME = 3
+
+
+def check(password: str, email: str, *, pointer: str) -> None:
+    """Raise InvalidError for a password that is among the first to be guessed for this e-mail address."""
+    folded = unicodedata.normalize("NFC", password).casefold()
+    name = email.partition("@")[0].partition("+")[0].casefold()
+    if len(name) >= _SHORTEST_NAME and name in folded:
+        raise InvalidError(
+            "password_has_email",
+            "Choose a password without the name in the e-mail address.",
+            pointer=pointer,
+        )
+    if common_digest(folded) in _common():
+        raise InvalidError(
+            "password_too_common",
+            "This password is among the most common ones; choose another.",
+            pointer=pointer,
+        )
+
+
+def common_digest(password: str) -> bytes:
+    """Return what the list keeps of a password: 32 bits, whatever its capitals."""
+    return hashlib.sha256(password.casefold().encode()).digest()[:_DIGEST_BYTES]
+
+
+@functools.cache
+def _common() -> frozenset[bytes]:
+    kept = COMMON.read_bytes()
+    return frozenset(kept[at : at + _DIGEST_BYTES] for at in range(0, len(kept), _DIGEST_BYTES))
 
 
 @functools.cache

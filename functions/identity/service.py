@@ -16,7 +16,13 @@ from functions.identity.domain import (
     roles_in_order,
     split_opaque,
 )
-from functions.identity.events import CustomerChanged, CustomerErased, CustomerRegistered
+from functions.identity.events import (
+    CustomerChanged,
+    CustomerEmailConfirmed,
+    CustomerErased,
+    CustomerRegistered,
+    CustomerRolesChanged,
+)
 from functions.identity.letters import Kind, MailOrder
 from functions.identity.limits import LOGIN_PAIR
 from functions.identity.table import IdentityTable
@@ -37,10 +43,26 @@ T = TypeVar("T")
 
 
 def mail_order(
-    kind: Kind, at: datetime, *, customer_id: str | None = None, email: str | None = None
+    kind: Kind,
+    at: datetime,
+    *,
+    customer_id: str | None = None,
+    email: str | None = None,
+    epoch: int | None = None,
 ) -> MailOrder:
     """Return a new order for a mail."""
-    return MailOrder(new_id("eml", at), kind, log.current.correlation_id, customer_id, email)
+    return MailOrder(new_id("eml", at), kind, log.current.correlation_id, customer_id, email, epoch)
+
+
+def ask_email_change(table: IdentityTable, owner: Account, email: str, at: datetime) -> None:
+    """Have the new address asked for its proof, and the present one told of it.
+
+    The order for the mail names the account's epoch: where it still waits when a password is set, no token comes of it.
+    """
+    asked = mail_order("verify_new_email", at, customer_id=owner.id, email=email, epoch=owner.epoch)
+    told = mail_order("email_change_asked", at, customer_id=owner.id, email=owner.email)
+    for order in (told, asked):
+        table.order_mail(order, at)
 
 
 def register(
@@ -51,6 +73,7 @@ def register(
     Whoever asks cannot tell the two apart: the same answer after the same work. `customer_id` is the new account's; for
     a repeated request it is the same but for its time, and then the account of the first request is meant.
     """
+    passwords.check(password, email, pointer="/password")
     kept = passwords.hashed(password)
     account = Account(customer_id, email, name, kept, rfc3339(at))
     outbox = pack(fact(CustomerRegistered(account.id, email, name), account.id, account.version, at))
@@ -89,7 +112,13 @@ def rename(table: IdentityTable, customer_id: str, name: str, *, version: int, a
 
 
 def set_roles(
-    table: IdentityTable, customer_id: str, roles: Iterable[str], *, by: str | None, version: int | None
+    table: IdentityTable,
+    customer_id: str,
+    roles: Iterable[str],
+    *,
+    by: str | None,
+    version: int | None,
+    at: datetime,
 ) -> Account:
     """Replace the roles of an account; its next access token has them.
 
@@ -108,25 +137,31 @@ def set_roles(
         before = account(table, customer_id)
         if version is not None and before.version != version:
             raise _stale()
+        if before.roles == wanted:
+            return before
         after = before.changed(roles=wanted)
-        return after if before.roles == wanted or table.store(before, after) else None
+        outbox = pack(fact(CustomerRolesChanged(after.id, after.roles), after.id, after.version, at))
+        return after if table.store(before, after, outbox=outbox) else None
 
     return _until_done(step)
 
 
-def grant_roles(table: IdentityTable, email: str, roles: Iterable[str]) -> Account:
+def grant_roles(table: IdentityTable, email: str, roles: Iterable[str], at: datetime) -> Account:
     """Add roles to the account of an e-mail address; an operator's way to the first admin."""
     found = _by_email(table, email)
-    return set_roles(table, found.id, (*found.roles, *roles), by=None, version=None)
+    return set_roles(table, found.id, (*found.roles, *roles), by=None, version=None, at=at)
 
 
-def confirm(table: IdentityTable, email: str) -> Account:
+def confirm(table: IdentityTable, email: str, at: datetime) -> Account:
     """Take an account's e-mail address for proven on an operator's word."""
 
     def step() -> Account | None:
         before = _by_email(table, email)
+        if before.verified:
+            return before
         after = before.changed(verified=True)
-        return after if before.verified or table.store(before, after) else None
+        outbox = pack(fact(CustomerEmailConfirmed(after.id), after.id, after.version, at))
+        return after if table.store(before, after, outbox=outbox) else None
 
     return _until_done(step)
 
@@ -157,6 +192,8 @@ def erase(table: IdentityTable, customer_id: str, at: datetime) -> None:
 def verify_email(table: IdentityTable, token: str, at: datetime) -> None:
     """Take an e-mail address for proven by the token sent to it; a new address becomes the account's.
 
+    A new address ends all sessions, and voids every other token: whoever held one may have been the reason to move.
+
     Raises
     ------
     InvalidError
@@ -166,12 +203,14 @@ def verify_email(table: IdentityTable, token: str, at: datetime) -> None:
     """
 
     def step() -> bool | None:
-        found, before = _proof(table, "verify", token, at)
-        after = before.changed(verified=True, email=found.email)
+        found, before = _proof(table, token, at, "verify", "change")
         if found.email == before.email:
-            return table.store(before, after, table.using(found)) or None
+            return table.store(before, before.changed(verified=True), table.using(found)) or None
+        if found.purpose != "change":
+            raise _bad_token()
         if table.owner_of(found.email):
             raise ConflictError("email_taken", "Another account uses this e-mail address by now.")
+        after = before.changed(verified=True, email=found.email, epoch=before.epoch + 1)
         told = mail_order("email_changed", at, customer_id=before.id, email=before.email)
         stored = table.store(before, after, table.using(found), outbox=_changed(after, at), mail=told)
         return stored or None
@@ -190,15 +229,16 @@ def reset_password(table: IdentityTable, token: str, password: str, *, network: 
     InvalidError
         The token is none of ours, was used, replaced by a newer one, or is too old.
     """
-    _proof(table, "reset", token, at)
+    _, owner = _proof(table, token, at, "reset")
+    passwords.check(password, owner.email, pointer="/password")
     kept = passwords.hashed(password)
 
     def step() -> Account | None:
-        found, before = _proof(table, "reset", token, at)
+        found, before = _proof(table, token, at, "reset")
         if found.email != before.email:
             raise _bad_token()
         after = before.changed(password=kept, verified=True, epoch=before.epoch + 1)
-        told = mail_order("password_changed", at, customer_id=before.id)
+        told = mail_order("password_changed", at, customer_id=before.id, email=before.email)
         return after if table.store(before, after, table.using(found), mail=told) else None
 
     after = _until_done(step)
@@ -206,19 +246,27 @@ def reset_password(table: IdentityTable, token: str, password: str, *, network: 
     table.forgive(LOGIN_PAIR, limits.pair(after.email, network), at)
 
 
-def _proof(table: IdentityTable, purpose: Purpose, token: str, at: datetime) -> tuple[OneTimeToken, Account]:
+def _proof(
+    table: IdentityTable, token: str, at: datetime, *purposes: Purpose
+) -> tuple[OneTimeToken, Account]:
+    """Return a token of one of these purposes that is in force, with its account; raise InvalidError."""
     parts = split_opaque(token)
-    kept = table.token(parts[0], purpose) if parts and not parts[1] else None
-    found = table.account(parts[0]) if parts and kept else None
-    if parts is None or kept is None or found is None or not kept.in_force(digest(parts[2]), at):
+    found = table.account(parts[0]) if parts and not parts[1] else None
+    if parts is None or found is None:
         raise _bad_token()
     log.note(subject=found.id)
-    return kept, found
+    for purpose in purposes:
+        kept = table.token(found.id, purpose)
+        if kept and kept.in_force(found, digest(parts[2]), at):
+            return kept, found
+    raise _bad_token()
 
 
 def _bad_token() -> InvalidError:
     return InvalidError(
-        "invalid_token", "The link was used, or has expired; ask for a new one.", pointer="/token"
+        "invalid_token",
+        "The link was used, has expired, or the account has changed since; ask for a new one.",
+        pointer="/token",
     )
 
 
@@ -229,12 +277,13 @@ def change_password(
     table: IdentityTable, customer_id: str, password: str, *, keep_session: str | None, at: datetime
 ) -> None:
     """Set a new password, the old one having been checked; every session but the one given ends."""
+    passwords.check(password, account(table, customer_id).email, pointer="/newPassword")
     kept = passwords.hashed(password)
 
     def step() -> bool | None:
         before = account(table, customer_id)
         after = before.changed(password=kept, epoch=before.epoch + 1)
-        told = mail_order("password_changed", at, customer_id=customer_id)
+        told = mail_order("password_changed", at, customer_id=customer_id, email=before.email)
         session = table.session(customer_id, keep_session) if keep_session else None
         also = []
         if session and session.epoch == before.epoch:

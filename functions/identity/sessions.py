@@ -11,7 +11,7 @@ from functions.identity.domain import SESSION_IDLE, Account, Session, judge, opa
 from functions.identity.keyring import KeyRing
 from functions.identity.limits import LOGIN_ACCOUNT, LOGIN_NETWORK, LOGIN_PAIR, Limit, pair
 from functions.identity.table import IdentityTable
-from functions.identity.tokens import digest, next_secret, secret_text
+from functions.identity.tokens import digest, leads_to, next_secret, secret_text
 from functions.shared import log
 from functions.shared.clock import parse, rfc3339
 from functions.shared.errors import TooManyRequestsError, UnauthorisedError
@@ -107,8 +107,8 @@ def refresh(table: IdentityTable, keys: KeyRing, token: str, at: datetime) -> To
     Raises
     ------
     UnauthorisedError
-        The token is none of ours, its session is over, or it was replaced before: then two parties hold tokens of this
-        session, and it ends for both.
+        The token is none of ours or was made up, its session is over, or it was replaced before: then two parties hold
+        tokens of this session, and it ends for both.
     """
     found = split_opaque(token)
     session = table.session(found[0], found[1]) if found and found[1] else None
@@ -117,7 +117,11 @@ def refresh(table: IdentityTable, keys: KeyRing, token: str, at: datetime) -> To
         raise _no_session()
     log.note(subject=session.account_id, session=session.id)
     secret = found[2]
-    judgement = judge(session, account, digest(secret), at)
+
+    def replaced() -> bool:
+        return leads_to(session.seed, secret, session.current, session.rotations)
+
+    judgement = judge(session, account, digest(secret), at, replaced)
     following = next_secret(session.seed, secret)
     if judgement == "rotate":
         ends_at = session_end(parse(session.started_at), at)
@@ -125,10 +129,10 @@ def refresh(table: IdentityTable, keys: KeyRing, token: str, at: datetime) -> To
             return refresh(
                 table, keys, token, at
             )  # the same request was answered just now, or the session ended
-    elif judgement == "stolen":
+    elif judgement == "replaced":
         table.end_session(session.account_id, session.id)
         log.note(level="warning", outcome="refresh_token_reused")
-    if account is None or judgement in ("stolen", "ended"):
+    if account is None or judgement in ("replaced", "ended"):
         raise _no_session()
     return Tokens(keys.access_token(account, session.id, at), opaque(account.id, session.id, following))
 

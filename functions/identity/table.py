@@ -26,7 +26,15 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from functions.identity.domain import Account, Address, AddressBook, OneTimeToken, Purpose, Session
+from functions.identity.domain import (
+    TOKEN_LIFE,
+    Account,
+    Address,
+    AddressBook,
+    OneTimeToken,
+    Purpose,
+    Session,
+)
 from functions.identity.letters import MailOrder
 from functions.identity.limits import KNOWN_NETWORK, Limit
 from functions.identity.ring import Key, Ring
@@ -100,7 +108,7 @@ class IdentityTable(Table):
         lost = self.transact(
             self.putting(tombstone, "version = :read", {":read": account.version}),
             self.deleting(_email_key(account.email)),
-            *(self.deleting({**key, "sk": sk}) for sk in ("ADDRESSES", "TOKEN#verify", "TOKEN#reset")),
+            *(self.deleting({**key, "sk": sk}) for sk in ("ADDRESSES", *map("TOKEN#{}".format, TOKEN_LIFE))),
         )
         return lost is None
 
@@ -143,10 +151,11 @@ class IdentityTable(Table):
         """Replace a session's refresh token; False when that has happened already."""
         changed = self.update(
             _session_key(session.account_id, session.id),
-            "SET #current = :next, #previous = :current, rotated_at = :at, ends_at = :ends, expires = :expires",
+            "SET #current = :next, #previous = :current, rotated_at = :at, ends_at = :ends, expires = :expires, "
+            "rotations = if_not_exists(rotations, :none) + :one",
             {
                 ":next": next_digest, ":current": session.current, ":at": rfc3339(at), ":ends": rfc3339(ends_at),
-                ":expires": epoch(ends_at),
+                ":expires": epoch(ends_at), ":none": 0, ":one": 1,
             },
             condition="#current = :current",
         )  # fmt: skip
@@ -252,9 +261,11 @@ class IdentityTable(Table):
         ring = Ring(tuple(Key(**key) for key in item["keys"]), item["version"])
         return ring, item.get("published") == ring.version
 
-    def store_ring(self, before: Ring | None, after: Ring) -> bool:
-        """Replace the signing keys; False when they have changed."""
-        item = {**_RING, "keys": [asdict(key) for key in after.keys], "version": after.version}
+    def store_ring(self, before: Ring | None, after: Ring, outbox: str) -> bool:
+        """Replace the signing keys, with the fact of it; False when they have changed."""
+        item = {
+            **_RING, "keys": [asdict(key) for key in after.keys], "version": after.version, "outbox": outbox,
+        }  # fmt: skip
         if before is None:
             return self.put(item, NOT_THERE)
         return self.put(item, "version = :read", {":read": before.version})
@@ -262,7 +273,10 @@ class IdentityTable(Table):
     def mark_published(self, ring: Ring) -> None:
         """Remember that this state of the keys was published; nothing happens when it has changed."""
         self.update(
-            _RING, "SET published = :version", {":version": ring.version}, condition="version = :version"
+            _RING,
+            "SET published = :version REMOVE outbox",
+            {":version": ring.version},
+            condition="version = :version",
         )
 
 
@@ -325,12 +339,19 @@ def _account(item: Item) -> Account:
 def _session(item: Item) -> Session:
     return Session(
         item["id"], item["account_id"], item["current"], item["seed"], item["epoch"], item["started_at"],
-        item["ends_at"], item["previous"], item["rotated_at"],
+        item["ends_at"], item["previous"], item["rotated_at"], item.get("rotations", 0),
     )  # fmt: skip
 
 
 def _token(item: Item) -> OneTimeToken:
-    return OneTimeToken(item["account_id"], item["purpose"], item["email"], item["digest"], item["ends_at"])
+    return OneTimeToken(
+        account_id=item["account_id"],
+        purpose=item["purpose"],
+        email=item["email"],
+        digest=item["digest"],
+        ends_at=item["ends_at"],
+        epoch=item.get("epoch", -1),  # made before tokens knew the epoch: void
+    )
 
 
 def _without_none(fields: dict[str, Any]) -> dict[str, Any]:

@@ -79,6 +79,15 @@ def next_secret(seed: str, secret: str) -> str:
     return _text(hmac.digest(seed.encode(), secret.encode(), "sha256"))
 
 
+def leads_to(seed: str, secret: str, current: str, steps: int) -> bool:
+    """Tell whether a refresh secret was replaced, within so many rotations, by the one whose digest is `current`."""
+    for _ in range(steps):
+        secret = next_secret(seed, secret)
+        if digest(secret) == current:
+            return True
+    return False
+
+
 def digest(secret: str) -> str:
     """Return what is kept of a secret; it has 256 random bits, so a plain hash is enough."""
     return hashlib.sha256(secret.encode()).hexdigest()

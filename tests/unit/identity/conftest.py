@@ -131,11 +131,11 @@ class Front:
 
     def mails(self) -> list[Mail]:
         """Send all mails asked for since last time, and return them."""
-        before = len(_sent())
+        before = len(sent())
         orders = self.orders()
         if orders:
             assert on_mail(sqs_event(*orders), Context()) == {"batchItemFailures": []}
-        return _sent()[before:]
+        return sent()[before:]
 
     def facts(self) -> list[dict[str, Any]]:
         """Return the details of the facts on the bus since last time, in order."""
@@ -152,7 +152,7 @@ def _url(name: str) -> str:
     return url
 
 
-def _sent() -> list[Mail]:
+def sent() -> list[Mail]:
     backend = ses_backends[DEFAULT_ACCOUNT_ID]["eu-west-1"]
     return [Mail(m.destinations["ToAddresses"][0], m.subject, m.body) for m in backend.sent_messages]
 

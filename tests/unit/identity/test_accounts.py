@@ -276,7 +276,7 @@ def test_an_erasure_meets_a_change_and_wins(front: Front, table: IdentityTable, 
     change(front, token, {"name": "Amira Nasser"})
     service.erase(behind, customer_id, now())
     assert table.account(customer_id) is None
-    assert [fact["type"] for fact in front.facts()] == [
+    assert [fact["type"] for fact in front.facts() if fact["aggregate"]["id"] == customer_id] == [
         "CustomerRegistered",
         "CustomerChanged",
         "CustomerErased",
@@ -350,6 +350,18 @@ def test_a_new_role_is_in_the_next_access_token(front: Front) -> None:
     query = {"email": "amira@example.com"}
     assert front.call("GET", "/identity/customers", query=query, token=tokens["accessToken"]).status == 403
     assert front.call("GET", "/identity/customers", query=query, token=fresh).status == 200
+
+
+def test_given_and_taken_roles_are_told_with_who_did_it(front: Front) -> None:
+    customer_id = front.register().body["customerId"]
+    front.facts()
+    set_roles(front, customer_id, ["staff"], **ADMIN)
+    set_roles(front, customer_id, [], **ADMIN)
+    told = [(fact["type"], fact["actor"], fact["data"]["roles"]) for fact in front.facts()]
+    assert told == [
+        ("CustomerRolesChanged", "cus_admin", ["customer", "staff"]),
+        ("CustomerRolesChanged", "cus_admin", ["customer"]),
+    ]
 
 
 def test_only_admins_give_roles(front: Front) -> None:

@@ -79,7 +79,7 @@ def test_of_two_first_keys_made_at_once_one_stays(table: IdentityTable) -> None:
 def test_keys_that_were_not_told_are_told_before_they_sign(table: IdentityTable) -> None:
     made = a_ring(table)._first(NOW)
     boto3.client("ssm").delete_parameter(Name="/souk/local/jwks")
-    table.store_ring(made, Ring(made.keys, made.version + 1))
+    table.store_ring(made, Ring(made.keys, made.version + 1), "[]")
     assert check(a_ring(table).access_token(AMIRA, "s", NOW))
 
 

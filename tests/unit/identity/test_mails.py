@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -17,7 +18,7 @@ from functions.identity.table import IdentityTable
 from functions.shared.clock import now
 from functions.shared.errors import InvalidError
 from tests.support.lambda_events import Context, sqs_event
-from tests.unit.identity.conftest import PASSWORD, Front, images
+from tests.unit.identity.conftest import PASSWORD, Front, images, sent
 
 EMAIL = "amira@example.com"
 
@@ -210,7 +211,8 @@ def test_a_new_address_is_used_once_it_is_proven(front: Front) -> None:
     front.mails()
     front.facts()
     assert change_email(front, token, "New@example.com").status == 202
-    (mail,) = front.mails()
+    told, mail = front.mails()
+    assert (told.to, told.subject) == (EMAIL, "Your e-mail address is to be changed")
     assert mail.to == "new@example.com"
     assert front.me(token).body["email"] == EMAIL
     assert verify(front, mail.token).status == 204
@@ -235,7 +237,7 @@ def test_an_address_that_is_used_is_not_given_away(front: Front) -> None:
     front.register("other@example.com")
     front.mails()
     assert change_email(front, front.log_in()["accessToken"], "other@example.com").status == 202
-    (mail,) = front.mails()
+    _, mail = front.mails()
     assert (mail.to, mail.subject) == ("other@example.com", "You have an account already")
 
 
@@ -257,6 +259,150 @@ def test_a_reset_token_sent_to_the_old_address_is_void(front: Front) -> None:
     verify(front, front.mails()[-1].token)
     assert reset(front, old).status == 400
     assert front.log_in("new@example.com")
+
+
+def test_a_new_address_ends_every_session(front: Front) -> None:
+    front.register()
+    own = front.log_in()
+    change_email(front, own["accessToken"], "new@example.com")
+    verify(front, front.mails()[-1].token)
+    assert front.refresh(own["refreshToken"]).status == 401
+    assert front.log_in("new@example.com")
+
+
+def reset_by_mail(front: Front) -> None:
+    forgot(front)
+    assert reset(front, front.mails()[-1].token).status == 204
+
+
+def change_by_hand(front: Front) -> None:
+    assert change_password(front, front.log_in()["accessToken"]).status == 204
+
+
+def log_out_everywhere(front: Front) -> None:
+    assert front.call("POST", "/identity/logout-all", token=front.log_in()["accessToken"]).status == 204
+
+
+def move_elsewhere(front: Front) -> None:
+    """Change the address by a second request, without a mail to the first one's in between."""
+    change_email(front, front.log_in()["accessToken"], "elsewhere@example.com")
+    assert verify(front, front.mails()[-1].token).status == 204
+
+
+def erase(front: Front) -> None:
+    assert front.call("DELETE", "/identity/me", token=front.log_in()["accessToken"]).status == 204
+
+
+PROTECTS = [reset_by_mail, change_by_hand, log_out_everywhere, move_elsewhere, erase]
+
+
+@pytest.mark.parametrize("protect", PROTECTS)
+def test_a_pending_change_of_address_ends_with_what_protects_the_account(
+    front: Front, protect: Callable[[Front], None]
+) -> None:
+    front.register()
+    change_email(front, front.log_in()["accessToken"], "squatter@example.com")
+    pending = front.mails()[-1]
+    assert pending.to == "squatter@example.com"
+    protect(front)
+    answer = verify(front, pending.token)
+    assert (answer.status, answer.body["code"]) == (400, "invalid_token")
+    assert front.try_log_in("squatter@example.com").status == 401
+    assert front.try_log_in("squatter@example.com", "a better one").status == 401
+
+
+@pytest.mark.parametrize("protect", PROTECTS)
+def test_a_change_of_address_whose_mail_still_waits_ends_too(
+    front: Front, protect: Callable[[Front], None]
+) -> None:
+    front.register()
+    front.mails()
+    change_email(front, front.log_in()["accessToken"], "squatter@example.com")
+    waiting = front.orders()
+    protect(front)
+    on_mail(sqs_event(*waiting), Context())
+    assert "squatter@example.com" not in {mail.to for mail in sent()}
+
+
+@pytest.mark.parametrize("protect", PROTECTS)
+def test_a_password_reset_ends_with_what_protects_the_account(
+    front: Front, protect: Callable[[Front], None]
+) -> None:
+    front.register()
+    forgot(front)
+    pending = front.mails()[-1].token
+    if protect is reset_by_mail:  # a newer mail voids the token anyway: use the one there is
+        assert reset(front, pending).status == 204
+    else:
+        protect(front)
+    assert reset(front, pending, "the thief's own one").status == 400
+
+
+@pytest.mark.parametrize("protect", [change_by_hand, log_out_everywhere, move_elsewhere, erase])
+def test_a_proof_of_the_first_address_ends_with_what_protects_the_account(
+    front: Front, protect: Callable[[Front], None]
+) -> None:
+    front.register()
+    proof = front.mails()[-1].token
+    protect(front)
+    assert verify(front, proof).status == 400
+
+
+def test_a_token_made_before_tokens_knew_the_epoch_is_void(front: Front, table: IdentityTable) -> None:
+    front.register()
+    proof = front.mails()[-1].token
+    customer_id = table.owner_of(EMAIL)
+    table.update({"pk": f"ACCOUNT#{customer_id}", "sk": "TOKEN#verify"}, "REMOVE epoch", {})
+    assert verify(front, proof).status == 400
+
+
+def test_a_mail_that_anyone_may_ask_for_voids_no_pending_change(front: Front) -> None:
+    front.register()
+    change_email(front, front.log_in()["accessToken"], "new@example.com")
+    pending = front.mails()[-1].token
+    front.call("POST", "/identity/verify-email/resend", {"email": EMAIL})
+    forgot(front)
+    front.mails()
+    assert verify(front, pending).status == 204
+    assert front.log_in("new@example.com")
+
+
+def test_the_mail_about_a_new_password_goes_where_the_account_was_when_it_was_set(front: Front) -> None:
+    front.register()
+    token = front.log_in()["accessToken"]
+    front.mails()
+    change_password(front, token)
+    waiting = front.orders()
+    again = front.log_in(password="a better one")["accessToken"]
+    change_email(front, again, "thief@example.com", "a better one")
+    verify(front, front.mails()[-1].token)
+    before = len(sent())
+    on_mail(sqs_event(*waiting), Context())
+    assert [(mail.to, mail.subject) for mail in sent()[before:]] == [(EMAIL, "Your password was changed")]
+
+
+@pytest.mark.parametrize("password", ["12345678", "password", "PassWord", "iloveyou", "princess1"])
+def test_the_most_common_passwords_are_refused(front: Front, password: str) -> None:
+    answer = front.register(password=password)
+    assert (answer.status, answer.body["code"]) == (400, "password_too_common")
+    assert answer.body["pointer"] == "/password"
+    assert front.mails() == []
+
+
+@pytest.mark.parametrize("password", ["amira2026", "my AMIRA is best", "amira" * 3])
+def test_a_password_with_the_name_of_the_address_is_refused(front: Front, password: str) -> None:
+    assert front.register(password=password).body["code"] == "password_has_email"
+
+
+def test_a_poor_password_is_refused_wherever_one_is_set(front: Front) -> None:
+    front.register()
+    token = front.log_in()["accessToken"]
+    changed = change_password(front, token, new="12345678")
+    assert (changed.body["code"], changed.body["pointer"]) == ("password_too_common", "/newPassword")
+    forgot(front)
+    mailed = front.mails()[-1].token
+    assert reset(front, mailed, "amira amira").body["code"] == "password_has_email"
+    assert reset(front, mailed).status == 204
 
 
 def test_an_address_is_changed_only_with_the_password(front: Front) -> None:
@@ -314,9 +460,7 @@ def test_an_order_delivered_twice_sends_one_mail(front: Front) -> None:
         on_mail(sqs_event(*orders), Context())
     forgot(front)
     assert len(front.mails()) == 1
-    from tests.unit.identity.conftest import _sent
-
-    assert len(_sent()) == 2
+    assert len(sent()) == 2
 
 
 def test_one_broken_order_does_not_hold_up_the_others(front: Front) -> None:
@@ -328,9 +472,7 @@ def test_one_broken_order_does_not_hold_up_the_others(front: Front) -> None:
 
 
 def _last() -> Any:
-    from tests.unit.identity.conftest import _sent
-
-    return _sent()[-1]
+    return sent()[-1]
 
 
 def test_nobody_is_flooded_with_mails(front: Front) -> None:
@@ -357,11 +499,12 @@ def test_every_kind_of_mail_can_be_written(front: Front, table: IdentityTable) -
     kinds: tuple[Any, ...] = (
         "verify_email", "verify_new_email", "password_reset", "already_registered", "password_changed",
         "email_changed",
+        "email_change_asked",
     )  # fmt: skip
     for kind in kinds:
         to = "new@example.com" if kind == "verify_new_email" else EMAIL
         who = None if kind == "already_registered" else customer_id
-        order = MailOrder(f"eml_{kind}", kind, "", who, to)
+        order = MailOrder(f"eml_{kind}", kind, "", who, to, 0)
         mailing.send(table, order, sender="shop@souk.example", public_url="https://shop", at=now())
         assert "{" not in _last().text
         assert _last().text.startswith("Hello,")

@@ -38,6 +38,33 @@ def test_granting_adds_to_the_roles_there_are_and_is_safe_to_repeat(
     assert account.version == 3
 
 
+def acts(front: Front) -> list[tuple[str, str | None]]:
+    """Return the facts on the bus that are not the customer's own, each with its actor."""
+    return [
+        (fact["type"], fact.get("actor")) for fact in front.facts() if fact["type"] != "CustomerRegistered"
+    ]
+
+
+def test_what_operators_do_is_told_with_them_as_its_actor(front: Front) -> None:
+    front.register()
+    front.log_in()
+    assert acts(front) == [("SigningKeysChanged", None)]
+    order(action="grant_role", email="amira@example.com", roles=["staff"])
+    order(action="verify_email", email="amira@example.com")
+    order(action="rotate_keys")
+    kinds = ("CustomerRolesChanged", "CustomerEmailConfirmed", "SigningKeysChanged")
+    assert acts(front) == [(kind, "operator") for kind in kinds]
+
+
+def test_what_changes_nothing_is_not_told(front: Front) -> None:
+    front.register()
+    order(action="verify_email", email="amira@example.com")
+    acts(front)
+    order(action="grant_role", email="amira@example.com", roles=["customer"])
+    order(action="verify_email", email="amira@example.com")
+    assert acts(front) == []
+
+
 def test_an_operator_takes_an_address_for_proven(front: Front) -> None:
     front.register()
     assert order(action="verify_email", email="amira@example.com")["emailVerified"] is True

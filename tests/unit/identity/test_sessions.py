@@ -147,6 +147,29 @@ def test_a_token_replaced_twice_is_stolen_even_at_once(
         sessions.refresh(table, ring, third.refresh_token, NOW)
 
 
+def test_a_secret_that_was_never_issued_ends_nobody_s_session(
+    tokens: Tokens, table: IdentityTable, ring: KeyRing
+) -> None:
+    for _ in range(3):
+        tokens = sessions.refresh(table, ring, tokens.refresh_token, NOW)
+        made_up = tokens.refresh_token[:52] + "A" * 43
+        with pytest.raises(UnauthorisedError):
+            sessions.refresh(table, ring, made_up, NOW + timedelta(hours=1))
+    assert sessions.refresh(table, ring, tokens.refresh_token, NOW + timedelta(hours=1))
+
+
+def test_a_token_replaced_long_ago_ends_the_session(
+    tokens: Tokens, table: IdentityTable, ring: KeyRing
+) -> None:
+    newest = tokens
+    for _ in range(30):
+        newest = sessions.refresh(table, ring, newest.refresh_token, NOW)
+    with pytest.raises(UnauthorisedError):
+        sessions.refresh(table, ring, tokens.refresh_token, NOW)
+    with pytest.raises(UnauthorisedError):
+        sessions.refresh(table, ring, newest.refresh_token, NOW)
+
+
 def test_reuse_ends_one_session_and_no_other(tokens: Tokens, table: IdentityTable, ring: KeyRing) -> None:
     other = sessions.log_in(table, ring, "amira@example.com", PASSWORD, network="198.51.100.1", at=NOW)
     sessions.refresh(table, ring, tokens.refresh_token, NOW)
