@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import unicodedata
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -33,9 +32,27 @@ Tag = Annotated[
     str, Meta(min_length=1, max_length=100, pattern=r"^[^,\x00-\x1f]*[^\s,\x00-\x1f][^,\x00-\x1f]*$(?!\n)")
 ]
 Slug = Annotated[
-    str, Meta(min_length=1, max_length=255, pattern=r"^\w[\w-]*$(?!\n)", examples=["clay-plant-pot"])
+    str,
+    Meta(
+        min_length=1,
+        max_length=text.MAX_SLUG,
+        pattern=r"^\w[^\s\x00-\x2c./\x3a-\x40\x5b-\x5e`\x7b-\xa9]*$(?!\n)",
+        examples=["clay-plant-pot"],
+        extra={"form": "slug", "detail": "A slug has letters, digits, dashes and underscores."},
+    ),
 ]
-Url = Annotated[str, Meta(min_length=1, max_length=2048, pattern=r"^(https?://|/(?!/))[^\s<>\"]+$(?!\n)")]
+"""Letters of any script with their marks; `text.is_slug` is the whole rule, which no pattern of `re` can say."""
+Url = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=2048,
+        pattern=r"^(https?://(?![/?#])|/(?!/))[^\s\x00-\x20\x7f-\x9f<>\"\\]+$(?!\n)",
+        extra={"form": "url", "detail": "An address begins with https://, http:// or one slash."},
+    ),
+]
+"""Of another origin by its name, or a path of our own. Browsers read a backslash as a slash and skip line breaks and
+tabs, so that ``/\\evil.example`` and ``/<tab>/evil.example`` are other origins to them (WHATWG URL Standard, 4.4)."""
 _BARCODE = r"^([A-Za-z0-9]([A-Za-z0-9 .+/$%-]*[A-Za-z0-9])?)?$(?!\n)"
 
 
@@ -153,10 +170,9 @@ def normalised(product: Product, currency: str, slug: str = "") -> Product:
     InvalidError
         The parts do not fit each other; the pointer says where.
     """
-    slug = fold_slug(product.slug or slug or text.slug_of(product.title))
-    # Lower case can be longer than what was given, and hold other signs.
-    if not re.fullmatch(r"\w[\w-]{0,254}", slug) or is_id("prd", slug):
-        detail = "The slug is empty, longer than 255 characters in lower case, or has the form of an id."
+    slug = text.fold_slug(product.slug or slug or text.slug_of(product.title))
+    if not text.is_slug(slug) or is_id("prd", slug):  # lower case can be longer than what was given
+        detail = "A slug has 1 to 255 letters, digits, dashes and underscores in lower case, not the form of an id."
         raise InvalidError("invalid_slug", detail, pointer="/slug")
     options, variants = _without_default(product)
     tags: dict[str, str] = {}
@@ -175,11 +191,6 @@ def normalised(product: Product, currency: str, slug: str = "") -> Product:
     clean = replace(clean, variants=_with_skus(clean))
     _check_skus(clean)
     return clean
-
-
-def fold_slug(slug: str) -> str:
-    """Return a slug as it is compared: lower case, one form of each letter."""
-    return unicodedata.normalize("NFC", slug).lower()
 
 
 def _without_default(product: Product) -> tuple[tuple[str, ...], tuple[Variant, ...]]:

@@ -10,9 +10,9 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from functions.catalog.domain import Product, fold_slug
+from functions.catalog.domain import Product
 from functions.catalog.rows import Entry, Problem
-from functions.catalog.text import slug_of
+from functions.catalog.text import fold_slug, slug_of
 from functions.shared.bodies import fault_of
 from functions.shared.errors import InvalidError
 

@@ -248,7 +248,7 @@ def _find(table: CatalogTable, id_or_slug: str, *, consistent: bool) -> Stored |
         return table.product(id_or_slug, consistent=consistent)
     if len(id_or_slug) > 255:  # no slug is, and DynamoDB refuses keys of more than 2048 bytes
         return None
-    return table.by_slug(domain.fold_slug(id_or_slug), consistent=consistent)
+    return table.by_slug(text.fold_slug(id_or_slug), consistent=consistent)
 
 
 @dataclass(frozen=True)

@@ -21,9 +21,9 @@ from typing import Any
 import msgspec
 
 from functions.catalog.csv_records import Record, records
-from functions.catalog.domain import Product, Variant, fold_slug
+from functions.catalog.domain import Product, Variant
 from functions.catalog.rows import Entry, Problem
-from functions.catalog.text import fold
+from functions.catalog.text import fold, fold_slug
 from functions.shared.errors import InvalidError
 from functions.shared.money import AmountError, format_amount, parse_amount
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import heapq
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import groupby
+from itertools import count, groupby
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -26,8 +26,12 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef as Action
 
 SHARDS = 4  # parts of a long list, so that no single partition takes all of its reads and writes
-MAX_EXAMINED = 200
-"""Entries read for one page at most, where filters let few of them pass; the page is then short and has a cursor."""
+MAX_EXAMINED = 2000
+"""Entries read for one page at most, where filters let few of them pass: about 2 MB, 250 read units, half a second.
+
+A page that ends here is shorter than asked for, or even empty, and has a cursor: the next one goes on from here.
+"""
+_MOST_AT_ONCE = 250  # entries a query asks for; about a quarter of the megabyte that it may return
 
 
 class Order(NamedTuple):
@@ -64,7 +68,8 @@ class ListsTable(Table):
     ) -> Page:  # fmt: skip
         """Return a page of the entries of several lists, each product once, without those `keep` refuses.
 
-        Reads about as many entries as it returns; where `keep` lets few pass, it ends the page after `examine` of them.
+        Reads about as many entries as it returns; where `keep` lets few pass, it reads on, in ever larger steps, until the
+        page is full or `examine` entries have been looked at.
         """
         order = ORDERS[sort]
         key = _position(sort, after) if after else None
@@ -88,7 +93,15 @@ class ListsTable(Table):
         if after:
             condition += f" AND {order.key} {'<' if order.backwards else '>'} :after"
             values[":after"] = after
-        return self.query_all(condition, values, index=order.using, limit=ahead, backwards=order.backwards)
+        start: Item | None = None
+        for turn in count():
+            size = min(ahead * 4 ** max(turn - 1, 0), _MOST_AT_ONCE)  # parts of a list are not of one length
+            items, start = self.query(
+                condition, values, index=order.using, limit=size, backwards=order.backwards, start=start
+            )
+            yield from items
+            if start is None:
+                return
 
     def words(self, prefix: str, limit: int) -> list[str]:
         """Return known words with a prefix, in order, at most `limit`."""
@@ -111,15 +124,26 @@ class ListsTable(Table):
         _learnt.update((self.name, key["sk"]) for key in new)
 
     def names(self, kind: str, limit: int, after: str | None) -> Page:
-        """Return a page of the categories, vendors or tags in use: ``name`` and ``count``, in order."""
+        """Return a page of the categories, vendors or tags in use: ``name`` and ``count``, in order.
+
+        Names without products are passed over, `MAX_EXAMINED` rows at most for one page.
+        """
         start = {"pk": f"NAMES#{kind}", **from_cursor(after, "sk")} if after else None
-        rows, last = self.query("pk = :pk", {":pk": f"NAMES#{kind}"}, limit=(limit + 1) * SHARDS, start=start)
-        groups = [list(group) for _, group in groupby(rows, lambda row: str(row["sk"]).rpartition("#")[0])]
-        if last:
-            groups.pop()  # the page may have cut its rows short
-        shown, more = groups[:limit], last is not None or len(groups) > limit
-        counted = [{"name": rows[-1]["name"], "count": sum(row["count"] for row in rows)} for rows in shown]
-        return Page([one for one in counted if one["count"]], cursor(shown[-1][-1], "sk") if more else None)
+        rows = self._entries_of_names(kind, start, (limit + 1) * SHARDS)
+        found: list[Item] = []
+        last: Item | None = None
+        examined = 0
+        for _, group in groupby(rows, lambda row: str(row["sk"]).rpartition("#")[0]):
+            if len(found) == limit or examined >= MAX_EXAMINED:
+                return Page(found, cursor(last, "sk"))
+            same = list(group)
+            last, examined = same[-1], examined + len(same)
+            if units := sum(row["count"] for row in same):
+                found.append({"name": last["name"], "count": units})
+        return Page(found, None)
+
+    def _entries_of_names(self, kind: str, start: Item | None, ahead: int) -> Iterator[Item]:
+        return self.query_all("pk = :pk", {":pk": f"NAMES#{kind}"}, limit=ahead, start=start)
 
     def listing(
         self, product_id: str, product: Product, listed: Iterable[str], before: Iterable[str], *, redo: bool

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable, Iterator
 from html import unescape
+from itertools import count
 
 MAX_WORD = 40
-_WORD = re.compile(r"[^\W_]+")
-_APOSTROPHES = str.maketrans("", "", "'’ʼ`´")
+MAX_SLUG = 255
+_MADE_SLUG = 120  # of a title; more of it says nothing more
+# Apostrophes, soft hyphens, joiners, variation selectors: within a word they part nothing, and most are not seen.
+_UNHEEDED = str.maketrans(dict.fromkeys(map(ord, "'’ʼ`´\u00ad\u200c\u200d\u2060\ufeff")))
+_UNHEEDED |= dict.fromkeys(range(0xFE00, 0xFE10))
+_ACCENTS = re.compile(
+    r"(?<=[\0-\u02ff\u0370-\u03ff])[\u0300-\u036f]+"  # on Latin and Greek letters
+    r"|[\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7]|[\u064b-\u065f\u0670]"  # Hebrew and Arabic points
+    r"|(?<=\u0435)\u0308"  # Russian writes its yo as ye as well
+)
+"""Marks that people leave out when they type a word. All other marks are letters: Thai and Hindi write vowels so."""
 _PLAIN = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i"})
 """Letters that Unicode does not take apart into a base letter and an accent."""
 
@@ -16,19 +27,78 @@ _PLAIN = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", 
 def fold(text: str) -> str:
     """Return the text without case and accents: what two spellings of one thing have in common."""
     apart = unicodedata.normalize("NFKD", text.casefold())
-    bare = "".join(letter for letter in apart if not unicodedata.combining(letter))
-    return " ".join(bare.translate(_PLAIN).split())
+    return " ".join(_ACCENTS.sub("", apart).translate(_PLAIN).split())
 
 
 def words(*texts: str) -> list[str]:
     """Return the distinct words of the texts as search compares them, in order; an apostrophe parts no word."""
-    found = (word[:MAX_WORD] for text in texts for word in _WORD.findall(fold(text.translate(_APOSTROPHES))))
+    found = (word[:MAX_WORD] for text in texts for word in _parts(fold(text.translate(_UNHEEDED))))
     return list(dict.fromkeys(found))
 
 
+def _parts(text: str, kept: str = "") -> list[str]:
+    """Return the runs of letters, marks, digits and signs that are `kept`; each begins with a letter or a digit."""
+    shown = "".join(sign if sign in kept or _in_a_word(sign) else " " for sign in text)
+    return [part for part in map(_from_its_first_letter, shown.split()) if part]
+
+
+def _in_a_word(sign: str) -> bool:
+    return sign.isalnum() or unicodedata.category(sign) in ("Mn", "Mc")
+
+
+def _from_its_first_letter(part: str) -> str:
+    return part[next((at for at, sign in enumerate(part) if sign.isalnum()), len(part)) :]
+
+
+# --- slugs: the last part of a product's address ------------------------------------------------------------------
+
+
 def slug_of(title: str) -> str:
-    """Return a title as the last part of a URL: ``Café Crème, 2 l`` becomes ``cafe-creme-2-l``."""
-    return "-".join(_WORD.findall(fold(title.translate(_APOSTROPHES))))[:120].rstrip("-")
+    """Return a title as a slug: ``Café Crème, 2 l`` becomes ``cafe-creme-2-l``; empty where it has no letter."""
+    made = "-".join(_parts(fold(title.translate(_UNHEEDED))))
+    return fold_slug(made)[:_MADE_SLUG].rstrip("-")
+
+
+def slug_of_handle(handle: str) -> str:
+    """Return another shop's handle as a slug, letter by letter; what no slug has becomes a dash: ``Pot 2.5`` ``pot-2-5``.
+
+    Empty where it has no letter and no digit.
+    """
+    return "-".join(_parts(fold_slug(handle), "-_"))[:MAX_SLUG].rstrip("-")
+
+
+def fold_slug(slug: str) -> str:
+    """Return a slug as it is compared: lower case, one form of each letter."""
+    return unicodedata.normalize("NFC", slug.lower())
+
+
+def is_slug(slug: str) -> bool:
+    """Tell whether a text is letters of any script, their marks, digits, dashes and underscores, a letter first."""
+    well_begun = 0 < len(slug) <= MAX_SLUG and (slug[0].isalnum() or slug[0] == "_")
+    return well_begun and all(sign in "-_" or _in_a_word(sign) for sign in slug)
+
+
+def distinct_slugs(slugs: Iterable[str], taken: Iterable[str] = ()) -> list[str]:
+    """Return the slugs, those that repeat or are `taken` with the first free number: ``pot``, ``pot-2``, ``pot-3``.
+
+    A slug that somebody asked for as it is keeps its name, wherever it stands in the list.
+    """
+    asked = [fold_slug(slug) for slug in slugs]
+    used, free = set(taken), set(asked).difference(taken)
+    found = []
+    for slug in asked:
+        kept = slug in free
+        free.discard(slug)
+        found.append(slug if kept else next(_numbered(slug, used.union(asked))))
+        used.add(found[-1])
+    return found
+
+
+def _numbered(slug: str, used: set[str]) -> Iterator[str]:
+    for number in count(2):
+        ending = f"-{number}"
+        if (made := slug[: MAX_SLUG - len(ending)].rstrip("-") + ending) not in used:
+            yield made
 
 
 _BLOCKS = re.compile(

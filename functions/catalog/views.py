@@ -55,7 +55,10 @@ class ProductView(View, frozen=True):
 
 
 class CardsView(View, frozen=True):
-    """A page of products; it may be shorter than asked for while there are more: ``nextCursor`` tells."""
+    """A page of products: as many as asked for, while there are more.
+
+    Where 2,000 products were looked at and too few fit, it is shorter, or empty, and ``nextCursor`` goes on from there.
+    """
 
     items: list[Card]
     next_cursor: str | None

@@ -170,9 +170,10 @@ class Table:
         last = answer.get("LastEvaluatedKey")
         return [decode_item(item) for item in answer["Items"]], decode_item(last) if last else None
 
-    def query_all(self, condition: str, values: Mapping[str, Any], **options: Any) -> Iterator[Item]:
-        """Yield all items of a key condition, page by page."""
-        start: Item | None = None
+    def query_all(
+        self, condition: str, values: Mapping[str, Any], *, start: Item | None = None, **options: Any
+    ) -> Iterator[Item]:
+        """Yield all items of a key condition, from `start` on, page by page."""
         while True:
             items, start = self.query(condition, values, start=start, **options)
             yield from items

@@ -8,7 +8,7 @@ import pytest
 
 from functions.catalog import table_lists
 from functions.catalog.app import catalog
-from functions.catalog.domain import Price, Product, Variant, lists
+from functions.catalog.domain import Price, Product, Variant, lists, terms
 from functions.shared import aws
 from functions.shared.clock import now
 from functions.shared.ids import new_id
@@ -210,10 +210,10 @@ def test_a_made_up_cursor_of_names_is_refused(shop: Send) -> None:
 
 
 class Reads:
-    """Counts the items read from DynamoDB while it is open; a scan is an error."""
+    """Counts the queries, and the items they read, while it is open; a scan is an error."""
 
     def __init__(self) -> None:
-        self.items = 0
+        self.items = self.calls = 0
 
     def __enter__(self) -> Self:
         aws.dynamodb().meta.events.register("after-call.dynamodb.Query", self.count)
@@ -226,6 +226,7 @@ class Reads:
 
     def count(self, parsed: dict[str, Any], **_: Any) -> None:
         self.items += parsed["ScannedCount"]
+        self.calls += 1
 
     def refuse(self, **_: Any) -> None:
         raise AssertionError("a list is read by a scan")
@@ -234,16 +235,19 @@ class Reads:
 @pytest.fixture
 def many(send: Send) -> Send:
     """A shop whose lists hold 120 products, of which every tenth is a pot."""
-    table = catalog()
     for number in range(120):
         kind = "Pot" if number % 10 == 0 else "Thing"
         variants = (Variant(Price(number, "EUR")),)
-        product = Product(f"{kind} {number:03d}", variants, category=kind, status="published")
-        product_id = new_id("prd", now())
-        for name in lists(product):
-            table.put({**table_lists._entry_key(name, product_id), **table_lists.entry(product_id, product)})
-    table.learn(["pot", "thing", *(f"{number:03d}" for number in range(120))])
+        put(Product(f"{kind} {number:03d}", variants, category=kind, status="published"))
     return send
+
+
+def put(product: Product) -> None:
+    """Have a product stand in its lists."""
+    table, product_id = catalog(), new_id("prd", now())
+    for name in lists(product):
+        table.put({**table_lists._entry_key(name, product_id), **table_lists.entry(product_id, product)})
+    table.learn(terms(product))
 
 
 def test_a_page_reads_about_what_it_shows(many: Send) -> None:
@@ -258,6 +262,46 @@ def test_a_filter_that_few_pass_ends_the_page_before_it_reads_the_shop(many: Sen
         page = catalog().page(["published"], "price", 20, None, lambda _: False, examine=30)
     assert (page.items, page.following is None) == ([], False)
     assert reads.items <= 2.5 * 30
+
+
+def test_a_page_is_full_or_the_last_one_however_far_apart_the_hits_are(many: Send) -> None:
+    pages, query = [], {"category": "Pot", "q": "pot 1", "sort": "price", "limit": "1"}
+    while True:
+        body = many("GET", PRODUCTS, query=query).body
+        pages.append([item["title"] for item in body["items"]])
+        if body["nextCursor"] is None:
+            break
+        query["cursor"] = body["nextCursor"]
+    assert pages == [["Pot 100"], ["Pot 110"]]
+
+
+def test_the_beginning_of_many_words_is_found_at_the_end_of_a_long_list(many: Send) -> None:
+    for number in range(9):  # more words than have their lists read one by one
+        put(Product(f"Co{number}", (Variant(Price(10_000 + number, "EUR")),), status="published"))
+    with Reads() as reads:
+        page = many("GET", PRODUCTS, query={"q": "co", "sort": "price"}).body
+    assert ([item["title"] for item in page["items"]], page["nextCursor"]) == (
+        [f"Co{number}" for number in range(9)], None,
+    )  # fmt: skip
+    assert reads.items == 120 + 9 + 9  # the list, and the words with that beginning
+    assert reads.calls <= 1 + 4 * 4  # each of the four parts of the list in ever larger steps
+
+
+def test_a_page_that_ends_because_enough_was_looked_at_goes_on_from_there(many: Send) -> None:
+    def rare(item: dict[str, Any]) -> bool:
+        return " 110 " in item["terms"]
+
+    first = catalog().page(["published"], "price", 20, None, rare, examine=60)
+    second = catalog().page(["published"], "price", 20, first.following, rare, examine=60)
+    assert (first.items, [rare(item) for item in second.items]) == ([], [True])
+
+
+def test_names_without_products_leave_no_page_empty(many: Send) -> None:
+    for letter in "abcdefgh":
+        create(many, f"pot-{letter}", category=f"{letter} gone")
+        change(many, f"pot-{letter}", category="kept")
+    first = many("GET", "/catalog/categories", query={"limit": "1"}).body
+    assert [one["name"] for one in first["items"]] == ["kept"]
 
 
 def test_a_search_that_needs_several_short_pages_finds_all(many: Send) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Any
 
 import pytest
@@ -199,6 +200,21 @@ def test_a_slug_is_made_from_the_title_where_none_is_given(send: Send) -> None:
     assert send("POST", "/catalog/products", body, **ADMIN).body["slug"] == "cafe-creme-2-l"
 
 
+@pytest.mark.parametrize("slug", ["ต้นไม้", "मिट्टी-का-घड़ा", "café", "pot_2"])
+def test_a_slug_in_any_script_leads_to_its_product(send: Send, slug: str) -> None:
+    made = create(send, slug, title="Pot")
+    assert made.status == 201, made.body
+    assert made.body["slug"] == unicodedata.normalize("NFC", slug)
+    assert read(send, slug).body["id"] == made.body["id"]
+
+
+@pytest.mark.parametrize(
+    "src", ["/images/pot.jpg", "https://cdn.example.com/p%C3%B6t.jpg?v=1", "http://x.co/a"]
+)
+def test_a_picture_is_a_path_of_ours_or_another_origin_by_its_name(send: Send, src: str) -> None:
+    assert create(send, images=[{"src": src}]).body["images"] == [{"src": src, "alt": ""}]
+
+
 def test_a_change_without_slug_keeps_it(send: Send) -> None:
     made = create(send).body
     body = a_product(title="Another")
@@ -231,6 +247,23 @@ def test_the_card_of_a_product_tells_its_price_range_and_reduction(send: Send) -
     }  # fmt: skip
 
 
+# What browsers take for another origin though it looks like a path, and what is no address at all.
+FOREIGN = [
+    "//evil.example/x",
+    "/\\evil.example/x",
+    "\\\\evil.example/x",
+    "/\t/evil.example/x",
+    "/\n/evil.example/x",
+    "/a\\..\\..\\x",
+    "https:\\\\evil.example/x",
+    "https:///evil.example/x",
+    "https://evil.example\\@shop.example/x",
+    "http:evil.example",
+    "data:image/svg+xml,<svg/>",
+    "https://",
+    "/",
+]
+
 REFUSED = [
     ({"title": ""}, "/title"),
     ({"title": " "}, "/title"),
@@ -256,6 +289,8 @@ REFUSED = [
     ({"options": ["Size", "size "], "variants": [{"price": euro(1), "options": ["S", "M"]}]}, "/options"),
     ({"options": list("abcd")}, "/options"),
     ({"images": [{"src": "javascript:alert(1)"}]}, "/images/0/src"),
+    *(({"images": [{"src": src}]}, "/images/0/src") for src in FOREIGN),
+    *(({"variants": [{"price": euro(1), "image": src}]}, "/variants/0/image") for src in FOREIGN),
     ({"bodyHtml": "x" * 100_001}, "/bodyHtml"),
 ]  # fmt: skip
 

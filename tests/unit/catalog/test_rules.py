@@ -12,7 +12,7 @@ from hypothesis import strategies as some
 from functions.catalog import jsonl, shopify
 from functions.catalog.csv_records import records
 from functions.catalog.domain import Image, Price, Product, Seo, Variant, derived_sku, digest, normalised
-from functions.catalog.text import fold, plain, slug_of, words
+from functions.catalog.text import distinct_slugs, fold, is_slug, plain, slug_of, slug_of_handle, words
 from functions.shared.errors import InvalidError
 
 SKU = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -28,6 +28,71 @@ def test_case_accents_and_double_spaces_do_not_count(text: str, folded: str) -> 
 
 def test_words_are_told_apart_by_anything_but_an_apostrophe() -> None:
     assert words("Men's T-Shirt, 2 l", "t_shirt") == ["mens", "t", "shirt", "2", "l"]
+
+
+MARKED = {
+    "กระถางดินเผา": "กระถางดินเผา",  # Thai: a vowel above, none of a width of its own
+    "ต้นไม้ ใหญ่": "ต้นไม้-ใหญ่",
+    "मिट्टी का घड़ा": "मिट्टी-का-घड\u093cा",  # Hindi: vowels, a virama, a nukta
+    "Чай й": "чай-й",  # Russian: short i is another letter than i
+    "ガラス": "ガラス",  # Japanese: voiced marks
+    "화분": "화분",
+}
+
+
+@pytest.mark.parametrize(("title", "slug"), MARKED.items())
+def test_marks_of_scripts_that_write_vowels_with_them_stay_in_slugs(title: str, slug: str) -> None:
+    assert slug_of(title) == slug
+    assert is_slug(slug_of(title))
+
+
+@pytest.mark.parametrize(("one", "other"), [("ดี", "ดู"), ("कि", "की"), ("か", "が"), ("มา", "ม้า"), ("и", "й")])
+def test_words_that_differ_in_a_mark_are_two_words(one: str, other: str) -> None:
+    assert words(one, other) == words(one) + words(other)
+    assert len(words(one, other)) == 2
+    assert slug_of(one) != slug_of(other)
+
+
+@pytest.mark.parametrize(
+    ("written", "typed"),
+    [("Ёлка", "елка"), ("Ἀθῆναι", "Αθηναι"), ("شَاي", "شاي"), ("שָׁלוֹם", "שלום"), ("می\u200cخواهم", "میخواهم")],
+)
+def test_marks_that_people_leave_out_do_not_count(written: str, typed: str) -> None:
+    assert words(written) == words(typed)
+
+
+def test_a_word_begins_with_a_letter_or_a_digit() -> None:
+    assert words("❤\ufe0f 1\ufe0f\u20e3 ◌\u0e31", "\u0e31กก") == ["1", "กก"]
+
+
+HANDLES = {
+    "clay_pot-2": "clay_pot-2",
+    "Clay Pot 2.5 L": "clay-pot-2-5-l",
+    "café-crème": "café-crème",
+    "ต้นไม้": "ต้นไม้",
+    "--a//b--": "a-b",
+    "ก" * 300: "ก" * 255,
+    "!?": "",
+}
+
+
+@pytest.mark.parametrize(("handle", "slug"), HANDLES.items())
+def test_a_handle_of_another_shop_becomes_a_slug_letter_by_letter(handle: str, slug: str) -> None:
+    assert slug_of_handle(handle) == slug
+
+
+@given(some.text(max_size=300))
+def test_whatever_a_title_or_a_handle_becomes_is_a_slug(text: str) -> None:
+    assert all(is_slug(slug) for slug in (slug_of(text), slug_of_handle(text)) if slug)
+
+
+def test_slugs_that_clash_get_the_first_free_number() -> None:
+    assert distinct_slugs(["Pot", "pot", "cup", "pot-2", "pot"]) == ["pot", "pot-3", "cup", "pot-2", "pot-4"]
+    assert distinct_slugs(["pot", "cup"], taken=["pot", "pot-2"]) == ["pot-3", "cup"]
+
+
+def test_a_numbered_slug_is_no_longer_than_a_slug_may_be() -> None:
+    assert distinct_slugs(["p" * 255, "p" * 255])[1] == f"{'p' * 253}-2"
 
 
 def test_a_slug_is_made_of_the_words_of_a_title() -> None:
@@ -73,7 +138,7 @@ def test_derived_skus_of_two_products_never_meet(one: str, other: str, a: list[s
     assert (derived_sku(one, tuple(a)) == derived_sku(other, tuple(b))) is same
 
 
-@pytest.mark.parametrize("slug", ["\u0130", "A" * 254 + "\u0130"])
+@pytest.mark.parametrize("slug", ["A" * 254 + "\u0130", "pot\u00ab", "\u0e31"])
 def test_a_slug_that_is_none_in_lower_case_is_refused(slug: str) -> None:
     with pytest.raises(InvalidError) as refused:
         normalised(Product("Pot", (Variant(Price(1, "EUR")),), slug=slug), "EUR")

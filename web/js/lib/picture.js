@@ -1,6 +1,7 @@
 // Pictures from our own origin; anything else, or nothing, is drawn: a tile pattern that is the same for a product each time.
 
 import { h } from "./dom.js";
+import { ours } from "./origin.js";
 
 function hash(text) {
   let value = 2166136261;
@@ -24,8 +25,7 @@ export function placeholder(title) {
 /** Return a picture of a product in its frame; what cannot be loaded from our origin is drawn. */
 export function picture(src, alt, title, { eager = false } = {}) {
   const frame = h("div", { class: "picture" });
-  const own = src && new URL(src, location.href).origin === location.origin;
-  if (!own) {
+  if (!ours(src)) {
     frame.append(placeholder(title));
     return frame;
   }

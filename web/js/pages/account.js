@@ -6,6 +6,7 @@ import { fill, h, toast } from "../lib/dom.js";
 import { countryName, day, t } from "../lib/i18n.js";
 import { countries, countrySelect } from "../components/countries.js";
 import { price } from "../lib/money.js";
+import { ours } from "../lib/origin.js";
 import { explain, failed, mark } from "../components/problem.js";
 
 const place = document.querySelector("#account");
@@ -38,9 +39,7 @@ const password = (key, name, autocomplete) => input(name, key, { type: "password
 async function loggedIn(tokens) {
   session.set(tokens);
   await merge().catch(() => null);
-  const next = query.get("next");
-  if (next?.startsWith("/") && !next.startsWith("//")) location.assign(next);
-  else location.assign("/account.html#orders");
+  location.assign(ours(query.get("next")) ?? "/account.html#orders");
 }
 
 const views = {
