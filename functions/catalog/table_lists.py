@@ -68,8 +68,8 @@ class ListsTable(Table):
     ) -> Page:  # fmt: skip
         """Return a page of the entries of several lists, each product once, without those `keep` refuses.
 
-        Reads about as many entries as it returns; where `keep` lets few pass, it reads on, in ever larger steps, until the
-        page is full or `examine` entries have been looked at.
+        Reads about as many entries as it returns; where `keep` lets few pass, it reads on, in ever larger steps,
+        until the page is full or `examine` entries have been looked at.
         """
         order = ORDERS[sort]
         key = _position(sort, after) if after else None

@@ -60,7 +60,7 @@ def slug_of(title: str) -> str:
 
 
 def slug_of_handle(handle: str) -> str:
-    """Return another shop's handle as a slug, letter by letter; what no slug has becomes a dash: ``Pot 2.5`` ``pot-2-5``.
+    """Return another shop's handle as a slug, letter by letter: ``Pot 2.5`` becomes ``pot-2-5``.
 
     Empty where it has no letter and no digit.
     """
