@@ -81,6 +81,7 @@ class Offer:
     image_url: str | None = None
     for_sale: bool = True
     taxable: bool = True
+    ships: bool = True
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,7 @@ class PricedLine:
     shown_price: Money
     withdrawn: bool
     taxable: bool
+    ships: bool = True
 
     @property
     def total(self) -> Money:
@@ -282,6 +284,7 @@ def _priced(line: Line, offer: Offer | None, currency: str) -> PricedLine:
     return PricedLine(
         line.sku, line.quantity, offer.product_id, offer.title, offer.image_url,
         offer.price if sold else line.price, line.price, withdrawn=not sold, taxable=offer.taxable,
+        ships=offer.ships,
     )  # fmt: skip
 
 

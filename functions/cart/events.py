@@ -10,12 +10,13 @@ PUBLISHED: tuple[type[Data], ...] = ()
 
 
 class VariantState(Data, frozen=True):
-    """One SKU on sale; ``title`` is what a line of it is called."""
+    """One SKU on sale; ``title`` is what a line of it is called; most goods have to be shipped."""
 
     sku: Sku
     title: str
     price: Money
     tax_class: str
+    requires_shipping: bool = True
 
 
 class ProductPublished(Data, frozen=True):

@@ -94,7 +94,8 @@ class Quote(Data, frozen=True):
 class Terms:
     """What the shop charges: its currency, shipping in minor units by country (or ``default``), tax by country.
 
-    Countries without a tax rate, or without a shipping rate where there is no default, are not served.
+    Countries without a tax rate are not served, and nothing is shipped to those without a shipping rate where there is
+    no default.
     """
 
     currency: str
@@ -105,9 +106,12 @@ class Terms:
         """Return the countries that are served, sorted."""
         return sorted(code for code in self.tax if code in self.shipping or "default" in self.shipping)
 
-    def of(self, country: str) -> tuple[int, int]:
-        """Return shipping (minor units) and tax rate (basis points); raise UnprocessableError where not served."""
-        shipping = self.shipping.get(country, self.shipping.get("default"))
+    def of(self, country: str, *, ships: bool = True) -> tuple[int, int]:
+        """Return shipping (minor units) and tax rate (basis points); raise UnprocessableError where not served.
+
+        Where nothing of an order `ships`, there is no shipping, and a country needs none.
+        """
+        shipping = self.shipping.get(country, self.shipping.get("default")) if ships else 0
         if shipping is None or country not in self.tax:
             raise UnprocessableError(
                 "country_not_served", f"We deliver to {', '.join(self.countries())}; not to {country}.",
@@ -134,7 +138,7 @@ def quoted(
     ConflictError
         The cart is empty, has too many lines, or some not for sale any more, or costs more than any order may.
     """
-    shipping, rate = terms.of(address.country)
+    shipping, rate = terms.of(address.country, ships=not lines or any(line.ships for line in lines))
     if not lines:
         raise ConflictError("cart_empty", "There is nothing in the cart to quote.")
     check_room(lines)

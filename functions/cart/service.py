@@ -145,6 +145,7 @@ def _offer(product: ProductPublished, variant: VariantState) -> Offer:
     return Offer(
         variant.sku, product.product_id, variant.title[: domain.MAX_TITLE] or variant.sku, variant.price,
         product.image_url, taxable=variant.tax_class != domain.UNTAXED,
+        ships=variant.requires_shipping,
     )  # fmt: skip
 
 

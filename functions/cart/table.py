@@ -2,7 +2,8 @@
 
 | item         | pk           | sk      | attributes                                                               |
 | cart         | CART#<id>    | CART    | lines, version, customer_id or token_digest, merged_into, settled        |
-| offer        | SKU#<sku>    | OFFER   | product_id, title, price, image_url, for_sale, taxable, version, told_at |
+| offer        | SKU#<sku>    | OFFER   | product_id, title, price, image_url, for_sale, taxable, ships, version,  |
+|              |              |         | told_at                                                                  |
 | product      | PRODUCT#<id> | PRODUCT | version, skus: all it ever had                                           |
 | quoted lines | ORDER#<id>   | QUOTED  | cart_id, lines: quantity by SKU                                          |
 
@@ -114,7 +115,8 @@ class CartTable(Table):
             {
                 **_offer_key(offer.sku), "sku": offer.sku, "product_id": offer.product_id, "title": offer.title,
                 "price": _money_item(offer.price), "image_url": offer.image_url,
-                "for_sale": offer.for_sale, "taxable": offer.taxable, "version": version, "told_at": told_at,
+                "for_sale": offer.for_sale, "taxable": offer.taxable, "ships": offer.ships,
+                "version": version, "told_at": told_at,
             },
             "attribute_not_exists(pk) OR (product_id = :product AND version < :version)"
             " OR (product_id <> :product AND (for_sale = :no OR told_at < :told))",
@@ -205,7 +207,7 @@ def _offer(item: Item) -> Offer | None:
         return None
     return Offer(
         item["sku"], item["product_id"], item["title"], _money(item["price"]), item.get("image_url"),
-        item["for_sale"], item["taxable"],
+        item["for_sale"], item["taxable"], item.get("ships", True),
     )  # fmt: skip
 
 

@@ -85,12 +85,13 @@ def at_line(cart: Any, sku: str) -> Any:
 def product(
     variants: list[tuple[str, int]], version: int = 1, *, product_id: str = "prd_1", kind: str = "ProductPublished",
     currency: str = "EUR", tax_class: str = "standard", title: str = "", time: str = "",
+    ships: bool | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """Return the catalog's fact of a product with these SKUs and prices."""
     told = [
         {
             "sku": sku, "title": title or f"Title of {sku}", "price": {"amount": amount, "currency": currency},
-            "taxClass": tax_class, "grams": 100,
+            "taxClass": tax_class, "grams": 100, **({} if ships is None else {"requiresShipping": ships}),
         }
         for sku, amount in variants
     ]  # fmt: skip

@@ -7,10 +7,11 @@ import json
 from datetime import timedelta
 from typing import Any
 
+import boto3
 import msgspec
 import pytest
 
-from functions.cart.app import app
+from functions.cart.app import app, terms
 from functions.cart.quotes import Terms
 from functions.orders.events import Quote as OrdersQuote
 from functions.shared import signing
@@ -45,6 +46,58 @@ def test_a_quote_says_what_everything_costs(shop: Shop) -> None:
         "currency": "EUR", "subtotal": 4499, "shipping": 490, "tax": 948, "total": 5937,
     }  # fmt: skip
     assert answer.body["shippingAddress"] == ADDRESS
+
+
+def test_where_nothing_ships_there_is_no_shipping(shop: Shop) -> None:
+    shop.sells("E-BOOK", 1000, ships=False)
+    cart = shop.open()
+    shop.set(cart, "E-BOOK", 2)
+    assert shop.quote(cart).body["totals"] == {
+        "currency": "EUR", "subtotal": 2000, "shipping": 0, "tax": 380, "total": 2380,
+    }  # fmt: skip
+
+
+def test_one_thing_that_ships_is_shipped_whatever_comes_along(shop: Shop) -> None:
+    shop.sells("E-BOOK", 1000, ships=False)
+    shop.sells("MUG-1", 1000, ships=True)
+    shop.sells("POT-1", 1000)  # told before the catalog said which goods ship
+    for sku in ("MUG-1", "POT-1"):
+        cart = shop.open()
+        shop.set(cart, "E-BOOK")
+        shop.set(cart, sku)
+        assert shop.quote(cart).body["totals"]["shipping"] == 490
+
+
+def test_an_offer_that_was_kept_before_goods_could_be_digital_ships(shop: Shop) -> None:
+    cart = filled(shop)
+    boto3.client("dynamodb").update_item(
+        TableName="souk-local-cart",
+        Key={"pk": {"S": "SKU#MUG-1"}, "sk": {"S": "OFFER"}},
+        UpdateExpression="REMOVE ships",
+    )
+    assert shop.quote(cart).body["totals"]["shipping"] == 490
+
+
+def test_goods_that_become_digital_pay_no_shipping_from_then_on(shop: Shop) -> None:
+    cart = filled(shop)
+    assert shop.told(product([("MUG-1", 1999)], 2, product_id="prd_MUG-1", ships=False)) == []
+    assert shop.quote(cart).body["totals"]["shipping"] == 0
+
+
+def test_digital_goods_go_where_nothing_is_shipped_to_but_tax_is_known(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHIPPING_RATES", '{"DE":490}')
+    terms.cache_clear()
+    shop.sells("E-BOOK", 1000, ships=False)
+    cart = shop.open()
+    shop.set(cart, "E-BOOK")
+    to = {where: shop.quote(cart, shippingAddress={**ADDRESS, "country": where}) for where in ("AT", "US")}
+    assert (to["AT"].body["totals"]["tax"], to["US"].body["code"]) == (200, "country_not_served")
+    shop.sells("MUG-1", 1000)
+    shop.set(cart, "MUG-1")
+    refused = shop.quote(cart, shippingAddress={**ADDRESS, "country": "AT"})
+    assert (refused.status, refused.body["code"]) == (422, "country_not_served")
 
 
 def test_what_is_shown_is_what_is_signed(shop: Shop) -> None:
