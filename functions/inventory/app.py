@@ -5,15 +5,35 @@ from __future__ import annotations
 import functools
 import os
 import re
-from typing import Annotated, Any
+from typing import Any
 
 from chalice.app import Response, SQSEvent
-from msgspec import Meta
 
 from functions.inventory import service
-from functions.inventory.domain import MAX_SHARDS, Level
-from functions.inventory.events import OrderCancelled, OrderConfirmed, OrderPlaced, StockCounted
+from functions.inventory.events import (
+    OrderCancelled,
+    OrderConfirmed,
+    OrderPlaced,
+    ProductChanged,
+    ProductPublished,
+    ProductWithdrawn,
+    StockCounted,
+)
 from functions.inventory.table import InventoryTable
+from functions.inventory.views import (
+    Adjust,
+    AvailabilitiesView,
+    AvailabilityView,
+    LevelsView,
+    LevelView,
+    MovementsView,
+    ReservationView,
+    SetShards,
+    ShardsView,
+    availability_view,
+    level_view,
+    movement_view,
+)
 from functions.shared import inbox, log, outbox
 from functions.shared.clock import now
 from functions.shared.errors import InvalidError
@@ -29,7 +49,6 @@ from functions.shared.http import (
 )
 from functions.shared.idempotency import answered_once, fingerprint, key_of
 from functions.shared.ids import new_id
-from functions.shared.types import Body, View
 
 app = Service("inventory")
 
@@ -43,92 +62,44 @@ def inventory() -> InventoryTable:
     return InventoryTable(os.environ["TABLE_NAME"])
 
 
-class LevelView(View, frozen=True):
-    """The stock of one SKU, in units."""
-
-    sku: str
-    on_hand: int
-    reserved: int
-    available: int
-
-
-class LevelsView(View, frozen=True):
-    """The stock of the SKUs asked for that are known."""
-
-    items: list[LevelView]
-
-
-class MovementView(View, frozen=True):
-    """One entry of the stock ledger."""
-
-    time: str
-    delta: int
-    reason: str
-    order_id: str | None
-    by: str | None
-
-
-class MovementsView(View, frozen=True):
-    """A page of the stock ledger, newest first."""
-
-    items: list[MovementView]
-    next_cursor: str | None
-
-
-class ReservationView(View, frozen=True):
-    """What an order holds: units by SKU."""
-
-    order_id: str
-    status: str
-    lines: dict[str, int]
-
-
-class Adjust(Body, frozen=True):
-    """A change of the shelf by people: `delta` units, not zero."""
-
-    delta: Annotated[int, Meta(ge=-1_000_000, le=1_000_000)]
-    reason: Annotated[str, Meta(min_length=1, max_length=200)]
-
-
-class ShardsView(View, frozen=True):
-    """Over how many shards the stock of a SKU is spread; 1: it is not."""
-
-    sku: str
-    shards: int
-
-
-class SetShards(Body, frozen=True):
-    """A number of shards; the units are spread evenly over them."""
-
-    shards: Annotated[int, Meta(ge=1, le=MAX_SHARDS)]
-
-
-def level_view(level: Level) -> LevelView:
-    """Shape a level."""
-    return LevelView(level.sku, level.on_hand, level.reserved, level.available)
-
-
 @app.endpoint("GET", "/inventory/health", auth="none")
 def health() -> Response:
     """Tell that the service answers: 200."""
     return json_response({"status": "ok", "service": "inventory"})
 
 
-@app.endpoint("GET", "/inventory/stock", auth="none", returns=LevelsView)
+@app.endpoint("GET", "/inventory/stock", auth="none", returns=AvailabilitiesView)
+def get_availabilities() -> Response:
+    """Tell what can be had of up to 100 SKUs on sale (``?skus=A,B``): 200 | 400 too many, or not SKUs."""
+    skus = asked_skus()
+    found = inventory().levels(skus)
+    known = [found[sku] for sku in dict.fromkeys(skus) if sku in found]
+    items = [availability_view(level) for level in known if level.listed]
+    return json_response(AvailabilitiesView(items), headers=PUBLIC)
+
+
+@app.endpoint("GET", "/inventory/stock/{sku}", auth="none", returns=AvailabilityView)
+def get_availability(sku: str) -> Response:
+    """Tell what can be had of one SKU: 200 | 404 not on sale."""
+    return json_response(
+        availability_view(service.listed_level(inventory(), checked_sku(sku))), headers=PUBLIC
+    )
+
+
+@app.endpoint("GET", "/inventory/admin/stock", returns=LevelsView)
 def get_levels() -> Response:
-    """List the stock of up to 100 SKUs (``?skus=A,B``): 200 | 400 too many, or not SKUs."""
-    skus = query_parameters(app, "skus").get("skus", "").split(",")
-    if len(skus) > 100:
-        raise InvalidError("too_many_skus", "Ask for at most 100 SKUs at once.")
-    found = inventory().levels(checked_sku(sku) for sku in skus)
-    items = [level_view(found[sku]) for sku in dict.fromkeys(skus) if sku in found]
-    return json_response(LevelsView(items), headers=PUBLIC)
+    """List the levels of up to 100 SKUs (``?skus=A,B``), on sale or not: 200 | 400 too many, or not SKUs | 403."""
+    caller(app).require("staff", "admin")
+    skus = asked_skus()
+    found = inventory().levels(skus)
+    return json_response(LevelsView([level_view(found[sku]) for sku in dict.fromkeys(skus) if sku in found]))
 
 
-@app.endpoint("GET", "/inventory/stock/{sku}", auth="none", returns=LevelView)
+@app.endpoint("GET", "/inventory/admin/stock/{sku}", returns=LevelView)
 def get_level(sku: str) -> Response:
-    """Get the stock of one SKU: 200 | 404 never stocked."""
-    return json_response(level_view(service.level(inventory(), checked_sku(sku))), headers=PUBLIC)
+    """Get the level of one SKU: 200 | 403 | 404 neither stocked nor published."""
+    caller(app).require("staff", "admin")
+    return json_response(level_view(service.level(inventory(), checked_sku(sku))))
 
 
 @app.endpoint("POST", "/inventory/stock/{sku}/adjustments", body=Adjust, returns=LevelView, status=201)
@@ -140,7 +111,7 @@ def adjust(sku: str) -> Response:
     if request.delta == 0:
         raise InvalidError("zero_delta", "A change of 0 units is none.", pointer="/delta")
     key = key_of(app)
-    adjustment_id = fingerprint(by, key) if key else new_id("adj", at)
+    adjustment_id = fingerprint(by, key, sku) if key else new_id("adj", at)
 
     def run() -> Response:
         level = service.adjust(
@@ -158,11 +129,7 @@ def get_movements(sku: str) -> Response:
     caller(app).require("staff", "admin")
     given = query_parameters(app, "limit", "cursor")
     items, following = inventory().movements(checked_sku(sku), page_limit(given), given.get("cursor"))
-    views = [
-        MovementView(item["time"], item["delta"], item["reason"], item.get("order_id"), item.get("by"))
-        for item in items
-    ]
-    return json_response(MovementsView(views, following))
+    return json_response(MovementsView([movement_view(item) for item in items], following))
 
 
 @app.endpoint("GET", "/inventory/stock/{sku}/shards", returns=ShardsView)
@@ -201,6 +168,9 @@ def on_inbox(batch: SQSEvent) -> inbox.BatchResponse:
             OrderConfirmed: inbox.Together(lambda facts: service.on_orders_confirmed(table, facts, now())),
             OrderCancelled: inbox.Together(lambda facts: service.on_orders_cancelled(table, facts, now())),
             StockCounted: lambda fact: service.on_stock_counted(table, fact, now()),
+            ProductPublished: lambda fact: service.on_product_published(table, fact, now()),
+            ProductChanged: lambda fact: service.on_product_published(table, fact, now()),
+            ProductWithdrawn: lambda fact: service.on_product_withdrawn(table, fact, now()),
         },
     )
 
@@ -217,6 +187,14 @@ def sweep(event: object, context: object) -> dict[str, int]:
     asked = service.remind(inventory(), now())
     log.note(asked=asked)
     return {"asked": asked}
+
+
+def asked_skus() -> list[str]:
+    """Return the SKUs of the query; raise InvalidError for too many, and for what cannot be one."""
+    skus = query_parameters(app, "skus").get("skus", "").split(",")
+    if len(skus) > 100:
+        raise InvalidError("too_many_skus", "Ask for at most 100 SKUs at once.")
+    return [checked_sku(sku) for sku in skus]
 
 
 def checked_sku(text: str) -> str:

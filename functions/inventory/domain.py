@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Literal, NamedTuple
+from types import MappingProxyType
+from typing import Literal, NamedTuple, TypeVar, assert_never
 
 from functions.shared.errors import ConflictError
 
@@ -19,6 +20,20 @@ MAX_SHARDS = 16
 
 MOST_ACTIONS = 100
 """In one transaction of DynamoDB."""
+
+SHOWN_AT_MOST = 20
+"""Units that the public is told of; more than that are nobody's business but the shop's."""
+
+MOST_MOMENTS = 48
+"""Seconds of which a share remembers what moved, before the oldest are taken together."""
+
+_TAKEN_TOGETHER = 32
+
+Policy = Literal["tracked", "backorder", "untracked"]
+"""What a SKU's stock means. ``tracked``: it sells what there is. ``backorder``: it goes on selling below zero.
+``untracked``: it always sells, and its level is left alone. Catalog's variants say which."""
+
+K = TypeVar("K")
 
 Place = tuple[str, int]
 """A SKU and one of its shards."""
@@ -37,18 +52,38 @@ class Share(NamedTuple):
     available: int
 
 
+class Memory(NamedTuple):
+    """What one stock shard remembers: how often units moved since people last changed it, and how many by second.
+
+    ``moments`` are seconds since 1970 and the units that came or went (below zero) in them; what moved before the last
+    count is forgotten.
+    """
+
+    changes: int = 0
+    moments: Mapping[int, int] = MappingProxyType({})
+
+
 @dataclass(frozen=True)
 class Level:
     """The stock of one SKU; ``on_hand - available`` units are reserved.
 
     A SKU that sells very fast has its level split over several shards (docs/flash-sale.md), every other has one share.
-    ``version`` counts the changes that people made.
+    ``version`` counts the changes that people and facts about the product made. ``counted_at`` is the time of the last
+    count (milliseconds since 1970, 0: never), ``memories`` are the shares'. ``listed``: a product that sells the SKU is
+    published; ``product_id`` and ``told_at`` are of the fact that said so last.
+
+    Below zero are, on purpose, back-orders, and a level of which a count found fewer units than are promised.
     """
 
     sku: str
     shares: tuple[Share, ...]
     version: int
-    counted_at: str = ""
+    counted_at: int = 0
+    memories: tuple[Memory, ...] = ()
+    policy: Policy = "tracked"
+    listed: bool = False
+    product_id: str = ""
+    told_at: str = ""
 
     @property
     def on_hand(self) -> int:
@@ -65,15 +100,24 @@ class Level:
         """Return the units promised to orders that still lie on the shelf."""
         return self.on_hand - self.available
 
+    @property
+    def moments(self) -> dict[int, int]:
+        """Return the units that came or went since the last count, by second."""
+        return summed(moment for memory in self.memories for moment in memory.moments.items())
 
-NEVER_STOCKED = (Share(0, 0),)
+
+def never_stocked(sku: str) -> Level:
+    """Return the level of a SKU that has none yet."""
+    return Level(sku, (Share(0, 0),), 0)
 
 
 @dataclass(frozen=True)
 class Reservation:
     """What one order holds: quantity by SKU, and where its life has got to.
 
-    ``drawn`` says of which shard how many units were taken, by SKU; where a SKU is not in it, all are of shard 0.
+    ``drawn`` says of which shard how many units were taken, by SKU; where a SKU is not in it, all are of shard 0. Of
+    an untracked SKU none were taken. ``seen`` has, by status, the SKUs whose last count had seen the units go or come
+    back when the reservation became so, which therefore left what is on hand as it was.
     """
 
     order_id: str
@@ -82,6 +126,7 @@ class Reservation:
     version: int
     expires_at: str = ""
     drawn: dict[str, dict[int, int]] = field(default_factory=dict)
+    seen: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def places(self) -> dict[Place, int]:
@@ -93,24 +138,71 @@ class Reservation:
         }
 
 
-def summed(lines: Iterable[tuple[str, int]]) -> dict[str, int]:
-    """Return the quantity by SKU; lines that repeat a SKU are added up."""
-    total: dict[str, int] = {}
+def summed(lines: Iterable[tuple[K, int]]) -> dict[K, int]:
+    """Return the quantity by SKU (or whatever else it is of); lines that repeat one are added up."""
+    total: dict[K, int] = {}
     for sku, quantity in lines:
         total[sku] = total.get(sku, 0) + quantity
     return total
 
 
-def adjusted(level: Level, delta: int) -> Level:
-    """Return the level after units were found, lost, received or written off.
+# --- counts and movements --------------------------------------------------------------------------------------------
+#
+# A count is true of its time. Whatever arrives when, what is on hand is what the latest count said (by its own time;
+# nothing where there is none), and what has moved since: units that went with a confirmed order, came back with a
+# cancelled one, were received or written off, each at its own time. The clock of movements ticks in seconds, and what
+# moved in the second of a count moved after it. So
+#
+#  - a count that is older than the last one changes nothing;
+#  - a count that arrives late is carried forward by what moved between its time and now, which the level remembers;
+#  - a movement that arrives late, and is older than the last count, leaves what is on hand as it was counted: the count
+#    has seen it. What it promised or gave back still ends (`gain`).
+
+
+def instant(at: datetime) -> int:
+    """Return milliseconds since 1970."""
+    return int(at.timestamp()) * 1000 + at.microsecond // 1000
+
+
+def has_seen(counted_at: int, moved_at: int) -> bool:
+    """Tell whether a count saw what moved at a time (both in milliseconds)."""
+    return moved_at // 1000 < counted_at // 1000
+
+
+def gain(after: Status, units: int, *, seen: bool) -> Share:
+    """Return what a share gains when a reservation of so many of its units becomes `after`.
+
+    Parameters
+    ----------
+    seen
+        The level's last count saw the units go (committed) or come back (returned).
+    """
+    match after:
+        case "committed":
+            return Share(0, units) if seen else Share(-units, 0)
+        case "released":
+            return Share(0, units)
+        case "returned":
+            return Share(0, 0) if seen else Share(units, units)
+        case "reserved" | "rejected" | "refused":
+            raise ValueError(f"a reservation does not become {after}")
+        case _:
+            assert_never(after)
+
+
+def adjusted(level: Level, delta: int, at: int) -> Level:
+    """Return the level after units were found, lost, received or written off at a time.
 
     Raises
     ------
     ConflictError
-        Fewer units than are promised would remain, or more than a shelf can be said to hold.
+        Fewer units than are promised would remain (of a back-order or an untracked SKU: fewer than none), or more
+        than a shelf can be said to hold.
     """
+    if has_seen(level.counted_at, at):
+        return replace(level, version=level.version + 1)
     on_hand, available = level.on_hand + delta, level.available + delta
-    if available < 0:
+    if delta < 0 and (available if level.policy == "tracked" else on_hand) < 0:
         raise ConflictError(
             "stock_below_reserved",
             f"{level.sku} has {level.on_hand} on hand, {level.reserved} of them reserved: {delta} is too much.",
@@ -118,36 +210,147 @@ def adjusted(level: Level, delta: int) -> Level:
         )
     if on_hand > MAX_ON_HAND:
         raise ConflictError("stock_too_large", f"At most {MAX_ON_HAND} units of a SKU.", pointer="/delta")
-    return _spread(level, on_hand, available)
+    moments = summed([*level.moments.items(), (at // 1000, delta)])
+    return _spread(level, on_hand, available, moments=moments)
+
+
+def counted(level: Level, on_hand: int, counted_at: int) -> Level | None:
+    """Return the level after a count, None where a later one is in already.
+
+    It may be below zero after it: fewer units were there than are promised, and nothing is sold until that is made up.
+    """
+    if counted_at <= level.counted_at:
+        return None
+    since = {
+        second: units for second, units in level.moments.items() if not has_seen(counted_at, second * 1000)
+    }
+    on_hand += sum(since.values())
+    after = _spread(level, on_hand, on_hand - level.reserved, moments=since)
+    return replace(after, counted_at=counted_at)
+
+
+def thinned(moments: Mapping[int, int]) -> dict[int, int]:
+    """Return the moments with the oldest taken together two by two, so that they do not grow for ever.
+
+    A count of a time between two that were taken together comes out too low by what moved in the earlier at the most,
+    never too high: older moments get coarser, and nothing is sold that is not there.
+    """
+    seconds = iter(sorted(moments)[:_TAKEN_TOGETHER])
+    thin = dict(moments)
+    earlier = next(seconds, None)
+    for later in seconds:
+        if earlier is not None and moments[earlier] <= 0:
+            thin[later] += thin.pop(earlier)
+            earlier = None
+        elif earlier is not None and moments[later] >= 0:
+            thin[earlier] += thin.pop(later)
+            earlier = None
+        else:  # units that came are not to be set off against some that went after them
+            earlier = later
+    return thin
 
 
 def split(level: Level, shards: int) -> Level:
-    """Return the level spread evenly over so many shards; 1 is no split at all."""
+    """Return the level spread evenly over so many shards; 1 is no split at all.
+
+    Raises
+    ------
+    ConflictError
+        More units are promised than there are, and more is not sold: shards would not know of each other's debts.
+    """
+    if shards > 1 and level.policy == "tracked" and level.available < 0:
+        raise ConflictError(
+            "stock_short",
+            f"{level.sku} is short of {-level.available} units that are promised; receive them first.",
+        )
     return _spread(level, level.on_hand, level.available, shards)
 
 
-def _spread(level: Level, on_hand: int, available: int, shards: int = 0) -> Level:
-    shards = shards or len(level.shares)
+def _spread(
+    level: Level, on_hand: int, available: int, shards: int = 0, moments: Mapping[int, int] | None = None
+) -> Level:
+    """Return the level with these units, spread evenly; what its shards remember is the first one's then.
+
+    A level that is short is not spread: while one shard is below zero, another must not sell what it has.
+    """
+    shards = 1 if level.policy == "tracked" and available < 0 else shards or len(level.shares)
     shares = zip(_evenly(on_hand, shards), _evenly(available, shards), strict=True)
-    return replace(level, shares=tuple(Share(*each) for each in shares), version=level.version + 1)
+    memory = Memory(0, level.moments if moments is None else moments)
+    return replace(
+        level,
+        shares=tuple(Share(*each) for each in shares),
+        memories=(memory, *[Memory()] * (shards - 1)),
+        version=level.version + 1,
+    )
 
 
 def _evenly(units: int, shards: int) -> list[int]:
     return [units // shards + (shard < units % shards) for shard in range(shards)]
 
 
-def counted(level: Level, on_hand: int, counted_at: str) -> Level | None:
-    """Return the level after a count, None when it changes nothing or is older than the last one.
+# --- what the catalog says -------------------------------------------------------------------------------------------
 
-    A count below what is reserved is taken as what is reserved: the units are sold, and the orders' own
-    cancellations bring them back.
+
+class Listing(NamedTuple):
+    """What is known of a product: the policy of each SKU it sells, and the SKUs that it sold once."""
+
+    product_id: str
+    version: int
+    told_at: str
+    policies: dict[str, Policy]
+    former: frozenset[str] = frozenset()
+
+    @property
+    def skus(self) -> frozenset[str]:
+        """Return every SKU that the product sells or once sold."""
+        return self.former | self.policies.keys()
+
+
+def followed(before: Listing | None, after: Listing) -> Listing | None:
+    """Return what is known of a product after a fact about it, None where the fact is no news."""
+    if before is None:
+        return after
+    if after.version <= before.version:
+        return None
+    return after._replace(former=(before.skus | after.former) - after.policies.keys())
+
+
+def listed(level: Level, listing: Listing) -> Level | None:
+    """Return the level of one of a product's SKUs as its listing says, None where that changes nothing.
+
+    A SKU that has gone over to another product is that one's, whichever fact arrives first.
     """
-    if counted_at <= level.counted_at:
+    own = level.product_id == listing.product_id
+    if not own and listing.told_at <= level.told_at:
         return None
-    on_hand = max(on_hand, level.reserved)
-    if on_hand == level.on_hand and level.version:
+    policy = listing.policies.get(level.sku)
+    if policy is None:
+        if not own or not level.listed:
+            return None
+        return replace(level, listed=False, told_at=listing.told_at, version=level.version + 1)
+    if own and level.listed and policy == level.policy:
         return None
-    return replace(_spread(level, on_hand, on_hand - level.reserved), counted_at=counted_at)
+    now = replace(level, policy=policy, listed=True, product_id=listing.product_id, told_at=listing.told_at)
+    return _spread(now, now.on_hand, now.available)
+
+
+class Availability(NamedTuple):
+    """What everybody may know of a SKU; ``units`` that can leave at once, capped, None where they are not counted."""
+
+    kind: Literal["in_stock", "back_order", "untracked", "out"]
+    units: int | None
+
+
+def availability(level: Level) -> Availability:
+    """Return what everybody may know of a level."""
+    if level.policy == "untracked":
+        return Availability("untracked", None)
+    if level.available > 0:
+        return Availability("in_stock", min(level.available, SHOWN_AT_MOST))
+    return Availability("back_order" if level.policy == "backorder" else "out", 0)
+
+
+# --- reservations ----------------------------------------------------------------------------------------------------
 
 
 def expiry(decide_by: datetime) -> datetime:
@@ -184,14 +387,19 @@ def plan(wanted: Mapping[str, Mapping[str, int]], levels: Mapping[str, Level], s
     is available; an order whose units lie in more shards than one transaction can write is short of these.
     """
     left = {sku: [share.available for share in level.shares] for sku, level in levels.items()}
+    policies = {sku: level.policy for sku, level in levels.items()}
     made = Plan({}, {})
     places: set[Place] = set()
     for order_id, lines in wanted.items():
-        short = {sku: sum(left.get(sku, ())) for sku in lines if sum(left.get(sku, ())) < lines[sku]}
+        short = {
+            sku: max(0, there)
+            for sku, quantity in lines.items()
+            if (there := sum(left.get(sku, ()))) < quantity and policies.get(sku, "tracked") == "tracked"
+        }
         if short:
             made.short[order_id] = short
             continue
-        drawn = {sku: _draw(left[sku], quantity, start) for sku, quantity in lines.items()}
+        drawn = {sku: _draw(policies[sku], left[sku], quantity, start) for sku, quantity in lines.items()}
         further = places | {(sku, shard) for sku, shards in drawn.items() for shard in shards}
         if len(further) + len(made.held) + 1 > MOST_ACTIONS:
             if made.held:
@@ -207,12 +415,19 @@ def plan(wanted: Mapping[str, Mapping[str, int]], levels: Mapping[str, Level], s
     return made
 
 
-def _draw(available: Sequence[int], quantity: int, start: int) -> dict[int, int]:
-    """Return the units to take of each shard: of one that has enough, else of as many as it takes."""
+def _draw(policy: Policy, available: Sequence[int], quantity: int, start: int) -> dict[int, int]:
+    """Return the units to take of each shard: of one that has enough, else of as many as it takes.
+
+    Where none has enough, back-orders are taken of one all the same; of what is untracked nothing is taken.
+    """
+    if policy == "untracked":
+        return {}
     ring = [(start + step) % len(available) for step in range(len(available))]
     for shard in ring:
         if available[shard] >= quantity:
             return {shard: quantity}
+    if policy == "backorder":
+        return {ring[0]: quantity}
     drawn: dict[int, int] = {}
     for shard in ring:
         if units := min(available[shard], quantity - sum(drawn.values())):

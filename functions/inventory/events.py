@@ -6,9 +6,10 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from functions.shared.types import Data, OrderId, Quantity, Sku, Timestamp
+from functions.shared.types import Data, OrderId, ProductId, Quantity, Sku, Timestamp
 
 Units = Annotated[int, Meta(ge=0, examples=[12])]
+StockPolicy = Literal["tracked", "backorder", "untracked"]
 
 
 class ReservedLine(Data, frozen=True):
@@ -63,12 +64,16 @@ class StockCommitted(Data, frozen=True):
 
 
 class StockLevelChanged(Data, frozen=True):
-    """People changed what is on the shelf: received, counted, written off."""
+    """People changed what is on the shelf (received, counted, written off), or the catalog how it is sold.
+
+    Below zero are back-orders, and units that are promised though a count did not find them.
+    """
 
     sku: Sku
-    on_hand: Units
-    available: Units
+    on_hand: Annotated[int, Meta(examples=[12])]
+    available: Annotated[int, Meta(examples=[12])]
     reason: Annotated[str, Meta(examples=["received"])]
+    stock_policy: StockPolicy = "tracked"
 
 
 PUBLISHED = (StockReserved, StockRejected, StockReleased, StockCommitted, StockLevelChanged)
@@ -116,3 +121,28 @@ class StockCounted(Data, frozen=True):
     source: Literal["import"]
     counted_at: Timestamp
     lines: tuple[CountedLine, ...]
+
+
+class ListedVariant(Data, frozen=True):
+    """A SKU on sale, and whether its stock is counted."""
+
+    sku: Sku
+    stock_policy: StockPolicy = "tracked"
+
+
+class ProductPublished(Data, frozen=True):
+    """catalog: a product is on sale."""
+
+    product_id: ProductId
+    variants: tuple[ListedVariant, ...]
+
+
+class ProductChanged(ProductPublished, frozen=True):
+    """catalog: a product on sale is different now; this is all of it."""
+
+
+class ProductWithdrawn(Data, frozen=True):
+    """catalog: a product is not on sale any more."""
+
+    product_id: ProductId
+    skus: tuple[Sku, ...]

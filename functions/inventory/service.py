@@ -8,14 +8,21 @@ from datetime import datetime
 from typing import Any
 
 from functions.inventory.domain import (
-    NEVER_STOCKED,
+    MOST_ACTIONS,
+    MOST_MOMENTS,
     Level,
+    Listing,
+    Plan,
     Reservation,
     Status,
     adjusted,
     counted,
     expiry,
     fitting,
+    followed,
+    instant,
+    listed,
+    never_stocked,
     plan,
     split,
     summed,
@@ -24,6 +31,8 @@ from functions.inventory.events import (
     OrderCancelled,
     OrderConfirmed,
     OrderPlaced,
+    ProductPublished,
+    ProductWithdrawn,
     ReservedLine,
     ShortLine,
     StockCommitted,
@@ -33,9 +42,10 @@ from functions.inventory.events import (
     StockReleased,
     StockReserved,
 )
-from functions.inventory.table import BusyError, InventoryTable, Move
+from functions.inventory.table import BusyError, Change, InventoryTable, Move
 from functions.shared import clock
 from functions.shared.errors import ConflictError, NotFoundError, PreconditionFailedError
+from functions.shared.idempotency import KEPT
 from functions.shared.ids import is_id
 from functions.shared.inbox import Fact
 from functions.shared.outbox import fact, pack
@@ -45,10 +55,18 @@ _TRIES = 8
 
 
 def level(table: InventoryTable, sku: str) -> Level:
-    """Return the level of a SKU; raise NotFoundError where it was never stocked."""
+    """Return the level of a SKU; raise NotFoundError where it was neither stocked nor published."""
     found = table.level(sku)
     if found is None:
         raise NotFoundError("unknown_sku", f"No stock is kept of {sku}.")
+    return found
+
+
+def listed_level(table: InventoryTable, sku: str) -> Level:
+    """Return the level of a SKU that is on sale; raise NotFoundError for any other, be it stocked or not."""
+    found = table.levels([sku]).get(sku)
+    if found is None or not found.listed:
+        raise NotFoundError("unknown_sku", f"{sku} is not on sale.")
     return found
 
 
@@ -65,7 +83,8 @@ def adjust(
 ) -> Level:
     """Change what is on the shelf by `delta` units and return the new level.
 
-    The first receipt of a SKU creates its level. Safe to repeat with the same `adjustment_id`.
+    The first receipt of a SKU creates its level. Safe to repeat with the same `adjustment_id`, as long as an
+    Idempotency-Key is kept.
 
     Raises
     ------
@@ -73,14 +92,17 @@ def adjust(
         Fewer units than are promised would remain.
     """
     for _ in range(_TRIES):
-        before = table.level(sku) or Level(sku, NEVER_STOCKED, 0)
-        if table.moved(adjustment_id):
+        before = table.level(sku) or never_stocked(sku)
+        if table.moved(adjustment_id, at):
             return before
-        after = adjusted(before, delta)
+        after = adjusted(before, delta, instant(at))
+        effect = after.on_hand - before.on_hand
         movement = {
-            "id": adjustment_id, "time": clock.rfc3339(at), "delta": delta, "reason": reason, "by": by,
+            "id": adjustment_id, "time": clock.rfc3339(at), "delta": effect, "reason": reason, "by": by,
+            **({} if effect == delta else {"seen": delta}),
         }  # fmt: skip
-        if table.change_level(before, after, movement, _level_changed(after, reason, at)):
+        change = Change(before, after, movement, _level_changed(after, reason, at))
+        if table.change_level_once(change, adjustment_id, at + KEPT):
             return after
     raise ConflictError("stock_busy", f"{sku} is being sold very fast; try again.", retry_after=1)
 
@@ -100,37 +122,105 @@ def set_shards(table: InventoryTable, sku: str, shards: int, version: int) -> Le
         if before.version != version:
             raise PreconditionFailedError("stock_changed", f"The stock of {sku} was changed; read it again.")
         after = split(before, shards)
-        if table.change_level(before, after):
+        if table.change_levels([Change(before, after)]):
             return after
     raise ConflictError("stock_busy", f"{sku} is being sold very fast; try again.", retry_after=1)
 
 
 def on_stock_counted(table: InventoryTable, event: Fact[StockCounted], at: datetime) -> None:
-    """Set each SKU's level to what was counted, unless a later count is already in."""
+    """Set each SKU's level to what was counted and has moved since, unless a later count is already in.
+
+    A count cannot be of a time after it was told.
+    """
+    counted_at = min(instant(clock.parse(time)) for time in (event.data.counted_at, event.time))
     for line in event.data.lines:
-        _count(table, line.sku, line.on_hand, event.data.counted_at, event.id, at)
+        _count(table, line.sku, line.on_hand, counted_at, event.id, at)
 
 
 def _count(
-    table: InventoryTable, sku: str, on_hand: int, counted_at: str, event_id: str, at: datetime
+    table: InventoryTable, sku: str, on_hand: int, counted_at: int, event_id: str, at: datetime
 ) -> None:
     for _ in range(_TRIES):
-        before = table.level(sku) or Level(sku, NEVER_STOCKED, 0)
+        before = table.level(sku) or never_stocked(sku)
         after = counted(before, on_hand, counted_at)
         if after is None:
             return
-        movement = {
-            "id": f"{event_id}#{sku}", "time": clock.rfc3339(at), "delta": after.on_hand - before.on_hand,
-            "reason": "counted",
-        }  # fmt: skip
-        if table.change_level(before, after, movement, _level_changed(after, "counted", at)):
+        change = Change(before, after)
+        if after.shares != before.shares or not before.version:
+            movement = {
+                "id": f"{event_id}#{sku}", "time": clock.rfc3339(at), "delta": after.on_hand - before.on_hand,
+                "reason": "counted", "counted": on_hand, "counted_ms": counted_at,
+            }  # fmt: skip
+            change = Change(before, after, movement, _level_changed(after, "counted", at))
+        if table.change_levels([change]):
             return
     raise BusyError(sku)
 
 
 def _level_changed(level: Level, reason: str, at: datetime) -> str:
-    changed = StockLevelChanged(level.sku, level.on_hand, level.available, reason)
+    changed = StockLevelChanged(level.sku, level.on_hand, level.available, reason, level.policy)
     return pack(fact(changed, f"sku_{level.sku}", level.version, at))
+
+
+def on_product_published(table: InventoryTable, event: Fact[ProductPublished], at: datetime) -> None:
+    """Take over which SKUs a product sells, and under which policy."""
+    policies = {variant.sku: variant.stock_policy for variant in event.data.variants}
+    _follow(table, Listing(event.data.product_id, event.aggregate.version, event.time, policies), at)
+
+
+def on_product_withdrawn(table: InventoryTable, event: Fact[ProductWithdrawn], at: datetime) -> None:
+    """Show nobody the SKUs of a product that is not on sale any more; what is ordered of it stays as it was."""
+    gone = frozenset(event.data.skus)
+    _follow(table, Listing(event.data.product_id, event.aggregate.version, event.time, {}, gone), at)
+
+
+def _follow(table: InventoryTable, told: Listing, at: datetime) -> None:
+    """Store what is told of a product where it is news, then have the levels follow what is stored.
+
+    Whatever deliveries do to each other, the levels end as the latest fact says: who has changed one looks at the
+    listing again.
+    """
+    for _ in range(_TRIES):
+        known = table.listing(told.product_id)
+        news = followed(known, told)
+        if news and not table.note_listing(known, news):
+            continue
+        latest = news or known
+        if latest and _levels_follow(table, latest, at):
+            return
+    raise BusyError(told.product_id)
+
+
+def _levels_follow(table: InventoryTable, listing: Listing, at: datetime) -> bool:
+    """Return whether every level is as the listing says; False after a change, so that all is looked at again."""
+    levels = table.levels(listing.skus, consistent=True)
+    changes = []
+    for sku in sorted(listing.skus):
+        before = levels.get(sku) or never_stocked(sku)
+        if after := listed(before, listing):
+            is_told = after.policy != before.policy
+            changes.append(
+                Change(before, after, None, _level_changed(after, "policy", at) if is_told else None)
+            )
+    for some in _fitting(changes):
+        if not table.change_levels(some):
+            break
+    return not changes
+
+
+def _fitting(changes: Sequence[Change]) -> Iterable[list[Change]]:
+    """Yield the changes in as few transactions as they fit into."""
+    some: list[Change] = []
+    room = MOST_ACTIONS
+    for change in changes:
+        size = max(len(change.before.shares), len(change.after.shares))
+        if size > room:
+            yield some
+            some, room = [], MOST_ACTIONS
+        some.append(change)
+        room -= size
+    if some:
+        yield some
 
 
 def on_orders_placed(table: InventoryTable, events: Sequence[Fact[OrderPlaced]], at: datetime) -> None:
@@ -146,12 +236,15 @@ def on_orders_placed(table: InventoryTable, events: Sequence[Fact[OrderPlaced]],
         asked = {order_id: wanted[order_id] for order_id in waiting}
         # A look that may be a moment old is cheap and nearly always right; after a try that failed it was not.
         levels = table.levels({sku for lines in asked.values() for sku in lines}, consistent=tries > 0)
-        held, short = plan(asked, levels, start + tries)
-        answered = _hold(table, [(waiting[order_id], held[order_id]) for order_id in held], at)
+        held, short = planned = plan(asked, levels, start + tries)
+        answered = _hold(table, waiting, planned, levels, at)
         for order_id in held if answered is None else answered:
             del waiting[order_id]
         for order_id in short if answered is None else ():
             _reject(table, waiting.pop(order_id), wanted[order_id], short[order_id], at)
+        for each in levels.values():
+            if any(len(memory.moments) > MOST_MOMENTS for memory in each.memories):
+                table.thin(each)
         tries += len(waiting) == len(asked)
         if tries == _TRIES:
             raise BusyError(", ".join(waiting))
@@ -163,12 +256,15 @@ def _wanted(order: OrderPlaced) -> dict[str, int]:
 
 def _hold(
     table: InventoryTable,
-    orders: Sequence[tuple[Fact[OrderPlaced], dict[str, dict[int, int]]]],
+    waiting: Mapping[str, Fact[OrderPlaced]],
+    planned: Plan,
+    levels: Mapping[str, Level],
     at: datetime,
 ) -> Iterable[str] | None:
     """Return None when all are held, else those that have been answered before."""
     held = []
-    for event, drawn in orders:
+    for order_id, drawn in planned.held.items():
+        event = waiting[order_id]
         order = event.data
         event.begin()
         expires_at = clock.rfc3339(expiry(clock.parse(order.decide_by)))
@@ -179,7 +275,8 @@ def _hold(
                 pack(fact(StockReserved(order.order_id, _lines(reservation)), order.order_id, 1, at)),
             )
         )
-    return table.reserve(held, at) if held else None
+    backorders = {sku for sku, each in levels.items() if each.policy == "backorder"}
+    return table.reserve(held, backorders, at) if held else None
 
 
 def _reject(
@@ -241,7 +338,8 @@ def _move(event: Fact[Any], held: Reservation, after: Status, at: datetime) -> M
     told: Data = StockCommitted(held.order_id, _lines(held))
     if after != "committed":
         told = StockReleased(held.order_id, _lines(held), returned=after == "returned")
-    return Move(held, after, pack(fact(told, held.order_id, held.version + 1, at)))
+    outbox = pack(fact(told, held.order_id, held.version + 1, at))
+    return Move(held, after, instant(clock.parse(event.time)), outbox)
 
 
 def remind(table: InventoryTable, at: datetime, limit: int = 100) -> int:

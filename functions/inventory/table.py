@@ -4,27 +4,47 @@
 | level       | SKU#<sku>     | LEVEL            |                                                       |
 | shard       | SKU#<sku>#<n> | SHARD            |                                                       |
 | movement    | SKU#<sku>     | MOVE#<time>#<id> |                                                       |
-| once        | MOVEMENT#<id> | ONCE             |                                                       |
+| once        | MOVEMENT#<id> | ONCE             | expires (TTL)                                         |
+| listing     | PRODUCT#<id>  | LISTING          |                                                       |
 | reservation | ORDER#<order> | RESERVATION      | open_shard = OPEN#<0…7>, open_at = expiry (RFC 3339)  |
 
 Movements and reservations are the ledger that the levels can be rebuilt from: on hand is the sum of a SKU's movements
-less the reservations that are ``committed``, available is that less those that are ``reserved``. A reservation carries
-the outbox of its changes, a level that of changes people made.
+less what reservations took off the shelf (``committed``) and did not bring back (``returned``), but for the SKUs that
+a reservation names as ``seen``; available is that less what is ``reserved``. A reservation carries the outbox of its
+changes, a level that of changes people made.
 
 A level that is split (``shards`` above 1) is itself shard 0; shards 1, 2… are items of partitions of their own with the
-level's ``version``, which only people's changes raise, in all of them at once. What is on the shelf is their sum.
+level's ``version``, which changes by people and facts about products raise, in all of them at once. What is on the
+shelf is their sum. ``counted_ms`` and ``stock_policy`` stand in each of them, because writes of orders are under
+conditions on them; ``at_<second>`` is what moved in that second, ``changes`` how many such writes there were.
+
+A listing is the service's copy of a product: which SKUs it sells, under which policy. It is stored first and the levels
+follow it, so that a delivery that dies half-way, or one that overtakes another, is made good by the next.
 """
 
 from __future__ import annotations
 
 import zlib
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from functions.inventory.domain import Level, Place, Reservation, Share, Status
-from functions.shared.clock import rfc3339
+from functions.inventory.domain import (
+    MOST_MOMENTS,
+    Level,
+    Listing,
+    Memory,
+    Place,
+    Reservation,
+    Share,
+    Status,
+    gain,
+    has_seen,
+    summed,
+    thinned,
+)
+from functions.shared.clock import epoch, rfc3339
 from functions.shared.dynamo import Item, Table, cursor, from_cursor
 
 if TYPE_CHECKING:
@@ -41,16 +61,33 @@ SHARDS = 8  # enough that sweeping and reserving never meet on one index partiti
 PATIENCE = (0.02, 0.04, 0.08, 0.16, 0.3, 0.3, 0.5, 0.5, 0.5, 0.5)
 """Seconds between tries of a transaction that others hold an item of: many want one SKU, and each is quick."""
 
-GAINS: dict[str, tuple[int, int]] = {"committed": (-1, 0), "released": (0, 1), "returned": (1, 1)}
-"""What a level gains on hand and available by a unit of a reservation that becomes so."""
+_SECOND = "at_"
 
 
 class Move(NamedTuple):
-    """A reservation, the status it is to have, and what to tell of it."""
+    """A reservation, the status it is to have, when it became so (milliseconds), and what to tell of it."""
 
     before: Reservation
     after: Status
+    at: int
     outbox: str
+
+
+class Change(NamedTuple):
+    """A level as it was read and as it is to be, with the movement and the outbox of the change."""
+
+    before: Level
+    after: Level
+    movement: Mapping[str, Any] | None = None
+    outbox: str | None = None
+
+
+class Effect(NamedTuple):
+    """What moves do to one place: units, and by second what moved on hand."""
+
+    on_hand: int
+    available: int
+    moments: Mapping[int, int]
 
 
 class InventoryTable(Table):
@@ -86,8 +123,15 @@ class InventoryTable(Table):
         found = self.get_many([_order(order_id) for order_id in sorted(set(order_ids))], consistent=True)
         return {held.order_id: held for held in map(_reservation, found)}
 
-    def reserve(self, held: Sequence[tuple[Reservation, str]], at: datetime) -> Collection[str] | None:
+    def reserve(
+        self, held: Sequence[tuple[Reservation, str]], backorders: Collection[str], at: datetime
+    ) -> Collection[str] | None:
         """Hold all lines of new reservations (each with its outbox), or nothing.
+
+        Parameters
+        ----------
+        backorders
+            The SKUs that may go below zero; the levels must still say so.
 
         Returns
         -------
@@ -96,19 +140,19 @@ class InventoryTable(Table):
         wanted: Counter[Place] = Counter()
         for reservation, _ in held:
             wanted.update(reservation.places)
-        takes = [
-            self.updating(
-                _place(place),
-                "SET available = available - :quantity REMOVE outbox",
-                {":quantity": quantity},
-                condition="available >= :quantity",
-            )
-            for place, quantity in wanted.items()
-        ]
+        takes = [self._taking(place, units, place[0] in backorders) for place, units in wanted.items()]
         items = [_reservation_item(reservation, outbox, at) for reservation, outbox in held]
         puts = [self.putting(item, "attribute_not_exists(pk)") for item in items]
         reasons = self.transact(*takes, *puts, patience=PATIENCE)
         return None if reasons is None else _refused([each.order_id for each, _ in held], reasons)
+
+    def _taking(self, place: Place, units: int, is_backorder: bool) -> TransactWriteItemTypeDef:
+        values: dict[str, Any] = {":quantity": units}
+        condition = "available >= :quantity"
+        if is_backorder:
+            condition, values = "stock_policy = :policy", {**values, ":policy": "backorder"}
+        expression = "SET available = available - :quantity REMOVE outbox"
+        return self.updating(_place(place), expression, values, condition=condition)
 
     def store_unheld(self, reservation: Reservation, outbox: str | None, at: datetime) -> bool:
         """Store a rejection or a tombstone; False where the order already has a reservation."""
@@ -121,67 +165,127 @@ class InventoryTable(Table):
         -------
         None when all is done, else the orders whose reservations have moved on; nothing is done then.
         """
-        reasons = self._move(moves, at, merged=False)
+        reasons = self._move(moves, at, {})
         if reasons and not _refused([move.before.order_id for move in moves], reasons):
-            reasons = self._move(moves, at, merged=True)  # a shard is no more: what it had is in the level
+            # A shard is no more (what it had is in the level), or a count has seen what is only heard of now.
+            skus = {sku for move in moves for sku in move.before.lines}
+            reasons = self._move(moves, at, self.levels(skus, consistent=True))
         return None if reasons is None else _refused([move.before.order_id for move in moves], reasons)
 
-    def _move(self, moves: Sequence[Move], at: datetime, *, merged: bool) -> list[str] | None:
-        on_hand: Counter[Place] = Counter()
-        available: Counter[Place] = Counter()
-        for move in moves:
-            gains = GAINS[move.after]
-            for (sku, shard), quantity in move.before.places.items():
-                place = (sku, 0 if merged else shard)
-                on_hand[place] += gains[0] * quantity
-                available[place] += gains[1] * quantity
-        levels = [
-            self.updating(
-                _place(place),
-                "SET on_hand = on_hand + :on_hand, available = available + :available REMOVE outbox",
-                {":on_hand": on_hand[place], ":available": available[place]},
-                condition="attribute_exists(pk)",
-            )
-            for place in on_hand
+    def _move(self, moves: Sequence[Move], at: datetime, levels: Mapping[str, Level]) -> list[str] | None:
+        """Make the moves under conditions on the levels: as they were read, or without a look, as they mostly are."""
+        shelves = [
+            self._moving(place, effect, levels.get(place[0]))
+            for place, effect in _effects(moves, levels).items()
         ]
-        changes = [
-            self.updating(
-                _order(move.before.order_id),
-                "SET #status = :after, version = :version, outbox = :outbox, changed_at = :at "
-                "REMOVE open_shard, open_at",
-                {
-                    ":after": move.after, ":version": move.before.version + 1, ":outbox": move.outbox,
-                    ":at": rfc3339(at), ":before": move.before.status, ":read": move.before.version,
-                },
-                condition="#status = :before AND version = :read",
-            )
-            for move in moves
-        ]  # fmt: skip
-        return self.transact(*levels, *changes, patience=PATIENCE)
+        return self.transact(*shelves, *(self._ending(move, levels, at) for move in moves), patience=PATIENCE)
 
-    def change_level(
-        self,
-        before: Level,
-        after: Level,
-        movement: Mapping[str, Any] | None = None,
-        outbox: str | None = None,
-    ) -> bool:
-        """Replace a level, with its movement; False when the level has changed or the movement was made before."""
-        kept = range(len(after.shares))
-        actions = [self._replacing(before, after, shard, outbox if shard == 0 else None) for shard in kept]
-        actions += [
-            self.deleting(_place((before.sku, shard)), *_unchanged(before, shard))
-            for shard in range(len(after.shares), len(before.shares))
-        ]
+    def _moving(self, place: Place, effect: Effect, level: Level | None) -> TransactWriteItemTypeDef:
+        condition = "attribute_exists(pk)"
+        values: dict[str, Any] = {":on_hand": effect.on_hand, ":available": effect.available}
+        if level:
+            condition, values = "version = :version", {**values, ":version": level.version}
+        elif effect.moments:
+            condition += " AND (attribute_not_exists(counted_ms) OR counted_ms < :unseen)"
+            values[":unseen"] = (min(effect.moments) + 1) * 1000
+        moved = {f"{_SECOND}{second}": units for second, units in effect.moments.items()}
+        adds = {"changes": 1, **moved} if moved else {}
+        expression = "SET on_hand = on_hand + :on_hand, available = available + :available REMOVE outbox"
+        if adds:
+            expression += " ADD " + ", ".join(f"{name} :{name}" for name in adds)
+            values |= {f":{name}": units for name, units in adds.items()}
+        return self.updating(_place(place), expression, values, condition=condition)
+
+    def _ending(self, move: Move, levels: Mapping[str, Level], at: datetime) -> TransactWriteItemTypeDef:
+        before = move.before
+        expression = (
+            "SET #status = :after, version = :version, outbox = :outbox, changed_at = :at, "
+            f"{move.after}_ms = :moved"
+        )
+        values: dict[str, Any] = {
+            ":after": move.after, ":version": before.version + 1, ":outbox": move.outbox, ":at": rfc3339(at),
+            ":moved": move.at, ":before": before.status, ":read": before.version,
+        }  # fmt: skip
+        if seen := sorted({sku for sku, _ in before.places if _is_seen(move, levels.get(sku))}):
+            expression += ", seen = :seen"
+            values[":seen"] = {**before.seen, move.after: seen}
+        return self.updating(
+            _order(before.order_id),
+            f"{expression} REMOVE open_shard, open_at",
+            values,
+            condition="#status = :before AND version = :read",
+        )
+
+    def change_levels(self, changes: Sequence[Change]) -> bool:
+        """Replace levels, each with its movement, all at once; False when one has changed or moved so before."""
+        return self.transact(*(action for change in changes for action in self._changing(change))) is None
+
+    def _changing(self, change: Change) -> Iterator[TransactWriteItemTypeDef]:
+        before, after, movement, outbox = change
+        for shard in range(len(after.shares)):
+            yield self._replacing(before, after, shard, outbox if shard == 0 else None)
+        for shard in range(len(after.shares), len(before.shares)):
+            yield self.deleting(_place((before.sku, shard)), *_unchanged(before, shard))
         if movement:
-            moved = {**movement, "pk": f"SKU#{after.sku}", "sk": f"MOVE#{movement['time']}#{movement['id']}"}
-            once = self.putting(_once(movement["id"]), "attribute_not_exists(pk)")
-            actions += [self.putting(moved), once]
-        return self.transact(*actions) is None
+            sort = f"MOVE#{movement['time']}#{movement['id']}"
+            yield self.putting({**movement, "pk": f"SKU#{after.sku}", "sk": sort})
 
-    def moved(self, movement_id: str) -> bool:
-        """Tell whether a movement has been made."""
-        return self.get(_once(movement_id)) is not None
+    def change_level_once(self, change: Change, movement_id: str, until: datetime) -> bool:
+        """Replace a level under an id that makes no second movement before `until`; False as `change_levels`."""
+        once = self.putting({**_once(movement_id), "expires": epoch(until)}, "attribute_not_exists(pk)")
+        return self.transact(*self._changing(change), once) is None
+
+    def moved(self, movement_id: str, at: datetime) -> bool:
+        """Tell whether a movement has been made; forget one that is of long ago (TTL deletes late)."""
+        found = self.get(_once(movement_id))
+        if found and found.get("expires", epoch(at)) < epoch(at):
+            self.delete(_once(movement_id), "expires = :read", {":read": found["expires"]})
+            return False
+        return found is not None
+
+    def thin(self, level: Level) -> None:
+        """Take together the oldest moments of a level's shares that remember many; left for later where one moved."""
+        for shard, memory in enumerate(level.memories):
+            if len(memory.moments) <= MOST_MOMENTS:
+                continue
+            thin = thinned(memory.moments)
+            gone = [f"{_SECOND}{second}" for second in memory.moments if second not in thin]
+            kept = {
+                f"{_SECOND}{second}": units
+                for second, units in thin.items()
+                if units != memory.moments[second]
+            }
+            sets = ", ".join(["changes = :changes", *(f"{name} = :{name}" for name in kept)])
+            values = {f":{name}": units for name, units in kept.items()}
+            self.update(
+                _place((level.sku, shard)),
+                f"SET {sets} REMOVE outbox, {', '.join(gone)}",
+                {
+                    **values,
+                    ":changes": memory.changes + 1,
+                    ":read": memory.changes,
+                    ":version": level.version,
+                },
+                condition="version = :version AND changes = :read",
+            )
+
+    def listing(self, product_id: str) -> Listing | None:
+        """Return what is known of a product."""
+        item = self.get(_listing(product_id))
+        if item is None:
+            return None
+        former = frozenset(item["former"])
+        return Listing(product_id, item["version"], item["told_at"], item["policies"], former)
+
+    def note_listing(self, before: Listing | None, after: Listing) -> bool:
+        """Store what is known of a product; False when another fact about it came in between."""
+        item = {
+            **_listing(after.product_id), "version": after.version, "told_at": after.told_at,
+            "policies": after.policies, "former": sorted(after.former),
+        }  # fmt: skip
+        if before is None:
+            return self.put(item, "attribute_not_exists(pk)")
+        return self.put(item, "version = :read", {":read": before.version})
 
     def movements(self, sku: str, limit: int, after: str | None) -> tuple[list[Item], str | None]:
         """Return a page of a SKU's movements, newest first, and the cursor of the next."""
@@ -219,13 +323,19 @@ class InventoryTable(Table):
         self, before: Level, after: Level, shard: int, outbox: str | None
     ) -> TransactWriteItemTypeDef:
         share = after.shares[shard]
+        memory = after.memories[shard] if after.memories else Memory()
         item: Item = {
             **_place((after.sku, shard)), "on_hand": share.on_hand, "available": share.available,
-            "version": after.version, "outbox": outbox,
+            "version": after.version, "outbox": outbox, "counted_ms": after.counted_at or None,
+            "stock_policy": None if after.policy == "tracked" else after.policy,
+            **{f"{_SECOND}{second}": units for second, units in memory.moments.items()},
         }  # fmt: skip
         if shard == 0:
-            split = len(after.shares) if len(after.shares) > 1 else None
-            item |= {"sku": after.sku, "counted_at": after.counted_at, "shards": split}
+            item |= {
+                "sku": after.sku, "shards": len(after.shares) if len(after.shares) > 1 else None,
+                "listed": after.listed or None, "product_id": after.product_id or None,
+                "told_at": after.told_at or None,
+            }  # fmt: skip
         if before.version and shard < len(before.shares):
             return self.putting(item, *_unchanged(before, shard))
         return self.putting(item, "attribute_not_exists(pk)")
@@ -233,6 +343,10 @@ class InventoryTable(Table):
 
 def _once(movement_id: str) -> dict[str, str]:
     return {"pk": f"MOVEMENT#{movement_id}", "sk": "ONCE"}
+
+
+def _listing(product_id: str) -> dict[str, str]:
+    return {"pk": f"PRODUCT#{product_id}", "sk": "LISTING"}
 
 
 def _order(order_id: str) -> dict[str, str]:
@@ -246,8 +360,35 @@ def _place(place: Place) -> dict[str, str]:
 
 def _unchanged(level: Level, shard: int) -> tuple[str, dict[str, int]]:
     share = level.shares[shard]
+    changes = level.memories[shard].changes if level.memories else 0
     values = {":on_hand": share.on_hand, ":available": share.available, ":version": level.version}
-    return "on_hand = :on_hand AND available = :available AND version = :version", values
+    condition = "on_hand = :on_hand AND available = :available AND version = :version AND "
+    if changes == 0:
+        return condition + "attribute_not_exists(changes)", values
+    return condition + "changes = :changes", {**values, ":changes": changes}
+
+
+def _is_seen(move: Move, level: Level | None) -> bool:
+    return move.after != "released" and level is not None and has_seen(level.counted_at, move.at)
+
+
+def _effects(moves: Sequence[Move], levels: Mapping[str, Level]) -> dict[Place, Effect]:
+    """Return what moves do to each place; to the level itself where the place was a shard that is no more."""
+    gains: dict[Place, list[tuple[Share, int]]] = {}
+    for move in moves:
+        for (sku, shard), units in move.before.places.items():
+            level = levels.get(sku)
+            place = (sku, shard if level is None or shard < len(level.shares) else 0)
+            gained = gain(move.after, units, seen=_is_seen(move, level))
+            gains.setdefault(place, []).append((gained, move.at // 1000))
+    return {
+        place: Effect(
+            sum(gained.on_hand for gained, _ in each),
+            sum(gained.available for gained, _ in each),
+            summed((second, gained.on_hand) for gained, second in each if gained.on_hand),
+        )
+        for place, each in gains.items()
+    }
 
 
 def _refused(order_ids: Sequence[str], reasons: Sequence[str]) -> list[str]:
@@ -264,12 +405,25 @@ def _level(item: Item, parts: Mapping[str, Item]) -> Level | None:
     """Return a level by its item and its further shards; None where these are not of one version."""
     sku = item["sku"]
     shards = [item, *(parts.get(_place((sku, n))["pk"]) for n in range(1, item.get("shards", 1)))]
-    shares = [
-        Share(one["on_hand"], one["available"]) for one in shards if one and one["version"] == item["version"]
-    ]
-    return (
-        Level(sku, tuple(shares), item["version"], item["counted_at"]) if len(shares) == len(shards) else None
+    whole = [one for one in shards if one and one["version"] == item["version"]]
+    if len(whole) != len(shards):
+        return None
+    return Level(
+        sku,
+        tuple(Share(one["on_hand"], one["available"]) for one in whole),
+        item["version"],
+        item.get("counted_ms", 0),
+        tuple(_memory(one) for one in whole),
+        item.get("stock_policy", "tracked"),
+        item.get("listed", False),
+        item.get("product_id", ""),
+        item.get("told_at", ""),
     )
+
+
+def _memory(item: Item) -> Memory:
+    moments = {int(name[3:]): units for name, units in item.items() if name.startswith(_SECOND)}
+    return Memory(item.get("changes", 0), moments)
 
 
 def _reservation(item: Item) -> Reservation:
@@ -278,7 +432,13 @@ def _reservation(item: Item) -> Reservation:
         for sku, shards in item.get("drawn", {}).items()
     }
     return Reservation(
-        item["order_id"], item["status"], item["lines"], item["version"], item.get("open_at", ""), drawn
+        item["order_id"],
+        item["status"],
+        item["lines"],
+        item["version"],
+        item.get("open_at", ""),
+        drawn,
+        item.get("seen", {}),
     )
 
 

@@ -88,19 +88,52 @@ def placed(
     return sample("orders/OrderPlaced.v1", orderId=order_id, lines=lines, decideBy=decide_by)
 
 
-def confirmed(order_id: str = ORDER) -> dict[str, Any]:
+def confirmed(order_id: str = ORDER, at: str = "2026-11-22T17:06:00.000Z") -> dict[str, Any]:
     """Return an OrderConfirmed."""
-    return sample("orders/OrderConfirmed.v1", orderId=order_id)
+    event = sample("orders/OrderConfirmed.v1", orderId=order_id)
+    event["detail"]["time"] = at
+    return event
 
 
-def cancelled(order_id: str = ORDER) -> dict[str, Any]:
+def cancelled(order_id: str = ORDER, at: str = "2026-11-22T17:06:30.000Z") -> dict[str, Any]:
     """Return an OrderCancelled."""
-    return sample("orders/OrderCancelled.v1", orderId=order_id)
+    event = sample("orders/OrderCancelled.v1", orderId=order_id)
+    event["detail"]["time"] = at
+    return event
 
 
-def counted(at: str = "2026-11-22T17:00:00.000Z", **units: int) -> dict[str, Any]:
-    """Return a StockCounted."""
+def counted(at: str = "2026-11-22T17:05:11.000Z", **units: int) -> dict[str, Any]:
+    """Return a StockCounted; by itself of a second after NOW."""
     lines = [{"sku": sku, "onHand": count} for sku, count in units.items()]
     event = sample("catalog/StockCounted.v1", countedAt=at, lines=lines)
-    event["detail"]["id"] = f"imp_{at}.1.StockCounted"
+    event["detail"] |= {"id": f"imp_{at}.1.StockCounted", "time": at}
+    return event
+
+
+def published(
+    kind: str = "ProductPublished",
+    version: int = 1,
+    product: str = "prd_1",
+    at: str = "2026-11-22T16:00:00.000Z",
+    **policies: str,
+) -> dict[str, Any]:
+    """Return a ProductPublished or a ProductChanged of SKUs and their stock policies."""
+    variant = sample(f"catalog/{kind}.v1")["detail"]["data"]["variants"][0]
+    variants = [{**variant, "sku": sku, "stockPolicy": policy} for sku, policy in policies.items()]
+    event = sample(f"catalog/{kind}.v1", productId=product, variants=variants)
+    return _told(event, product, version, at)
+
+
+def withdrawn(
+    *skus: str, version: int = 2, product: str = "prd_1", at: str = "2026-11-22T16:30:00.000Z"
+) -> dict[str, Any]:
+    """Return a ProductWithdrawn."""
+    event = sample("catalog/ProductWithdrawn.v1", productId=product, skus=list(skus))
+    return _told(event, product, version, at)
+
+
+def _told(event: dict[str, Any], product: str, version: int, at: str) -> dict[str, Any]:
+    kind = event["detail-type"]
+    event["detail"] |= {"id": f"{product}.{version}.{kind}", "time": at}
+    event["detail"]["aggregate"] = {"id": product, "version": version}
     return event

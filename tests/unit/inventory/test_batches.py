@@ -134,7 +134,7 @@ def test_orders_that_do_not_fit_into_one_transaction_take_several(
 ) -> None:
     skus = [f"SKU{number}" for number in range(100)]
     for sku in skus:
-        level = {"sku": sku, "on_hand": 1, "available": 1, "version": 1, "counted_at": ""}
+        level = {"sku": sku, "on_hand": 1, "available": 1, "version": 1}
         table.put({"pk": f"SKU#{sku}", "sk": "LEVEL", **level})
     calls.made.clear()
     assert (
@@ -178,7 +178,7 @@ def test_nothing_is_held_where_another_took_the_units_meanwhile(
     late = NOW + timedelta(seconds=1)
     expiry = "2026-11-22T17:12:09.123Z"
     first, second = (Reservation(f"ord_{n}", "reserved", {"MUG": 2}, 1, expiry) for n in range(2))
-    assert table.reserve([(first, "[]")], late) is None
-    assert table.reserve([(second, "[]")], late) == []
+    assert table.reserve([(first, "[]")], (), late) is None
+    assert table.reserve([(second, "[]")], (), late) == []
     assert level("MUG") == (2, 0)
     assert statuses(table, 2) == ["reserved", "none"]
