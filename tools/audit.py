@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, assert_never
 
+from functions.inventory.table import reservation_of
 from functions.orders.domain import PARTICIPANTS, Order, Status
 from functions.orders.table import order_of
 from functions.shared.clock import rfc3339
@@ -44,8 +45,8 @@ RECORDS: dict[str, dict[Status, set[str | None]]] = {
 class Books:
     """The tables of the services that hold goods or money, as they are at one moment; by order id or SKU.
 
-    A level has its shards added up: ``{"on_hand", "available", "least"}``; the last is what is available of the
-    shard that has least, at most 0.
+    A level has its shards added up: ``{"on_hand", "available", "least", "policy", "shards"}``; ``least`` is what
+    is available of the shard that has least, at most 0.
     """
 
     orders: dict[str, Order] = field(default_factory=dict)
@@ -116,8 +117,10 @@ def _id(item: Item) -> str:
 def _stock_item(books: Books, item: Item) -> None:
     if item["sk"] in ("LEVEL", "SHARD"):
         level = books.levels.setdefault(
-            _id(item).partition("#")[0], {"on_hand": 0, "available": 0, "least": 0}
+            _id(item).partition("#")[0], {"on_hand": 0, "available": 0, "least": 0, "shards": 0}
         )
+        level["shards"] += 1
+        level["policy"] = item.get("stock_policy", "tracked")
         level["on_hand"] += item["on_hand"]
         level["available"] += item["available"]
         level["least"] = min(level["least"], item["available"])
@@ -138,21 +141,43 @@ def _money_item(books: Books, item: Item) -> None:
 
 
 def stock(books: Books) -> Iterator[str]:
-    """Yield where levels are not what movements and reservations say."""
-    committed: dict[str, int] = defaultdict(int)
+    """Yield where levels are not what movements and reservations say.
+
+    Below zero are back-orders, and levels of one shard that are short: a count found fewer units than are promised, or
+    the SKU was sold on below zero until it was tracked. A shard beside others is never below zero while it is tracked.
+    """
+    gone: dict[str, int] = defaultdict(int)
     reserved: dict[str, int] = defaultdict(int)
-    for reservation in books.reservations.values():
-        held = {"committed": committed, "reserved": reserved}.get(reservation["status"])
-        for sku, quantity in reservation["lines"].items():
-            if held is not None:
-                held[sku] += quantity
+    for item in books.reservations.values():
+        for sku, left, promised in taken(item):
+            gone[sku] += left
+            reserved[sku] += promised
     for sku, level in books.levels.items():
-        on_hand = books.movements[sku] - committed[sku]
+        on_hand = books.movements[sku] - gone[sku]
         rebuilt = (on_hand, on_hand - reserved[sku])
         if (level["on_hand"], level["available"]) != rebuilt:
             yield f"stock {sku}: {level['on_hand']} on hand, {level['available']} available; the ledger says {rebuilt}"
-        if min(level["on_hand"], level["available"], level["least"]) < 0:
-            yield f"stock {sku}: below zero"
+        if level["policy"] == "tracked" and level["shards"] > 1 and level["least"] < 0:
+            yield f"stock {sku}: a shard is below zero"
+
+
+def taken(reservation: Item) -> Iterator[tuple[str, int, int]]:
+    """Yield of each SKU of a reservation the units that it took off the shelf, and those it still keeps promised.
+
+    What a count had seen go or come back (``seen``) was in the level by that count already.
+    """
+    held = reservation_of(reservation)
+    units: dict[str, int] = defaultdict(int)
+    for (sku, _), drawn in held.places.items():
+        units[sku] += drawn
+    for sku, drawn in units.items():
+        went = (
+            drawn
+            if held.status in ("committed", "returned") and sku not in held.seen.get("committed", ())
+            else 0
+        )
+        back = drawn if held.status == "returned" and sku not in held.seen.get("returned", ()) else 0
+        yield sku, went - back, drawn if held.status == "reserved" else 0
 
 
 def money(books: Books) -> Iterator[str]:

@@ -83,9 +83,9 @@ def adjust(shop: Shop, admin: dict[str, str], sku: str, delta: int) -> Answer:
     return shop.call("POST", f"/inventory/stock/{sku}/adjustments", body, headers=headers)
 
 
-def level(shop: Shop, sku: str) -> dict[str, Any]:
-    """Return the stock of a SKU."""
-    found: dict[str, Any] = shop.must(200, "GET", f"/inventory/stock/{sku}")
+def level(shop: Shop, staff: dict[str, str], sku: str) -> dict[str, Any]:
+    """Return the stock of a SKU, as staff see it."""
+    found: dict[str, Any] = shop.must(200, "GET", f"/inventory/admin/stock/{sku}", headers=staff)
     return found
 
 

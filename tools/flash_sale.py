@@ -79,7 +79,7 @@ def sale(stack: Stack, shop: Shop, admin: dict[str, str], buyers: int, units: in
     buyer.until("every buyer's answer", lambda: _answered(stack, orders) >= buyers or None, 120)
     answered = time.monotonic() - opened
     ends = Counter(order["reason"] or order["status"] for order in buyer.decided(shop, placed))
-    left = buyer.until("the units to be taken off the shelf", lambda: _settled(shop, sku))
+    left = buyer.until("the units to be taken off the shelf", lambda: _settled(shop, admin, sku))
     sold, refused = ends["confirmed"], ends["out_of_stock"]
     held = (sold, left) == (min(units, buyers), max(0, units - buyers)) and sold + refused == buyers
     step(
@@ -101,6 +101,6 @@ def _answered(stack: Stack, orders: set[str]) -> int:
     return sum(item["sk"] == "RESERVATION" and item["order_id"] in orders for item in items)
 
 
-def _settled(shop: Shop, sku: str) -> int | None:
-    level = buyer.level(shop, sku)
+def _settled(shop: Shop, admin: dict[str, str], sku: str) -> int | None:
+    level = buyer.level(shop, admin, sku)
     return int(level["onHand"]) if level["reserved"] == 0 else None

@@ -55,14 +55,14 @@ def last_units(shop: Shop, admin: dict[str, str]) -> tuple[Outcome, bool]:
     answers = buyer.at_once(lambda one: buyer.place(shop, one), quotes)
     placed = [answer.body for answer in answers if answer.status == 202]
     ends = Counter(order["reason"] or order["status"] for order in buyer.decided(shop, placed))
-    left = buyer.until("the units to be taken off the shelf", lambda: _settled(shop, sku))
+    left = buyer.until("the units to be taken off the shelf", lambda: _settled(shop, admin, sku))
     sold, refused = ends["confirmed"], ends["out_of_stock"]
     held = (sold, left) == (min(units, buyers), max(0, units - buyers)) and sold + refused == buyers
     return {"sold": sold, "refused": refused, "left": left, "of": buyers}, held
 
 
-def _settled(shop: Shop, sku: str) -> int | None:
-    level = buyer.level(shop, sku)
+def _settled(shop: Shop, admin: dict[str, str], sku: str) -> int | None:
+    level = buyer.level(shop, admin, sku)
     return int(level["onHand"]) if level["reserved"] == 0 else None
 
 
@@ -81,7 +81,7 @@ def cancel_against_confirm(shop: Shop, admin: dict[str, str]) -> tuple[Outcome, 
 
     placed = buyer.at_once(place_and_cancel, enumerate(quotes))
     ends = Counter(order["status"] for order in buyer.decided(shop, placed))
-    left = buyer.until("the units to come back", lambda: _settled(shop, sku))
+    left = buyer.until("the units to come back", lambda: _settled(shop, admin, sku))
     money = Counter(
         buyer.until("the money to be where it belongs", functools.partial(_at_rest, shop, one, admin))
         for one in placed
@@ -159,7 +159,7 @@ def adjust_against_reserve(shop: Shop, admin: dict[str, str]) -> tuple[Outcome, 
         order["status"] for order in buyer.decided(shop, [one for one in done if isinstance(one, dict)])
     )
     written_off = done.count(201)
-    left = buyer.until("the units to be taken off the shelf", lambda: _settled(shop, sku))
+    left = buyer.until("the units to be taken off the shelf", lambda: _settled(shop, admin, sku))
     sold = ends["confirmed"]
     return {"sold": sold, "written off": written_off, "left": left, "of": 30}, sold + written_off + left == 30
 
@@ -172,7 +172,7 @@ def double_click(shop: Shop, admin: dict[str, str]) -> tuple[Outcome, bool]:
     placed = [answer.body for answer in answers if answer.status == 202]
     orders = {one["orderId"] for one in placed}
     buyer.decided(shop, placed[:1])
-    left = buyer.until("the unit to be taken off the shelf", lambda: _settled(shop, sku))
+    left = buyer.until("the unit to be taken off the shelf", lambda: _settled(shop, admin, sku))
     return {"clicks": len(answers), "orders": len(orders), "left": left}, len(orders) == 1 and left == 7
 
 

@@ -166,11 +166,11 @@ def products(shop: Shop) -> Iterator[dict[str, Any]]:
 
 
 def wait_for_stock(stack: Stack, shop: Shop) -> int:
-    """Wait until inventory knows every SKU on sale, or nothing more is on its way; return how many it knows."""
+    """Wait until every SKU on sale can be had, or nothing more is on its way; return how many can."""
     skus = [sku for card in products(shop) for sku in skus_of(shop, card["slug"])]
     known, heard = -1, time.monotonic()
     while known < len(skus) and (waiting(stack) or time.monotonic() - heard < _SILENCE_SECONDS):
-        if (now := len(stock(shop, skus))) > known:
+        if (now := sum(units > 0 for units in stock(shop, skus).values())) > known:
             known, heard = now, time.monotonic()
         time.sleep(0.1)
     return known
@@ -183,11 +183,13 @@ def skus_of(shop: Shop, slug: str) -> list[str]:
 
 
 def stock(shop: Shop, skus: list[str]) -> dict[str, int]:
-    """Return how many units of each SKU are available, of those inventory knows."""
+    """Return how many units of each SKU can leave at once, of those on sale: 20 at most, 20 where none are counted."""
     available: dict[str, int] = {}
     for start in range(0, len(skus), 100):
         page = shop.must(200, "GET", f"/inventory/stock?skus={','.join(skus[start : start + 100])}")
-        available |= {level["sku"]: level["available"] for level in page["items"]}
+        available |= {
+            level["sku"]: 20 if level["available"] is None else level["available"] for level in page["items"]
+        }
     return available
 
 

@@ -66,14 +66,15 @@ class StockCommitted(Data, frozen=True):
 class StockLevelChanged(Data, frozen=True):
     """People changed what is on the shelf (received, counted, written off), or the catalog how it is sold.
 
-    Below zero are back-orders, and units that are promised though a count did not find them.
+    ``owed`` units are promised and not there: back-orders, and what a count did not find; none is available then.
     """
 
     sku: Sku
-    on_hand: Annotated[int, Meta(examples=[12])]
-    available: Annotated[int, Meta(examples=[12])]
+    on_hand: Units
+    available: Units
     reason: Annotated[str, Meta(examples=["received"])]
     stock_policy: StockPolicy = "tracked"
+    owed: Units = 0
 
 
 PUBLISHED = (StockReserved, StockRejected, StockReleased, StockCommitted, StockLevelChanged)

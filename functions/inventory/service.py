@@ -158,7 +158,8 @@ def _count(
 
 
 def _level_changed(level: Level, reason: str, at: datetime) -> str:
-    changed = StockLevelChanged(level.sku, level.on_hand, level.available, reason, level.policy)
+    on_hand, available, owed = max(0, level.on_hand), max(0, level.available), max(0, -level.available)
+    changed = StockLevelChanged(level.sku, on_hand, available, reason, level.policy, owed)
     return pack(fact(changed, f"sku_{level.sku}", level.version, at))
 
 

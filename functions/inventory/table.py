@@ -116,12 +116,12 @@ class InventoryTable(Table):
     def reservation(self, order_id: str) -> Reservation | None:
         """Return what an order holds or held."""
         item = self.get(_order(order_id))
-        return _reservation(item) if item else None
+        return reservation_of(item) if item else None
 
     def reservations(self, order_ids: Iterable[str]) -> dict[str, Reservation]:
         """Return what orders hold or held, by order id."""
         found = self.get_many([_order(order_id) for order_id in sorted(set(order_ids))], consistent=True)
-        return {held.order_id: held for held in map(_reservation, found)}
+        return {held.order_id: held for held in map(reservation_of, found)}
 
     def reserve(
         self, held: Sequence[tuple[Reservation, str]], backorders: Collection[str], at: datetime
@@ -426,7 +426,8 @@ def _memory(item: Item) -> Memory:
     return Memory(item.get("changes", 0), moments)
 
 
-def _reservation(item: Item) -> Reservation:
+def reservation_of(item: Item) -> Reservation:
+    """Return the reservation of an item."""
     drawn = {
         sku: {int(shard): units for shard, units in shards.items()}
         for sku, shards in item.get("drawn", {}).items()

@@ -146,11 +146,11 @@ def goods(stack: Stack, admin: Buyer) -> Callable[..., str]:
 
 
 @pytest.fixture
-def stock(guest: Buyer) -> Callable[[str], tuple[int, int]]:
+def stock(admin: Buyer) -> Callable[[str], tuple[int, int]]:
     """Return a function that returns the units of a SKU on hand and available."""
 
     def read(sku: str) -> tuple[int, int]:
-        level = guest.get(f"/inventory/stock/{sku}")
+        level = admin.get(f"/inventory/admin/stock/{sku}")
         return level["onHand"], level["available"]
 
     return read

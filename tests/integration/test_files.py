@@ -55,13 +55,13 @@ def test_a_file_comes_in_whole_and_is_sold_from(path: Path, admin: Buyer, guest:
     assert len(quantities) == sum(1 for given in expected.values() for row in given if row["Variant Price"])
 
     def arrived() -> bool:
-        levels = guest.get(f"/inventory/stock?skus={','.join(quantities)}")["items"]
+        levels = admin.get(f"/inventory/admin/stock?skus={','.join(quantities)}")["items"]
         return {level["sku"]: level["onHand"] for level in levels} == quantities
 
     assert eventually(arrived)
     sku = next(sku for sku, quantity in quantities.items() if quantity > 0)
     assert guest.decided(guest.buy({sku: 1})["orderId"])["status"] == "confirmed"
-    assert eventually(lambda: guest.get(f"/inventory/stock/{sku}")["onHand"] == quantities[sku] - 1)
+    assert eventually(lambda: admin.get(f"/inventory/admin/stock/{sku}")["onHand"] == quantities[sku] - 1)
 
 
 def test_a_file_that_is_imported_again_changes_nothing(admin: Buyer, guest: Buyer) -> None:

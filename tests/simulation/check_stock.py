@@ -1,13 +1,20 @@
-"""What must hold of stock: no unit is sold twice, and levels are what the ledger says."""
+"""What must hold of stock: no unit is sold twice, levels are what the ledger says, and what was counted and has moved.
+
+Below zero are back-orders, and levels that a count has found short; nobody sells what a level does not have, unless it
+is sold on back-order.
+"""
 
 from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
-from functions.shared.dynamo import decode_item
+from functions.inventory.domain import instant
+from functions.inventory.table import reservation_of
+from functions.shared.clock import parse
+from functions.shared.dynamo import Item, decode_item
 from tests.simulation.checker import Watch, require
 from tests.simulation.deployment import QueueSource
 from tests.simulation.fake_tables import Change
@@ -26,14 +33,41 @@ def sku_of(partition: str) -> str:
     return partition.split("#")[1]
 
 
+class Part(NamedTuple):
+    """What a reservation does with a SKU: units it took of shards; those off the shelf, and those promised, by it."""
+
+    sku: str
+    units: int
+    gone: int
+    reserved: int
+
+
+def parts(item: Item | None) -> Iterator[Part]:
+    """Yield what a reservation does with each of its SKUs, as the ledger has it."""
+    if not item:
+        return
+    held = reservation_of(item)
+    taken: dict[str, int] = defaultdict(int)
+    for (sku, _), units in held.places.items():
+        taken[sku] += units
+    for sku in held.lines:
+        units = taken[sku]
+        steps = {"committed": ("committed",), "returned": ("committed", "returned")}.get(held.status, ())
+        moved = [0 if sku in held.seen.get(step, ()) else units for step in steps]
+        gone = sum(moved[:1]) - sum(moved[1:])
+        yield Part(sku, units, gone, units if held.status == "reserved" else 0)
+
+
 class Stock(Watch):
     """Levels, movements and reservations agree after every call."""
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
         self.moved: dict[str, int] = defaultdict(int)
-        self.committed: dict[str, int] = defaultdict(int)
+        self.gone: dict[str, int] = defaultdict(int)
         self.reserved: dict[str, int] = defaultdict(int)
+        self.counts: dict[str, dict[int, int]] = defaultdict(dict)
+        self.may_owe: set[str] = set()
         self.touched: set[str] = set()
         self.acknowledged: set[str] = set()
         self.reasons: set[str] = set()
@@ -43,13 +77,7 @@ class Stock(Watch):
             return
         kind = change.key[1].partition("#")[0]
         if kind in ("LEVEL", "SHARD"):
-            self.touched.add(sku_of(change.key[0]))
-            share = decode_item(change.new or {})
-            require(
-                share.get("available", 0) >= 0,
-                "no shard sells what it does not have",
-                f"{change.key}: {share}",
-            )
+            self._share(change)
         elif kind == "MOVE":
             require(change.old is None and change.new, "the ledger is only added to", f"{change.key}")
             sku = change.key[0].removeprefix("SKU#")
@@ -62,28 +90,51 @@ class Stock(Watch):
         elif kind == "RESERVATION":
             self._reservation(change)
 
+    def _share(self, change: Change) -> None:
+        sku = sku_of(change.key[0])
+        self.touched.add(sku)
+        old, new = decode_item(change.old or {}), decode_item(change.new or {})
+        policy = new.get("stock_policy", "tracked")
+        if policy == "backorder" or new.get("counted_ms", 0) != old.get("counted_ms", 0):
+            self.may_owe.add(sku)
+        by_an_order = change.old and change.new and old["version"] == new["version"]
+        require(
+            not by_an_order or policy == "backorder" or new["available"] >= min(0, old["available"]),
+            "no shard sells what it does not have", f"{change.key}: {old} → {new}",
+        )  # fmt: skip
+
     def _reservation(self, change: Change) -> None:
-        old = decode_item(change.old) if change.old else {"status": None, "lines": {}}
-        new = decode_item(change.new) if change.new else {"status": "gone", "lines": {}}
+        old = decode_item(change.old) if change.old else {"status": None}
+        new = decode_item(change.new) if change.new else {"status": "gone"}
         if old["status"] != new["status"]:
             allowed = MOVES.get(old["status"], set())
             require(
                 new["status"] in allowed, "a reservation goes its way once",
                 f"{change.key[0]}: {old['status']} → {new['status']}",
             )  # fmt: skip
-        for image, sign in ((old, -1), (new, 1)):
-            held = {"reserved": self.reserved, "committed": self.committed}.get(str(image["status"]))
-            for sku, quantity in image["lines"].items():
-                self.touched.add(sku)
-                if held is not None:
-                    held[sku] += sign * quantity
+        for image, sign in ((change.old, -1), (change.new, 1)):
+            for part in parts(decode_item(image) if image else None):
+                self.touched.add(part.sku)
+                self.gone[part.sku] += sign * part.gone
+                self.reserved[part.sku] += sign * part.reserved
 
     def handled(self, source: QueueSource, message: Message) -> None:
-        if source.function.service != "inventory" or '"type":"OrderPlaced"' not in message.body:
+        if source.function.service != "inventory":
+            return
+        if '"type":"StockCounted"' in message.body:
+            self._counted(json.loads(message.body)["detail"])
+        if '"type":"OrderPlaced"' not in message.body:
             return
         order_id = json.loads(message.body)["detail"]["data"]["orderId"]
         held = self.item("inventory", f"ORDER#{order_id}", "RESERVATION")
         require(held, "inventory answers every order", order_id)
+
+    def _counted(self, fact: Mapping[str, Any]) -> None:
+        """Take note of what was counted; the first count of a millisecond is the one."""
+        data = fact["data"]
+        at = min(instant(parse(time)) for time in (data["countedAt"], fact["time"]))
+        for line in data["lines"]:
+            self.counts[line["sku"]].setdefault(at, line["onHand"])
 
     def settled(self) -> None:
         for sku in self.touched:
@@ -98,26 +149,31 @@ class Stock(Watch):
         if level is None:
             return None
         shards = level.get("shards", 1)
-        parts = [level, *(self.item("inventory", f"SKU#{sku}#{n}", "SHARD") for n in range(1, shards))]
+        shares = [level, *(self.item("inventory", f"SKU#{sku}#{n}", "SHARD") for n in range(1, shards))]
         require(
-            all(part and part["version"] == level["version"] for part in parts),
-            "a level and its shards change together", f"{sku}: {parts}",
+            all(part and part["version"] == level["version"] for part in shares),
+            "a level and its shards change together", f"{sku}: {shares}",
         )  # fmt: skip
         beyond = self.item("inventory", f"SKU#{sku}#{shards}", "SHARD")
         require(beyond is None, "a level and its shards change together", f"{sku}: {shards} and {beyond}")
-        return {what: sum(part[what] for part in parts if part) for what in ("on_hand", "available")}
+        tracked = "stock_policy" not in level
+        require(
+            len(shares) == 1 or not tracked or min(part["available"] for part in shares if part) >= 0,
+            "no shard sells what another owes", f"{sku}: {shares}",
+        )  # fmt: skip
+        return {what: sum(part[what] for part in shares if part) for what in ("on_hand", "available")}
 
     def _check(self, sku: str, level: Mapping[str, Any]) -> None:
         on_hand, available = level["on_hand"], level["available"]
         require(
-            on_hand >= 0 and available >= 0,
+            sku in self.may_owe or (on_hand >= 0 and available >= 0),
             "stock is never below zero",
             f"{sku}: {on_hand} on hand, {available} available",
         )
-        ledger = self.moved[sku] - self.committed[sku]
+        ledger = self.moved[sku] - self.gone[sku]
         require(
             on_hand == ledger, "stock on hand is what the ledger says",
-            f"{sku}: {on_hand} on hand, {self.moved[sku]} moved less {self.committed[sku]} committed",
+            f"{sku}: {on_hand} on hand, {self.moved[sku]} moved less {self.gone[sku]} gone with orders",
         )  # fmt: skip
         require(
             available == ledger - self.reserved[sku], "available is what is not promised",
@@ -126,6 +182,7 @@ class Stock(Watch):
 
     def ended(self) -> None:
         self._rebuild()
+        self._recount()
         missing = sorted(self.acknowledged - self.reasons)
         require(not missing, "an adjustment that was acknowledged is made", ", ".join(missing))
         orders = self.all("orders", "ORDER#", "ORDER") if "orders" in self.world.deployed.services else {}
@@ -150,9 +207,9 @@ class Stock(Watch):
             if key[1].startswith("MOVE#"):
                 expected[key[0].removeprefix("SKU#")][0] += item["delta"]
             elif key[1] == "RESERVATION":
-                for sku, quantity in item["lines"].items():
-                    expected[sku][0] -= quantity if item["status"] == "committed" else 0
-                    expected[sku][1] += quantity if item["status"] == "reserved" else 0
+                for part in parts(item):
+                    expected[part.sku][0] -= part.gone
+                    expected[part.sku][1] += part.reserved
         for sku in self.all("inventory", "SKU#", "LEVEL"):
             on_hand, reserved = expected[sku]
             level = self.level(sku) or {}
@@ -160,3 +217,26 @@ class Stock(Watch):
                 (level["on_hand"], level["available"]) == (on_hand, on_hand - reserved),
                 "levels can be rebuilt from the ledger", f"{sku}: {level}, rebuilt {on_hand} less {reserved}",
             )  # fmt: skip
+
+    def _recount(self) -> None:
+        """Work every level out anew: its last count, and what has moved since by the movements' own times."""
+        for sku in self.all("inventory", "SKU#", "LEVEL"):
+            counted_at, counted = max(self.counts[sku].items(), default=(0, 0))
+            since = [units for at, units in self._movements(sku) if at // 1000 >= counted_at // 1000]
+            on_hand = (self.level(sku) or {})["on_hand"]
+            require(
+                on_hand == counted + sum(since), "stock on hand is what was counted and has moved since",
+                f"{sku}: {on_hand}, {counted} counted at {counted_at}, {since} since",
+            )  # fmt: skip
+
+    def _movements(self, sku: str) -> Iterator[tuple[int, int]]:
+        """Yield when units came or went, and how many, whatever became of that on the level."""
+        for key, image in self.items("inventory").items():
+            item = decode_item(image)
+            if key[0] == f"SKU#{sku}" and key[1].startswith("MOVE#") and item["reason"] != "counted":
+                yield instant(parse(item["time"])), item.get("seen", item["delta"])
+            elif key[1] == "RESERVATION":
+                units = sum(part.units for part in parts(item) if part.sku == sku)
+                for step, sign in (("committed_ms", -1), ("returned_ms", 1)):
+                    if step in item:
+                        yield item[step], sign * units

@@ -27,7 +27,7 @@ class Bug(NamedTuple):
 BUGS = (
     Bug(
         "reserve without looking at what is available", "functions.inventory.table",
-        'condition="available >= :quantity",', 'condition="attribute_exists(pk) OR available >= :quantity",',
+        'condition = "available >= :quantity"', 'condition = "attribute_exists(pk) OR available >= :quantity"',
     ),
     Bug(
         "reserve again for an order that has a reservation", "functions.inventory.table",
@@ -63,21 +63,35 @@ BUGS = (
     ),
     Bug(
         "replace a shard without looking at what was sold of it", "functions.inventory.table",
-        'return "on_hand = :on_hand AND available = :available AND version = :version", values',
-        'del values[":available"], values[":on_hand"]\n    return "version = :version", values',
+        'condition = "on_hand = :on_hand AND available = :available AND version = :version AND "',
+        'del values[":available"], values[":on_hand"]\n    condition = "version = :version AND "',
     ),
     Bug(
         "lose what is given back to a shard that is no more", "functions.inventory.table",
-        "reasons = self._move(moves, at, merged=True)",
+        "reasons = self._move(moves, at, self.levels(skus, consistent=True))",
         "return None",
     ),
     Bug(
         "commit only the first of a batch", "functions.inventory.table",
-        "on_hand[place] += gains[0] * quantity", "on_hand[place] = gains[0] * quantity",
+        "gains.setdefault(place, []).append((gained, move.at // 1000))",
+        "gains.setdefault(place, [(gained, move.at // 1000)])",
+    ),
+    Bug(
+        "take a count for one of now, however late it is", "functions.inventory.domain",
+        "    on_hand += sum(since.values())\n", "",
+    ),
+    Bug(
+        "take units off the shelf again that the last count did not find any more", "functions.inventory.domain",
+        "return moved_at // 1000 < counted_at // 1000", "return moved_at < counted_at - 10**12",
+    ),
+    Bug(
+        "spread a level that owes units", "functions.inventory.domain",
+        'shards = 1 if level.policy == "tracked" and available < 0 else shards or len(level.shares)',
+        "shards = shards or len(level.shares)",
     ),
     Bug(
         "adjust stock again when the request is repeated", "functions.inventory.app",
-        'adjustment_id = fingerprint(by, key) if key else new_id("adj", at)', 'adjustment_id = new_id("adj", at)',
+        'adjustment_id = fingerprint(by, key, sku) if key else new_id("adj", at)', 'adjustment_id = new_id("adj", at)',
     ),
     Bug(
         "publish before writing", "functions.orders.table",

@@ -285,14 +285,17 @@ class Shop:
             self.people.join(one)
 
     def warehouse(self) -> None:
-        """Receive, lose and find units; spread them over shards and bring them together."""
+        """Receive, lose, find and count units; spread them over shards and bring them together."""
         for _ in range(self.random.randint(1, 5)):
             self.people.sleep(self.random.choice([1, 30, 120]) * self.random.random())
             sku = self.random.choice(self.skus)
-            if self.random.random() < 0.4:
-                self.split(sku)
-            else:
-                self.receive(sku, self.random.choice([-2, -1, 1, 2, 5]))
+            match self.random.choice(["split", "split", "receive", "receive", "count"]):
+                case "split":
+                    self.split(sku)
+                case "receive":
+                    self.receive(sku, self.random.choice([-2, -1, 1, 2, 5]))
+                case _:
+                    self.imports(next(slug for slug, skus in self.goods.items() if sku in skus))
 
     def split(self, sku: str) -> None:
         """Spread a SKU's stock over another number of shards, or bring it together."""

@@ -123,13 +123,14 @@ _STRINGS = {
     "list": "[]",
 }
 _KEYED = (
-    "/catalog/products/{}", "/catalog/imports/{}", "/inventory/stock/{}", "/carts/{}", "/orders/{}",
+    "/catalog/products/{}", "/catalog/imports/{}", "/inventory/stock/{}", "/inventory/admin/stock/{}",
+    "/carts/{}", "/orders/{}",
     "/orders/{}/timeline", "/payments/{}", "/identity/customers/{}", "/journal/subjects/{}",
 )  # fmt: skip
 _ASKED = (
     "/catalog/products?category={}", "/catalog/products?vendor={}", "/catalog/products?tag={}",
     "/catalog/products?cursor={}", "/catalog/products?limit={}", "/catalog/products?q={}", "/catalog/products?{}=1",
-    "/catalog/categories?cursor={}", "/inventory/stock?skus={}",
+    "/catalog/categories?cursor={}", "/inventory/stock?skus={}", "/inventory/admin/stock?skus={}",
 )  # fmt: skip
 _TRAVERSALS = (
     "/../../../../etc/passwd", "/..%2f..%2f..%2fetc%2fpasswd", "/%2e%2e/%2e%2e/etc/passwd", "/..%5c..%5cetc%5cpasswd",

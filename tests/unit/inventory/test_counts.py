@@ -179,6 +179,13 @@ def test_what_is_taken_together_never_makes_a_count_too_high(seed: int) -> None:
         assert sum(units for at, units in thin.items() if at >= second) <= exact
 
 
+def test_what_is_promised_and_not_there_is_told(stocked: Any, deliver: Any, told: Any) -> None:
+    stocked(MUG=5)
+    deliver(placed(MUG=4), stock_counted("2026-11-22T17:06:00.000Z", MUG=1))
+    ((_, data),) = [fact for fact in told() if fact[0] == "StockLevelChanged"]
+    assert data == {"sku": "MUG", "onHand": 1, "available": 0, "reason": "counted", "owed": 3}
+
+
 # --- as it arrives ---------------------------------------------------------------------------------------------------
 
 

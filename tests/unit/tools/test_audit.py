@@ -18,10 +18,16 @@ from functions.orders.domain import (
 )
 from tools import audit
 
+
+def reservation(order_id: str, status: str, **lines: int) -> dict[str, Any]:
+    place = {"pk": f"ORDER#{order_id}", "sk": "RESERVATION", "order_id": order_id, "version": 1}
+    return {**place, "status": status, "lines": lines}
+
+
 LEDGER: list[dict[str, Any]] = [
     {"pk": "SKU#MUG", "sk": "MOVE#2026-11-22T17:05:10.000Z#a", "delta": 10},
-    {"pk": "ORDER#ord_1", "sk": "RESERVATION", "status": "reserved", "lines": {"MUG": 3}},
-    {"pk": "ORDER#ord_2", "sk": "RESERVATION", "status": "committed", "lines": {"MUG": 1}},
+    reservation("ord_1", "reserved", MUG=3),
+    reservation("ord_2", "committed", MUG=1),
 ]
 
 
@@ -34,9 +40,9 @@ def level(pk: str, on_hand: int, available: int) -> dict[str, Any]:
     }
 
 
-def differences(*levels: dict[str, Any]) -> list[str]:
+def differences(*items: dict[str, Any]) -> list[str]:
     books = audit.Books()
-    for item in [*LEDGER, *levels]:
+    for item in [*LEDGER, *items]:
         audit._stock_item(books, item)
     return list(audit.stock(books))
 
@@ -57,7 +63,43 @@ def test_a_shard_that_is_lost_is_told(lost: int) -> None:
 
 
 def test_a_shard_below_zero_is_told_though_the_sum_is_right() -> None:
-    assert differences(level("SKU#MUG", 9, 7), level("SKU#MUG#1", 0, -1)) == ["stock MUG: below zero"]
+    told = ["stock MUG: a shard is below zero"]
+    assert differences(level("SKU#MUG", 9, 7), level("SKU#MUG#1", 0, -1)) == told
+
+
+def test_back_orders_are_below_zero_on_purpose_in_whatever_shard() -> None:
+    shards = [
+        level(pk, *units) | {"stock_policy": "backorder"}
+        for pk, units in {"SKU#MUG": (9, 0), "SKU#MUG#1": (0, -4)}.items()
+    ]
+    assert differences(*shards, reservation("ord_3", "reserved", MUG=10)) == []
+
+
+def test_a_level_that_a_count_found_short_is_no_difference() -> None:
+    found = {"pk": "SKU#MUG", "sk": "MOVE#2026-11-22T17:06:10.000Z#b", "delta": -8}
+    assert differences(level("SKU#MUG", 1, -2), found) == []
+
+
+def test_what_is_not_tracked_is_not_taken_off_the_level() -> None:
+    untouched = reservation("ord_3", "committed", MUG=10) | {"drawn": {"MUG": {}}}
+    assert differences(level("SKU#MUG", 9, 6), untouched) == []
+
+
+@pytest.mark.parametrize(
+    ("status", "seen", "left"),
+    [
+        ("committed", ["committed"], (9, 6)),
+        ("returned", [], (9, 6)),
+        ("returned", ["returned"], (7, 4)),
+        ("returned", ["committed"], (11, 8)),
+        ("returned", ["committed", "returned"], (9, 6)),
+    ],
+)
+def test_units_that_a_count_had_seen_move_are_in_the_level_once(
+    status: str, seen: list[str], left: tuple[int, int]
+) -> None:
+    known = reservation("ord_3", status, MUG=2) | {"seen": {step: ["MUG"] for step in seen}}
+    assert differences(level("SKU#MUG", *left), known) == []
 
 
 # --- orders and those who have a say in them -----------------------------------------------------------------------

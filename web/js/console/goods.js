@@ -123,21 +123,31 @@ function editable(product) {
   return { ...rest, variants: variants.map(({ title, ...variant }) => variant) };
 }
 
+/** Return a level in words: how it is sold, and what is owed where more is promised than there is. */
+function levelled({ onHand, reserved, available, stockPolicy }) {
+  const units = `${onHand} on hand, ${reserved} reserved, ${available} available`;
+  switch (stockPolicy) {
+    case "untracked": return `Not tracked: always for sale. ${units}`;
+    case "backorder": return available < 0 ? `Back-order: ${-available} owed. ${units}` : `${units}; sells on below zero (back-order)`;
+    default: return available < 0 ? `Short: ${-available} promised that a count did not find. ${units}` : units;
+  }
+}
+
 export async function stock(body, { argument }) {
   const sku = h("input", { required: true, placeholder: "SKU", "aria-label": "SKU", value: argument ?? "" });
   const place = h("div", {}, h("p", { class: "soft empty" }, "A SKU's stock, with every change and who made it. The SKUs are in the catalog's editor."));
   const show = async () => {
     const name = encodeURIComponent(sku.value.trim());
     try {
-      const [level, moves] = await Promise.all([get(`/inventory/stock/${name}`).catch((error) => { if (error.status === 404) return null; throw error; }), get(`/inventory/stock/${name}/movements`)]);
+      const [level, moves] = await Promise.all([get(`/inventory/admin/stock/${name}`).catch((error) => { if (error.status === 404) return null; throw error; }), get(`/inventory/stock/${name}/movements`)]);
       const delta = h("input", { type: "number", required: true, "aria-label": "Units, negative to take away", placeholder: "+5 or -2" });
       const reason = h("input", { required: true, maxlength: 200, "aria-label": "Reason", placeholder: "Reason" });
       const adjust = async (event) => {
         event.preventDefault();
         try { await call("POST", `/inventory/stock/${name}/adjustments`, { body: { delta: delta.valueAsNumber, reason: reason.value }, headers: { "Idempotency-Key": idempotencyKey() } }); toast("Adjusted."); show(); } catch (error) { toast(explain(error)); }
       };
-      fill(place, h("p", { class: "lead" }, level ? `${level.onHand} on hand, ${level.reserved} reserved, ${level.available} available` : "Never stocked."), h("form", { class: "tools", onsubmit: adjust }, delta, reason, h("button", { class: "primary" }, "Adjust")),
-        h("div", { class: "scroll", tabindex: 0 }, h("table", {}, h("thead", {}, h("tr", {}, ["Time", "Units", "Reason", "By"].map((text, index) => h("th", { class: index === 1 && "number" }, text)))), h("tbody", {}, moves.items.map((move) => h("tr", {}, h("td", {}, h("time", { datetime: move.time }, move.time.replace("T", " ").slice(0, 19))), h("td", { class: "number" }, move.delta > 0 ? `+${move.delta}` : String(move.delta)), h("td", {}, move.reason), h("td", { class: "mono" }, move.by ?? "")))))));
+      fill(place, h("p", { class: "lead" }, level ? levelled(level) : "Never stocked."), h("form", { class: "tools", onsubmit: adjust }, delta, reason, h("button", { class: "primary" }, "Adjust")),
+        h("div", { class: "scroll", tabindex: 0 }, h("table", {}, h("thead", {}, h("tr", {}, ["Time", "Units", "Reason", "By"].map((text, index) => h("th", { class: index === 1 && "number" }, text)))), h("tbody", {}, moves.items.map((move) => h("tr", {}, h("td", {}, h("time", { datetime: move.time }, move.time.replace("T", " ").slice(0, 19))), h("td", { class: "number" }, move.delta > 0 ? `+${move.delta}` : String(move.delta)), h("td", {}, move.counted === null ? move.reason : `${move.reason}: ${move.counted} at ${move.countedAt.replace("T", " ").slice(0, 19)}`), h("td", { class: "mono" }, move.by ?? "")))))));
     } catch (error) { fill(place, failed(error)); }
   };
   fill(body, h("form", { class: "tools", role: "search", onsubmit: (event) => { event.preventDefault(); show(); } }, sku, h("button", { class: "quiet" }, "Show")), place);

@@ -8,6 +8,11 @@ import { price } from "../lib/money.js";
 import { picture } from "../lib/picture.js";
 import { explain, failed } from "../components/problem.js";
 
+/** What inventory says of a SKU that it does not know. */
+const OUT = { availability: "out", available: 0 };
+/** Inventory tells of no more units than these (20 or more). */
+const MOST_TOLD = 20;
+
 const place = document.querySelector("#product");
 const slug = new URLSearchParams(location.search).get("p") ?? "";
 
@@ -27,9 +32,20 @@ async function show() {
   const skus = product.variants.slice(0, 100).map((variant) => variant.sku).join(",");
   const stock = await get(`/inventory/stock?skus=${encodeURIComponent(skus)}`, { guest: true }).catch(() => null);
   for (const variant of product.variants) {
-    levels.set(variant.sku, stock && (stock.items.find((level) => level.sku === variant.sku)?.available ?? 0));
+    levels.set(variant.sku, stock && (stock.items.find((level) => level.sku === variant.sku) ?? OUT));
   }
   page.refresh();
+}
+
+/** Return what a buyer reads of a SKU's stock; null: inventory gave no answer. */
+function availability(level) {
+  switch (level?.availability) {
+    case undefined: return t("product.unknown");
+    case "out": return t("product.out");
+    case "back_order": return t("product.backorder");
+    case "untracked": return t("product.untracked");
+    default: return t(level.available <= 5 ? "product.low" : level.available < MOST_TOLD ? "product.stock" : "product.plenty", { count: level.available });
+  }
 }
 
 function view(product, levels) {
@@ -50,9 +66,9 @@ function view(product, levels) {
     const { price: now, compareAt: before } = chosen;
     fill(amount, price(now.amount, now.currency), before && before.amount > now.amount && h("s", {}, h("span", { class: "visually-hidden" }, t("was", { price: "" })), price(before.amount, before.currency)));
     const left = levels.get(chosen.sku);
-    stock.textContent = left === undefined ? " " : left === null ? t("product.unknown") : left === 0 ? t("product.out") : t(left <= 5 ? "product.low" : "product.stock", { count: left });
-    stock.dataset.level = left === undefined || left === null ? "unknown" : left === 0 ? "none" : left <= 5 ? "low" : "good";
-    add.disabled = left === 0;
+    stock.textContent = left === undefined ? " " : availability(left);
+    stock.dataset.level = !left ? "unknown" : left.availability === "out" ? "none" : left.availability === "in_stock" && left.available <= 5 ? "low" : "good";
+    add.disabled = left?.availability === "out";
   };
   const choose = (variant) => {
     chosen = variant;
