@@ -60,4 +60,36 @@ class StockCounted(Data, frozen=True):
     lines: tuple[CountedLine, ...]
 
 
-PUBLISHED = (ProductPublished, ProductChanged, ProductWithdrawn, StockCounted)
+class ProductSaved(Data, frozen=True):
+    """A product that is not on sale was created or changed: for who follows the acts of staff."""
+
+    product_id: ProductId
+    slug: Slug
+    title: Title
+    status: Annotated[str, Meta(examples=["draft"])]
+
+
+class ProductDeleted(Data, frozen=True):
+    """A draft was deleted; it never was on sale."""
+
+    product_id: ProductId
+    slug: Slug
+
+
+class ImportAccepted(Data, frozen=True):
+    """A file of products was handed in, and is worked off from here on; nobody stands behind what that changes."""
+
+    import_id: Annotated[str, Meta(examples=["imp_01kaqz5r7b8v0w3m2x4y6t9n1h"])]
+    format: Annotated[str, Meta(examples=["csv"])]
+    products: Annotated[int, Meta(ge=0, examples=[40])]
+
+
+PUBLISHED = (
+    ProductPublished,
+    ProductChanged,
+    ProductWithdrawn,
+    ProductSaved,
+    ProductDeleted,
+    StockCounted,
+    ImportAccepted,
+)

@@ -13,7 +13,7 @@ import msgspec
 
 from functions.catalog import jsonl, service, shopify
 from functions.catalog.domain import Product, Stored, skus
-from functions.catalog.events import CountedLine, StockCounted
+from functions.catalog.events import CountedLine, ImportAccepted, StockCounted
 from functions.catalog.rows import Entry, Problem
 from functions.catalog.table import CatalogTable
 from functions.catalog.table_imports import Format, ImportsTable, Job
@@ -59,7 +59,8 @@ def accept(shelf: Shelf, raw: bytes, kind: Format, import_id: str, at: datetime)
         raise InvalidError("no_products", "The file holds no product.")
     job = Job(import_id, kind, "queued", rfc3339(at), len(entries))
     shelf.uploads.put(import_id, raw)
-    shelf.imports.begin(job)
+    told = ImportAccepted(import_id, kind, job.total)
+    shelf.imports.begin(job, pack(fact(told, import_id, 1, at)))
     shelf.uploads.enqueue(import_id)
     return job
 

@@ -9,7 +9,14 @@ from msgspec.structs import replace
 
 from functions.catalog import domain, text
 from functions.catalog.domain import Price, Product, Stored
-from functions.catalog.events import ProductChanged, ProductPublished, ProductWithdrawn, VariantState
+from functions.catalog.events import (
+    ProductChanged,
+    ProductDeleted,
+    ProductPublished,
+    ProductSaved,
+    ProductWithdrawn,
+    VariantState,
+)
 from functions.catalog.table import CatalogTable, Lost
 from functions.catalog.table_lists import Page
 from functions.shared.clock import parse, rfc3339
@@ -122,7 +129,8 @@ def withdraw(table: CatalogTable, product_id: str, *, version: int, at: datetime
         if before.product.status == "withdrawn":
             return
         if before.product.status == "draft":
-            done = table.remove(before)
+            told = ProductDeleted(before.id, before.product.slug)
+            done = table.remove(before, pack(fact(told, before.id, before.version + 1, at)), at)
         else:
             gone = replace(before.product, status="withdrawn")
             done = not isinstance(_store(table, before, gone, before.id, "", at), Lost)
@@ -160,8 +168,7 @@ def _store(
     )  # fmt: skip
     if after.published:
         table.learn(domain.terms(clean))
-    raised = _raised(before, after)
-    outbox = pack(fact(raised, after.id, after.version, at)) if raised else None
+    outbox = pack(fact(_raised(before, after), after.id, after.version, at))
     return table.store(before, after, outbox) or after
 
 
@@ -196,12 +203,15 @@ def _no_product() -> NotFoundError:
 # --- facts --------------------------------------------------------------------------------------------------------
 
 
-def _raised(before: Stored | None, after: Stored) -> Data | None:
-    """Return the fact a change raises: none as long as the product is not on sale."""
+def _raised(before: Stored | None, after: Stored) -> Data:
+    """Return the fact a change raises."""
     was = before is not None and before.published
     if after.published:
         return _state(ProductChanged if was else ProductPublished, after)
-    return ProductWithdrawn(after.id, domain.skus(before.product)) if was and before else None
+    if was and before:
+        return ProductWithdrawn(after.id, domain.skus(before.product))
+    product = after.product
+    return ProductSaved(after.id, product.slug, product.title, product.status)
 
 
 def _state(kind: type[ProductPublished], stored: Stored) -> ProductPublished:

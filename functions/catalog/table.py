@@ -3,6 +3,7 @@
 | item    | pk                  | sk         | attributes                                                          |
 | product | PRODUCT#<id>        | PRODUCT    | content (JSON), digest, text, version, listed, origin, outbox;      |
 |         |                     |            | pending and replaces while its listing is under way                 |
+| deleted | PRODUCT#<id>        | DELETED    | outbox                                                              |
 | slug    | SLUG#<slug>         | SLUG       | product_id                                                          |
 | SKU     | SKU#<sku>           | SKU        | product_id, claimed_at                                              |
 | entry   | LIST#<list>#<shard> | product id | card (JSON), facets, terms, price_key, title_key                    |
@@ -20,18 +21,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
 from functions.catalog.domain import Card, Footprint, Product, Stored, card, footprint, skus, terms
 from functions.catalog.table_lists import ListsTable
+from functions.shared.clock import epoch
 from functions.shared.dynamo import Item
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef as Action
 
 MAX_ACTIONS = 100  # of TransactWriteItems
+TOLD_KEPT = timedelta(days=1)  # as long as a stream keeps its records
 
 
 class Lost(NamedTuple):
@@ -122,11 +126,17 @@ class CatalogTable(ListsTable):
             if self.transact(guard, *steps[number]) is not None:
                 return  # done by someone else, who goes on
 
-    def remove(self, stored: Stored) -> bool:
-        """Delete a product and all that points to it; False when it has changed."""
+    def remove(self, stored: Stored, outbox: str, at: datetime) -> bool:
+        """Delete a product and all that points to it, and keep the fact of it; False when it has changed."""
         unchanged = "version = :version AND attribute_not_exists(pending)"
         gone = self.deleting(_product_key(stored.id), unchanged, {":version": stored.version})
-        actions = [gone, self._releasing_slug(stored)]
+        told = {
+            **_product_key(stored.id),
+            "sk": "DELETED",
+            "outbox": outbox,
+            "expires": epoch(at + TOLD_KEPT),
+        }
+        actions = [gone, self.putting(told), self._releasing_slug(stored)]
         actions += self.listing(stored.id, stored.product, (), stored.listed, redo=False)
         actions += [self._releasing(sku, stored.id) for sku in skus(stored.product)]
         done = self.transact(*actions[:MAX_ACTIONS]) is None

@@ -44,9 +44,14 @@ class Job:
 class ImportsTable(Table):
     """Imports and their problems."""
 
-    def begin(self, job: Job) -> bool:
-        """Store a new import; False when it is there already."""
-        item = {**_key(job.id), **asdict(job), "expires": epoch(parse(job.created_at) + KEPT)}
+    def begin(self, job: Job, outbox: str) -> bool:
+        """Store a new import with the fact of it; False when it is there already."""
+        item = {
+            **_key(job.id),
+            **asdict(job),
+            "outbox": outbox,
+            "expires": epoch(parse(job.created_at) + KEPT),
+        }
         return self.put(item, "attribute_not_exists(pk)")
 
     def job(self, import_id: str) -> Job | None:

@@ -145,7 +145,7 @@ def set_shards(sku: str) -> Response:
     """Spread a SKU's stock: 200 | 400 | 403 | 404 | 409 sold very fast | 412 changed since | 428 no If-Match."""
     caller(app).require("staff", "admin")
     request, version = read_body(app, SetShards), if_match(app)
-    after = service.set_shards(inventory(), checked_sku(sku), request.shards, version)
+    after = service.set_shards(inventory(), checked_sku(sku), request.shards, version, now())
     return json_response(ShardsView(after.sku, len(after.shares)), headers=etag(after.version))
 
 

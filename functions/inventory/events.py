@@ -77,7 +77,21 @@ class StockLevelChanged(Data, frozen=True):
     owed: Units = 0
 
 
-PUBLISHED = (StockReserved, StockRejected, StockReleased, StockCommitted, StockLevelChanged)
+class StockShardsChanged(Data, frozen=True):
+    """The stock of a SKU is spread over another number of shards; how much there is stays as it is."""
+
+    sku: Sku
+    shards: Annotated[int, Meta(ge=1, examples=[4])]
+
+
+PUBLISHED = (
+    StockReserved,
+    StockRejected,
+    StockReleased,
+    StockCommitted,
+    StockLevelChanged,
+    StockShardsChanged,
+)
 
 # --- read --------------------------------------------------------------------------------------------------------
 

@@ -41,6 +41,7 @@ from functions.inventory.events import (
     StockRejected,
     StockReleased,
     StockReserved,
+    StockShardsChanged,
 )
 from functions.inventory.table import BusyError, Change, InventoryTable, Move
 from functions.shared import clock
@@ -107,7 +108,7 @@ def adjust(
     raise ConflictError("stock_busy", f"{sku} is being sold very fast; try again.", retry_after=1)
 
 
-def set_shards(table: InventoryTable, sku: str, shards: int, version: int) -> Level:
+def set_shards(table: InventoryTable, sku: str, shards: int, version: int, at: datetime) -> Level:
     """Spread a SKU's level evenly over so many shards and return it; `version` is the level's that was read.
 
     Raises
@@ -122,7 +123,9 @@ def set_shards(table: InventoryTable, sku: str, shards: int, version: int) -> Le
         if before.version != version:
             raise PreconditionFailedError("stock_changed", f"The stock of {sku} was changed; read it again.")
         after = split(before, shards)
-        if table.change_levels([Change(before, after)]):
+        told = StockShardsChanged(sku, shards)
+        outbox = pack(fact(told, f\"sku_{sku}\", after.version, at))
+        if table.change_levels([Change(before, after, outbox=outbox)]):
             return after
     raise ConflictError("stock_busy", f"{sku} is being sold very fast; try again.", retry_after=1)
 

@@ -15,7 +15,7 @@ from functions.journal import faults, invocations, queues, service
 from functions.journal.domain import Entry, OrderSummary
 from functions.journal.table import JournalTable
 from functions.shared import inbox
-from functions.shared.clock import now, parse
+from functions.shared.clock import day_from_caller, from_caller, now
 from functions.shared.errors import InvalidError
 from functions.shared.http import Service, caller, json_response, page_limit, query_parameters, read_body
 from functions.shared.types import Body, View
@@ -149,10 +149,27 @@ class Redrive(Body, frozen=True):
     message_id: Annotated[str, Meta(min_length=1, max_length=100)] | None = None
 
 
+class DeleteMessage(Body, frozen=True):
+    """Which dead letter to delete for good, and why."""
+
+    message_id: Annotated[str, Meta(min_length=1, max_length=100)]
+    reason: Annotated[
+        str,
+        Meta(
+            min_length=3,
+            max_length=200,
+            pattern=r"^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$(?!\n)",
+            examples=["test data of the old shop"],
+            extra={"form": "line", "detail": "A reason is one line of text."},
+        ),
+    ]
+
+
 class RedrivenView(View, frozen=True):
-    """How many dead letters went back."""
+    """How many dead letters went back, and how many the queue still holds."""
 
     moved: int
+    left: int
 
 
 class FaultView(View, frozen=True):
@@ -277,9 +294,17 @@ def get_messages(name: str) -> Response:
 
 @app.endpoint("POST", "/journal/queues/{name}/redrive", body=Redrive, returns=RedrivenView)
 def redrive(name: str) -> Response:
-    """Send one dead letter, or all, back to their queue; safe to repeat: 200 | 403 | 404."""
+    """Send one dead letter, or all, back to their queue; safe to repeat: 200 | 403 | 404 | 409 in others' hands."""
     caller(app).require("admin")
-    return json_response(RedrivenView(queues.redrive(name, read_body(app, Redrive).message_id)))
+    return json_response(RedrivenView(**queues.redrive(name, read_body(app, Redrive).message_id, now())))
+
+
+@app.endpoint("POST", "/journal/queues/{name}/deletions", body=DeleteMessage, returns=RedrivenView)
+def delete_message(name: str) -> Response:
+    """Delete a dead letter for good, and say why: 200 | 400 | 403 | 404 | 409 in others' hands."""
+    caller(app).require("admin")
+    given = read_body(app, DeleteMessage)
+    return json_response(RedrivenView(**queues.delete(name, given.message_id, given.reason.strip(), now())))
 
 
 @app.endpoint("GET", "/journal/faults", returns=FaultsView)
@@ -294,10 +319,7 @@ def switch_fault(service: str) -> Response:
     """Switch a service off or on, or make it slow, on the local stack: 200 | 403 elsewhere | 404."""
     caller(app).require("admin")
     wanted = read_body(app, SwitchFault)
-    if wanted.down is not None:
-        faults.switch(service, off=wanted.down)
-    if wanted.slow is not None:
-        faults.hold_back(service, on=wanted.slow)
+    faults.change(service, down=wanted.down, slow=wanted.slow, at=now())
     return json_response(fault_view(service))
 
 
@@ -309,15 +331,18 @@ def on_inbox(batch: SQSEvent) -> inbox.BatchResponse:
 
 def day_of(given: dict[str, str]) -> str:
     """Return the day asked for, today without one."""
-    day = given.get("day", now().date().isoformat())
-    if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", day):
-        raise InvalidError("invalid_day", "day is a date like 2026-11-22.")
-    return day
+    if "day" not in given:
+        return now().date().isoformat()
+    try:
+        return day_from_caller(given["day"])
+    except ValueError:
+        raise InvalidError("invalid_day", "day is a day of the calendar like 2026-11-22.") from None
 
 
 def time_of(given: dict[str, str], name: str) -> datetime | None:
     """Return the time a parameter gives, None without it."""
     try:
-        return parse(given[name]) if name in given else None
+        return from_caller(given[name]) if name in given else None
     except ValueError:
-        raise InvalidError("invalid_time", f"{name} is a time like 2026-11-22T17:05:09.123Z.") from None
+        detail = f"{name} is a time by RFC 3339, like 2026-11-22T17:05:09Z or 2026-11-22T18:05:09.5+01:00."
+        raise InvalidError("invalid_time", detail, parameters={"parameter": name}) from None

@@ -2,12 +2,50 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-PERSONAL = frozenset({"email", "name", "shippingAddress", "paymentToken"})
-"""Fields of facts that never enter the journal: it is read by many, and kept apart from the person's own data."""
+import msgspec
+
+PUBLIC = frozenset(
+    {
+        *(
+            "amount",
+            "available",
+            "by",
+            "cartId",
+            "cartVersion",
+            "code",
+            "countedAt",
+            "currency",
+            "customerId",
+        ),
+        *("decideBy", "down", "fact", "format", "grams", "imageUrl", "importId", "keyIds", "lines", "mailId"),
+        *("merchantSku", "messageId", "messageIds", "onHand", "orderId", "placedAt", "price", "productId"),
+        *("products", "provider", "quantity", "queue", "reason", "refundId", "refundedTotal", "reminder"),
+        *(
+            "requested",
+            "requiresShipping",
+            "returned",
+            "roles",
+            "service",
+            "shards",
+            "shipping",
+            "sku",
+            "skus",
+        ),
+        *("slow", "slug", "source", "status", "stockPolicy", "subtotal", "tax", "taxClass", "title", "total"),
+        *("totals", "trouble", "unitPrice", "variants", "vendor"),
+    }
+)
+"""Fields of facts that the journal keeps, at any depth: it is read by many, so what is not known to tell nothing about
+a person stays out (names, addresses, e-mail, payment tokens, and whatever facts come to carry)."""
+
+ERASED = "erased"
+"""What stands in the place of the id of a person who was erased."""
+_CUSTOMER = re.compile(r"cus_[0-9a-hjkmnp-tv-z]{26}")
 
 STATUSES = {"OrderPlaced": "placed", "OrderConfirmed": "confirmed", "OrderCancelled": "cancelled"}
 
@@ -52,12 +90,40 @@ def subject(data: Mapping[str, Any], aggregate_id: str) -> str:
 
 
 def public(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a fact's data without what is personal, at any depth."""
-    return {
-        name: public(value) if isinstance(value, Mapping) else value
-        for name, value in data.items()
-        if name not in PERSONAL
-    }
+    """Return of a fact's data what the journal keeps."""
+    return {name: _public(value) for name, value in data.items() if name in PUBLIC}
+
+
+def _public(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return public(value)
+    return [_public(one) for one in value] if isinstance(value, list) else value
+
+
+def people(entry: Entry) -> frozenset[str]:
+    """Return the ids of the customers an entry names, wherever in it; none for the fact that one was erased.
+
+    That one stays as it is for as long as the journal keeps anything: it shows that the erasure was done.
+    """
+    if is_erasure(entry):
+        return frozenset()
+    return frozenset(_CUSTOMER.findall(msgspec.json.encode(entry).decode()))
+
+
+def is_erasure(entry: Entry) -> bool:
+    """Tell whether an entry says that a customer was erased."""
+    return (entry.source, entry.type) == ("identity", "CustomerErased")
+
+
+def without(entry: Entry, customer_id: str) -> Entry:
+    """Return an entry that does not name a customer any more."""
+    text = msgspec.json.encode(entry).replace(customer_id.encode(), ERASED.encode())
+    return msgspec.json.decode(text, type=Entry)
+
+
+def is_of_erased(entry: Entry) -> bool:
+    """Tell whether what an entry is about is a person who was erased; only acts of others are kept of those."""
+    return entry.subject == ERASED
 
 
 def summary(entry: Entry) -> OrderSummary | None:

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+from datetime import datetime
 from typing import Any
 
+from functions.journal.events import FaultSwitched
 from functions.shared import aws
 from functions.shared.errors import ForbiddenError, NotFoundError
+from functions.shared.outbox import fact, put_on_bus
 
 SERVICES = ("identity", "catalog", "inventory", "cart", "orders", "payments")
 SLOW_SECONDS = 3
@@ -55,6 +58,17 @@ def switch(service: str, *, off: bool) -> None:
             aws.lambda_().put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
         else:
             aws.lambda_().delete_function_concurrency(FunctionName=name)
+
+
+def change(service: str, *, down: bool | None, slow: bool | None, at: datetime) -> None:
+    """Set the switches of a service that are given; told before it is done (events.py). Safe to repeat."""
+    check(service)
+    if (down, slow) != (None, None):
+        put_on_bus(fact(FaultSwitched(service, down, slow), service, int(at.timestamp() * 1000), at))
+    if down is not None:
+        switch(service, off=down)
+    if slow is not None:
+        hold_back(service, on=slow)
 
 
 def slow(service: str) -> bool:

@@ -47,7 +47,7 @@ def of(correlation_id: str, since: datetime) -> list[dict[str, Any]]:
     "error", "fields"}``. A batch of deliveries is logged under its last one's correlation id.
     """
     pattern = f'{{ $.correlationId = "{correlation_id}" }}'
-    start = int(epoch(since)) * 1000
+    start = max(epoch(since), 0) * 1000  # the logs begin with 1970
     found = []
     for group in _groups():
         events = aws.logs().filter_log_events(logGroupName=group, startTime=start, filterPattern=pattern)

@@ -8,7 +8,8 @@ from typing import Any
 
 import msgspec
 
-from functions.journal.domain import Entry, public, subject, summary
+from functions.journal.domain import Entry, is_erasure, public, subject, summary
+from functions.journal.events import CustomerErased
 from functions.journal.table import JournalTable
 from functions.shared import aws
 from functions.shared.errors import NotFoundError
@@ -18,7 +19,10 @@ FEED_SPAN = timedelta(minutes=5)
 
 
 def record(table: JournalTable, event: BusEvent, at: datetime) -> None:
-    """Keep a fact, without what is personal. Safe to repeat, in any order."""
+    """Keep a fact, without what is personal; forget the person whom it says to be erased.
+
+    Safe to repeat, in any order.
+    """
     detail = event.detail
     data = public(msgspec.json.decode(detail.data, type=dict))
     entry = Entry(
@@ -34,6 +38,8 @@ def record(table: JournalTable, event: BusEvent, at: datetime) -> None:
         data=data,
     )
     table.store(entry)
+    if is_erasure(entry):
+        table.erase(msgspec.json.decode(detail.data, type=CustomerErased).customer_id, at)
     told = summary(entry)
     if told:
         table.summarise(told, at)

@@ -4,8 +4,13 @@
 | entry   | OF#<subject>  | <time>#<event id> | feed = MINUTE#<yyyy-mm-ddThh:mm>#<0…3>, at = <time>#<id> |
 | act     | ACT#<day>     | <time>#<event id> | none; for facts that somebody asked for                |
 | summary | OF#<order>    | SUMMARY           | feed = ORDERS#<yyyy-mm-dd>#<0…3>, at = <placed at>#<order> |
+| naming  | NAMES#<customer> | <time>#<event id> | none; ``subject`` of an entry that names the customer |
+| erased  | NAMES#<customer> | ERASED            | none; nothing that comes late may name them            |
 
 A subject is an order, or whatever else a fact is about. The shard keeps a busy minute off one index partition.
+
+A naming is written before its entry, and who has written an entry looks whether somebody it names was erased. An
+erasure is noted before the namings are read. So of an entry and an erasure at once, one sees the other.
 """
 
 from __future__ import annotations
@@ -16,7 +21,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from functions.journal.domain import Entry, OrderSummary, combined
+from functions.journal.domain import ERASED, Entry, OrderSummary, combined, is_of_erased, people, without
 from functions.shared.clock import epoch, parse, rfc3339
 from functions.shared.dynamo import Item, Table, cursor, from_cursor
 
@@ -28,13 +33,40 @@ class JournalTable(Table):
     """Entries and order summaries."""
 
     def store(self, entry: Entry) -> None:
-        """Store an entry; safe to repeat (its key follows from the fact)."""
-        when = f"{entry.time}#{entry.id}"
-        kept = {"entry": msgspec.json.encode(entry).decode(), "expires": epoch(parse(entry.time) + KEPT)}
-        feed = {"feed": f"MINUTE#{entry.time[:16]}#{_shard(entry.id)}", "at": when}
-        self.put({"pk": f"OF#{entry.subject}", "sk": when, **feed, **kept})
-        if entry.actor:
-            self.put({"pk": f"ACT#{entry.time[:10]}", "sk": when, **kept})
+        """Store an entry, without the people in it who were erased; safe to repeat (its key follows from the fact)."""
+        for item in (*_namings(entry), *_items(entry)):
+            self.put(item)
+        for customer_id in sorted(people(entry)):
+            if self.get({"pk": f"NAMES#{customer_id}", "sk": "ERASED"}):
+                entry = self._forget(entry, customer_id)
+
+    def erase(self, customer_id: str, at: datetime) -> None:
+        """Have no entry name a customer any more, neither one that is here nor one that comes late. Safe to repeat."""
+        names = f"NAMES#{customer_id}"
+        self.put({"pk": names, "sk": "ERASED", "expires": epoch(at + KEPT)})
+        for naming in self.query_all("pk = :pk AND sk < :erased", {":pk": names, ":erased": "ERASED"}):
+            when = naming["sk"]
+            entry = self.get({"pk": f"OF#{naming['subject']}", "sk": when})
+            entry = entry or self.get({"pk": f"ACT#{when[:10]}", "sk": when})
+            if entry:
+                self._forget(_entry(entry), customer_id)
+            else:
+                self.delete({"pk": names, "sk": when})
+
+    def _forget(self, entry: Entry, customer_id: str) -> Entry:
+        """Replace an entry by one that does not name a customer, and return that. Safe to repeat."""
+        after = without(entry, customer_id)
+        items = _items(after)
+        if is_of_erased(after):  # acts of others stay, told of nobody
+            items = [item for item in items[1:] if after.actor != ERASED]
+        for item in (*(_namings(after) if items else ()), *items):
+            self.put(item)
+        kept = [(item["pk"], item["sk"]) for item in items]
+        naming = {"pk": f"NAMES#{customer_id}", "sk": _when(entry)}
+        for item in (*reversed(_items(entry)), naming):
+            if (item["pk"], item["sk"]) not in kept:
+                self.delete({"pk": item["pk"], "sk": item["sk"]})
+        return after
 
     def summarise(self, summary: OrderSummary, at: datetime) -> None:
         """Merge a fact's summary into the order's: the newest status, and what only the first fact tells.
@@ -105,6 +137,32 @@ class JournalTable(Table):
         page = sorted(found, key=lambda item: str(item["at"]), reverse=True)
         summaries = [msgspec.json.decode(item["summary"], type=OrderSummary) for item in page[:limit]]
         return summaries, cursor(page[limit - 1], "at") if len(page) > limit else None
+
+
+def _when(entry: Entry) -> str:
+    return f"{entry.time}#{entry.id}"
+
+
+def _items(entry: Entry) -> list[Item]:
+    """Return the items that hold an entry: by its subject, and as an act where somebody asked for it."""
+    when = _when(entry)
+    kept = {"entry": msgspec.json.encode(entry).decode(), "expires": epoch(parse(entry.time) + KEPT)}
+    feed = {"feed": f"MINUTE#{entry.time[:16]}#{_shard(entry.id)}", "at": when}
+    act = [{"pk": f"ACT#{entry.time[:10]}", "sk": when, **kept}] if entry.actor else []
+    return [{"pk": f"OF#{entry.subject}", "sk": when, **feed, **kept}, *act]
+
+
+def _namings(entry: Entry) -> list[Item]:
+    expires = epoch(parse(entry.time) + KEPT)
+    return [
+        {
+            "pk": f"NAMES#{customer_id}",
+            "sk": _when(entry),
+            "subject": entry.subject,
+            "expires": expires,
+        }
+        for customer_id in sorted(people(entry))
+    ]
 
 
 def _entry(item: Item) -> Entry:

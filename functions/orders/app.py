@@ -10,12 +10,12 @@ from typing import Any
 from chalice.app import Response, SQSEvent
 
 from functions.orders import mailing, saga, service
-from functions.orders.events import PROGRESS, VOTES, OrderCancelled, OrderConfirmed
+from functions.orders.events import PROGRESS, VOTES, OrderCancelled, OrderConfirmed, OrderMailRequested
 from functions.orders.table import OrdersTable
 from functions.orders.views import (
     CancelOrder,
     DecideOrder,
-    MailAskedView,
+    MailRequestedView,
     MailsView,
     OpenOrdersView,
     OrdersView,
@@ -135,7 +135,7 @@ def list_mails(orderId: str) -> Response:  # noqa: N803 the name in the path
     return json_response(MailsView([mail_view(mail) for mail in orders().mails(order.order_id)]))
 
 
-@app.endpoint("POST", "/orders/{orderId}/mails", body=SendMail, returns=MailAskedView, status=202)
+@app.endpoint("POST", "/orders/{orderId}/mails", body=SendMail, returns=MailRequestedView, status=202)
 def send_mail(orderId: str) -> Response:  # noqa: N803 the name in the path
     """Send an order's mail again, as the order stands: 202 | 403 | 404 | 409 not decided yet."""
     who, at, key = caller(app), now(), key_of(app)
@@ -145,8 +145,8 @@ def send_mail(orderId: str) -> Response:  # noqa: N803 the name in the path
         read_body(app, SendMail)
     by = str(who.subject)
     mail_id = f"mai_{fingerprint(orderId, by, key)[:26]}" if key else new_id("mai", at)
-    mailing.ask(orders(), os.environ["MAIL_QUEUE_URL"], orderId, mail_id, by=by, at=at)
-    return json_response(MailAskedView(mail_id), 202)
+    mailing.request(orders(), orderId, mail_id, by=by, at=at)
+    return json_response(MailRequestedView(mail_id), 202)
 
 
 @app.on_sqs_message(queue="orders-inbox")
@@ -165,8 +165,10 @@ def on_mail(batch: SQSEvent) -> inbox.BatchResponse:
     decided: inbox.Handlers = dict.fromkeys(
         (OrderConfirmed, OrderCancelled), lambda fact: mailing.on_decided(orders(), office, fact, now())
     )
-    asked: inbox.Handlers = {mailing.MailAsked: lambda fact: mailing.on_asked(orders(), office, fact, now())}
-    return inbox.deliver(batch, {**decided, **asked})
+    requested: inbox.Handlers = {
+        OrderMailRequested: lambda fact: mailing.on_requested(orders(), office, fact, now())
+    }
+    return inbox.deliver(batch, {**decided, **requested})
 
 
 @app.lambda_function()

@@ -58,7 +58,15 @@ class OrderCancelled(Data, frozen=True, kw_only=True):
     total: Total
 
 
-PUBLISHED = (OrderPlaced, OrderConfirmed, OrderCancelled)
+class OrderMailRequested(Data, frozen=True, kw_only=True):
+    """Staff want an order's mail sent again, as the order stands by then; `by` is the subject of who asked."""
+
+    order_id: OrderId
+    mail_id: Annotated[str, Meta(examples=["mai_01kaqz5r7b8v0w3m2x4y6t9n1g"])]
+    by: Annotated[str, Meta(examples=["cus_01kaqz5r7b8v0w3m2x4y6t9n1s"])]
+
+
+PUBLISHED = (OrderPlaced, OrderConfirmed, OrderCancelled, OrderMailRequested)
 
 # --- read --------------------------------------------------------------------------------------------------------
 

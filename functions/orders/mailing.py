@@ -1,6 +1,7 @@
 """Mails about orders: once for each decision, and again when staff ask for it; never while a caller waits.
 
-They come out of a queue of their own, filled by the bus with the facts of the decision, and by staff. A mail is claimed
+They come out of a queue of their own, which the bus fills with the facts of the decision, and with what staff asked
+for. A mail is claimed
 before it is sent and marked afterwards: a repeated fact finds the mark, a second worker the claim. A message that finds
 a claim comes again: the mark alone says that the mail went. Only where a worker dies in between, after SES took it,
 the mail goes twice, once the claim has run out.
@@ -11,31 +12,18 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-import msgspec
-from msgspec import Raw
-
 from functions.orders import service
 from functions.orders.domain import Mail, Order
-from functions.orders.events import OrderCancelled, OrderConfirmed
+from functions.orders.events import OrderCancelled, OrderConfirmed, OrderMailRequested
 from functions.orders.letters import letter
 from functions.orders.table import OrdersTable
-from functions.shared import aws, log, mail
-from functions.shared.clock import rfc3339
+from functions.shared import log, mail
 from functions.shared.errors import ConflictError
-from functions.shared.inbox import BusEvent, Fact
-from functions.shared.outbox import Aggregate, Envelope
-from functions.shared.types import Data
+from functions.shared.inbox import Fact
+from functions.shared.outbox import fact, pack
 
 CLAIMED = timedelta(seconds=45)
 """How long a worker has for a mail; more than its function may run, and mostly over when its message comes again."""
-
-
-class MailAsked(Data, frozen=True):
-    """Staff want an order's mail sent again; it waits in the mail queue in the form of a fact, and is none."""
-
-    order_id: str
-    mail_id: str
-    by: str
 
 
 class ClaimedError(RuntimeError):
@@ -60,14 +48,14 @@ def on_decided(
     _send_once(table, office, order, order.status, None, at)
 
 
-def on_asked(table: OrdersTable, office: Office, event: Fact[MailAsked], at: datetime) -> None:
+def on_requested(table: OrdersTable, office: Office, event: Fact[OrderMailRequested], at: datetime) -> None:
     """Send an order's mail again, as the order stands now. Safe to repeat."""
     order = service.order_of(table, event.data.order_id)
     _send_once(table, office, order, event.data.mail_id, event.data.by, at)
 
 
-def ask(table: OrdersTable, queue_url: str, order_id: str, mail_id: str, *, by: str, at: datetime) -> None:
-    """Put a mail that staff want sent again into the queue; one that is put there twice is sent once.
+def request(table: OrdersTable, order_id: str, mail_id: str, *, by: str, at: datetime) -> None:
+    """Have a mail sent again for staff; one that is requested twice is told and sent once.
 
     Raises
     ------
@@ -79,13 +67,8 @@ def ask(table: OrdersTable, queue_url: str, order_id: str, mail_id: str, *, by: 
         raise ConflictError(
             "order_undecided", "The order is not decided yet; there is no mail to send again."
         )
-    envelope = Envelope(
-        id=f"{order_id}.{mail_id}", type=MailAsked.__name__, version=1, time=rfc3339(at),
-        correlation_id=log.current.correlation_id, aggregate=Aggregate(order_id, order.version),
-        data=Raw(msgspec.json.encode(MailAsked(order_id, mail_id, by))), actor=by,
-    )  # fmt: skip
-    body = msgspec.json.encode(BusEvent("souk.orders", envelope)).decode()
-    aws.sqs().send_message(QueueUrl=queue_url, MessageBody=body)
+    requested = OrderMailRequested(order_id=order_id, mail_id=mail_id, by=by)
+    table.request_mail(order_id, mail_id, pack(fact(requested, mail_id, 1, at)), at)
 
 
 def _send_once(

@@ -5,6 +5,7 @@
 |                 |                            |       | open_at = deadline, if placed | placed_at               |
 | idempotency key | IDEM#<digest of scope,key> | IDEM  |                               |                         |
 | mail            | ORDER#<order>              | MAIL#<mail> |                         |                         |
+| mail request    | ORDER#<order>              | REQUEST#<mail> |                      |                         |
 
 An order is one item, so that what it decides and the fact of it are one write; it carries the outbox of that. An
 ``outbox`` names facts only: their data is made of the item (saga.tell). A write unit pays for one kilobyte, indexes
@@ -117,6 +118,12 @@ class OrdersTable(Table):
     def free_key(self, digest: str, fingerprint: str) -> None:
         """Let an idempotency key go whose request came to nothing."""
         self.delete(_idempotency(digest), "fingerprint = :same", {":same": fingerprint})
+
+    def request_mail(self, order_id: str, mail_id: str, outbox: str, at: datetime) -> None:
+        """Keep that staff want a mail sent again, with the fact of it; nothing happens where that is kept already."""
+        place = {"pk": _key(order_id)["pk"], "sk": f"REQUEST#{mail_id}"}
+        item = {**place, "outbox": outbox, "expires": epoch(at + MAILS_KEPT)}
+        self.put(item, "attribute_not_exists(pk)")
 
     def claim_mail(self, order_id: str, mail: Mail, at: datetime, until: datetime) -> bool:
         """Claim a mail for sending; False where it was sent, or another worker's claim has not run out."""

@@ -125,7 +125,7 @@ class SendMail(Body, frozen=True):
     """Nothing: the path says about which order, and its state what there is to tell."""
 
 
-class MailAskedView(View, frozen=True):
+class MailRequestedView(View, frozen=True):
     """The mail that will be sent, as it will be listed."""
 
     mail_id: str

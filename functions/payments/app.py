@@ -191,7 +191,7 @@ def put_through() -> Response:
     """Put the simulated provider through some trouble, on the local stack: 200 | 400 | 403, elsewhere for everyone."""
     caller(app).require("admin")
     wanted = read_body(app, PutThrough)
-    simulators().put_through(wanted.trouble)
+    service.put_through(simulators(), wanted.trouble, now())
     return json_response(SimulatorView(wanted.trouble))
 
 

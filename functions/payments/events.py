@@ -58,7 +58,20 @@ class PaymentRefunded(Data, frozen=True):
     refunded_total: Money
 
 
-PUBLISHED = (PaymentAuthorized, PaymentDeclined, PaymentCaptured, PaymentVoided, PaymentRefunded)
+class SimulatorTroubleChanged(Data, frozen=True):
+    """The simulated provider of the local stack is put through something else, or through nothing any more."""
+
+    trouble: Annotated[str, Meta(examples=["slow"])]
+
+
+PUBLISHED = (
+    PaymentAuthorized,
+    PaymentDeclined,
+    PaymentCaptured,
+    PaymentVoided,
+    PaymentRefunded,
+    SimulatorTroubleChanged,
+)
 
 # --- read --------------------------------------------------------------------------------------------------------
 

@@ -21,6 +21,7 @@ from functions.payments.events import (
     PaymentCaptured,
     PaymentDeclined,
     PaymentVoided,
+    SimulatorTroubleChanged,
 )
 from functions.payments.providers import (
     AlreadyCapturedError,
@@ -31,7 +32,7 @@ from functions.payments.providers import (
     Providers,
     persistently,
 )
-from functions.payments.table import PaymentsTable
+from functions.payments.table import PaymentsTable, SimulatorTable, Trouble
 from functions.shared import log
 from functions.shared.clock import rfc3339
 from functions.shared.errors import NotFoundError
@@ -48,6 +49,15 @@ class BusyError(RuntimeError):
 
 class NotYetError(RuntimeError):
     """The order's OrderPlaced has not been answered yet; the message comes again."""
+
+
+def put_through(simulator: SimulatorTable, trouble: Trouble, at: datetime) -> None:
+    """Put the simulated provider through some trouble, or none. Safe to repeat."""
+    milliseconds = int(
+        at.timestamp() * 1000
+    )  # nobody counts its versions, and each is to be a fact of its own
+    told = fact(SimulatorTroubleChanged(trouble), "simulator", milliseconds, at)
+    simulator.put_through(trouble, pack(told))
 
 
 def payment(table: PaymentsTable, order_id: str) -> Payment:

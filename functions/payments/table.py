@@ -178,9 +178,9 @@ class SimulatorTable(Table):
         found: Trouble = item["trouble"] if item else "none"
         return found
 
-    def put_through(self, trouble: Trouble) -> None:
+    def put_through(self, trouble: Trouble, outbox: str | None = None) -> None:
         """Put the simulator through some trouble, or none; of two operators the later one has it."""
-        self.put({**_TROUBLE, "trouble": trouble})
+        self.put({**_TROUBLE, "trouble": trouble, "outbox": outbox})
 
 
 _TROUBLE = {"pk": "SIM", "sk": "TROUBLE"}

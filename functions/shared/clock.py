@@ -1,6 +1,11 @@
 """Time as Souk writes it: RFC 3339, UTC, milliseconds, ``Z``; such strings sort by time."""
 
-from datetime import UTC, datetime
+import re
+from datetime import UTC, date, datetime
+
+_RFC3339 = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]([0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?)(?:[Zz]|([+ -])([0-9]{2}:[0-9]{2}))"
+)
 
 
 def now() -> datetime:
@@ -19,6 +24,29 @@ def parse(text: str) -> datetime:
     if at.tzinfo is None or rfc3339(at) != text:
         raise ValueError(f"not a time as Souk writes it: {text!r}")
     return at
+
+
+def from_caller(text: str) -> datetime:
+    """Return the time, in UTC, that a caller gives in any of the forms of RFC 3339; ValueError for anything else.
+
+    A ``+`` that was not escaped in a query arrives as a blank, and is taken for what it was.
+    """
+    match = _RFC3339.fullmatch(text)
+    if match is None:
+        raise ValueError(f"not a time by RFC 3339: {text!r}")
+    day, time, sign, offset = match.groups()
+    offset = f"{'-' if sign == '-' else '+'}{offset or '00:00'}"
+    try:
+        return datetime.fromisoformat(f"{day}T{time}{offset}").astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"not a time there is in UTC: {text!r}") from None
+
+
+def day_from_caller(text: str) -> str:
+    """Return a day of the calendar as it was given (``2026-11-22``); ValueError for anything else."""
+    if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+        raise ValueError(f"not a day: {text!r}")
+    return date.fromisoformat(text).isoformat()
 
 
 def epoch(at: datetime) -> int:

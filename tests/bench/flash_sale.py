@@ -106,7 +106,7 @@ def sell(
         shop._machine.set(START)
         service.adjust(table, SKU, units, "received", adjustment_id="opening", by="cus_admin", at=now())
         if shards > 1:
-            service.set_shards(table, SKU, shards, 1)
+            service.set_shards(table, SKU, shards, 1, now())
         shop.watch(hear)
         decide_by = clock.rfc3339(clock.parse(clock.rfc3339(now())))
         for number in range(buyers):

@@ -23,7 +23,7 @@ def spread(table: InventoryTable) -> Spread:
     """Return a function that spreads the level of MUG over so many shards."""
 
     def over(shards: int) -> None:
-        service.set_shards(table, "MUG", shards, service.level(table, "MUG").version)
+        service.set_shards(table, "MUG", shards, service.level(table, "MUG").version, NOW)
 
     return over
 
@@ -143,7 +143,7 @@ def test_a_level_that_changed_since_it_was_read_is_not_spread(stocked: Any, tabl
     version = service.level(table, "MUG").version
     service.adjust(table, "MUG", 1, "found", adjustment_id="a", by="cus_admin", at=NOW)
     with pytest.raises(PreconditionFailedError):
-        service.set_shards(table, "MUG", 4, version)
+        service.set_shards(table, "MUG", 4, version, NOW)
 
 
 def test_a_change_by_people_is_refused_where_a_shard_has_sold_meanwhile(
