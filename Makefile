@@ -7,7 +7,7 @@ ENDPOINT_PORT ?= 4566
 STATE         ?= .local
 ENV           ?= local
 AUTH          ?= false
-export PORT ENDPOINT_PORT STATE ENV AUTH COLD ORDERS VISITS CATALOG SERVICE FOLLOW FUNCTION EVENT QUEUE REDRIVE BUYERS UNITS FROM TO EXAMPLES
+export PORT ENDPOINT_PORT STATE ENV AUTH COLD ORDERS VISITS CATALOG SERVICE FOLLOW FUNCTION EVENT QUEUE REDRIVE DELETE REASON BUYERS UNITS FROM TO EXAMPLES
 
 # Whatever the shell says, compiled modules are kept: the SAM CLI starts in half the time.
 unexport PYTHONDONTWRITEBYTECODE
@@ -40,7 +40,7 @@ logs: setup ## Show the functions' logs (SERVICE=orders, FOLLOW=1)
 	@$(souk) logs
 mail: setup ## Show the e-mails sent so far
 	@$(souk) mail
-dlq: setup ## Show dead letters and send them back (QUEUE=souk-local-orders-inbox-dlq, REDRIVE=all or an id)
+dlq: setup ## Show dead letters and send them back or delete one (QUEUE=souk-local-orders-inbox-dlq, REDRIVE=all or an id, DELETE=an id REASON=why)
 	@$(souk) dlq
 audit: setup ## Recompute stock and money from the ledgers and facts, and compare with the tables
 	@$(souk) audit

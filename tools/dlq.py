@@ -4,6 +4,7 @@
     make dlq QUEUE=souk-local-orders-inbox-dlq                 # its messages, decoded, with the reason
     make dlq QUEUE=souk-local-orders-inbox-dlq REDRIVE=all     # send them back, and see that they drained
     make dlq QUEUE=souk-local-orders-inbox-dlq REDRIVE=<id>    # send one back
+    make dlq QUEUE=souk-local-orders-inbox-dlq DELETE=<id> REASON="test data"   # delete one for good
 
 The same code serves the console (functions/journal/queues.py).
 """
@@ -15,32 +16,40 @@ import os
 import time
 
 from functions.journal import queues
-from functions.shared.errors import NotFoundError
+from functions.shared import log
+from functions.shared.clock import now
+from functions.shared.errors import DomainError
 from tools import options
 from tools.emulator import REGION
 from tools.report import ToolError, step
 from tools.stack import Stack
 
 DRAIN_SECONDS = 20
+OPERATOR = "operator"
+"""The actor of what is done at the command line: whoever may use the account."""
 
 
 def main() -> None:
-    """List, show or redrive, as QUEUE and REDRIVE say."""
+    """List, show, redrive or delete, as QUEUE, REDRIVE, DELETE and REASON say."""
+    name, which, gone = options.text("QUEUE"), options.text("REDRIVE"), options.text("DELETE")
+    if (which or gone) and not name:
+        raise ToolError("say which queue: QUEUE=souk-local-orders-inbox-dlq")
     use(options.running_stack())
-    name, which = options.text("QUEUE"), options.text("REDRIVE")
     try:
-        if not name:
-            overview()
+        if gone:
+            delete(name, gone, options.text("REASON"))
         elif which:
             redrive(name, None if which == "all" else which)
-        else:
+        elif name:
             show(name)
-    except NotFoundError as error:
+        else:
+            overview()
+    except DomainError as error:
         raise ToolError(error.detail) from None
 
 
 def use(stack: Stack) -> None:
-    """Point the functions' own AWS clients at a local stack."""
+    """Point the functions' own AWS clients at a local stack, and have what they do told as an operator's act."""
     os.environ |= {
         "AWS_ENDPOINT_URL": stack.endpoint,
         "AWS_ACCESS_KEY_ID": "test",
@@ -48,7 +57,10 @@ def use(stack: Stack) -> None:
         "AWS_DEFAULT_REGION": REGION,
         "AWS_REGION": REGION,
         "ENVIRONMENT_NAME": "local",
+        "SERVICE_NAME": "journal",
+        "BUS_NAME": "souk-local",
     }
+    log.current.actor = OPERATOR
 
 
 def overview() -> None:
@@ -69,16 +81,24 @@ def show(name: str) -> None:
 
 def redrive(name: str, message_id: str | None) -> None:
     """Send dead letters back, and wait until their own queue has drained."""
-    moved = queues.redrive(name, message_id)
-    step(f"{moved} sent back to {name.removesuffix('-dlq')}")
+    done = queues.redrive(name, message_id, now())
+    step(f"{done['moved']} sent back to {name.removesuffix('-dlq')}, {done['left']} left in {name}")
     until = time.monotonic() + DRAIN_SECONDS
     while time.monotonic() < until:
-        now = {queue["name"]: queue["waiting"] + queue["inFlight"] for queue in queues.depths()}
-        if not now[name.removesuffix("-dlq")]:
-            step(f"drained; {now[name]} left in {name}")
+        found = {queue["name"]: queue["waiting"] + queue["inFlight"] for queue in queues.depths()}
+        if not found[name.removesuffix("-dlq")]:
+            step(f"drained; {found[name]} left in {name}")
             return
         time.sleep(0.2)
-    step(f"still waiting after {DRAIN_SECONDS} s: {now}; the consumer's log lines say why (make logs)")
+    step(f"still waiting after {DRAIN_SECONDS} s: {found}; the consumer's log lines say why (make logs)")
+
+
+def delete(name: str, message_id: str, reason: str) -> None:
+    """Delete one dead letter for good."""
+    if len(reason) < 3:
+        raise ToolError('say why it is deleted: REASON="test data"')
+    done = queues.delete(name, message_id, reason[:200], now())
+    step(f"deleted; {done['left']} left in {name}")
 
 
 def _decoded(body: str) -> str:

@@ -124,7 +124,7 @@ def set_shards(table: InventoryTable, sku: str, shards: int, version: int, at: d
             raise PreconditionFailedError("stock_changed", f"The stock of {sku} was changed; read it again.")
         after = split(before, shards)
         told = StockShardsChanged(sku, shards)
-        outbox = pack(fact(told, f\"sku_{sku}\", after.version, at))
+        outbox = pack(fact(told, f"sku_{sku}", after.version, at))
         if table.change_levels([Change(before, after, outbox=outbox)]):
             return after
     raise ConflictError("stock_busy", f"{sku} is being sold very fast; try again.", retry_after=1)

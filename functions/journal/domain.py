@@ -23,7 +23,17 @@ PUBLIC = frozenset(
             "customerId",
         ),
         *("decideBy", "down", "fact", "format", "grams", "imageUrl", "importId", "keyIds", "lines", "mailId"),
-        *("merchantSku", "messageId", "messageIds", "onHand", "orderId", "placedAt", "price", "productId"),
+        *(
+            "merchantSku",
+            "messageId",
+            "messageIds",
+            "onHand",
+            "orderId",
+            "owed",
+            "placedAt",
+            "price",
+            "productId",
+        ),
         *("products", "provider", "quantity", "queue", "reason", "refundId", "refundedTotal", "reminder"),
         *(
             "requested",

@@ -43,7 +43,7 @@ class JournalTable(Table):
     def erase(self, customer_id: str, at: datetime) -> None:
         """Have no entry name a customer any more, neither one that is here nor one that comes late. Safe to repeat."""
         names = f"NAMES#{customer_id}"
-        self.put({"pk": names, "sk": "ERASED", "expires": epoch(at + KEPT)})
+        self.put({"pk": names, "sk": "ERASED", "expires": epoch(at + KEPT)}, "attribute_not_exists(pk)")
         for naming in self.query_all("pk = :pk AND sk < :erased", {":pk": names, ":erased": "ERASED"}):
             when = naming["sk"]
             entry = self.get({"pk": f"OF#{naming['subject']}", "sk": when})
@@ -59,11 +59,13 @@ class JournalTable(Table):
         items = _items(after)
         if is_of_erased(after):  # acts of others stay, told of nobody
             items = [item for item in items[1:] if after.actor != ERASED]
-        for item in (*(_namings(after) if items else ()), *items):
+        new = [*(_namings(after) if items else ()), *items]
+        for item in new:
             self.put(item)
-        kept = [(item["pk"], item["sk"]) for item in items]
-        naming = {"pk": f"NAMES#{customer_id}", "sk": _when(entry)}
-        for item in (*reversed(_items(entry)), naming):
+        kept = [(item["pk"], item["sk"]) for item in new]
+        # Last goes what leads here, so that a repeat finds what a crash has left.
+        namings = sorted(_namings(entry), key=lambda item: bool(item["pk"] == f"NAMES#{customer_id}"))
+        for item in (*namings[:-1], *reversed(_items(entry)), *namings[-1:]):
             if (item["pk"], item["sk"]) not in kept:
                 self.delete({"pk": item["pk"], "sk": item["sk"]})
         return after

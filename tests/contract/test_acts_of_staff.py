@@ -1,4 +1,4 @@
-"""Whatever staff change over HTTP is told by a fact that names them, in every service, and no such call is forgotten."""
+"""Whatever staff change over HTTP is told by a fact that names them, in every service; no such call is forgotten."""
 
 from __future__ import annotations
 

@@ -247,9 +247,21 @@ def test_a_dead_letter_is_read_and_sent_back(console: Page, shop: Stack) -> None
     expect(console.get_by_text("the journal was away")).to_be_visible()
     expect(console.locator("article h3")).to_have_text("StockReserved")
     expect(console.locator("article")).to_contain_text(fact["detail"]["correlationId"])
-    time.sleep(5)  # what was shown is hidden from everyone for so long
     console.get_by_role("button", name="Send it back").click()
     expect(console.get_by_text("1 sent back, and souk-local-journal-inbox has drained.")).to_be_visible()
+    expect(console.get_by_text("everything has drained")).to_be_visible()
+
+
+def test_a_dead_letter_is_deleted_with_a_reason(console: Page, shop: Stack) -> None:
+    sqs, name = shop.client("sqs"), "souk-local-journal-inbox-dlq"
+    url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
+    sqs.send_message(QueueUrl=url, MessageBody="no event at all")
+    console.goto("/console/#queues")
+    console.get_by_role("button", name=name).click()
+    console.get_by_text("Delete it…").click()
+    console.get_by_label("Why").fill("left by a test")
+    console.get_by_role("button", name="Delete for good").click()
+    expect(console.get_by_text("Deleted. 0 dead letters are left here.")).to_be_visible()
     expect(console.get_by_text("everything has drained")).to_be_visible()
 
 

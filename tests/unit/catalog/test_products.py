@@ -336,9 +336,16 @@ def test_publishing_tells_the_whole_state(send: Send) -> None:
     }  # fmt: skip
 
 
-def test_a_draft_tells_nothing(send: Send) -> None:
-    create(send, status="draft")
-    assert facts() == []
+def test_a_draft_tells_only_who_follows_the_acts_of_staff(send: Send) -> None:
+    made = create(send, status="draft").body
+    (fact,) = facts()
+    assert (fact["type"], fact["version"]) == ("ProductSaved", 1)
+    assert fact["data"] == {
+        "productId": made["id"],
+        "slug": "clay-pot",
+        "title": "Clay Pot",
+        "status": "draft",
+    }
 
 
 LIVES = [
@@ -363,7 +370,16 @@ def test_a_draft_changed_tells_nothing_of_what_it_was_before(send: Send) -> None
     made = create(send).body
     put(send, made["id"], 1, status="draft")
     put(send, made["id"], 2, status="draft", title="Other")
-    assert facts() == []
+    assert [fact["type"] for fact in facts()] == ["ProductSaved"]
+
+
+def test_a_draft_deleted_tells_which_it_was(send: Send) -> None:
+    made = create(send, status="draft").body
+    options = {"path": {"id": made["id"]}, "headers": {"If-Match": '"1"'}}
+    assert send("DELETE", "/catalog/products/{id}", **options, **ADMIN).status == 204
+    (fact,) = facts()
+    assert (fact["type"], fact["version"]) == ("ProductDeleted", 2)
+    assert fact["data"] == {"productId": made["id"], "slug": "clay-pot"}
 
 
 def test_a_withdrawal_names_the_skus_it_was_sold_under(send: Send) -> None:

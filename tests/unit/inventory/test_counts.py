@@ -226,7 +226,7 @@ def test_counts_and_sales_end_alike_in_every_order(
 ) -> None:
     stocked(MUG=10, POT=10)
     if shards > 1:
-        service.set_shards(table, "MUG", shards, 1)
+        service.set_shards(table, "MUG", shards, 1, NOW)
     deliver(placed("ord_a", MUG=2, POT=1), placed("ord_b", MUG=1))
     for name in order:
         assert deliver(TELL[name], TELL[name]) == []

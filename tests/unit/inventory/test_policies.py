@@ -51,7 +51,7 @@ def test_a_sku_that_is_tracked_again_sells_nothing_until_its_back_orders_are_fil
 ) -> None:
     stocked(MUG=8)
     deliver(published(MUG="backorder"))
-    service.set_shards(table, "MUG", shards, service.level(table, "MUG").version)
+    service.set_shards(table, "MUG", shards, service.level(table, "MUG").version, NOW)
     deliver(*[placed(f"ord_{number}", MUG=3) for number in range(4)])
     assert level("MUG") == (8, -4)
     deliver(published("ProductChanged", 2, MUG="tracked"), placed("ord_late", MUG=1))
@@ -180,7 +180,7 @@ def test_a_policy_that_changes_between_the_steps_of_orders_loses_no_unit_and_fin
             case "split":
                 level = service.level(table, "MUG")
                 if level.available >= 0 or level.policy != "tracked":
-                    service.set_shards(table, "MUG", random.choice([1, 2, 3]), level.version)
+                    service.set_shards(table, "MUG", random.choice([1, 2, 3]), level.version, NOW)
             case "count":
                 deliver(counted(f"2026-11-22T17:{10 + step}:30.000Z", MUG=random.randint(0, 9)))
         agrees_with_its_ledger(table)

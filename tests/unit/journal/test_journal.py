@@ -4,43 +4,20 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import boto3
 import pytest
 
-from functions.journal.app import app, journal, on_inbox
 from functions.shared.clock import now, rfc3339
-from tests.support.lambda_events import Context, sample, sqs_event
+from tests.support.lambda_events import sample
 from tests.support.templates import ROOT
+from tests.unit.journal.conftest import ADMIN, STAFF, now_told, told
 
-STAFF = {"subject": "cus_staff", "roles": "staff"}
-ADMIN = {"subject": "cus_admin", "roles": "admin"}
 SAMPLES = sorted(
     path.relative_to(ROOT / "events/samples") for path in (ROOT / "events/samples").rglob("*.json")
 )
-
-
-@pytest.fixture
-def send(deploy: Callable[[str], str], call: Callable[..., Any]) -> Callable[..., Any]:
-    deploy("journal")
-    journal.cache_clear()
-    return lambda *args, **options: call(app, *args, **options)
-
-
-def told(*events: dict[str, Any]) -> list[Any]:
-    failed: list[Any] = on_inbox(sqs_event(*events), Context())["batchItemFailures"]
-    return failed
-
-
-def now_told(name: str, version: int = 1, **data: Any) -> dict[str, Any]:
-    event = sample(name, orderId="ord_1", **data)
-    event["detail"]["time"] = rfc3339(now())
-    event["detail"]["id"] = f"ord_1.{version}.{event['detail-type']}"
-    event["detail"]["aggregate"]["version"] = version
-    return event
 
 
 @pytest.mark.parametrize("name", SAMPLES, ids=str)
@@ -74,25 +51,6 @@ def test_the_feed_shows_what_happened_since(send: Any) -> None:
 @pytest.mark.parametrize("roles", ["customer", ""])
 def test_the_journal_is_for_staff(send: Any, roles: str) -> None:
     assert send("GET", "/journal/events", subject="cus_1", roles=roles).status == 403
-
-
-def test_dead_letters_go_back_to_their_queue(send: Any) -> None:
-    sqs = boto3.client("sqs")
-    home = sqs.create_queue(QueueName="souk-local-journal-inbox")["QueueUrl"]
-    dlq = sqs.get_queue_url(QueueName="souk-local-journal-inbox-dlq")["QueueUrl"]
-    for number in range(12):
-        sqs.send_message(QueueUrl=dlq, MessageBody=json.dumps(number))
-    answer = send(
-        "POST", "/journal/queues/{name}/redrive", {}, path={"name": "souk-local-journal-inbox-dlq"}, **ADMIN
-    )
-    assert answer.body == {"moved": 12}
-    counts = sqs.get_queue_attributes(QueueUrl=home, AttributeNames=["ApproximateNumberOfMessages"])
-    assert counts["Attributes"]["ApproximateNumberOfMessages"] == "12"
-
-
-@pytest.mark.parametrize("name", ["souk-local-orders-inbox", "other-dlq", "souk-local-none-dlq"])
-def test_only_dead_letter_queues_of_this_shop_are_shown(send: Any, name: str) -> None:
-    assert send("GET", "/journal/queues/{name}/messages", path={"name": name}, **STAFF).status == 404
 
 
 ORDER_FACTS = ("orders/OrderPlaced.v1", "orders/OrderConfirmed.v1", "orders/OrderCancelled.v1")

@@ -17,7 +17,6 @@ CALLS = sorted((ROOT / "events/http/orders").glob("*.json"))
 
 @pytest.mark.parametrize("path", CALLS, ids=lambda path: path.stem)
 def test_an_event_to_invoke_with_is_answered(table: Any, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MAIL_QUEUE_URL", "unused")
     place = json.loads((ROOT / "events/http/orders/place.json").read_text())
     assert app(place, Context())["statusCode"] == 202
     wanted = (

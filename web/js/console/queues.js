@@ -39,7 +39,7 @@ export async function queues(body, { left }) {
         if (!waiting) {
           said.className = `notice ${back && !messageId ? "warn" : "good"}`;
           said.textContent = back && !messageId ? `${data.moved} sent back, ${back} dead letters here: read why.` : `${data.moved} sent back, and ${home} has drained.`;
-          if (back) await list_(name);
+          await list_(name);
           return;
         }
         said.textContent = `${data.moved} sent back; ${waiting} still in ${home}…`;
@@ -50,14 +50,32 @@ export async function queues(body, { left }) {
       if (error.name !== "AbortError") toast(explain(error));
     }
   };
+  /** Delete a dead letter for good; the acts show who did, and why. */
+  const remove = async (name, messageId, reason) => {
+    try {
+      const { data } = await call("POST", `/journal/queues/${name}/deletions`, { body: { messageId, reason } });
+      await Promise.all([show(), list_(name)]);
+      detail.prepend(h("p", { class: "notice good", role: "status" }, data.left === 1 ? "Deleted. 1 dead letter is left here." : `Deleted. ${data.left} dead letters are left here.`));
+    } catch (error) {
+      if (error.name !== "AbortError") toast(explain(error));
+    }
+  };
+  const deletion = (name, id) => {
+    const why = h("input", { required: true, minlength: 3, maxlength: 200 });
+    return h("details", {}, h("summary", { class: "small" }, "Delete it…"),
+      h("form", { class: "row", onsubmit: (event) => { event.preventDefault(); remove(name, id, why.value); } },
+        h("label", {}, "Why ", why), h("button", { class: "quiet" }, "Delete for good")));
+  };
   const messages = h("div", { class: "stack" });
   const list_ = async (name) => {
     const { items } = await get(`/journal/queues/${name}/messages`, { signal: left });
     const stream = !find(name.replace(/-dlq$/, ""));
+    const all = Math.max(items.length, depth(find(name)));
     fill(messages, items.length
-      ? !stream && h("p", {}, h("button", { class: "primary", onclick: () => redrive(name) }, items.length === 1 ? "Send it back" : `Send all ${items.length} back`))
+      ? !stream && h("p", {}, h("button", { class: "primary", onclick: () => redrive(name) }, all === 1 ? "Send it back" : `Send all ${all} back`))
       : h("p", { class: "notice good" }, "Empty: everything has drained."),
     stream && items.length > 0 && h("p", { class: "notice warn" }, "These are records of a stream; there is no queue to send them back to. Mend the cause and write the items again."),
+    all > items.length && items.length > 0 && h("p", { class: "soft" }, `${items.length} of ${all} are shown.`),
     items.map((one) => {
       const { type, from, about, trace, pretty } = decoded(one.body);
       return h("article", { class: "card stack letter" },
@@ -65,7 +83,7 @@ export async function queues(body, { left }) {
         h("p", { class: "error" }, one.reason),
         h("dl", { class: "facts" }, [["from", from], ["about", about && (about.startsWith("ord_") ? h("a", { class: "mono", href: `#order/${about}` }, about) : h("span", { class: "mono" }, about))], ["correlation", trace && h("span", { class: "mono" }, trace)], ["sent", new Date(one.sentAt).toISOString().replace("T", " ").slice(0, 19)], ["received", `${one.received} times`]]
           .filter(([, value]) => value).map(([name_, value]) => h("div", {}, h("dt", {}, name_), h("dd", {}, value)))),
-        h("details", {}, h("summary", { class: "small" }, "The whole message"), h("pre", { tabindex: 0 }, pretty)));
+        h("details", {}, h("summary", { class: "small" }, "The whole message"), h("pre", { tabindex: 0 }, pretty)), deletion(name, one.id));
     }));
   };
   const open = async (name) => {

@@ -1,0 +1,58 @@
+"""A journal on an empty account: a way in for facts, people who read it, and what it put on the bus."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import boto3
+import pytest
+
+from functions.journal.app import app, journal, on_inbox
+from functions.shared.clock import now, rfc3339
+from tests.support.lambda_events import Context, sample, sqs_event
+
+STAFF = {"subject": "cus_staff", "roles": "staff"}
+ADMIN = {"subject": "cus_admin", "roles": "admin"}
+
+
+@pytest.fixture
+def send(deploy: Callable[[str], str], call: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that sends a request to the journal."""
+    deploy("journal")
+    journal.cache_clear()
+    return lambda *args, **options: call(app, *args, **options)
+
+
+@pytest.fixture
+def published(send: Any) -> Callable[[], list[dict[str, Any]]]:
+    """Return a function that returns the facts the journal has put on the bus since last time."""
+    sqs, events = boto3.client("sqs"), boto3.client("events")
+    queue = sqs.create_queue(QueueName="seen")["QueueUrl"]
+    events.put_rule(Name="seen", EventBusName="souk-local", EventPattern='{"source": ["souk.journal"]}')
+    target = {"Id": "seen", "Arn": "arn:aws:sqs:eu-west-1:123456789012:seen"}
+    events.put_targets(Rule="seen", EventBusName="souk-local", Targets=[target])
+
+    def run() -> list[dict[str, Any]]:
+        got = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
+        for message in got:
+            sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+        return [json.loads(message["Body"])["detail"] for message in got]
+
+    return run
+
+
+def told(*events: dict[str, Any]) -> list[Any]:
+    """Hand facts to the inbox, and return those it gave back."""
+    failed: list[Any] = on_inbox(sqs_event(*events), Context())["batchItemFailures"]
+    return failed
+
+
+def now_told(name: str, version: int = 1, **data: Any) -> dict[str, Any]:
+    """Return the publisher's sample of a fact, told now of the order ord_1."""
+    event = sample(name, orderId="ord_1", **data)
+    event["detail"]["time"] = rfc3339(now())
+    event["detail"]["id"] = f"ord_1.{version}.{event['detail-type']}"
+    event["detail"]["aggregate"]["version"] = version
+    return event
