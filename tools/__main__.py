@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import sys
 
@@ -33,6 +34,10 @@ COMMANDS = {
 }
 
 
+CANNOT_WRITE = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT)
+"""A disk that is read-only, belongs to someone else, or is full."""
+
+
 def main() -> None:
     """Run one command; what a reader can act on is printed as one line, everything else as it is."""
     command = sys.argv[1] if len(sys.argv) > 1 else ""
@@ -42,6 +47,12 @@ def main() -> None:
         importlib.import_module(COMMANDS[command]).main()
     except ToolError as error:
         fail(str(error))
+    except OSError as error:
+        if error.errno not in CANNOT_WRITE:
+            raise
+        fail(
+            f"cannot write {error.filename or 'a file'}: {error.strerror}; the tools keep all they make beside them"
+        )
     except KeyboardInterrupt:
         sys.exit(130)
 

@@ -6,6 +6,7 @@ uv, itself installed by pip with its hash checked, does the rest. Nothing happen
 Python 3, so that an old one can be told so; the code below the version check may use all of 3.11.
 """
 
+import errno
 import hashlib
 import os
 import shutil
@@ -140,4 +141,9 @@ def fail(message: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except OSError as error:
+        if error.errno not in (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC):
+            raise
+        fail("cannot write " + str(error.filename or LOCAL) + ": " + str(error.strerror))

@@ -42,9 +42,9 @@ class Row(NamedTuple):
 
 def main() -> None:
     """Break every service in every way."""
+    chosen = options.services(SERVICES) or list(SERVICES)
     stack = options.running_stack()
     dlq.use(stack)
-    chosen = options.services() or list(SERVICES)
     rows = [one for service in chosen for one in rehearse(stack, service)]
     rows += [killed(stack), restarted(stack)]
     print(

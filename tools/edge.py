@@ -19,11 +19,12 @@ import hashlib
 import json
 import mimetypes
 import re
+import signal
 import time
 import uuid
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import aiohttp
 from aiohttp import web
@@ -48,6 +49,9 @@ SEGMENTS = {
 # What API Gateway allows: 29 s for an integration; 6 MB is what Lambda takes of its 10 MB.
 TIMEOUT = aiohttp.ClientTimeout(total=29, connect=2)
 MAX_BODY_BYTES = 6 * 1024 * 1024
+# Of a path with its query (CloudFront quotas); longer lines are read as well, so that the answer can say so.
+MAX_URL_BYTES = 8192
+READ_LINE_BYTES = 64 * 1024
 # Connection matters of one hop, RFC 9110 section 7.6.1; Host names the origin.
 HOP_HEADERS = frozenset(
     [
@@ -84,10 +88,13 @@ COMPRESSED_FROM_BYTES = 1000
 _CORRELATION_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 # status of the gateway -> status, code and sentence of the problem
 _GATEWAY_PROBLEMS = {
+    400: (400, "bad_request", "The gateway cannot read this request."),
     401: (401, "not_authenticated", "This call needs a valid access token: Authorization: Bearer …"),
     403: (403, "not_allowed", "The access token does not allow this call."),
     404: (503, "service_unavailable", "This service is not deployed."),
     413: (413, "body_too_large", "The body is larger than this call takes."),
+    414: (414, "url_too_long", "The address is longer than this call takes."),
+    431: (431, "headers_too_large", "The headers are larger than this call takes."),
     429: (503, "service_unavailable", "This service takes no calls at the moment."),
     504: (504, "service_timeout", "This service did not answer in time."),
 }
@@ -98,6 +105,9 @@ _TITLES = {
     404: "Not found",
     405: "Method not allowed",
     413: "Body too large",
+    414: "Address too long",
+    431: "Headers too large",
+    500: "Internal error",
     502: "Bad gateway",
     503: "Service unavailable",
     504: "Gateway timeout",
@@ -202,6 +212,8 @@ class Edge:
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """Answer one request; whatever happens to a service, within 30 seconds."""
+        if len(request.raw_path.encode(errors="surrogateescape")) > MAX_URL_BYTES:
+            return problem(request, 414, "url_too_long", f"An address has at most {MAX_URL_BYTES} bytes.")
         path = request.raw_path.partition("?")[0]
         if not path.startswith("/") or "\\" in path:  # to a browser /\\host is another host
             return problem(request, 400, "bad_path", "A path begins with '/' and has no backslash here.")
@@ -277,7 +289,7 @@ def _gateway_problem(
 
 
 def problem(
-    request: web.Request,
+    request: web.BaseRequest,
     status: int,
     code: str,
     detail: str,
@@ -367,6 +379,48 @@ def _file_at(path: str) -> Path | None:
         return None
 
 
+class _Connection(web.RequestHandler):
+    """A connection whose unreadable requests are told by problems, as all else."""
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Return what is wrong with a request that never became one: too long a line, a broken header."""
+        if request.writer.output_size > 0:
+            raise ConnectionError("a part of the answer is sent already")
+        codes = {500: ("internal_error", "The edge failed; its log says why.")}
+        unreadable = ("bad_request", "This is no request by HTTP/1.1, or its line or a header is too long.")
+        answer = problem(request, status, *codes.get(status, unreadable))
+        answer.force_close()
+        if status >= 500:
+            self.log_exception("the edge failed", exc_info=exc)
+        return answer
+
+
+class _Server(web.Server):
+    """A server of such connections."""
+
+    def __call__(self) -> web.RequestHandler:
+        """Return the handler of a new connection."""
+        return _Connection(self, loop=self._loop, **self._kwargs)
+
+
+class Runner(web.AppRunner):
+    """Runs the edge: what aiohttp answers by itself is a problem too."""
+
+    def __init__(self, app: web.Application) -> None:
+        limits: dict[str, Any] = {"max_line_size": READ_LINE_BYTES, "max_field_size": READ_LINE_BYTES}
+        super().__init__(app, access_log=None, shutdown_timeout=1, **limits)
+
+    async def _make_server(self) -> web.Server:
+        made = await super()._make_server()
+        return _Server(made.request_handler, request_factory=made.request_factory, **made._kwargs)
+
+
 _EDGE = web.AppKey("edge", Edge)
 
 
@@ -398,13 +452,19 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=8080)
     parser.add_argument("--endpoint-port", type=int, default=4566)
     arguments = parser.parse_args()
-    web.run_app(
-        make_app(Apis(arguments.endpoint_port), Faults(arguments.endpoint_port)),
-        host=HOST,
-        port=arguments.port,
-        access_log=None,
-        shutdown_timeout=1,
-    )
+    app = make_app(Apis(arguments.endpoint_port), Faults(arguments.endpoint_port))
+    asyncio.run(serve(app, arguments.port))
+
+
+async def serve(app: web.Application, port: int) -> None:
+    """Serve an edge on a port of this machine until SIGTERM or SIGINT."""
+    runner, told_to_stop = Runner(app), asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(name, told_to_stop.set)
+    await runner.setup()
+    await web.TCPSite(runner, HOST, port).start()
+    await told_to_stop.wait()
+    await runner.cleanup()
 
 
 if __name__ == "__main__":

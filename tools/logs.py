@@ -23,12 +23,12 @@ class Line(NamedTuple):
 
 
 def main() -> None:
-    """Print the lines of one service, or of all."""
-    service = options.text("SERVICE")
+    """Print the lines of the services that SERVICE names, or of all."""
+    services = options.services() or [""]
     logs = options.running_stack().client("logs")
-    groups = _groups(logs, service)
-    if service and not groups:
-        raise ToolError(f"no function of {service!r} has logged anything yet")
+    groups = _groups(logs, services)
+    if services != [""] and not groups:
+        raise ToolError(f"no function of {', '.join(services)} has logged anything yet")
     seen: set[str] = set()
     since = int((time.time() - _SINCE_SECONDS) * 1000)
     while True:
@@ -40,14 +40,17 @@ def main() -> None:
         if options.text("FOLLOW") in ("", "0"):
             return
         time.sleep(0.5)
-        groups = _groups(logs, service)
+        groups = _groups(logs, services)
 
 
-def _groups(logs: Any, service: str) -> list[str]:
-    """Return the log groups of a service's functions, of every function without one."""
-    own = "authoriser" if service == "platform" else service
-    pages = logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=_PREFIX + own)
-    return [group["logGroupName"] for page in pages for group in page["logGroups"]]
+def _groups(logs: Any, services: list[str]) -> list[str]:
+    """Return the log groups of the services' functions; an empty name stands for every service."""
+    found = []
+    for service in services:
+        own = "authoriser" if service == "platform" else f"{service}-" if service else ""
+        pages = logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=_PREFIX + own)
+        found += [group["logGroupName"] for page in pages for group in page["logGroups"]]
+    return found
 
 
 def _lines(logs: Any, groups: list[str], since: int) -> list[Line]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
+from tools import sam
 from tools.emulator import ROOT
 from tools.report import ToolError
 from tools.stack import Stack
@@ -41,9 +43,16 @@ def running_stack() -> Stack:
     return stack
 
 
-def services() -> list[str] | None:
-    """Return the services SERVICE names, separated by spaces or commas; None when it was not given."""
-    return text("SERVICE").replace(",", " ").split() or None
+def services(known: Iterable[str] | None = None) -> list[str] | None:
+    """Return the services SERVICE names, separated by spaces or commas; None when it was not given.
+
+    Raises ToolError for one that is not `known`: without these, that there is no stack of.
+    """
+    names = text("SERVICE").replace(",", " ").split()
+    there = list(known) if known is not None else [stack.name for stack in sam.all_stacks()]
+    if unknown := sorted(set(names) - set(there)):
+        raise ToolError(f"there is no service {', '.join(unknown)}; there are: {' '.join(there)}")
+    return names or None
 
 
 def file(name: str, default: Path) -> Path:

@@ -35,10 +35,11 @@ Fingerprints = dict[str, dict[str, str]]
 
 def main() -> None:
     """Replay a time range, twice."""
+    named = options.services()
     stack = options.running_stack()
     until = moment("TO") or datetime.now(UTC)
     since = moment("FROM") or until - timedelta(hours=1)
-    services = options.services() or consumers(stack)
+    services = named or consumers(stack)
     if unknown := set(services) - set(consumers(stack)):
         raise ToolError(
             f"{', '.join(sorted(unknown))} consumes nothing; there are: {' '.join(consumers(stack))}"

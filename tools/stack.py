@@ -24,7 +24,7 @@ from typing import Any
 
 from localstack_client.session import Session  # type: ignore[import-untyped]
 
-from tools import archive, sam, streams
+from tools import archive, build, sam, streams
 from tools.emulator import HOST, REGION, ROOT, Emulator, living_process, require_free_port, stop_process
 from tools.report import ToolError
 
@@ -139,8 +139,12 @@ class Stack:
     # --- edge -------------------------------------------------------------------------------------------------
 
     def start_edge(self, *, seconds: float = 15) -> None:
-        """Start the edge and wait until it answers; nothing happens if it is running already."""
-        if self.edge_pid() is not None and _answers(self.url):
+        """Start the edge and wait until it answers; nothing happens if the same one is running already.
+
+        One that was started from other code is replaced: it may not know a service that was added since.
+        """
+        code = edge_code()
+        if self.edge_pid() is not None and _answers(self.url) and self._edge_runs(code):
             return
         self.stop_edge()
         require_free_port(self.port, "PORT")
@@ -162,6 +166,7 @@ class Stack:
                 start_new_session=True,
             )
         self._edge_pid_file.write_text(str(process.pid))
+        self._edge_code_file.write_text(code)
         until = time.monotonic() + seconds
         while not _answers(self.url):
             if process.poll() is not None or time.monotonic() > until:
@@ -176,13 +181,27 @@ class Stack:
         """Stop the edge; nothing happens if it does not run."""
         stop_process(self._edge_pid_file, "tools.edge", seconds=5)
 
+    def _edge_runs(self, code: str) -> bool:
+        """Tell whether the edge was started from this code."""
+        return self._edge_code_file.exists() and self._edge_code_file.read_text() == code
+
     @property
     def _edge_pid_file(self) -> Path:
         return self.state / "edge.pid"
 
+    @property
+    def _edge_code_file(self) -> Path:
+        return self.state / "edge.code"
+
 
 _EDITED = "edited"
 _DEPLOYED = f"/souk-tools/{ENVIRONMENT}/deployed/"
+
+
+def edge_code() -> str:
+    """Return a hash of all that decides what an edge does: its own modules, and which services there are."""
+    modules = [ROOT / "tools" / f"{name}.py" for name in ("edge", "stack", "emulator")]
+    return build.digest(modules, *(stack.name for stack in sam.all_stacks()))
 
 
 def aws_session(endpoint_port: int) -> Session:

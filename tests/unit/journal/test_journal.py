@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from datetime import timedelta
+from datetime import timedelta, timezone
 from typing import Any
 
 import boto3
@@ -148,3 +148,40 @@ def test_faults_are_for_admins_of_the_local_stack(
     assert send("PUT", FAULT, body, path={"service": "weather"}, **ADMIN).status == 404
     monkeypatch.setenv("ENVIRONMENT_NAME", "prod")
     assert send("PUT", FAULT, body, path={"service": "catalog"}, **ADMIN).body["code"] == "local_only"
+
+
+# --- times and days -----------------------------------------------------------------------------------------------
+
+
+def test_the_feed_takes_any_time_by_rfc_3339(send: Any) -> None:
+    told(now_told("inventory/StockReserved.v1"))
+    moment = now() - timedelta(minutes=1)
+    there = timezone(timedelta(hours=5, minutes=30))
+    for after in (f"{moment:%Y-%m-%dT%H:%M:%SZ}", moment.astimezone(there).isoformat()):
+        items = send("GET", "/journal/events", query={"after": after}, **STAFF).body["items"]
+        assert [item["type"] for item in items] == ["StockReserved"], after
+
+
+@pytest.mark.parametrize("path", ["/journal/events", "/journal/traces/{correlationId}"])
+@pytest.mark.parametrize("text", ["2026-02-30T10:00:00Z", "yesterday", "9999-12-31T23:59:59-01:00", ""])
+def test_a_time_that_cannot_be_is_refused(send: Any, path: str, text: str) -> None:
+    name = "after" if path.endswith("events") else "since"
+    answer = send("GET", path, query={name: text}, path={"correlationId": "c-1"}, **STAFF)
+    assert (answer.status, answer.body["code"], answer.body["parameters"]) == (
+        400, "invalid_time", {"parameter": name},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
+@pytest.mark.parametrize("path", ["/journal/events", "/journal/traces/{correlationId}"])
+def test_a_time_far_from_now_is_one_too(send: Any, path: str, text: str) -> None:
+    name = "after" if path.endswith("events") else "since"
+    answer = send("GET", path, query={name: text}, path={"correlationId": "c-1"}, **STAFF)
+    assert (answer.status, answer.body["items"]) == (200, [])
+
+
+@pytest.mark.parametrize("path", ["/journal/acts", "/journal/orders"])
+@pytest.mark.parametrize("day", ["2026-02-30", "2026-13-01", "today", ""])
+def test_a_day_that_cannot_be_is_refused(send: Any, path: str, day: str) -> None:
+    answer = send("GET", path, query={"day": day}, **STAFF)
+    assert (answer.status, answer.body["code"]) == (400, "invalid_day")

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from functions.shared.clock import epoch, now, parse, rfc3339
+from functions.shared.clock import day_from_caller, epoch, from_caller, now, parse, rfc3339
 
 MOMENT = datetime(2026, 11, 22, 17, 5, 9, 123_456, tzinfo=UTC)
 
@@ -48,3 +48,49 @@ def test_now_knows_its_zone() -> None:
 
 def test_dynamodbs_ttl_is_in_whole_seconds() -> None:
     assert epoch(MOMENT) == 1_795_367_109
+
+
+@pytest.mark.parametrize(
+    ("text", "utc"),
+    [
+        ("2026-11-22T17:05:09Z", "2026-11-22T17:05:09.000Z"),
+        ("2026-11-22t17:05:09.5z", "2026-11-22T17:05:09.500Z"),
+        ("2026-11-22 17:05:09.123456789Z", "2026-11-22T17:05:09.123Z"),
+        ("2026-11-22T18:35:09+01:30", "2026-11-22T17:05:09.000Z"),
+        ("2026-11-22T09:05:09-08:00", "2026-11-22T17:05:09.000Z"),
+        ("2026-11-22T17:05:09-00:00", "2026-11-22T17:05:09.000Z"),
+        ("2026-11-22T18:05:09 01:00", "2026-11-22T17:05:09.000Z"),
+    ],
+)
+def test_a_caller_may_write_a_time_in_every_form_of_rfc_3339(text: str, utc: str) -> None:
+    assert rfc3339(from_caller(text)) == utc
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "soon", "2026-11-22", "2026-11-22T17:05Z", "2026-11-22T17:05:09", "2026-02-30T17:05:09Z",
+        "2026-13-01T17:05:09Z", "2026-11-22T24:00:01Z", "2026-11-22T17:05:61Z", "2026-11-22T17:05:09+24:00",
+        "20261122T170509Z", "2026-W47-7T17:05:09Z", "0000-01-01T00:00:00Z", "0001-01-01T00:00:00+01:00",
+        "9999-12-31T23:59:59-01:00", "2026-11-22T17:05:09Z\n", "\u0662026-11-22T17:05:09Z",
+    ],
+)  # fmt: skip
+def test_what_is_no_time_by_rfc_3339_is_refused(text: str) -> None:
+    with pytest.raises(
+        ValueError, match=r"not a time|out of range|must be in|strictly between|unconverted|month|day"
+    ):
+        from_caller(text)
+
+
+@pytest.mark.parametrize("day", ["2026-11-22", "2028-02-29", "0001-01-01"])
+def test_a_day_of_the_calendar_is_taken(day: str) -> None:
+    assert day_from_caller(day) == day
+
+
+@pytest.mark.parametrize(
+    "day",
+    ["", "2026-02-29", "2026-04-31", "2026-00-10", "2026-1-1", "20261122", "2026-11-22\n", "0000-01-01"],
+)
+def test_a_day_that_is_in_no_calendar_is_refused(day: str) -> None:
+    with pytest.raises(ValueError, match=r"day|month|year"):
+        day_from_caller(day)

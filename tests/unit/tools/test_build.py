@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import io
+import os
 import re
+import shutil
 import ssl
 import subprocess
 import sys
@@ -51,6 +53,23 @@ def run_with(path: list[Path], code: str) -> subprocess.CompletedProcess[str]:
 def test_every_service_is_built_by_the_same_makefile(service: str) -> None:
     shared = (build.FUNCTIONS / "shared" / "Makefile").read_text()
     assert (build.FUNCTIONS / service / "Makefile").read_text() == shared
+
+
+@pytest.mark.parametrize("folder", ["plain", "with a blank", "with  two, it's 'quoted'"])
+def test_a_function_is_built_whatever_the_folder_of_the_repository_is_called(
+    folder: str, tmp_path: Path
+) -> None:
+    root = tmp_path / folder
+    for part in ("functions/journal", "tools"):
+        shutil.copytree(build.ROOT / part, root / part, ignore=shutil.ignore_patterns("__pycache__"))
+    artifacts = root / "artifacts"
+    done = subprocess.run(
+        ["make", "--makefile", str(root / "functions/journal/Makefile"), "build-HttpFunction"],
+        cwd=tmp_path, env={**os.environ, "ARTIFACTS_DIR": str(artifacts)},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert (artifacts / "functions/journal/app.py").exists()
 
 
 def test_a_function_is_its_package_with_pyc_and_no_build_files(tmp_path: Path) -> None:

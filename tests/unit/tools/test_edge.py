@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
@@ -99,6 +100,62 @@ def test_method_query_body_and_repeated_values_reach_the_service_as_they_are() -
         assert [value for name, value in seen["headers"] if name == "X-Thing"] == ["a", "b"]
 
     through_the_edge(echo, test)
+
+
+def unread(request: bytes) -> tuple[int, dict[str, Any]]:
+    """Send bytes to an edge as `make run` starts it; return the status and the problem of its answer."""
+
+    async def run() -> bytes:
+        runner = edge.Runner(edge.make_app(FixedAddresses()))
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        reader, writer = await asyncio.open_connection(*runner.addresses[0][:2])
+        writer.write(request)
+        answer = await reader.read()
+        writer.close()
+        await runner.cleanup()
+        return answer
+
+    head, _, body = asyncio.run(run()).partition(b"\r\n\r\n")
+    assert b"application/problem+json" in head
+    return int(head.split()[1]), json.loads(body)
+
+
+END = b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+
+
+@pytest.mark.parametrize(
+    ("request_", "status", "code"),
+    [
+        (b"GET /orders?q=" + b"x" * 8182 + END + b"\r\n", 503, "service_unavailable"),
+        (b"GET /orders?q=" + b"x" * 8183 + END + b"\r\n", 414, "url_too_long"),
+        (b"GET /orders?q=" + b"x" * 70_000 + END + b"\r\n", 400, "bad_request"),
+        (b"GET /orders" + END + b"X-Long: " + b"x" * 70_000 + b"\r\n\r\n", 400, "bad_request"),
+        (b"GET /orders" + END + b"no header\r\n\r\n", 400, "bad_request"),
+        (b"\x16\x03\x01\x02\x00 no HTTP\r\n\r\n", 400, "bad_request"),
+    ],
+    ids=[
+        "as long as CloudFront takes",
+        "longer",
+        "longer than is read",
+        "header",
+        "broken header",
+        "no HTTP",
+    ],
+)
+def test_what_is_no_request_is_told_by_a_problem(request_: bytes, status: int, code: str) -> None:
+    answered, body = unread(request_)
+    assert (answered, body["status"], body["code"]) == (status, status, code)
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(400, "bad_request"), (414, "url_too_long"), (431, "headers_too_large")]
+)
+def test_a_request_that_the_gateway_cannot_read_is_no_fault_of_the_service(status: int, code: str) -> None:
+    async def test(client: TestClient[Any, Any]) -> None:
+        await assert_problem(await client.get("/orders"), status, code)
+
+    through_the_edge(gateway_says(status, "Request line too long"), test)
 
 
 def test_the_edge_adds_no_header_of_its_own() -> None:

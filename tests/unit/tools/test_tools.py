@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from tests.support.templates import template
 from tools import lock, options, sam, templates
 from tools.emulator import ROOT, Emulator, living_process, require_free_port
 from tools.report import ToolError
-from tools.stack import Stack
+from tools.stack import Stack, edge_code
 
 SHOPIFY_HEADER = (
     "Handle,Title,Body (HTML),Vendor,Type,Tags,Published,Option1 Name,Option1 Value,Option2 Name,Option2 Value,"
@@ -79,7 +80,13 @@ def test_an_old_python_is_told_what_to_do() -> None:
     [
         ("stop", {"PORT": "http"}, "PORT is a port number from 1024 to 65535, not 'http'"),
         ("run", {"CATALOG": "nowhere.csv"}, "CATALOG: there is no file .*nowhere.csv"),
-        ("build", {"SERVICE": "warehouse"}, "no service warehouse; there are: platform .*"),
+        ("build", {"SERVICE": "warehouse"}, "there is no service warehouse; there are: platform .*"),
+        *(
+            (name, {"SERVICE": "orders,warehouse"}, "there is no service warehouse; there are: .* orders .*")
+            for name in ("logs", "chaos", "deploy", "build", "replay")
+        ),
+        ("dlq", {"REDRIVE": "all"}, "say which queue: QUEUE=souk-local-orders-inbox-dlq"),
+        ("run", {"STATE": "/sys/souk", "PORT": "18099"}, "cannot write /sys/souk: .*; the tools keep all .*"),
         ("logs", {"STATE": "/nonexistent"}, "the stack is not running; start it with: make run"),
         ("deploy", {"ENV": "moon"}, "samconfig.toml has no environment 'moon'; there are: local dev prod"),
         ("invoke", {"FUNCTION": ""}, "say which: make invoke FUNCTION=.*"),
@@ -92,7 +99,70 @@ def test_a_mistake_gets_one_line(command: str, environment: dict[str, str], line
     assert re.fullmatch(f"souk: {line}\n", done.stderr), done.stderr
 
 
+def test_a_disk_that_cannot_be_written_is_said_in_one_line_by_the_setup_too() -> None:
+    code = (
+        "import pathlib, runpy, sys; there = pathlib.Path('/sys/souk')\n"
+        "source = pathlib.Path('tools/bootstrap.py').read_text().replace('ROOT / \".local\"', 'there')\n"
+        "exec(source, {'__name__': '__main__', '__file__': 'tools/bootstrap.py', 'there': there})"
+    )
+    done = run_tool("-c", code)
+    assert done.returncode == 1
+    assert re.fullmatch("(setup: .*\n)?souk: cannot write /sys/souk.*\n", done.stdout + done.stderr)
+
+
 # --- processes ---
+
+
+def test_an_edge_that_runs_is_left_alone_and_one_of_other_code_is_replaced(tmp_path: Path) -> None:
+    def free() -> int:
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            port: int = probe.getsockname()[1]
+            return port
+
+    # Each start is a `make run` of its own, as for whoever adds a service.
+    options = f"port={free()}, endpoint_port={free()}, state=pathlib.Path({str(tmp_path)!r})"
+    line = f"import pathlib; from tools.stack import Stack; stack = Stack({options}); "
+
+    def start() -> str:
+        done = run_tool("-W", "ignore", "-c", line + "stack.start_edge(); print(stack.edge_pid())")
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    try:
+        first = start()
+        assert start() == first
+        (tmp_path / "edge.code").write_text("what it was before a service was added")
+        second = start()
+        assert second not in (first, "None")
+        assert start() == second
+    finally:
+        run_tool("-c", line + "stack.stop_edge()")
+
+
+def test_what_an_edge_does_is_decided_by_its_code_and_by_the_services_there_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = edge_code()
+    assert edge_code() == before
+    for folder in ("tools", "infra"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    line = "from tools.stack import edge_code; print(edge_code())"
+
+    def there() -> str:
+        environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+        done = subprocess.run(
+            [sys.executable, "-c", line],
+            cwd=tmp_path, env=environment, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        return done.stdout.strip()
+
+    assert there() == before
+    shutil.copy(tmp_path / "infra" / "orders.yaml", tmp_path / "infra" / "returns.yaml")
+    added = there()
+    assert added != before
+    with (tmp_path / "tools" / "edge.py").open("a") as file:
+        file.write("# another route\n")
+    assert there() not in (before, added)
 
 
 def test_a_process_number_given_to_another_program_is_not_ours(tmp_path: Path) -> None:
