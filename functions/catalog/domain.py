@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import unicodedata
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -23,9 +24,22 @@ from functions.shared.types import Body, Currency, Minor, Sku, View
 MAX_VARIANTS = 100
 MAX_IMAGES = 250
 MAX_BYTES = 250_000  # of a product as JSON; DynamoDB takes 400 KB an item, with the facts it raises
+MAX_SKU = 64
+_IS_SKU = re.compile("[A-Za-z0-9][A-Za-z0-9._-]*")
 MAX_WORDS = 100  # by which a product is found; each is a list it stands in
 
 Status = Literal["draft", "published", "withdrawn"]
+StockPolicy = Literal["tracked", "backorder", "untracked"]
+"""Units are counted; are counted and sold below zero; are not counted."""
+MerchantSku = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=255,
+        pattern=r"^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$(?!\n)",
+        extra={"form": "merchant SKU", "detail": "A merchant's SKU is one line of text that is not blank."},
+    ),
+]
 Short = Annotated[str, Meta(max_length=255)]
 Name = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"\S")]
 Tag = Annotated[
@@ -67,6 +81,7 @@ class Variant(Body, frozen=True, omit_defaults=False):
     """One thing that can be bought: `options` are its values of the product's options, in their order.
 
     ``grams`` is its weight, ``compare_at`` the price it is shown to be reduced from, ``image`` its picture's address.
+    ``sku`` is its key with all services, ``merchant_sku`` what its seller calls it, None where that is the same.
     """
 
     price: Price
@@ -78,6 +93,8 @@ class Variant(Body, frozen=True, omit_defaults=False):
     tax_class: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$(?!\n)")] = "standard"
     requires_shipping: bool = True
     image: Url | None = None
+    stock_policy: StockPolicy = "tracked"
+    merchant_sku: MerchantSku | None = None
 
 
 class Image(Body, frozen=True, omit_defaults=False):
@@ -127,7 +144,6 @@ class Stored:
     id: str
     version: int
     product: Product
-    digest: str
     text: str
     created_at: str
     updated_at: str
@@ -255,16 +271,40 @@ def _check_skus(product: Product) -> None:
 
 
 def _with_skus(product: Product) -> tuple[Variant, ...]:
-    """Return the variants, each with a SKU: the given one, else one that follows from slug and option values."""
+    """Return the variants, each with a SKU.
+
+    That is the given one, else one that follows from what the merchant calls it, else from slug and option values.
+    """
     taken = {variant.sku for variant in product.variants if variant.sku}
     named = []
     for variant in product.variants:
-        sku = variant.sku or derived_sku(product.slug, variant.options)
-        if not variant.sku and sku in taken:
-            sku = derived_sku(product.slug, variant.options, exact=True)
+        sku = variant.sku or _free_sku(product.slug, variant, taken)
         taken.add(sku)
-        named.append(variant if variant.sku else replace(variant, sku=sku))
+        merchant = (variant.merchant_sku or "").strip()
+        named.append(replace(variant, sku=sku, merchant_sku=merchant if merchant not in ("", sku) else None))
     return tuple(named)
+
+
+def _free_sku(slug: str, variant: Variant, taken: set[str]) -> str:
+    wanted = [key_of(variant.merchant_sku)] if variant.merchant_sku else []
+    wanted.append(derived_sku(slug, variant.options))
+    return next((sku for sku in wanted if sku not in taken), derived_sku(slug, variant.options, exact=True))
+
+
+def key_of(merchant_sku: str) -> str:
+    """Return the key of what a merchant calls a variant: itself where it can be one, else the same every time.
+
+    ``KIT 24/25`` becomes ``KIT-24-25_`` and a digest of what was written.
+    """
+    given = merchant_sku.strip()
+    if len(given) <= MAX_SKU and _IS_SKU.fullmatch(given):
+        return given
+    shown = "-".join(re.findall(r"[A-Za-z0-9]+", unicodedata.normalize("NFKD", given))) or "X"
+    return f"{shown[:55].rstrip('-')}_{_short_digest(given)}"
+
+
+def _short_digest(meant: str) -> str:
+    return hashlib.sha256(meant.encode()).hexdigest()[:8].upper()
 
 
 def derived_sku(slug: str, options: tuple[str, ...], *, exact: bool = False) -> str:
@@ -276,15 +316,9 @@ def derived_sku(slug: str, options: tuple[str, ...], *, exact: bool = False) -> 
     """
     parts = ["-".join(re.findall(r"[A-Z0-9]+", text.fold(part).upper())) for part in (slug, *options)]
     sku = ".".join(part or "X" for part in parts)
-    if exact or len(sku) > 64 or parts[0] != slug.upper():
-        digest = hashlib.sha256("\n".join((slug, *options)).encode()).hexdigest()[:8].upper()
-        sku = f"{sku[:55].rstrip('.-')}_{digest}"
+    if exact or len(sku) > MAX_SKU or parts[0] != slug.upper():
+        sku = f"{sku[:55].rstrip('.-')}_{_short_digest(chr(10).join((slug, *options)))}"
     return sku
-
-
-def digest(product: Product) -> str:
-    """Return what tells two contents apart: a product whose digest is unchanged is not written again."""
-    return hashlib.sha256(msgspec.json.encode(product)).hexdigest()
 
 
 # --- reading ------------------------------------------------------------------------------------------------------
@@ -293,6 +327,11 @@ def digest(product: Product) -> str:
 def skus(product: Product) -> tuple[str, ...]:
     """Return the SKUs of a product."""
     return tuple(variant.sku for variant in product.variants)
+
+
+def shown_sku(variant: Variant) -> str:
+    """Return what the seller calls a variant."""
+    return variant.merchant_sku or variant.sku
 
 
 def full_title(product: Product, variant: Variant) -> str:
@@ -367,9 +406,8 @@ def facet(kind: str, name: str) -> str:
 
 def terms(product: Product) -> list[str]:
     """Return the words a product is found by: of title, vendor, category, tags and SKUs, at most `MAX_WORDS`."""
-    return text.words(product.title, product.vendor, product.category, *product.tags, *skus(product))[
-        :MAX_WORDS
-    ]
+    shown = (shown_sku(variant) for variant in product.variants)
+    return text.words(product.title, product.vendor, product.category, *product.tags, *shown)[:MAX_WORDS]
 
 
 def lists(product: Product) -> tuple[str, ...]:

@@ -13,13 +13,19 @@ Title = Annotated[str, Meta(examples=["Clay Plant Pot"])]
 
 
 class VariantState(Data, frozen=True):
-    """One SKU on sale. ``title`` is what a line of a cart or an order is called; ``grams`` its weight."""
+    """One SKU on sale. ``title`` is what a line of a cart or an order is called; ``grams`` its weight.
+
+    ``merchant_sku`` is what its seller calls it, where that is not the SKU.
+    """
 
     sku: Sku
     title: Annotated[str, Meta(examples=["Clay Plant Pot, Large"])]
     price: Money
     tax_class: Annotated[str, Meta(examples=["standard"])]
     grams: Annotated[int, Meta(ge=0, examples=[1200])]
+    requires_shipping: bool = True
+    stock_policy: Literal["tracked", "backorder", "untracked"] = "tracked"
+    merchant_sku: Annotated[str | None, Meta(examples=["POT 24/25 (L)"])] = None
 
 
 class ProductPublished(Data, frozen=True):

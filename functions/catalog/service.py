@@ -106,7 +106,7 @@ def _rewrite(
     """
     clean = domain.normalised(product, currency, before.product.slug)
     table.finish(before)
-    if domain.digest(clean) == before.digest:
+    if clean == before.product:
         return before
     after = _store(table, before, clean, before.id, origin, at)
     if not isinstance(after, Lost):
@@ -162,7 +162,7 @@ def _store(
 ) -> Stored | Lost:
     moment = rfc3339(at)
     after = Stored(
-        id=product_id, version=before.version + 1 if before else 1, product=clean, digest=domain.digest(clean),
+        id=product_id, version=before.version + 1 if before else 1, product=clean,
         text=text.plain(clean.body_html), created_at=before.created_at if before else moment, updated_at=moment,
         origin=origin, listed=domain.lists(clean),
     )  # fmt: skip
@@ -223,6 +223,9 @@ def _state(kind: type[ProductPublished], stored: Stored) -> ProductPublished:
             _money(variant.price),
             variant.tax_class,
             variant.grams,
+            variant.requires_shipping,
+            variant.stock_policy,
+            variant.merchant_sku,
         )
         for variant in product.variants
     )

@@ -1,7 +1,7 @@
 """The catalog table.
 
 | item    | pk                  | sk         | attributes                                                          |
-| product | PRODUCT#<id>        | PRODUCT    | content (JSON), digest, text, version, listed, origin, outbox;      |
+| product | PRODUCT#<id>        | PRODUCT    | content (JSON), text, version, listed, origin, outbox;      |
 |         |                     |            | pending and replaces while its listing is under way                 |
 | deleted | PRODUCT#<id>        | DELETED    | outbox                                                              |
 | slug    | SLUG#<slug>         | SLUG       | product_id                                                          |
@@ -201,7 +201,7 @@ def _shown(stored: Stored) -> tuple[Card, list[str]]:
 
 def _product_item(stored: Stored) -> Item:
     return {
-        **_product_key(stored.id), "id": stored.id, "version": stored.version, "digest": stored.digest,
+        **_product_key(stored.id), "id": stored.id, "version": stored.version,
         "content": msgspec.json.encode(stored.product).decode(), "text": stored.text, "origin": stored.origin,
         "created_at": stored.created_at, "updated_at": stored.updated_at,
         "listed": list(stored.listed), "pending": stored.pending,
@@ -212,7 +212,7 @@ def _product_item(stored: Stored) -> Item:
 def _stored(item: Item) -> Stored:
     replaces = item.get("replaces")
     return Stored(
-        item["id"], item["version"], msgspec.json.decode(item["content"], type=Product), item["digest"], item["text"],
+        item["id"], item["version"], msgspec.json.decode(item["content"], type=Product), item["text"],
         item["created_at"], item["updated_at"], item["origin"], tuple(item["listed"]), item.get("pending"),
         msgspec.json.decode(replaces, type=Footprint) if replaces else None,
     )  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from functions.catalog import domain
-from functions.catalog.domain import Card, Image, Price, PriceRange, Seo, Status, Stored
+from functions.catalog.domain import Card, Image, Price, PriceRange, Seo, Status, StockPolicy, Stored
 from functions.catalog.table_imports import Job
 from functions.catalog.table_lists import Page
 from functions.shared.types import View
@@ -24,6 +24,8 @@ class VariantView(View, frozen=True):
     tax_class: str
     requires_shipping: bool
     image: str | None
+    stock_policy: StockPolicy
+    merchant_sku: str | None
 
 
 class ProductView(View, frozen=True):
@@ -119,7 +121,7 @@ def product_view(stored: Stored) -> ProductView:
     variants = [
         VariantView(
             one.sku, domain.full_title(product, one), one.options, one.price, one.compare_at, one.grams, one.barcode,
-            one.tax_class, one.requires_shipping, one.image,
+            one.tax_class, one.requires_shipping, one.image, one.stock_policy, one.merchant_sku,
         )
         for one in product.variants
     ]  # fmt: skip

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from functions.catalog.domain import key_of
 from functions.shared import aws
 from tests.unit.catalog.conftest import ADMIN, Send, a_product, create, euro, facts, listed, read
 
@@ -390,3 +391,24 @@ def test_a_withdrawal_names_the_skus_it_was_sold_under(send: Send) -> None:
 
 def test_a_name_longer_than_any_slug_is_no_product(send: Send) -> None:
     assert read(send, "a" * 3000).status == 404
+
+
+def test_how_a_variant_is_sold_is_told_with_it(send: Send) -> None:
+    variants = [
+        {
+            "price": euro(900),
+            "stockPolicy": "backorder",
+            "requiresShipping": False,
+            "merchantSku": "POT 24/25",
+        }
+    ]
+    shown = create(send, variants=variants).body["variants"][0]
+    (fact,) = [fact for fact in facts() if fact["type"] == "ProductPublished"]
+    told = fact["data"]["variants"][0]
+    for one in (shown, told):
+        assert (one["stockPolicy"], one["requiresShipping"], one["merchantSku"]) == (
+            "backorder",
+            False,
+            "POT 24/25",
+        )
+    assert shown["sku"] == told["sku"] == key_of("POT 24/25")
