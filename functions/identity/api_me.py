@@ -11,13 +11,13 @@ from msgspec import Meta
 from functions.identity import service
 from functions.identity.api import CustomerView, Name, app, customer_view, me, table
 from functions.identity.domain import Address
+from functions.shared.addresses import AddressBody, checked, checked_line
 from functions.shared.clock import now
 from functions.shared.http import etag, if_match, json_response, read_body
 from functions.shared.idempotency import answered_once, fingerprint, key_of
 from functions.shared.ids import new_id
-from functions.shared.types import Body, Country, View
+from functions.shared.types import Body, View
 
-PostalCode = Annotated[str, Meta(min_length=1, max_length=20, pattern=r"^[^\x00-\x1f\x7f]*\S$(?!\n)")]
 Phone = Annotated[str, Meta(pattern=r"^\+?[0-9 ()./-]{3,30}$(?!\n)")]
 
 
@@ -27,16 +27,9 @@ class ChangeMe(Body, frozen=True):
     name: Name | None = None
 
 
-class AddressBody(Body, frozen=True):
-    """A postal address; `default` makes it the one offered first."""
+class KeptAddressBody(AddressBody, frozen=True, kw_only=True):
+    """A postal address to keep; `default` makes it the one offered first."""
 
-    name: Name
-    line1: Name
-    city: Name
-    postal_code: PostalCode
-    country: Country
-    line2: Name | None = None
-    region: Name | None = None
     phone: Phone | None = None
     default: bool = False
 
@@ -50,7 +43,7 @@ class AddressView(View, frozen=True):
     line2: str | None
     city: str
     region: str | None
-    postal_code: str
+    postal_code: str | None
     country: str
     phone: str | None
     default: bool
@@ -75,8 +68,9 @@ def _answer(address: Address, status: int = 200) -> Response:
     return json_response(address_view(address), status, etag(address.version))
 
 
-def _address(address_id: str, given: AddressBody) -> Address:
-    return Address(id=address_id, **msgspec.structs.asdict(given))
+def _address(address_id: str, given: KeptAddressBody) -> Address:
+    kept = msgspec.structs.asdict(checked(given))
+    return Address(id=address_id, **kept, phone=given.phone, default=given.default)
 
 
 @app.endpoint("GET", "/identity/me", returns=CustomerView)
@@ -90,7 +84,7 @@ def get_me() -> Response:
 def change_me() -> Response:
     """Change one's own profile: 200 with ETag | 400 | 404 | 412 changed meanwhile | 428 no If-Match."""
     given, version = read_body(app, ChangeMe), if_match(app)
-    name = (given.name or service.account(table(), me()).name).strip()
+    name = checked_line(given.name, "/name") if given.name else service.account(table(), me()).name
     account = service.rename(table(), me(), name, version=version, at=now())
     return json_response(customer_view(account), headers=etag(account.version))
 
@@ -109,10 +103,10 @@ def get_addresses() -> Response:
     return json_response(AddressesView([address_view(address) for address in book.addresses]))
 
 
-@app.endpoint("POST", "/identity/me/addresses", body=AddressBody, returns=AddressView, status=201)
+@app.endpoint("POST", "/identity/me/addresses", body=KeptAddressBody, returns=AddressView, status=201)
 def add_address() -> Response:
     """Add an address: 201 with ETag | 400 | 404 erased | 409 too many, key reused."""
-    given, customer_id, at, key = read_body(app, AddressBody), me(), now(), key_of(app)
+    given, customer_id, at, key = read_body(app, KeptAddressBody), me(), now(), key_of(app)
     randomness = int(fingerprint(customer_id, key)[:20], 16) if key else None
 
     def run() -> Response:
@@ -136,10 +130,10 @@ def get_address(addressId: str) -> Response:  # noqa: N803 the name in the path
     return _answer(table().address_book(me()).get(addressId))
 
 
-@app.endpoint("PUT", "/identity/me/addresses/{addressId}", body=AddressBody, returns=AddressView)
+@app.endpoint("PUT", "/identity/me/addresses/{addressId}", body=KeptAddressBody, returns=AddressView)
 def replace_address(addressId: str) -> Response:  # noqa: N803 the name in the path
     """Replace one of one's own addresses: 200 with ETag | 400 | 404 | 412 changed meanwhile | 428 no If-Match."""
-    given, version = read_body(app, AddressBody), if_match(app)
+    given, version = read_body(app, KeptAddressBody), if_match(app)
     address = _address(addressId, given)
     return _answer(service.replace_address(table(), me(), address, version=version))
 

@@ -93,7 +93,7 @@ class Address:
     name: str
     line1: str
     city: str
-    postal_code: str
+    postal_code: str | None
     country: str
     line2: str | None = None
     region: str | None = None

@@ -9,9 +9,9 @@ from typing import Annotated, Literal, NamedTuple, assert_never
 
 from msgspec import Meta
 
+from functions.shared.addresses import PostalAddress
 from functions.shared.types import (
     CartId,
-    Country,
     Currency,
     Data,
     Email,
@@ -131,18 +131,6 @@ class Totals(Data, frozen=True):
     total: Annotated[Minor, Meta(examples=[5341])]
 
 
-class Address(Data, frozen=True):
-    """Where the goods go."""
-
-    name: Line
-    line1: Annotated[Line, Meta(examples=["Lindenstraße 12"])]
-    city: Annotated[Line, Meta(examples=["Berlin"])]
-    postal_code: Annotated[str, Meta(min_length=1, max_length=20, examples=["10969"])]
-    country: Country
-    line2: Annotated[Line, Meta(examples=["2nd floor"])] | None = None
-    region: Annotated[Line, Meta(examples=["Berlin"])] | None = None
-
-
 class Content(Data, frozen=True):
     """What was ordered, as the quote promised it, and how it is paid; it never changes."""
 
@@ -150,7 +138,7 @@ class Content(Data, frozen=True):
     email: Email
     lines: tuple[OrderLine, ...]
     totals: Totals
-    shipping_address: Address
+    shipping_address: PostalAddress
     payment_token: str
     decide_by: Timestamp
 

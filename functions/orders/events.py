@@ -6,8 +6,20 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from functions.orders.domain import PARTICIPANTS, Address, Entry, News, OrderLine, Reason, Totals
-from functions.shared.types import CartId, CustomerId, Data, Email, Money, OrderId, Sku, Timestamp
+from functions.orders.domain import PARTICIPANTS, Entry, News, OrderLine, Reason, Totals
+from functions.shared.addresses import PostalAddress
+from functions.shared.types import (
+    CartId,
+    Country,
+    CustomerId,
+    Data,
+    Email,
+    Line,
+    Money,
+    OrderId,
+    Sku,
+    Timestamp,
+)
 
 # Letters first, so that no card number can ever pass for one.
 PaymentToken = Annotated[
@@ -17,6 +29,34 @@ PaymentToken = Annotated[
 Total = Annotated[Money, Meta(examples=[{"amount": 5341, "currency": "EUR"}])]
 
 # --- published ---------------------------------------------------------------------------------------------------
+
+NO_POSTAL_CODE = "-"
+"""What facts of version 1, in which a postal code is required, say of an address without one."""
+
+
+class Address(Data, frozen=True):
+    """Where the goods go."""
+
+    name: Line
+    line1: Annotated[Line, Meta(examples=["Lindenstraße 12"])]
+    city: Annotated[Line, Meta(examples=["Berlin"])]
+    postal_code: Annotated[str, Meta(min_length=1, max_length=20, examples=["10969"])]
+    country: Country
+    line2: Annotated[Line, Meta(examples=["2nd floor"])] | None = None
+    region: Annotated[Line, Meta(examples=["Berlin"])] | None = None
+
+
+def published_address(kept: PostalAddress) -> Address:
+    """Return an address as facts tell it."""
+    return Address(
+        kept.name,
+        kept.line1,
+        kept.city,
+        kept.postal_code or NO_POSTAL_CODE,
+        kept.country,
+        kept.line2,
+        kept.region,
+    )
 
 
 class OrderPlaced(Data, frozen=True, kw_only=True):
@@ -178,5 +218,5 @@ class Quote(Data, frozen=True, kw_only=True):
     email: Email
     lines: Annotated[tuple[OrderLine, ...], Meta(min_length=1, max_length=50)]
     totals: Totals
-    shipping_address: Address
+    shipping_address: PostalAddress
     expires_at: Timestamp

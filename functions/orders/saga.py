@@ -11,7 +11,14 @@ from datetime import datetime
 from typing import Any, assert_never
 
 from functions.orders.domain import Order, expired, noted, told_again, voted
-from functions.orders.events import OrderCancelled, OrderConfirmed, OrderPlaced, Said, news
+from functions.orders.events import (
+    OrderCancelled,
+    OrderConfirmed,
+    OrderPlaced,
+    Said,
+    news,
+    published_address,
+)
 from functions.orders.table import OrdersTable, order_of
 from functions.shared import log
 from functions.shared.clock import rfc3339
@@ -62,7 +69,7 @@ def tell(kind: str, item: Item) -> Data:
                 **common,
                 lines=content.lines,
                 totals=content.totals,
-                shipping_address=content.shipping_address,
+                shipping_address=published_address(content.shipping_address),
                 payment_token=content.payment_token,
                 placed_at=order.placed_at,
                 decide_by=content.decide_by,

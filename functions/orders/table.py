@@ -23,7 +23,8 @@ from typing import Any
 import msgspec
 from msgspec.structs import astuple
 
-from functions.orders.domain import PARTICIPANTS, Address, Content, Entry, Mail, Order, OrderLine, Totals
+from functions.orders.domain import PARTICIPANTS, Content, Entry, Mail, Order, OrderLine, Totals
+from functions.shared.addresses import PostalAddress
 from functions.shared.clock import epoch, rfc3339
 from functions.shared.dynamo import Item, Table, cursor, from_cursor
 from functions.shared.idempotency import KEPT
@@ -200,7 +201,7 @@ def _packed(content: Content) -> str:
 def _unpacked(text: str) -> Content:
     cart_id, email, lines, totals, address, *payment = msgspec.json.decode(text)
     bought = tuple(OrderLine(*line) for line in lines)
-    return Content(cart_id, email, bought, Totals(*totals), Address(*address), *payment)
+    return Content(cart_id, email, bought, Totals(*totals), PostalAddress(*address), *payment)
 
 
 def _text(entry: Entry, order_id: str) -> str:

@@ -8,7 +8,6 @@ from msgspec import Meta
 
 from functions.orders.domain import (
     PARTICIPANTS,
-    Address,
     Entry,
     Mail,
     Order,
@@ -18,6 +17,7 @@ from functions.orders.domain import (
     fact_of,
 )
 from functions.orders.events import PaymentToken
+from functions.shared.addresses import PostalAddress
 from functions.shared.types import Body, Money, View
 
 
@@ -54,7 +54,7 @@ class OrderView(View, frozen=True):
     lines: tuple[OrderLine, ...]
     totals: Totals
     refunded: Money
-    shipping_address: Address
+    shipping_address: PostalAddress
     placed_at: str
     decide_by: str
 

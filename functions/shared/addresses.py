@@ -115,7 +115,8 @@ def checked(given: AddressBody, pointer: str = "") -> PostalAddress:
         "postalCode": _line(unicodedata.normalize("NFKC", given.postal_code or "")).upper(),
     }
     for name, text in fields.items():
-        _check(f"{pointer}/{name}", name, text, form)
+        longest = MAX_POSTAL_CODE if name == "postalCode" else MAX_LINE
+        _check(f"{pointer}/{name}", text, needed=name in form.required, longest=longest)
     region = _region(fields["region"], form, pointer)
     return PostalAddress(
         name=fields["name"],
@@ -126,6 +127,13 @@ def checked(given: AddressBody, pointer: str = "") -> PostalAddress:
         line2=fields["line2"] or None,
         region=region or None,
     )
+
+
+def checked_line(text: str, pointer: str) -> str:
+    """Return a line, such as a person's name, in the one form it is kept in; raise InvalidError for a blank one."""
+    line = _line(text)
+    _check(pointer, line, needed=True)
+    return line
 
 
 def _line(text: str | None) -> str:
@@ -144,19 +152,19 @@ def _shown(sign: str) -> str:
     return "" if kind == "Cc" or (kind == "Cf" and sign not in "\u200c\u200d") else sign
 
 
-def _check(pointer: str, name: str, text: str, form: CountryFormat) -> None:
-    if not text and name in form.required:
+def _check(pointer: str, text: str, *, needed: bool, longest: int = MAX_LINE) -> None:
+    if needed and not text:
+        field = pointer.rpartition("/")[2]
         raise InvalidError(
-            "field_required", "This field is needed.", pointer=pointer, parameters={"field": name}
+            "field_required", "This field is needed.", pointer=pointer, parameters={"field": field}
         )
-    longest = MAX_POSTAL_CODE if name == "postalCode" else MAX_LINE
     if len(text) > longest:
         detail = f"This field has at most {longest} characters."
         raise InvalidError("too_long", detail, pointer=pointer, parameters={"maximum": longest})
 
 
 def _postal_code(text: str, form: CountryFormat, country: str, pointer: str) -> str:
-    """Return a postal code as its country writes it, without the country's own prefix or blanks that it does not have."""
+    """Return a postal code as its country writes it, without the country's own prefix and blanks it does not have."""
     bare = text.removeprefix(form.postal_code_prefix).lstrip(" -") if form.postal_code_prefix else text
     if not text or not form.postal_code_pattern:
         return text

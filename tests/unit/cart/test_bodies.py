@@ -9,6 +9,7 @@ import pytest
 
 from functions.cart.app import checked_sku
 from functions.cart.views import AskQuote, MergeCart, OpenCart, SetLine
+from functions.shared.addresses import checked
 from functions.shared.errors import InvalidError
 from functions.shared.http import decode_body
 from tests.unit.cart.conftest import ADDRESS
@@ -60,31 +61,31 @@ def test_what_can_be_no_sku_is_refused(sku: str) -> None:
         checked_sku(sku)
 
 
+def unusable(address: dict[str, Any]) -> str | None:
+    """Return the pointer of the refusal of an address, whichever of its body and its country's format refuses it."""
+    raw = json.dumps({**QUOTE, "shippingAddress": address}).encode()
+    with pytest.raises(InvalidError) as raised:
+        checked(decode_body(raw, AskQuote).shipping_address, "/shippingAddress")
+    return raised.value.pointer
+
+
 @pytest.mark.parametrize("name", ["name", "line1", "city", "postalCode", "country"])
 def test_an_address_lacks_nothing_that_is_needed(name: str) -> None:
     address = {key: value for key, value in ADDRESS.items() if key != name}
-    assert refused({**QUOTE, "shippingAddress": address}, AskQuote) == f"/shippingAddress/{name}"
+    assert unusable(address) == f"/shippingAddress/{name}"
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("name", ""), ("name", " "), ("name", "x" * 121), ("name", "Amira\nBcc: all@example.com"), ("name", 1),
-        ("line1", None), ("line1", "a\x00b"), ("line2", ""), ("line2", "a\u2028b"), ("city", " Berlin"),
-        ("city", ["Berlin"]), ("region", "x" * 121), ("postalCode", "1"), ("postalCode", "1" * 13),
-        ("postalCode", "12047\n"), ("postalCode", "<script>"), ("postalCode", 12047), ("country", "de"),
+        ("name", ""), ("name", " "), ("name", "x" * 121), ("name", 1), ("line1", None), ("line1", "\x00"),
+        ("line2", "x" * 401), ("city", "\u3000"), ("city", ["Berlin"]), ("region", "x" * 121), ("postalCode", "1"),
+        ("postalCode", "1" * 41), ("postalCode", "<script>"), ("postalCode", 12047), ("country", "de"),
         ("country", "DEU"), ("country", "Germany"), ("country", ""), ("country", "D€"), ("phone", "1"),
     ],
 )  # fmt: skip
 def test_an_address_of_another_form_is_refused_by_its_field(name: str, value: Any) -> None:
-    body = {**QUOTE, "shippingAddress": {**ADDRESS, name: value}}
-    assert refused(body, AskQuote) == f"/shippingAddress/{name}"
-
-
-@pytest.mark.parametrize("code", ["1000", "SW1A 1AA", "D02 X285", "1012 AB", "LV-1010", "00-950", "VLT 1117"])
-def test_the_postal_codes_of_europe_pass(code: str) -> None:
-    body = {**QUOTE, "shippingAddress": {**ADDRESS, "postalCode": code}}
-    assert decode_body(json.dumps(body).encode(), AskQuote).shipping_address.postal_code == code
+    assert unusable({**ADDRESS, name: value}) == f"/shippingAddress/{name}"
 
 
 @pytest.mark.parametrize(

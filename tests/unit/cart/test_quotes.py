@@ -15,9 +15,12 @@ from functions.cart.app import app, terms
 from functions.cart.quotes import Terms
 from functions.orders.events import Quote as OrdersQuote
 from functions.shared import signing
+from functions.shared.addresses import format_of
 from functions.shared.clock import now, parse
 from functions.shared.ids import is_id
 from tests.unit.cart.conftest import ADDRESS, Shop, payload, product, stored, withdrawn
+
+BOSTON = {**ADDRESS, "city": "Boston", "region": "MA", "postalCode": "02108", "country": "US"}
 
 
 def filled(shop: Shop, *lines: tuple[str, int, int], **options: Any) -> Any:
@@ -92,11 +95,15 @@ def test_digital_goods_go_where_nothing_is_shipped_to_but_tax_is_known(
     shop.sells("E-BOOK", 1000, ships=False)
     cart = shop.open()
     shop.set(cart, "E-BOOK")
-    to = {where: shop.quote(cart, shippingAddress={**ADDRESS, "country": where}) for where in ("AT", "US")}
+    vienna = {**ADDRESS, "city": "Wien", "postalCode": "1010", "country": "AT"}
+    to = {
+        where: shop.quote(cart, shippingAddress=address)
+        for where, address in (("AT", vienna), ("US", BOSTON))
+    }
     assert (to["AT"].body["totals"]["tax"], to["US"].body["code"]) == (200, "country_not_served")
     shop.sells("MUG-1", 1000)
     shop.set(cart, "MUG-1")
-    refused = shop.quote(cart, shippingAddress={**ADDRESS, "country": "AT"})
+    refused = shop.quote(cart, shippingAddress=vienna)
     assert (refused.status, refused.body["code"]) == (422, "country_not_served")
 
 
@@ -220,7 +227,7 @@ def test_a_refused_quote_leaves_nothing_behind(shop: Shop) -> None:
 
 
 def test_a_country_that_is_not_served_is_named(shop: Shop) -> None:
-    answer = shop.quote(filled(shop), shippingAddress={**ADDRESS, "country": "US"})
+    answer = shop.quote(filled(shop), shippingAddress=BOSTON)
     assert (answer.status, answer.body["code"]) == (422, "country_not_served")
     assert answer.body["pointer"] == "/shippingAddress/country"
     assert "DE" in answer.body["detail"]
@@ -250,11 +257,45 @@ def test_the_countries_listed_are_those_that_can_be_quoted(shop: Shop, call: Any
     countries = call(app, "GET", "/carts/countries").body["items"]
     assert countries == sorted(countries)
     cart = filled(shop)
-    answers = [
-        shop.quote(cart, shippingAddress={**ADDRESS, "country": code}).status
-        for code in (countries[0], countries[-1])
-    ]
-    assert answers == [200, 200]
+    for code in countries:
+        form = format_of(code)
+        own = {"postalCode": form.postal_code_example, "region": (form.regions or (("Region", ""),))[0][0]}
+        assert shop.quote(cart, shippingAddress={**ADDRESS, **own, "country": code}).status == 200
+
+
+def test_how_addresses_are_written_is_told_with_the_countries(call: Any, shop: Shop) -> None:
+    formats = call(app, "GET", "/carts/countries").body["formats"]
+    assert formats["IE"] == {
+        "fields": ["name", "line1", "line2", "city", "region", "postalCode"],
+        "required": ["city", "line1", "name"],
+        "label": ["{name}", "{line1}", "{line2}", "{city}", "{region}", "{postalCode}"],
+        "names": {"city": "city", "region": "county", "postalCode": "eircode"},
+        "regions": formats["IE"]["regions"],
+        "closed": False,
+        "postalCodePattern": "[\\dA-Z]{3} ?[\\dA-Z]{4}",
+        "postalCodeExample": "A65 F4E2",
+    }
+    assert ["Co. Cork", "Co. Cork"] in formats["IE"]["regions"]
+    assert (formats["IT"]["closed"], formats["DE"]["regions"]) == (True, [])
+
+
+def test_a_quote_without_a_postal_code_is_what_orders_reads(shop: Shop) -> None:
+    dublin = {**ADDRESS, "city": "Dublin", "postalCode": None, "country": "IE"}
+    answer = shop.quote(filled(shop), shippingAddress=dublin)
+    assert answer.body["shippingAddress"]["postalCode"] is None
+    assert msgspec.convert(payload(answer), OrdersQuote).shipping_address.postal_code is None
+
+
+def test_what_is_signed_is_the_address_in_its_one_form(shop: Shop) -> None:
+    typed = {
+        **ADDRESS,
+        "name": " Jose\u0301\u00a0 Ruiz",
+        "line2": "\u3000",
+        "city": "Berlin\n",
+        "postalCode": " 12 047",
+    }
+    signed = payload(shop.quote(filled(shop), shippingAddress=typed))["shippingAddress"]
+    assert signed == {**ADDRESS, "name": "José Ruiz"}
 
 
 def test_a_country_without_a_shipping_rate_is_not_listed() -> None:

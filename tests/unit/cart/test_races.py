@@ -14,8 +14,8 @@ from functions.cart import service
 from functions.cart.app import carts, terms
 from functions.cart.domain import Cart, Line, Visitor
 from functions.cart.events import OrderConfirmed, ProductChanged
-from functions.cart.quotes import Address
 from functions.cart.table import CartTable
+from functions.shared.addresses import PostalAddress
 from functions.shared.clock import now, rfc3339
 from functions.shared.errors import ConflictError, NotFoundError
 from functions.shared.types import Money
@@ -176,7 +176,7 @@ def test_a_quote_is_of_the_cart_whose_prices_it_acknowledges(selling: Shop) -> N
     selling.set(cart, "A", 2)
     selling.told(product([("A", 150), ("B", 200)], 2))
     table = Meddled(lambda: selling.set(cart, "B", 1))
-    address = Address(
+    address = PostalAddress(
         name=ADDRESS["name"], line1=ADDRESS["line1"], city=ADDRESS["city"],
         postal_code=ADDRESS["postalCode"], country=ADDRESS["country"],
     )  # fmt: skip

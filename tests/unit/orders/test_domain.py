@@ -16,7 +16,6 @@ from functions.orders import events, saga
 from functions.orders.domain import (
     MAX_NOTES,
     PARTICIPANTS,
-    Address,
     Content,
     Entry,
     News,
@@ -36,12 +35,13 @@ from functions.orders.domain import (
 )
 from functions.orders.letters import letter
 from functions.orders.table import _packed
+from functions.shared.addresses import PostalAddress
 
 SOON, LATE = "2026-11-22T17:06:00.000Z", "2026-11-22T17:07:09.123Z"
 CONTENT = Content(
     "crt_1", "amira@example.com", (OrderLine("POT-CLAY-L", "prd_1", "Clay pot", 2, 1999, 3998),),
     Totals("EUR", 3998, 490, 853, 5341),
-    Address(name="Amira Haddad", line1="Lindenstraße 12", city="Berlin", postal_code="10969", country="DE"),
+    PostalAddress(name="Amira Haddad", line1="Lindenstraße 12", city="Berlin", postal_code="10969", country="DE"),
     "tok_visa", LATE,
 )  # fmt: skip
 PLACED = Order("ord_1", "cus_1", "2026-11-22T17:05:09.123Z", CONTENT)

@@ -53,6 +53,16 @@ def test_its_placing_is_told_with_all_that_others_need(place: Any, quote: Any, t
     assert event["detail"]["aggregate"] == {"id": ORDER, "version": 1}
 
 
+def test_an_address_without_postal_code_is_told_in_the_form_of_the_first_version(
+    place: Any, quote: Any, told: Any
+) -> None:
+    dublin = {"name": "A", "line1": "Lane 1", "city": "Dublin", "postalCode": None, "country": "IE"}
+    answer = place(quote(id=QUOTE, shippingAddress=dublin))
+    assert answer.body["shippingAddress"] == dublin
+    (event,) = told()
+    assert event["detail"]["data"]["shippingAddress"] == {**dublin, "postalCode": "-"}
+
+
 def test_it_is_to_be_decided_within_the_deadline(place: Any) -> None:
     body = place().body
     assert parse(body["decideBy"]) - parse(body["placedAt"]) == timedelta(seconds=120)

@@ -8,7 +8,6 @@ import pytest
 
 from functions.orders.domain import (
     PARTICIPANTS,
-    Address,
     Content,
     Decision,
     Order,
@@ -16,6 +15,7 @@ from functions.orders.domain import (
     Status,
     Totals,
 )
+from functions.shared.addresses import PostalAddress
 from tools import audit
 
 
@@ -109,7 +109,7 @@ CONTENT = Content(
     email="amira@example.com",
     lines=(OrderLine("MUG", "prd_1", "Mug", 1, 4400, 4400),),
     totals=Totals("EUR", 4400, 490, 781, 5671),
-    shipping_address=Address("Amira Haddad", "Lindenstraße 12", "Berlin", "10969", "DE"),
+    shipping_address=PostalAddress("Amira Haddad", "Lindenstraße 12", "Berlin", "10969", "DE"),
     payment_token="tok_visa",
     decide_by="2026-11-22T17:07:09.123Z",
 )

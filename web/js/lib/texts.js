@@ -23,6 +23,7 @@ export const en = {
   "fact.OrderPlaced": "Order placed", "fact.StockReserved": "Your items are held", "fact.StockRejected": "Not enough in stock", "fact.StockCommitted": "Your items are set aside for good", "fact.StockReleased": "The items went back on the shelf", "fact.PaymentAuthorized": "Payment authorised", "fact.PaymentDeclined": "Payment declined", "fact.PaymentCaptured": "Payment taken", "fact.PaymentVoided": "Payment given up, nothing charged", "fact.PaymentRefunded": "Paid back", "fact.OrderConfirmed": "Order confirmed", "fact.OrderCancelled": "Order cancelled",
   "decline.card_declined": "The bank declined the card", "decline.insufficient_funds": "There is not enough money on the card", "decline.invalid_token": "The card is not known", "decline.other": "The bank gave no reason",
   "checkout.empty": "There is nothing to check out yet.",
+  "address.city": "City", "address.city.optional": "City (optional)", "address.region": "State or region", "address.region.optional": "State or region (optional)", "address.postal": "Postal code", "address.postal.optional": "Postal code (optional)",
 };
 
 export const de = {
@@ -48,4 +49,5 @@ export const de = {
   "fact.OrderPlaced": "Bestellung aufgegeben", "fact.StockReserved": "Ihre Ware ist reserviert", "fact.StockRejected": "Nicht genug auf Lager", "fact.StockCommitted": "Ihre Ware ist fest für Sie zurückgelegt", "fact.StockReleased": "Die Ware liegt wieder im Regal", "fact.PaymentAuthorized": "Zahlung genehmigt", "fact.PaymentDeclined": "Zahlung abgelehnt", "fact.PaymentCaptured": "Zahlung eingezogen", "fact.PaymentVoided": "Zahlung aufgegeben, nichts belastet", "fact.PaymentRefunded": "Erstattet", "fact.OrderConfirmed": "Bestellung bestätigt", "fact.OrderCancelled": "Bestellung storniert",
   "decline.card_declined": "Die Bank hat die Karte abgelehnt", "decline.insufficient_funds": "Die Karte ist nicht gedeckt", "decline.invalid_token": "Die Karte ist unbekannt", "decline.other": "Die Bank nannte keinen Grund",
   "checkout.empty": "Es gibt noch nichts zu bezahlen.",
+  "address.city": "Ort", "address.city.optional": "Ort (optional)", "address.region": "Bundesland oder Region", "address.region.optional": "Bundesland oder Region (optional)", "address.postal": "Postleitzahl", "address.postal.optional": "Postleitzahl (optional)",
 };

@@ -4,7 +4,7 @@ import { call, get, idempotencyKey, post, session } from "../lib/api.js";
 import { merge, forget } from "../lib/cart.js";
 import { fill, h, toast } from "../lib/dom.js";
 import { countryName, day, t } from "../lib/i18n.js";
-import { countries, countrySelect } from "../components/countries.js";
+import { countries, countrySelect, format, labelLines } from "../components/countries.js";
 import { price } from "../lib/money.js";
 import { ours } from "../lib/origin.js";
 import { explain, failed, mark } from "../components/problem.js";
@@ -162,7 +162,7 @@ function addressCard(one, served) {
     } catch (error) { toast(explain(error)); }
   };
   const shown = () => fill(card, h("div", { class: "row between" },
-    h("address", {}, h("strong", {}, one.name), one.default && h("span", { class: "badge soft" }, t("account.default")), [one.line1, one.line2, [one.postalCode, one.city].join(" "), one.region, countryName(one.country), one.phone].filter(Boolean).map((text) => h("div", {}, text))),
+    h("address", {}, h("strong", {}, one.name), one.default && h("span", { class: "badge soft" }, t("account.default")), [...labelLines({ ...one, name: "" }, format(served, one.country)), one.phone].filter(Boolean).map((text) => h("div", {}, text))),
     h("div", { class: "row" }, h("button", { class: "quiet", "aria-label": `${t("account.edit")}: ${one.name}, ${one.line1}`, onclick: change }, t("account.edit")), h("button", { class: "quiet danger", "aria-label": `${t("account.delete")}: ${one.name}, ${one.line1}`, onclick: remove }, t("account.delete")))));
   shown();
   return card;

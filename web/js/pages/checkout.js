@@ -25,7 +25,7 @@ function form(served) {
         field("name", "checkout.name", { autocomplete: "name", wide: true, maxlength: 120 }),
         field("line1", "checkout.line1", { autocomplete: "address-line1", wide: true, maxlength: 120 }),
         field("line2", "checkout.line2", { autocomplete: "address-line2", wide: true, required: false, maxlength: 120 }),
-        field("postalCode", "checkout.postal", { autocomplete: "postal-code", maxlength: 12 }),
+        field("postalCode", "checkout.postal", { autocomplete: "postal-code", maxlength: 20 }),
         field("city", "checkout.city", { autocomplete: "address-level2", maxlength: 120 }),
         field("region", "checkout.region", { autocomplete: "address-level1", required: false, maxlength: 120 }),
         h("label", {}, t("checkout.country"), countrySelect(served, served.some(([code]) => code === navigator.language.slice(3)) ? navigator.language.slice(3) : "DE")))),
@@ -103,7 +103,7 @@ async function savedAddresses(fields) {
   const [me, book] = await Promise.all([get("/identity/me"), get("/identity/me/addresses")]).catch(() => [null, null]);
   if (!me) return;
   fields.elements.email.value = me.email;
-  const use = (one) => { for (const name of ["name", "line1", "line2", "postalCode", "city", "region", "country"]) fields.elements[name].value = one[name] ?? ""; requote(); };
+  const use = (one) => { for (const name of ["name", "line1", "line2", "postalCode", "city", "region", "country"]) fields.elements[name].value = one[name] ?? ""; fields.elements.country.dispatchEvent(new Event("change")); requote(); };
   if (!book.items.length) return void requote();
   fill(document.querySelector("#saved"), h("label", {}, t("checkout.saved"), h("select", { name: "saved", onchange: (event) => event.target.value && use(book.items[event.target.value]) },
     h("option", { value: "" }, "–"), book.items.map((one, index) => h("option", { value: index }, `${one.name}, ${one.line1}, ${one.city}`)))));
