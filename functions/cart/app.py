@@ -31,6 +31,7 @@ from functions.cart.views import (
 from functions.shared import inbox, log
 from functions.shared.addresses import checked
 from functions.shared.clock import now
+from functions.shared.email_address import deliverable
 from functions.shared.errors import InvalidError
 from functions.shared.http import (
     MAX_BODY_BYTES,
@@ -136,10 +137,8 @@ def quote(cartId: str) -> Response:  # noqa: N803
     Asked again it gives another quote, and changes nothing else.
     """
     request, at = read_body(app, AskQuote), now()
-    address = checked(request.shipping_address, "/shippingAddress")
-    promised, text = service.quote(
-        carts(), new_id("quo", at), cartId, visitor(), request.email, address, terms(), at
-    )
+    email, address = deliverable(request.email), checked(request.shipping_address, "/shippingAddress")
+    promised, text = service.quote(carts(), new_id("quo", at), cartId, visitor(), email, address, terms(), at)
     log.note(quoteId=promised.id)
     return json_response(quote_view(promised, text))
 

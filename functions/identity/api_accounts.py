@@ -9,11 +9,12 @@ from msgspec import Meta
 
 from functions.identity import service, sessions
 from functions.identity.api import Name, Password, app, count, me, my_session, network, table
-from functions.identity.domain import Account, normal_email
+from functions.identity.domain import Account
 from functions.identity.letters import Kind
 from functions.identity.limits import MAIL_NETWORK, REGISTER_NETWORK
 from functions.shared.addresses import checked_line
 from functions.shared.clock import now
+from functions.shared.email_address import comparable, deliverable
 from functions.shared.http import json_response, read_body
 from functions.shared.idempotency import answered_once, fingerprint, key_of
 from functions.shared.ids import new_id
@@ -79,7 +80,7 @@ class AcceptedView(View, frozen=True):
 def register() -> Response:
     """Open an account: 201 its id, also if there is one already (its owner gets a mail) | 400 | 409 | 429."""
     given, at, key = read_body(app, Register), now(), key_of(app)
-    email, name = normal_email(given.email), checked_line(given.name, "/name")
+    email, name = deliverable(given.email), checked_line(given.name, "/name")
     count(REGISTER_NETWORK, network())
     # Under a key the random part of the id follows from it, so that a repeated request finds its own account.
     randomness = int(fingerprint(email, key)[:20], 16) if key else None
@@ -117,7 +118,7 @@ def forgot_password() -> Response:
 
 
 def _mail(kind: Kind) -> Response:
-    email, at = normal_email(read_body(app, ByEmail).email), now()
+    email, at = comparable(read_body(app, ByEmail).email), now()
     count(MAIL_NETWORK, network())
     table().order_mail(service.mail_order(kind, at, email=email), at)
     return json_response(AcceptedView(), 202)
@@ -144,7 +145,7 @@ def change_password() -> Response:
 def change_email() -> Response:
     """Ask to use another e-mail address, by a mail to it: 202, taken or not | 400 | 401 the password is wrong | 429."""
     given, customer_id, at = read_body(app, ChangeEmail), me(), now()
-    email = normal_email(given.email)
+    email = deliverable(given.email)
     owner = _prove(customer_id, given.password)
     count(MAIL_NETWORK, network())
     service.ask_email_change(table(), owner, email, at)

@@ -10,9 +10,10 @@ from msgspec import Meta
 
 from functions.identity import service
 from functions.identity.api import CustomerView, app, customer_view, keys, me, publication, table
-from functions.identity.domain import ROLES, normal_email, scope
+from functions.identity.domain import ROLES, scope
 from functions.identity.ring import Ring
 from functions.shared.clock import now
+from functions.shared.email_address import comparable
 from functions.shared.errors import InvalidError
 from functions.shared.http import (
     caller,
@@ -103,7 +104,7 @@ def find_customers() -> Response:
     email = query_parameters(app, "email").get("email")
     if not email:
         raise InvalidError("email_required", "Say whom to look for: ?email=…")
-    found = table().account_of(normal_email(email))
+    found = table().account_of(comparable(email))
     return json_response(CustomersView([customer_view(found)] if found else []))
 
 

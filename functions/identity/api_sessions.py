@@ -9,10 +9,10 @@ from msgspec import Meta
 
 from functions.identity import service, sessions
 from functions.identity.api import app, keys, me, my_session, network, table
-from functions.identity.domain import normal_email
 from functions.identity.sessions import Tokens
 from functions.identity.tokens import ACCESS_LIFE
 from functions.shared.clock import now
+from functions.shared.email_address import comparable
 from functions.shared.errors import InvalidError
 from functions.shared.http import MAX_BODY_BYTES, caller, decode_body, json_response, raw_body, read_body
 from functions.shared.types import Body, Email, View
@@ -58,7 +58,7 @@ def log_in() -> Response:
     """Log in: 200 tokens | 400 | 401 no such account or password | 429 too many attempts, with Retry-After."""
     given = read_body(app, LogIn)
     tokens = sessions.log_in(
-        table(), keys(), normal_email(given.email), given.password, network=network(), at=now()
+        table(), keys(), comparable(given.email), given.password, network=network(), at=now()
     )
     return json_response(tokens_view(tokens))
 

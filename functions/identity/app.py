@@ -18,10 +18,10 @@ from functions.identity import (
     service,
 )
 from functions.identity.api import app, keys, table
-from functions.identity.domain import normal_email
 from functions.identity.table import mails
 from functions.shared import log, outbox
 from functions.shared.clock import now
+from functions.shared.email_address import comparable
 from functions.shared.errors import InvalidError
 from functions.shared.inbox import BatchResponse
 from functions.shared.types import Body, Email
@@ -95,8 +95,8 @@ def admin(event: Any, context: object) -> Any:
         at = now()
         return msgspec.to_builtins(api_admin.keys_view(keys().rotate(at), at))
     if isinstance(order, GrantRole):
-        account = service.grant_roles(table(), normal_email(order.email), order.roles, now())
+        account = service.grant_roles(table(), comparable(order.email), order.roles, now())
     else:
-        account = service.confirm(table(), normal_email(order.email), now())
+        account = service.confirm(table(), comparable(order.email), now())
     log.note(subject=account.id, roles=list(account.roles), verified=account.verified)
     return {"customerId": account.id, "roles": list(account.roles), "emailVerified": account.verified}

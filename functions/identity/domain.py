@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from functions.shared.clock import parse, rfc3339
-from functions.shared.errors import ConflictError, InvalidError, NotFoundError
+from functions.shared.errors import ConflictError, NotFoundError
 
 ROLES = ("customer", "staff", "admin")
 _SCOPES = {"customer": "shop", "staff": "back-office", "admin": "admin"}
@@ -57,19 +57,6 @@ class Account:
     def changed(self, **fields: object) -> Account:
         """Return the next version, with these fields."""
         return replace(self, **fields, version=self.version + 1)  # type: ignore[arg-type]
-
-
-def normal_email(email: str) -> str:
-    """Return an e-mail address as it is kept and compared: in lower case.
-
-    Raises
-    ------
-    InvalidError
-        It has letters that SES cannot send to (anything but ASCII).
-    """
-    if not email.isascii():
-        raise InvalidError("unsupported_email", "Write the e-mail address in ASCII.", pointer="/email")
-    return email.lower()
 
 
 def roles_in_order(roles: Iterable[str]) -> tuple[str, ...]:

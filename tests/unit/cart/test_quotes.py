@@ -124,6 +124,15 @@ def test_a_quote_is_what_orders_reads(shop: Shop) -> None:
     assert (read.customer_id, read.totals.total, read.shipping_address.line2) == ("cus_1", 5341, "Hinterhaus")
 
 
+def test_a_quote_goes_to_an_address_that_mail_reaches_in_its_one_form(shop: Shop) -> None:
+    cart = filled(shop)
+    assert (
+        payload(shop.quote(cart, email="Amira@B\u00fccher.example"))["email"] == "amira@xn--bcher-kva.example"
+    )
+    refused = shop.quote(cart, email="amira@example..com")
+    assert (refused.status, refused.body["code"], refused.body["pointer"]) == (400, "wrong_form", "/email")
+
+
 def test_a_quote_holds_for_fifteen_minutes(shop: Shop) -> None:
     signed = payload(shop.quote(filled(shop)))
     assert parse(signed["expiresAt"]) - parse(signed["issuedAt"]) == timedelta(minutes=15)

@@ -64,6 +64,27 @@ def test_an_address_differs_from_none_by_capitals(front: Front) -> None:
     assert front.me(front.log_in("aMIRA@example.COM")["accessToken"]).body["email"] == "amira@example.com"
 
 
+def test_a_domain_in_other_letters_is_one_account_however_it_is_written(front: Front) -> None:
+    front.register("amira@B\u00fccher.example")
+    for written in ("amira@b\u00fccher.example", "AMIRA@XN--BCHER-KVA.example", "amira@bu\u0308cher.example"):
+        email = front.me(front.log_in(written)["accessToken"]).body["email"]
+        assert email == "amira@xn--bcher-kva.example"
+
+
+def test_an_account_of_an_address_that_is_refused_today_can_log_in_and_get_another(
+    front: Front, table: IdentityTable
+) -> None:
+    customer_id = "cus_01kaqz5r7b8v0w3m2x4y6t9n1d"
+    service.register(table, "amira..h@example.com", "Amira", PASSWORD, customer_id=customer_id, at=now())
+    token = front.log_in("Amira..H@example.com")["accessToken"]
+    body = {"email": "amira.h@example.com", "password": PASSWORD}
+    assert front.call("POST", "/identity/email/change", body, token=token).status == 202
+    refused = front.call(
+        "POST", "/identity/email/change", body | {"email": "amira.@example.com"}, token=token
+    )
+    assert (refused.status, refused.body["pointer"]) == (400, "/email")
+
+
 def test_the_same_idempotency_key_registers_once_and_sends_no_second_mail(front: Front) -> None:
     key = {"headers": {"Idempotency-Key": "k1"}}
     first, second = front.register(**key), front.register(**key)
@@ -108,6 +129,10 @@ def test_no_digest_of_a_password_lies_about_but_argon2s(front: Front, table: Ide
         ("email", "a b@example.com"),
         ("email", "a@example.com\nBcc: b@example.com"),
         ("email", "ä@example.com"),
+        ("email", "a..b@example.com"),
+        ("email", "a\x01b@example.com"),
+        ("email", "a@exam..ple.com"),
+        ("email", "a@localhost"),
         ("email", "x" * 250 + "@example.com"),
         ("password", "seven77"),
         ("password", "x" * 129),
