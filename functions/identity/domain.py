@@ -22,6 +22,9 @@ RETRY_GRACE = timedelta(seconds=10)
 """How long after a rotation the token it replaced is taken for a repeated request (two tabs, a lost answer) and gets
 the same successor; later than that it is taken for stolen."""
 
+UNCOUNTED = SESSION_LIFE // timedelta(minutes=15)
+"""How many rotations a session is taken to have had that began before they were counted: one with each access token."""
+
 MAX_ADDRESSES = 20
 
 Purpose = Literal["verify", "change", "reset"]

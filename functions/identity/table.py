@@ -28,6 +28,7 @@ import msgspec
 
 from functions.identity.domain import (
     TOKEN_LIFE,
+    UNCOUNTED,
     Account,
     Address,
     AddressBook,
@@ -155,7 +156,7 @@ class IdentityTable(Table):
             "rotations = if_not_exists(rotations, :none) + :one",
             {
                 ":next": next_digest, ":current": session.current, ":at": rfc3339(at), ":ends": rfc3339(ends_at),
-                ":expires": epoch(ends_at), ":none": 0, ":one": 1,
+                ":expires": epoch(ends_at), ":none": UNCOUNTED, ":one": 1,
             },
             condition="#current = :current",
         )  # fmt: skip
@@ -339,7 +340,7 @@ def _account(item: Item) -> Account:
 def _session(item: Item) -> Session:
     return Session(
         item["id"], item["account_id"], item["current"], item["seed"], item["epoch"], item["started_at"],
-        item["ends_at"], item["previous"], item["rotated_at"], item.get("rotations", 0),
+        item["ends_at"], item["previous"], item["rotated_at"], item.get("rotations", UNCOUNTED),
     )  # fmt: skip
 
 

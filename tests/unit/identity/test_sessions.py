@@ -170,6 +170,24 @@ def test_a_token_replaced_long_ago_ends_the_session(
         sessions.refresh(table, ring, newest.refresh_token, NOW)
 
 
+def test_a_token_replaced_before_rotations_were_counted_ends_the_session_too(
+    tokens: Tokens, table: IdentityTable, ring: KeyRing
+) -> None:
+    newest = tokens
+    for _ in range(3):
+        newest = sessions.refresh(table, ring, newest.refresh_token, NOW)
+    account, session, _ = split_opaque(newest.refresh_token) or ("", "", "")
+    table.update({"pk": f"ACCOUNT#{account}", "sk": f"SESSION#{session}"}, "REMOVE rotations", {})
+    newest = sessions.refresh(table, ring, newest.refresh_token, NOW)
+    with pytest.raises(UnauthorisedError):
+        sessions.refresh(table, ring, newest.refresh_token[:52] + "A" * 43, NOW)
+    newest = sessions.refresh(table, ring, newest.refresh_token, NOW)
+    with pytest.raises(UnauthorisedError):
+        sessions.refresh(table, ring, tokens.refresh_token, NOW)
+    with pytest.raises(UnauthorisedError):
+        sessions.refresh(table, ring, newest.refresh_token, NOW)
+
+
 def test_reuse_ends_one_session_and_no_other(tokens: Tokens, table: IdentityTable, ring: KeyRing) -> None:
     other = sessions.log_in(table, ring, "amira@example.com", PASSWORD, network="198.51.100.1", at=NOW)
     sessions.refresh(table, ring, tokens.refresh_token, NOW)
