@@ -16,13 +16,14 @@ import os
 import time
 
 from functions.journal import queues
+from functions.journal.table import JournalTable
 from functions.shared import log
 from functions.shared.clock import now
 from functions.shared.errors import DomainError
 from tools import options
 from tools.emulator import REGION
 from tools.report import ToolError, step
-from tools.stack import Stack
+from tools.stack import ENVIRONMENT, Stack
 
 DRAIN_SECONDS = 20
 OPERATOR = "operator"
@@ -57,8 +58,6 @@ def use(stack: Stack) -> None:
         "AWS_DEFAULT_REGION": REGION,
         "AWS_REGION": REGION,
         "ENVIRONMENT_NAME": "local",
-        "SERVICE_NAME": "journal",
-        "BUS_NAME": "souk-local",
     }
     log.current.actor = OPERATOR
 
@@ -81,7 +80,7 @@ def show(name: str) -> None:
 
 def redrive(name: str, message_id: str | None) -> None:
     """Send dead letters back, and wait until their own queue has drained."""
-    done = queues.redrive(name, message_id, now())
+    done = queues.redrive(_journal(), name, message_id, now())
     step(f"{done['moved']} sent back to {name.removesuffix('-dlq')}, {done['left']} left in {name}")
     until = time.monotonic() + DRAIN_SECONDS
     while time.monotonic() < until:
@@ -97,8 +96,12 @@ def delete(name: str, message_id: str, reason: str) -> None:
     """Delete one dead letter for good."""
     if len(reason) < 3:
         raise ToolError('say why it is deleted: REASON="test data"')
-    done = queues.delete(name, message_id, reason[:200], now())
+    done = queues.delete(_journal(), name, message_id, reason[:200], now())
     step(f"deleted; {done['left']} left in {name}")
+
+
+def _journal() -> JournalTable:
+    return JournalTable(f"souk-{ENVIRONMENT}-journal")
 
 
 def _decoded(body: str) -> str:

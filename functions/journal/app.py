@@ -14,7 +14,7 @@ from msgspec import Meta
 from functions.journal import faults, invocations, queues, service
 from functions.journal.domain import Entry, OrderSummary
 from functions.journal.table import JournalTable
-from functions.shared import inbox
+from functions.shared import inbox, outbox
 from functions.shared.clock import day_from_caller, from_caller, now
 from functions.shared.errors import InvalidError
 from functions.shared.http import Service, caller, json_response, page_limit, query_parameters, read_body
@@ -296,7 +296,9 @@ def get_messages(name: str) -> Response:
 def redrive(name: str) -> Response:
     """Send one dead letter, or all, back to their queue; safe to repeat: 200 | 403 | 404 | 409 in others' hands."""
     caller(app).require("admin")
-    return json_response(RedrivenView(**queues.redrive(name, read_body(app, Redrive).message_id, now())))
+    return json_response(
+        RedrivenView(**queues.redrive(journal(), name, read_body(app, Redrive).message_id, now()))
+    )
 
 
 @app.endpoint("POST", "/journal/queues/{name}/deletions", body=DeleteMessage, returns=RedrivenView)
@@ -304,7 +306,9 @@ def delete_message(name: str) -> Response:
     """Delete a dead letter for good, and say why: 200 | 400 | 403 | 404 | 409 in others' hands."""
     caller(app).require("admin")
     given = read_body(app, DeleteMessage)
-    return json_response(RedrivenView(**queues.delete(name, given.message_id, given.reason.strip(), now())))
+    return json_response(
+        RedrivenView(**queues.delete(journal(), name, given.message_id, given.reason.strip(), now()))
+    )
 
 
 @app.endpoint("GET", "/journal/faults", returns=FaultsView)
@@ -319,7 +323,7 @@ def switch_fault(service: str) -> Response:
     """Switch a service off or on, or make it slow, on the local stack: 200 | 403 elsewhere | 404."""
     caller(app).require("admin")
     wanted = read_body(app, SwitchFault)
-    faults.change(service, down=wanted.down, slow=wanted.slow, at=now())
+    faults.change(journal(), service, down=wanted.down, slow=wanted.slow, at=now())
     return json_response(fault_view(service))
 
 
@@ -327,6 +331,12 @@ def switch_fault(service: str) -> Response:
 def on_inbox(batch: SQSEvent) -> inbox.BatchResponse:
     """Every fact of the bus; only the records that failed are given back."""
     return inbox.deliver(batch, {inbox.BusEvent: lambda event: service.record(journal(), event, now())})
+
+
+@app.lambda_function()
+def publish(event: dict[str, Any], context: object) -> None:
+    """Put what operators did through the journal on the bus; raises so that the batch is tried again."""
+    outbox.publish(event)
 
 
 def day_of(given: dict[str, str]) -> str:

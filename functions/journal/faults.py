@@ -12,9 +12,10 @@ from datetime import datetime
 from typing import Any
 
 from functions.journal.events import FaultSwitched
+from functions.journal.table import JournalTable
 from functions.shared import aws
 from functions.shared.errors import ForbiddenError, NotFoundError
-from functions.shared.outbox import fact, put_on_bus
+from functions.shared.outbox import fact, pack
 
 SERVICES = ("identity", "catalog", "inventory", "cart", "orders", "payments")
 SLOW_SECONDS = 3
@@ -60,11 +61,12 @@ def switch(service: str, *, off: bool) -> None:
             aws.lambda_().delete_function_concurrency(FunctionName=name)
 
 
-def change(service: str, *, down: bool | None, slow: bool | None, at: datetime) -> None:
+def change(table: JournalTable, service: str, *, down: bool | None, slow: bool | None, at: datetime) -> None:
     """Set the switches of a service that are given; told before it is done (events.py). Safe to repeat."""
     check(service)
     if (down, slow) != (None, None):
-        put_on_bus(fact(FaultSwitched(service, down, slow), service, int(at.timestamp() * 1000), at))
+        told = fact(FaultSwitched(service, down, slow), service, int(at.timestamp() * 1000), at)
+        table.act(pack(told), at)
     if down is not None:
         switch(service, off=down)
     if slow is not None:

@@ -17,15 +17,18 @@ from typing import Any
 import msgspec
 
 from functions.journal.events import DeadLetterDeleted, DeadLettersReturned
+from functions.journal.table import JournalTable
 from functions.shared import aws, log
 from functions.shared.errors import ConflictError, NotFoundError
-from functions.shared.outbox import fact, put_on_bus
+from functions.shared.outbox import fact, pack
 from functions.shared.types import Data
 
 SHOWN = 50
 """How many dead letters are shown at once."""
 MOST = 500
 """How many are sent back at once, so that it is done within what a gateway waits."""
+SOUGHT = 5000
+"""Among how many one is looked for."""
 _HELD_SECONDS = (
     60  # twice what the function may run: what it takes stays with it, and comes back where it dies
 )
@@ -92,7 +95,7 @@ def _shown(message: Any) -> dict[str, Any]:
     }
 
 
-def redrive(name: str, message_id: str | None, at: datetime) -> dict[str, int]:
+def redrive(table: JournalTable, name: str, message_id: str | None, at: datetime) -> dict[str, int]:
     """Send one dead letter, or all, back to the queue it came from; return how many are ``moved`` and ``left``.
 
     Raises
@@ -103,17 +106,18 @@ def redrive(name: str, message_id: str | None, at: datetime) -> dict[str, int]:
         Somebody else has the message, or those that are left, in their hands.
     """
     url, target = _url(name), _home(name)
-    with _taken(url, MOST, message_id) as taken:
+    with _taken(url, SOUGHT if message_id else MOST, message_id) as taken:
         chosen = _chosen(url, taken, message_id)
         if chosen:
-            _tell(DeadLettersReturned(name, tuple(message["MessageId"] for message in chosen)), name, at)
+            ids = tuple(message["MessageId"] for message in chosen)
+            _tell(table, DeadLettersReturned(name, ids), name, at)
         for message in chosen:
             aws.sqs().send_message(QueueUrl=target, MessageBody=message["Body"])
             _delete(url, taken.pop(message["MessageId"]))
     return {"moved": len(chosen), "left": _left(url)}
 
 
-def delete(name: str, message_id: str, reason: str, at: datetime) -> dict[str, int]:
+def delete(table: JournalTable, name: str, message_id: str, reason: str, at: datetime) -> dict[str, int]:
     """Delete a dead letter for good; return how many are ``moved`` (none) and ``left``.
 
     Raises
@@ -124,9 +128,9 @@ def delete(name: str, message_id: str, reason: str, at: datetime) -> dict[str, i
         Somebody else has the message in their hands.
     """
     url = _url(name)
-    with _taken(url, MOST, message_id) as taken:
+    with _taken(url, SOUGHT, message_id) as taken:
         (message,) = _chosen(url, taken, message_id)
-        _tell(DeadLetterDeleted(name, message_id, reason, _fact_in(message["Body"])), name, at)
+        _tell(table, DeadLetterDeleted(name, message_id, reason, _fact_in(message["Body"])), name, at)
         _delete(url, taken.pop(message_id))
     return {"moved": 0, "left": _left(url)}
 
@@ -180,7 +184,8 @@ def _let_go(url: str, message: Any) -> None:
 
 def _chosen(url: str, taken: dict[str, Any], message_id: str | None) -> list[Any]:
     """Return what of the messages taken is asked for; raise where it is not among them."""
-    others = _depth(url)["inFlight"] - len(taken)
+    counts = _depth(url)
+    others = counts["inFlight"] - len(taken)
     if message_id in taken:
         return [taken[message_id]]
     if message_id is None and (taken or others <= 0):
@@ -188,6 +193,10 @@ def _chosen(url: str, taken: dict[str, Any], message_id: str | None) -> list[Any
     if others > 0:
         raise ConflictError(
             "messages_in_use", "Somebody else is reading these messages; try again.", retry_after=1
+        )
+    if counts["waiting"]:
+        raise ConflictError(
+            "too_many_messages", f"It is not among the first {SOUGHT}: send others back or delete them first."
         )
     raise NotFoundError("no_such_message", "There is no such message in the queue any more.")
 
@@ -201,8 +210,8 @@ def _left(url: str) -> int:
     return int(counts["waiting"]) + int(counts["inFlight"])
 
 
-def _tell(data: Data, name: str, at: datetime) -> None:
-    put_on_bus(fact(data, name, int(at.timestamp() * 1000), at))
+def _tell(table: JournalTable, data: Data, name: str, at: datetime) -> None:
+    table.act(pack(fact(data, name, int(at.timestamp() * 1000), at)), at)
 
 
 def _fact_in(body: str) -> str | None:

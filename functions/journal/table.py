@@ -6,6 +6,7 @@
 | summary | OF#<order>    | SUMMARY           | feed = ORDERS#<yyyy-mm-dd>#<0…3>, at = <placed at>#<order> |
 | naming  | NAMES#<customer> | <time>#<event id> | none; ``subject`` of an entry that names the customer |
 | erased  | NAMES#<customer> | ERASED            | none; nothing that comes late may name them            |
+| told    | TOLD#<act>       | TOLD              | none; ``outbox``: what an operator does through the journal |
 
 A subject is an order, or whatever else a fact is about. The shard keeps a busy minute off one index partition.
 
@@ -24,6 +25,7 @@ import msgspec
 from functions.journal.domain import ERASED, Entry, OrderSummary, combined, is_of_erased, people, without
 from functions.shared.clock import epoch, parse, rfc3339
 from functions.shared.dynamo import Item, Table, cursor, from_cursor
+from functions.shared.ids import new_id
 
 SHARDS = 4
 KEPT = timedelta(days=30)
@@ -31,6 +33,12 @@ KEPT = timedelta(days=30)
 
 class JournalTable(Table):
     """Entries and order summaries."""
+
+    def act(self, outbox: str, at: datetime) -> None:
+        """Have an operator's act told: written before it is done, so that none is done untold."""
+        self.put(
+            {"pk": f"TOLD#{new_id('act', at)}", "sk": "TOLD", "outbox": outbox, "expires": epoch(at + KEPT)}
+        )
 
     def store(self, entry: Entry) -> None:
         """Store an entry, without the people in it who were erased; safe to repeat (its key follows from the fact)."""

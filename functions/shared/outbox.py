@@ -180,23 +180,6 @@ def publish(event: dict[str, Any], tell: Tell | None = None) -> None:
     log.note(facts=len(envelopes))
     if envelopes:
         log.begin(envelopes[0].correlation_id)
-    _put(envelopes)
-
-
-def put_on_bus(*facts: _Entry) -> None:
-    """Put facts on the bus at once: for what changes no item of a table that could carry them.
-
-    Told before it is done, an act can be told that then fails; told after, it can be done and never told.
-
-    Raises
-    ------
-    PublishError
-        When PutEvents answers 200 but refuses an entry.
-    """
-    _put([one.detail for one in facts])
-
-
-def _put(envelopes: list[Envelope]) -> None:
     for chunk in _chunks([_entry(envelope) for envelope in envelopes]):
         answer = aws.eventbridge().put_events(Entries=chunk)
         if answer["FailedEntryCount"]:

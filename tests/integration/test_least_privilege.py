@@ -22,7 +22,7 @@ Acting = Callable[[str, str, str], Any]
 ANYBODY = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
 KEY = {"pk": {"S": "NOBODY#1"}, "sk": {"S": "NOBODY"}}
 SERVICES = ("identity", "catalog", "inventory", "cart", "orders", "payments", "journal")
-PUBLISHERS = ("identity", "catalog", "inventory", "orders", "payments")
+PUBLISHERS = ("identity", "catalog", "inventory", "orders", "payments", "journal")
 
 
 def policies(stack: Stack, role: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 import boto3
 import pytest
 
-from functions.journal.app import app, journal, on_inbox
+from functions.journal.app import app, journal, on_inbox, publish
 from functions.shared.clock import now, rfc3339
 from tests.support.lambda_events import Context, sample, sqs_event
 
@@ -27,14 +27,21 @@ def send(deploy: Callable[[str], str], call: Callable[..., Any]) -> Callable[...
 
 @pytest.fixture
 def published(send: Any) -> Callable[[], list[dict[str, Any]]]:
-    """Return a function that returns the facts the journal has put on the bus since last time."""
-    sqs, events = boto3.client("sqs"), boto3.client("events")
+    """Return a function that publishes what the stream has brought, and returns what is new on the bus."""
+    sqs, events, streams = (boto3.client(name) for name in ("sqs", "events", "dynamodbstreams"))
+    stream = streams.list_streams(TableName="souk-local-journal")["Streams"][0]["StreamArn"]
+    shard = streams.describe_stream(StreamArn=stream)["StreamDescription"]["Shards"][0]["ShardId"]
+    start = streams.get_shard_iterator(StreamArn=stream, ShardId=shard, ShardIteratorType="TRIM_HORIZON")
+    position = [start["ShardIterator"]]
     queue = sqs.create_queue(QueueName="seen")["QueueUrl"]
     events.put_rule(Name="seen", EventBusName="souk-local", EventPattern='{"source": ["souk.journal"]}')
     target = {"Id": "seen", "Arn": "arn:aws:sqs:eu-west-1:123456789012:seen"}
     events.put_targets(Rule="seen", EventBusName="souk-local", Targets=[target])
 
     def run() -> list[dict[str, Any]]:
+        answer = streams.get_records(ShardIterator=position[0])
+        position[0] = answer["NextShardIterator"]
+        publish({"Records": answer["Records"]}, Context())
         got = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
         for message in got:
             sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])

@@ -166,7 +166,7 @@ def test_only_admins_change_dead_letters(send: Any, path: str, body: dict[str, s
 
 def test_nothing_is_done_that_cannot_be_told(send: Any, home: str) -> None:
     put("one")
-    boto3.client("events").delete_event_bus(Name="souk-local")
+    boto3.client("dynamodb").delete_table(TableName="souk-local-journal")
     assert ask(send, REDRIVE, {}).status == 500
     assert (count(home), count(DLQ)) == ((0, 0), (1, 0))
 
