@@ -33,8 +33,8 @@ _SHORTEST_NAME = 3
 def check(password: str, email: str, *, pointer: str) -> None:
     """Raise InvalidError for a password that is among the first to be guessed for this e-mail address."""
     folded = unicodedata.normalize("NFC", password).casefold()
-    name = email.partition("@")[0].partition("+")[0].casefold()
-    if len(name) >= _SHORTEST_NAME and name in folded:
+    name = _letters(email.partition("@")[0].partition("+")[0].casefold())
+    if len(name) >= _SHORTEST_NAME and name in _letters(folded):
         raise InvalidError(
             "password_has_email",
             "Choose a password without the name in the e-mail address.",
@@ -46,6 +46,11 @@ def check(password: str, email: str, *, pointer: str) -> None:
             "This password is among the most common ones; choose another.",
             pointer=pointer,
         )
+
+
+def _letters(text: str) -> str:
+    """Return the letters and digits alone: amira.haddad is in "Amira-Haddad 1"."""
+    return "".join(letter for letter in text if letter.isalnum())
 
 
 def common_digest(password: str) -> bytes:

@@ -394,6 +394,16 @@ def test_a_password_with_the_name_of_the_address_is_refused(front: Front, passwo
     assert front.register(password=password).body["code"] == "password_has_email"
 
 
+@pytest.mark.parametrize("password", ["amirahaddad1!", "Amira-Haddad 2026", "xx amira.haddad xx"])
+def test_a_name_is_found_however_its_parts_are_joined(front: Front, password: str) -> None:
+    answer = front.register("amira.haddad+shop@example.com", password)
+    assert answer.body["code"] == "password_has_email"
+
+
+def test_a_name_of_two_letters_is_in_too_many_words_to_be_refused(front: Front) -> None:
+    assert front.register("a.l@example.com", "a tall oak at last").status == 201
+
+
 def test_a_poor_password_is_refused_wherever_one_is_set(front: Front) -> None:
     front.register()
     token = front.log_in()["accessToken"]
