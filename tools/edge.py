@@ -36,6 +36,7 @@ from tools.emulator import HOST, ROOT
 from tools.stack import ENVIRONMENT, aws_session
 
 WEB = ROOT / "web"
+LOST_PAGE = WEB / "404.html"
 # First path segment -> service; infra/edge.yaml has a behaviour for each, and a test holds the two equal.
 SEGMENTS = {
     "identity": "identity",
@@ -306,6 +307,7 @@ def problem(
         "status": status,
         "detail": detail,
         "code": code,
+        "parameters": {},
         "correlationId": correlation,
     }
     headers = {"Cache-Control": "no-store", "X-Correlation-Id": correlation}
@@ -330,8 +332,11 @@ def static_file(request: web.Request) -> web.Response:
         there = f"{path}/?{query}" if query else f"{path}/"
         return web.Response(status=308, headers={"Location": f"/{there.lstrip('/')}"})
     file = _file_at(request.path)
+    status = 200
     if file is None:
-        return problem(request, 404, "no_such_file", "There is nothing at this path.")
+        if not (path.endswith(("/", ".html")) and "text/html" in request.headers.get("Accept", "")):
+            return problem(request, 404, "no_such_file", "There is nothing at this path.")
+        file, status = LOST_PAGE, 404  # to a person in a browser; infra/edge.yaml does the same
     content = file.read_bytes()
     tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
     kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
@@ -342,12 +347,14 @@ def static_file(request: web.Request) -> web.Response:
         if takes_gzip(request.headers.get("Accept-Encoding", "")):
             # Other bytes than the file's, so the tag is weak, RFC 9110 section 8.8.1; CloudFront does the same.
             content, headers["Content-Encoding"], headers["ETag"] = _gzipped(content), "gzip", f"W/{tag}"
-    if tag in (
+    if status == 200 and tag in (
         given.strip().removeprefix("W/") for given in request.headers.get("If-None-Match", "").split(",")
     ):
         headers.pop("Content-Encoding", None)
         return web.Response(status=304, headers=headers)
-    return web.Response(body=content, headers=headers, content_type=kind, charset="utf-8" if text else None)
+    return web.Response(
+        status=status, body=content, headers=headers, content_type=kind, charset="utf-8" if text else None
+    )
 
 
 def takes_gzip(accepted: str) -> bool:

@@ -210,14 +210,14 @@ def with_line(cart: Cart, sku: str, quantity: int, offer: Offer | None, currency
         The cart has as many lines as it takes.
     """
     if offer is None:
-        raise UnprocessableError("unknown_sku", f"There is no {sku} in the catalog.", pointer="/sku")
+        detail = f"There is no {sku} in the catalog."
+        raise UnprocessableError("unknown_sku", detail, pointer="/sku", parameters={"sku": sku})
     if not offer.for_sale:
-        raise UnprocessableError("product_withdrawn", f"{sku} is not for sale any more.", pointer="/sku")
+        detail = f"{sku} is not for sale any more."
+        raise UnprocessableError("product_withdrawn", detail, pointer="/sku", parameters={"sku": sku})
     if offer.price.currency != currency:
-        raise UnprocessableError(
-            "currency_not_sold", f"{sku} is priced in {offer.price.currency}, this shop sells in {currency}.",
-            pointer="/sku",
-        )  # fmt: skip
+        detail = f"{sku} is priced in {offer.price.currency}, this shop sells in {currency}."
+        raise UnprocessableError("currency_not_sold", detail, pointer="/sku", parameters={"sku": sku})
     if cart.line(sku):
         lines = tuple(replace(line, quantity=quantity) if line.sku == sku else line for line in cart.lines)
     else:
@@ -269,7 +269,8 @@ def after_order(cart: Cart, order_id: str, ordered: Mapping[str, int]) -> Cart:
 def check_room(lines: Sized, limit: int = MAX_LINES) -> None:
     """Raise ConflictError where there are more lines than the limit."""
     if len(lines) > limit:
-        raise ConflictError("too_many_lines", f"At most {limit} different SKUs; these would be {len(lines)}.")
+        detail = f"At most {limit} different SKUs; these would be {len(lines)}."
+        raise ConflictError("too_many_lines", detail, parameters={"maximum": limit})
 
 
 def shown(cart: Cart, offers: Mapping[str, Offer], currency: str) -> Shown:

@@ -98,9 +98,11 @@ class Terms:
         shipping = self.shipping.get(country, self.shipping.get("default")) if ships else 0
         if shipping is None or country not in self.tax:
             raise UnprocessableError(
-                "country_not_served", f"We deliver to {', '.join(self.countries())}; not to {country}.",
+                "country_not_served",
+                f"We deliver to {', '.join(self.countries())}; not to {country}.",
                 pointer="/shippingAddress/country",
-            )  # fmt: skip
+                parameters={"country": country},
+            )
         return shipping, self.tax[country]
 
 
@@ -126,10 +128,10 @@ def quoted(
     if not lines:
         raise ConflictError("cart_empty", "There is nothing in the cart to quote.")
     check_room(lines)
-    if gone := [line.sku for line in lines if line.withdrawn]:
-        raise ConflictError(
-            "lines_withdrawn", f"Not for sale any more, remove from the cart: {', '.join(gone)}."
-        )
+    if gone := [line for line in lines if line.withdrawn]:
+        skus, titles = ", ".join(line.sku for line in gone), ", ".join(line.title for line in gone)
+        detail = f"Not for sale any more, remove from the cart: {skus}."
+        raise ConflictError("lines_withdrawn", detail, parameters={"skus": skus, "titles": titles})
     return Quote(
         quote_id, cart.id, cart.customer_id, email, tuple(map(_promised, lines)),
         totals(lines, shipping, rate, terms.currency), address, rfc3339(at), rfc3339(at + VALID),

@@ -59,7 +59,7 @@ def level(table: InventoryTable, sku: str) -> Level:
     """Return the level of a SKU; raise NotFoundError where it was neither stocked nor published."""
     found = table.level(sku)
     if found is None:
-        raise NotFoundError("unknown_sku", f"No stock is kept of {sku}.")
+        raise NotFoundError("unknown_sku", f"No stock is kept of {sku}.", parameters={"sku": sku})
     return found
 
 

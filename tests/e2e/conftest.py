@@ -189,9 +189,16 @@ def sold(operator: Person, shop: Stack) -> Callable[..., dict[str, Any]]:
     def make(title: str, units: int = 10, price: int = 2500, **more: Any) -> dict[str, Any]:
         sku = f"E2E{time.time_ns()}"
         variants = [{"sku": sku, "price": {"amount": price, "currency": "EUR"}}]
-        body = {"title": title, "slug": sku.lower(), "status": "published", "variants": variants, **more}
+        body: dict[str, Any] = {
+            "title": title,
+            "slug": sku.lower(),
+            "status": "published",
+            "variants": variants,
+            **more,
+        }
         created = operator.calls.send("POST", "/catalog/products", body)
         assert created.status == 201, created
+        sku = body["variants"][0]["sku"]
         if units:
             change = {"delta": units, "reason": "received"}
             operator.calls.send("POST", f"/inventory/stock/{sku}/adjustments", change)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import re
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
@@ -361,6 +362,39 @@ def test_a_file_that_is_not_in_web_is_not_found(path: str) -> None:
         await assert_problem(await client.get(path), 404, "no_such_file")
 
     through_the_edge(nobody, test)
+
+
+PERSON = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+
+
+@pytest.mark.parametrize("path", ["/nothing.html", "/nothing/", "/console/nothing.html?x=1"])
+def test_a_page_that_is_not_there_is_a_page_to_a_person_and_a_problem_to_a_program(path: str) -> None:
+    async def test(client: TestClient[Any, Any]) -> None:
+        answer = await client.get(path, headers=PERSON)
+        assert (answer.status, answer.content_type) == (404, "text/html")
+        assert await answer.text() == edge.LOST_PAGE.read_text()
+        assert answer.headers["Content-Security-Policy"]
+        again = await client.get(path, headers={**PERSON, "If-None-Match": answer.headers["ETag"]})
+        assert again.status == 404
+        await assert_problem(await client.get(path), 404, "no_such_file")
+
+    through_the_edge(nobody, test)
+
+
+def test_a_missing_picture_is_a_problem_whoever_asks() -> None:
+    async def test(client: TestClient[Any, Any]) -> None:
+        await assert_problem(await client.get("/images/none.png", headers=PERSON), 404, "no_such_file")
+
+    through_the_edge(nobody, test)
+
+
+def test_the_edge_on_aws_knows_the_same_pages_and_the_same_lost_page() -> None:
+    code = templates.resources("edge", "AWS::CloudFront::Function")["SiteIndex"]["FunctionCode"]
+    pages = {f"/{page.relative_to(edge.WEB)}" for page in edge.WEB.rglob("*.html")}
+    assert set(re.findall(r"'(/[^']+\.html)'", code.partition("];")[0])) == pages
+    assert code.partition("const LOST = `\n")[2].partition("`;")[0] == edge.LOST_PAGE.read_text()
+    policy = edge.SECURITY_HEADERS["Content-Security-Policy"]
+    assert f'"{policy}"' in code
 
 
 def test_files_are_only_read() -> None:

@@ -30,12 +30,14 @@ class Header extends HTMLElement {
         h("nav", { "aria-label": t("account") }, h("a", { href: "/products.html" }, t("list.title")), this.who, this.button)));
     window.addEventListener("souk:cart", (event) => this.show(event.detail));
     window.addEventListener("souk:session", () => this.person());
+    window.addEventListener("storage", () => this.person());
     this.person();
     this.show(null);
     cart.read().catch(() => null);
     if (words.form.closest("souk-header") && location.pathname === "/products.html") {
       words.addEventListener("input", () => window.dispatchEvent(new CustomEvent("souk:search", { detail: words.value })));
       words.form.addEventListener("submit", (event) => event.preventDefault());
+      window.addEventListener("popstate", () => { words.value = new URLSearchParams(location.search).get("q") ?? ""; });
     }
   }
 

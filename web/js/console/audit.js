@@ -1,6 +1,6 @@
 // Audit: who did what, and whether the books agreed when they were last compared.
 
-import { get } from "../lib/api.js";
+import { get, page as filled } from "../lib/api.js";
 import { fill, h } from "../lib/dom.js";
 import { moment } from "../lib/i18n.js";
 
@@ -11,7 +11,7 @@ export async function audit(body, { left }) {
   const rows = h("tbody", { id: "acts" });
   const more = h("div");
   const list = async (cursor) => {
-    const page = await get(`/journal/acts?day=${day.value}${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`, { signal: left });
+    const page = await filled(`/journal/acts?day=${day.value}${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`, { signal: left });
     if (!cursor) fill(rows);
     rows.append(...page.items.map((fact) => h("tr", {}, h("td", {}, fact.time.slice(11, 23)), h("td", { class: "mono" }, fact.actor), h("td", {}, fact.type), h("td", {}, about(fact.subject)))));
     if (!rows.children.length) fill(rows, h("tr", {}, h("td", { colspan: 4, class: "soft" }, "Nobody did anything on this day.")));

@@ -1,6 +1,6 @@
 // Catalog and stock: what a shop owner edits. A change made elsewhere meanwhile is shown, never overwritten.
 
-import { call, get, idempotencyKey } from "../lib/api.js";
+import { call, get, idempotencyKey, page as filled } from "../lib/api.js";
 import { debounced, fill, h, sleep, toast } from "../lib/dom.js";
 import { moment } from "../lib/i18n.js";
 import { decimal, minor, price } from "../lib/money.js";
@@ -32,7 +32,7 @@ export async function catalog(body) {
   const editor = h("div", { class: "beside" }, h("p", { class: "soft empty" }, "Choose a product to edit it."));
   const more = h("div");
   const list = async (cursor) => {
-    const page = await get(`/catalog/admin/products?limit=50&sort=title&q=${encodeURIComponent(words.value.trim())}${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`);
+    const page = await filled(`/catalog/admin/products?limit=50&sort=title&q=${encodeURIComponent(words.value.trim())}${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`);
     if (!cursor) fill(rows);
     rows.append(...page.items.map((one) => h("tr", {}, h("td", {}, h("button", { class: "plain", onclick: () => edit(one.id, editor, () => list()) }, one.title)), h("td", {}, one.vendor), h("td", {}, one.category), h("td", {}, h("span", { class: `badge ${one.status === "published" ? "good" : "soft"}` }, one.status)), h("td", { class: "number" }, price(one.price.min.amount, one.price.min.currency)))));
     fill(more, page.nextCursor && h("button", { class: "quiet", onclick: () => list(page.nextCursor) }, "Show more"));

@@ -1,6 +1,6 @@
 // Orders: the list of a day, one order across all services, and the checkouts still open.
 
-import { call, get, idempotencyKey } from "../lib/api.js";
+import { call, get, idempotencyKey, page as filled } from "../lib/api.js";
 import { fill, h, toast } from "../lib/dom.js";
 import { decimal, minor, price } from "../lib/money.js";
 import { explain, failed } from "../components/problem.js";
@@ -30,7 +30,7 @@ export async function orders(body, { left }) {
     } catch (error) { toast(explain(error)); }
   };
   const list = async (cursor) => {
-    const page = await get(`/journal/orders?day=${day.value}&limit=50${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`, { signal: left });
+    const page = await filled(`/journal/orders?day=${day.value}&limit=50${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`, { signal: left });
     if (!cursor) fill(rows);
     rows.append(...page.items.map((one) => h("tr", {}, h("td", {}, time(one.placedAt)), h("td", {}, link(one.orderId)), h("td", {}, badge(one.status, one.reason)), h("td", { class: "number" }, one.currency ? price(one.total, one.currency) : ""))));
     if (!rows.children.length) fill(rows, h("tr", {}, h("td", { colspan: 4, class: "soft" }, "No orders on this day.")));

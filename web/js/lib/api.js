@@ -2,11 +2,11 @@
 
 const KEPT = "souk.session";
 
-/** An error the service answered: `status`, `code`, `pointer` to the field at fault, `correlationId` to quote. */
+/** An error the service answered: `status`, `code`, `pointer` to the field at fault, `parameters` for its sentence, `correlationId` to quote. */
 export class Problem extends Error {
   constructor(status, body) {
     super(body?.detail ?? `HTTP ${status}`);
-    Object.assign(this, { status, code: body?.code ?? "unreachable", pointer: body?.pointer ?? null, correlationId: body?.correlationId ?? null });
+    Object.assign(this, { status, code: body?.code ?? "unreachable", pointer: body?.pointer ?? null, parameters: body?.parameters ?? {}, correlationId: body?.correlationId ?? null });
   }
 }
 
@@ -82,6 +82,16 @@ export async function call(method, path, options = {}) {
 }
 
 export const get = async (path, options) => (await call("GET", path, options)).data;
+
+/** Return a page of a list that has something to show, or the last one: an empty page with a cursor is not the end. */
+export async function page(path, options) {
+  const answer = await get(path, options);
+  if (answer.items.length || !answer.nextCursor) return answer;
+  const next = new URL(path, location.origin);
+  next.searchParams.set("cursor", answer.nextCursor);
+  return page(next.pathname + next.search, options);
+}
+
 export const post = async (path, body, options = {}) => (await call("POST", path, { ...options, body })).data;
 
 /** Return a key under which a request can be repeated safely. */

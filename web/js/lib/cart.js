@@ -3,12 +3,22 @@
 import { Problem, call, get, idempotencyKey, post, session } from "./api.js";
 
 const KEPT = "souk.cart";
+const SEEN = "souk.cart.seen";
+const DELIVERY = "souk.checkout";
 const kept = () => { try { return JSON.parse(localStorage.getItem(KEPT)); } catch { return null; } };
 const capability = (cart) => (cart?.token ? { "X-Cart-Token": cart.token } : {});
 const changed = (data) => {
   window.dispatchEvent(new CustomEvent("souk:cart", { detail: data }));
+  localStorage.setItem(SEEN, contents(data));  // other tabs hear of it where it differs from what they know
   return data;
 };
+
+/** Return what a cart holds as a text to compare. */
+export const contents = (data) => JSON.stringify((data?.lines ?? []).map(({ sku, quantity, total }) => [sku, quantity, total]));
+
+// Another tab has changed the cart, or has another one since somebody logged in or out; or this page was left and came back.
+window.addEventListener("storage", ({ key }) => { if (key === SEEN || key === KEPT) read().catch(() => null); });
+window.addEventListener("pageshow", ({ persisted }) => { if (persisted) read().catch(() => null); });
 
 /** Return the cart's reference, making a cart where there is none. */
 async function reference() {
@@ -39,7 +49,7 @@ async function withCart(work) {
 /** Return the cart, null where none has been made yet. */
 export async function read() {
   const customer = session.claims()?.sub ?? null;
-  if (!kept() && !customer) return null;
+  if (!kept() && !customer) return changed(null);
   return changed(await withCart((cart) => get(`/carts/${cart.id}`, { headers: capability(cart) })));
 }
 
@@ -68,7 +78,17 @@ export async function merge() {
   return read();
 }
 
-export const forget = () => localStorage.removeItem(KEPT);
+export const forget = () => {
+  localStorage.removeItem(KEPT);
+  delivery.forget();
+};
+
+/** What was typed into the checkout: kept in this tab until the order is confirmed, so that nothing is typed twice. */
+export const delivery = {
+  kept: () => { try { return JSON.parse(sessionStorage.getItem(DELIVERY)); } catch { return null; } },
+  keep: (fields) => sessionStorage.setItem(DELIVERY, JSON.stringify(fields)),
+  forget: () => sessionStorage.removeItem(DELIVERY),
+};
 
 const TOKENS = "souk.orders";
 export const orderTokens = {

@@ -5,8 +5,10 @@ import { de, en } from "./texts.js";
 const KEPT = "souk.language";
 const texts = { en, de };
 
-/** Return the language in use: the reader's choice, else the browser's, else English. */
+/** Return the language in use: the page's only one (the console's), else the reader's choice, the browser's, English. */
 export function language() {
+  const only = document.documentElement.dataset.language;
+  if (only) return only;
   const chosen = localStorage.getItem(KEPT);
   if (texts[chosen]) return chosen;
   return texts[navigator.language.slice(0, 2)] ? navigator.language.slice(0, 2) : "en";
@@ -27,6 +29,9 @@ export function t(key, values = {}) {
   const text = texts[language()][key] ?? key;
   return text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
 }
+
+/** Tell whether there is a text for a key. */
+export const has = (key) => key in texts[language()];
 
 export const countryName = (code) => new Intl.DisplayNames([locale()], { type: "region" }).of(code);
 export const day = (iso) => new Date(iso).toLocaleDateString(locale(), { dateStyle: "medium" });

@@ -1,13 +1,13 @@
 // The account: log in, register, orders, addresses, profile; and what the links in our mails open.
 
-import { call, get, idempotencyKey, post, session } from "../lib/api.js";
+import { call, get, idempotencyKey, page, post, session } from "../lib/api.js";
 import { merge, forget } from "../lib/cart.js";
 import { fill, h, toast } from "../lib/dom.js";
 import { countryName, day, t } from "../lib/i18n.js";
 import { countries, countrySelect, format, labelLines } from "../components/countries.js";
 import { price } from "../lib/money.js";
 import { ours } from "../lib/origin.js";
-import { explain, failed, mark } from "../components/problem.js";
+import { check, explain, failed, mark } from "../components/problem.js";
 
 const place = document.querySelector("#account");
 const query = new URLSearchParams(location.search);
@@ -18,11 +18,11 @@ const input = (name, key, { hint, ...attributes } = {}) => h("label", {}, t(key)
 function form(fields, button, send, ...more) {
   const trouble = h("p", { class: "error", role: "alert" });
   return h("form", {
-    class: "stack",
+    class: "stack", novalidate: true,
     async onsubmit(event) {
       event.preventDefault();
       trouble.textContent = "";
-      mark(event.target, {});
+      if (!check(event.target)) return;
       event.submitter && (event.submitter.disabled = true);
       try { await send(Object.fromEntries([...new FormData(event.target)].filter(([, value]) => value !== "")), event.target); } catch (error) {
         if (!mark(event.target, error)) trouble.textContent = explain(error);
@@ -79,7 +79,7 @@ const views = {
     const list = h("ul", { class: "stack", id: "orders" });
     const more = h("div", { class: "more" });
     const load = async (cursor = null) => {
-      const { items, nextCursor } = await get(`/orders${cursor ? `?cursor=${encodeURIComponent(cursor)}` : ""}`);
+      const { items, nextCursor } = await page(`/orders${cursor ? `?cursor=${encodeURIComponent(cursor)}` : ""}`);
       list.append(...items.map(bought));
       fill(more, nextCursor && h("button", { class: "quiet", onclick: () => load(nextCursor).catch((error) => toast(explain(error))) }, t("list.more")));
     };

@@ -5,12 +5,17 @@ import * as cart from "../lib/cart.js";
 import { debounced, fill, h } from "../lib/dom.js";
 import { locale, t } from "../lib/i18n.js";
 import { price } from "../lib/money.js";
+import { lacking, levels } from "../lib/stock.js";
 import { countries, countrySelect } from "../components/countries.js";
-import { explain, failed, mark } from "../components/problem.js";
+import { check, complete, explain, failed, mark, unmark } from "../components/problem.js";
 
 const TOKENS = ["tok_visa", "tok_chargeDeclined", "tok_insufficientFunds", "tok_slow", "tok_flaky", "tok_lost"];
 const place = document.querySelector("#checkout");
-const state = { quote: null, key: null };
+/**
+ * `quote` is of what was on the screen as `of` tells, `seen` the last quote that was shown, which a press of the button agrees to;
+ * `turn` counts the changes, so that a quote asked for before one of them is not taken.
+ */
+const state = { cart: null, levels: new Map(), fields: null, quote: null, of: null, key: null, seen: null, turn: 0, paying: false };
 
 const field = (name, key, { wide, ...attributes } = {}) => h("label", { class: wide && "wide" }, t(key), h("input", { name, required: true, ...attributes }));
 
@@ -25,7 +30,7 @@ function form(served) {
         field("name", "checkout.name", { autocomplete: "name", wide: true, maxlength: 120 }),
         field("line1", "checkout.line1", { autocomplete: "address-line1", wide: true, maxlength: 120 }),
         field("line2", "checkout.line2", { autocomplete: "address-line2", wide: true, required: false, maxlength: 120 }),
-        field("postalCode", "checkout.postal", { autocomplete: "postal-code", maxlength: 20 }),
+        field("postalCode", "checkout.postal", { autocomplete: "postal-code", maxlength: 12 }),
         field("city", "checkout.city", { autocomplete: "address-level2", maxlength: 120 }),
         field("region", "checkout.region", { autocomplete: "address-level1", required: false, maxlength: 120 }),
         h("label", {}, t("checkout.country"), countrySelect(served, served.some(([code]) => code === navigator.language.slice(3)) ? navigator.language.slice(3) : "DE")))),
@@ -33,97 +38,182 @@ function form(served) {
       h("div", { class: "pay-choices" }, TOKENS.map((token, index) => h("label", {}, h("input", { type: "radio", name: "token", value: token, checked: index === 0 }), t(`pay.${token}`))))));
 }
 
-const summary = h("aside", { class: "card", "aria-labelledby": "summary", "aria-live": "polite" });
+const content = h("div");
+const note = h("p", { class: "small soft" });
 const trouble = h("p", { class: "error", role: "alert" });
-const button = h("button", { class: "primary", type: "submit", form: "checkout-form", disabled: true });
+const button = h("button", { class: "primary", type: "submit", form: "checkout-form" });
+const summary = h("aside", { class: "card", "aria-labelledby": "summary" },
+  h("h2", { id: "summary" }, t("checkout.summary")), h("div", { "aria-live": "polite" }, content, note),
+  h("p", { class: "small soft later" }, t("checkout.code")), trouble, button);
 
 function totals(data, lines) {
   const { currency } = data;
   const row = (key, amount, style) => h("div", { class: style }, h("span", {}, t(key)), h("span", {}, price(amount, currency)));
   return h("div", { class: "totals" },
-    lines.map((line) => h("div", {}, h("span", {}, `${line.quantity} × ${line.title}`), h("span", {}, price(line.total, currency)))),
+    lines.map((line) => h("div", {}, h("span", {}, `${line.quantity} × ${line.title}`, scarce(line)), h("span", {}, price(line.total, currency)))),
     row("cart.subtotal", data.subtotal), data.shipping !== undefined && row("checkout.shipping", data.shipping), data.tax !== undefined && row("checkout.tax", data.tax),
     data.total !== undefined && row("checkout.total", data.total, "sum"));
 }
 
-function show(content, note) {
-  fill(summary, h("h2", { id: "summary" }, t("checkout.summary")), content, h("p", { class: "small soft" }, note), h("p", { class: "small soft later" }, t("checkout.code")), trouble, button);
-  button.textContent = state.quote ? t("checkout.pay", { price: price(state.quote.totals.total, state.quote.totals.currency) }) : t("checkout.review");
-  button.disabled = !state.quote;
+/** Return the notice that there is less of a line than it asks for. */
+function scarce(line) {
+  const left = lacking(state.levels.get(line.sku), line.quantity);
+  return left !== null && h("span", { class: "small error" }, " · ", t(left ? "cart.scarce" : "cart.gone", { count: left }));
 }
 
-const address = (fields) => {
-  const { email, token, saved, ...rest } = Object.fromEntries(new FormData(fields));
-  return Object.fromEntries(Object.entries(rest).map(([name, value]) => [name, value.trim()]).filter(([, value]) => value));
-};
+const FIELDS = ["email", "name", "line1", "line2", "postalCode", "city", "region", "country"];
 
-/** Ask for a new quote once the address is complete. */
-async function requote() {
-  const fields = document.querySelector("#checkout-form");
-  if (![...fields.elements].every((element) => element.validity.valid)) return;
+/** Return what is on the screen, as a quote is asked for it: the e-mail address and where the goods go. */
+function wish(fields) {
+  const { email, ...address } = Object.fromEntries(FIELDS.map((name) => [name, fields.elements[name].value.trim()]));
+  return [email, Object.fromEntries(Object.entries(address).filter(([, value]) => value))];
+}
+
+const current = (fields) => state.quote !== null && state.of === JSON.stringify(wish(fields));
+const promised = (quote) => JSON.stringify([quote?.lines, quote?.totals]);
+
+/** Show the cart, or the quote where it is of what is on the screen. */
+function show(fields) {
+  const { quote, cart: data } = state;
+  if (quote) state.seen = quote;
+  fill(content, quote ? totals(quote.totals, quote.lines) : totals({ currency: data.currency, subtotal: data.subtotal }, data.lines));
+  note.textContent = quote ? t("checkout.held", { time: new Date(quote.expiresAt).toLocaleTimeString(locale(), { timeStyle: "short" }) }) : t(complete(fields) ? "checkout.totalling" : "checkout.enter");
+  const { total, currency } = state.seen?.totals ?? {};
+  button.textContent = state.paying ? t("checkout.paying") : state.seen ? t("checkout.pay", { price: price(total, currency) }) : t("checkout.review");
+}
+
+/** Something on the screen is another: what was quoted is not what would be sent any more. */
+function outdated(fields) {
   state.quote = null;
-  button.disabled = true;
+  state.turn += 1;
+  show(fields);
+}
+
+/** Ask for a new quote where the form is complete; true once there is one of what is on the screen. */
+async function requote(fields) {
+  outdated(fields);
+  if (!complete(fields)) return false;
+  const { turn } = state;
+  const asked = wish(fields);
   try {
-    state.quote = await cart.quote(fields.elements.email.value.trim(), address(fields));
-    state.key = idempotencyKey();
+    const quote = await cart.quote(...asked);
+    if (turn !== state.turn) return false;  // something has changed meanwhile, and is asked for on its own
+    Object.assign(state, { quote, of: JSON.stringify(asked), key: idempotencyKey() });
     trouble.textContent = "";
-    mark(fields, {});
-    show(totals(state.quote.totals, state.quote.lines), t("checkout.held", { time: new Date(state.quote.expiresAt).toLocaleTimeString(locale(), { timeStyle: "short" }) }));
+    unmark(fields);
+    show(fields);
   } catch (error) {
-    if (!mark(fields, error)) trouble.textContent = explain(error);
+    if (turn === state.turn) refused(fields, error);
   }
+  return current(fields);
+}
+
+/** Say why it did not work, at the field where it is one; whoever is typing elsewhere is left there. */
+function refused(fields, error) {
+  trouble.textContent = mark(fields, error, { focus: false }) ? "" : explain(error);
 }
 
 async function pay(event) {
   event.preventDefault();
   const fields = event.target;
-  const invalid = [...fields.elements].find((element) => !element.validity.valid);
-  if (invalid) return void invalid.reportValidity();
-  if (!state.quote) return void requote();
-  button.disabled = true;
-  button.textContent = t("checkout.paying");
+  if (state.paying || !check(fields)) return;
+  paying(fields, true);
+  const sent = await order(fields, state.seen).catch((error) => { trouble.textContent = explain(error); });
+  if (sent) return;
+  paying(fields, false);
+  fields.querySelector("[aria-invalid]")?.focus();
+}
+
+/** While an order is on its way nothing can be typed: what was on the screen is what is sent. */
+function paying(fields, now) {
+  state.paying = fields.inert = now;
+  if (now) button.setAttribute("aria-disabled", "true");
+  else button.removeAttribute("aria-disabled");
+  show(fields);
+}
+
+/** Order what is on the screen, if it is what the buyer was shown with the button; true once the order is placed. */
+async function order(fields, agreed) {
+  trouble.textContent = "";
+  if (!current(fields) && !(await requote(fields))) return false;
+  if (promised(state.quote) !== promised(agreed)) {
+    if (agreed) trouble.textContent = t("checkout.changed");
+    return false;
+  }
   const body = { quote: state.quote.quote, payment: { token: fields.elements.token.value } };
   try {
     const { data } = await call("POST", "/orders", { body, headers: { "Idempotency-Key": state.key } });
     if (data.orderToken) cart.orderTokens.keep(data.orderId, data.orderToken);
     location.assign(`/order.html?id=${encodeURIComponent(data.orderId)}`);
+    return true;
   } catch (error) {
-    if (error.status === 410) {
+    if (error.status === 410 && (await requote(fields))) {
       trouble.textContent = t("checkout.expired");
-      await requote();
     } else {
-      trouble.textContent = explain(error);
+      // Refused for good, the quote is of no more use; with no answer the same one is sent again, and ordered once.
+      if (error.status >= 400 && error.status < 500 && error.code !== "request_in_flight") outdated(fields);
+      refused(fields, error);
     }
-    show(totals(state.quote?.totals ?? {}, state.quote?.lines ?? []), "");
+    return false;
   }
 }
 
-async function savedAddresses(fields) {
+/** Fill the form: what was typed in this tab before, else what the account knows. */
+async function prefill(fields) {
+  const kept = cart.delivery.kept();
+  for (const name of FIELDS) if (kept?.[name]) fields.elements[name].value = kept[name];
   if (!session.get()) return;
   const [me, book] = await Promise.all([get("/identity/me"), get("/identity/me/addresses")]).catch(() => [null, null]);
   if (!me) return;
-  fields.elements.email.value = me.email;
-  const use = (one) => { for (const name of ["name", "line1", "line2", "postalCode", "city", "region", "country"]) fields.elements[name].value = one[name] ?? ""; fields.elements.country.dispatchEvent(new Event("change")); requote(); };
-  if (!book.items.length) return void requote();
-  fill(document.querySelector("#saved"), h("label", {}, t("checkout.saved"), h("select", { name: "saved", onchange: (event) => event.target.value && use(book.items[event.target.value]) },
+  fields.elements.email.value ||= me.email;
+  const use = (one) => { for (const name of FIELDS.slice(1)) fields.elements[name].value = one[name] ?? ""; fields.elements.country.dispatchEvent(new Event("change")); };
+  if (!book.items.length) return;
+  fill(document.querySelector("#saved"), h("label", {}, t("checkout.saved"), h("select", { name: "saved", oninput: (event) => event.target.value && use(book.items[event.target.value]) },
     h("option", { value: "" }, "–"), book.items.map((one, index) => h("option", { value: index }, `${one.name}, ${one.line1}, ${one.city}`)))));
-  use(book.items.find((one) => one.default) ?? book.items[0]);
+  if (!kept?.line1) use(book.items.find((one) => one.default) ?? book.items[0]);
+}
+
+/** Take what the cart holds now; a quote of something else is void. */
+function take(fields, data) {
+  if (cart.contents(data) === cart.contents(state.cart)) return;
+  state.cart = data;
+  if (!data?.lines.length) return void start();
+  void requote(fields);
+  scan(fields);
+}
+
+async function scan(fields) {
+  state.levels = await levels(state.cart.lines.map((line) => line.sku));
+  show(fields);
 }
 
 async function start() {
   try {
     const [data, served] = await Promise.all([cart.read(), countries()]);
+    Object.assign(state, { cart: data, quote: null, seen: null, paying: false });
+    button.removeAttribute("aria-disabled");
     if (!data?.lines.length) return void fill(place, h("p", { class: "notice" }, t("cart.empty")), h("a", { class: "button", href: "/products.html" }, t("home.shop")));
     const fields = form(served);
     fill(place, h("div", { class: "checkout" }, fields, summary));
-    show(totals({ currency: data.currency, subtotal: data.subtotal }, data.lines), t("checkout.enter"));
-    const soon = debounced(500, requote);
-    fields.addEventListener("input", (event) => { if (event.target.name !== "token") soon(); });
-    window.addEventListener("souk:cart", requote);
-    await savedAddresses(fields);
+    trouble.textContent = "";
+    show(fields);
+    void scan(fields);
+    const soon = debounced(500, () => requote(fields));
+    fields.addEventListener("input", ({ target }) => {
+      if (target.name === "token") return;
+      cart.delivery.keep(Object.fromEntries(FIELDS.map((name) => [name, fields.elements[name].value])));
+      outdated(fields);
+      soon();
+    });
+    state.fields = fields;
+    await prefill(fields);
+    if (complete(fields)) await requote(fields);
   } catch (error) {
     fill(place, failed(error, start));
   }
 }
 
+window.addEventListener("souk:cart", ({ detail }) => { if (state.fields?.isConnected) take(state.fields, detail); });
+// From the page cache the page comes back as it was left: with an order under way, and perhaps another cart.
+window.addEventListener("pageshow", ({ persisted }) => { if (persisted) start(); });
 start();

@@ -1,7 +1,7 @@
 // The order page: the checkout as it happens, and the reason where it ends badly.
 
 import { call, get } from "../lib/api.js";
-import { orderTokens, read } from "../lib/cart.js";
+import { delivery, orderTokens, read } from "../lib/cart.js";
 import { fill, h, sleep, toast } from "../lib/dom.js";
 import { clock, countryName, day, moment, t } from "../lib/i18n.js";
 import { price } from "../lib/money.js";
@@ -89,6 +89,7 @@ const settled = (order) => (order.status === "confirmed" ? ["captured", "partial
 
 /** Show the order, and again while it is open: often at first, then less. */
 async function watch() {
+  if (!id) return void fill(place, h("p", { class: "notice" }, t("order.none")));
   const began = Date.now();
   let decided = 0;
   let calm = 0;
@@ -103,6 +104,7 @@ async function watch() {
       shown = now;
       if (order.status !== "placed") {
         decided ||= Date.now();
+        if (order.status !== "cancelled") delivery.forget();
         read().catch(() => null);  // the cart empties a moment later
         // Order and timeline are two answers: what one knows, the other may tell only next time.
         if ((settled(order) && ++calm > 3) || Date.now() - decided > SETTLED) return;

@@ -6,12 +6,8 @@ import { fill, h, toast } from "../lib/dom.js";
 import { t } from "../lib/i18n.js";
 import { price } from "../lib/money.js";
 import { picture } from "../lib/picture.js";
+import { MOST_TOLD, levels as stockOf, soldOut } from "../lib/stock.js";
 import { explain, failed } from "../components/problem.js";
-
-/** What inventory says of a SKU that it does not know. */
-const OUT = { availability: "out", available: 0 };
-/** Inventory tells of no more units than these (20 or more). */
-const MOST_TOLD = 20;
 
 const place = document.querySelector("#product");
 const slug = new URLSearchParams(location.search).get("p") ?? "";
@@ -19,36 +15,35 @@ const slug = new URLSearchParams(location.search).get("p") ?? "";
 async function show() {
   fill(place, h("div", { class: "detail" }, h("div", { class: "skeleton picture" }), h("div", { class: "skeleton" }, h("br"))));
   let product;
+  if (!slug) return void fill(place, missing());
   try {
     product = await get(`/catalog/products/${encodeURIComponent(slug)}`, { guest: true });
   } catch (error) {
-    fill(place, error.status === 404 ? h("p", { class: "notice" }, t("product.missing")) : failed(error, show));
+    fill(place, error.status === 404 ? missing() : failed(error, show));
     return;
   }
   document.title = `${product.title} · Souk`;
-  const levels = new Map();
-  const page = view(product, levels);
+  const page = view(product);
   fill(place, page.element);
-  const skus = product.variants.slice(0, 100).map((variant) => variant.sku).join(",");
-  const stock = await get(`/inventory/stock?skus=${encodeURIComponent(skus)}`, { guest: true }).catch(() => null);
-  for (const variant of product.variants) {
-    levels.set(variant.sku, stock && (stock.items.find((level) => level.sku === variant.sku) ?? OUT));
-  }
-  page.refresh();
+  page.stocked(await stockOf(product.variants.map((variant) => variant.sku)));
 }
 
-/** Return what a buyer reads of a SKU's stock; null: inventory gave no answer. */
-function availability(level) {
-  switch (level?.availability) {
-    case undefined: return t("product.unknown");
-    case "out": return t("product.out");
-    case "back_order": return t("product.backorder");
-    case "untracked": return t("product.untracked");
-    default: return t(level.available <= 5 ? "product.low" : level.available < MOST_TOLD ? "product.stock" : "product.plenty", { count: level.available });
+const missing = () => [h("p", { class: "notice" }, t("product.missing")), h("a", { class: "button", href: "/products.html" }, t("home.shop"))];
+
+/** Return what a buyer reads of a SKU's stock, and how it looks; undefined: not known yet, null: inventory gave no answer. */
+function availability(known) {
+  if (known === undefined) return [" ", "unknown"];
+  switch (known?.availability) {
+    case undefined: return [t("product.unknown"), "unknown"];
+    case "out": return [t("product.out"), "none"];
+    case "back_order": return [t("product.backorder"), "good"];
+    case "untracked": return [t("product.untracked"), "good"];
+    default: return [t(known.available <= 5 ? "product.low" : known.available < MOST_TOLD ? "product.stock" : "product.plenty", { count: known.available }), known.available <= 5 ? "low" : "good"];
   }
 }
 
-function view(product, levels) {
+function view(product) {
+  let levels = null;
   let chosen = product.variants.find((variant) => variant.sku === location.hash.slice(1)) ?? product.variants[0];
   const images = product.images ?? [];
   const frame = h("div");
@@ -65,11 +60,23 @@ function view(product, levels) {
   const refresh = () => {
     const { price: now, compareAt: before } = chosen;
     fill(amount, price(now.amount, now.currency), before && before.amount > now.amount && h("s", {}, h("span", { class: "visually-hidden" }, t("was", { price: "" })), price(before.amount, before.currency)));
-    const left = levels.get(chosen.sku);
-    stock.textContent = left === undefined ? " " : availability(left);
-    stock.dataset.level = !left ? "unknown" : left.availability === "out" ? "none" : left.availability === "in_stock" && left.available <= 5 ? "low" : "good";
-    add.disabled = left?.availability === "out";
+    const known = levels ? levels.get(chosen.sku) ?? null : undefined;
+    [stock.textContent, stock.dataset.level] = availability(known);
+    add.disabled = soldOut(known ?? undefined);
+    markGone(choices, product, chosen, levels);
   };
+  /** Take the levels; where nobody has chosen yet and the first variant is sold out, another is shown. */
+  const stocked = (found) => {
+    levels = found;
+    const buyable = product.variants.find((variant) => !soldOut(levels.get(variant.sku)));
+    if (!location.hash && buyable && soldOut(levels.get(chosen.sku))) {
+      chosen = buyable;
+      if (chosen.image) look(images.find((image) => image.src === chosen.image) ?? { src: chosen.image });
+      names(product).forEach((_, at) => { choices.querySelector(`[name=option-${at}][value="${CSS.escape(valuesOf(chosen)[at])}"]`).checked = true; });
+    }
+    refresh();
+  };
+  const choices = h("div", { class: "stack" });
   const choose = (variant) => {
     chosen = variant;
     history.replaceState(null, "", `#${variant.sku}`);
@@ -94,9 +101,10 @@ function view(product, levels) {
     fill(thumbs, images.map((image, index) => h("button", { type: "button", "data-src": image.src, "aria-label": image.alt || t("product.picture", { number: index + 1 }), onclick: () => look(image) }, picture(image.src, "", `${product.title}${index}`))));
   }
   look(images[0]);
+  fill(choices, options(product, () => chosen, choose));
   refresh();
   return {
-    refresh,
+    stocked,
     element: h("article", { class: "detail" },
       h("div", {}, frame, thumbs),
       h("form", { class: "stack", onsubmit: submit },
@@ -104,7 +112,7 @@ function view(product, levels) {
           product.category && h("p", { class: "small" }, h("a", { href: `/products.html?category=${encodeURIComponent(product.category)}` }, product.category)),
           h("h1", {}, product.title), product.vendor && h("p", { class: "soft" }, t("product.by", { vendor: product.vendor }))),
         h("div", { class: "row" }, amount, stock),
-        options(product, () => chosen, choose),
+        choices,
         h("div", { class: "buy" }, h("label", {}, t("product.quantity"), quantity), add),
         h("p", { class: "description" }, product.description ?? ""),
         h("section", { class: "later", "aria-labelledby": "reviews" }, h("h2", { id: "reviews" }, t("product.reviews")), h("p", { class: "soft" }, t("product.reviews.later"))))),
@@ -114,22 +122,36 @@ function view(product, levels) {
 /** Return the choice of variants: one group per option, or nothing where there is only one variant. */
 function options(product, current, choose) {
   if (product.variants.length === 1) return null;
-  const names = product.options?.length ? product.options : [""];
-  const valuesOf = (variant) => variant.options ?? [variant.title];
-  return names.map((name, index) => {
+  return names(product).map((name, index) => {
     const values = [...new Set(product.variants.map((variant) => valuesOf(variant)[index]))];
     return h("fieldset", {}, h("legend", { class: "small" }, name || product.title), h("div", { class: "options" }, values.map((value) => h("label", {},
       h("input", {
         type: "radio", name: `option-${index}`, value, checked: valuesOf(current())[index] === value,
         onchange: (event) => {
           const fields = event.target.form.elements;
-          const picked = names.map((_, at) => fields.namedItem(`option-${at}`).value);
+          const picked = names(product).map((_, at) => fields.namedItem(`option-${at}`).value);
           const exact = product.variants.find((variant) => valuesOf(variant).every((one, at) => one === picked[at]));
           choose(exact ?? product.variants.find((variant) => valuesOf(variant)[index] === value));
-          names.forEach((_, at) => { fields.namedItem(`option-${at}`).value = valuesOf(current())[at]; });
+          names(product).forEach((_, at) => { fields.namedItem(`option-${at}`).value = valuesOf(current())[at]; });
         },
-      }), h("span", {}, value)))));
+      }), h("span", {}, value, h("span", { class: "visually-hidden gone", hidden: true }, `(${t("product.gone")})`))))));
   });
+}
+
+const names = (product) => (product.options?.length ? product.options : [""]);
+const valuesOf = (variant) => variant.options ?? [variant.title];
+
+/** Mark the values that, with the others as they are chosen, lead to nothing that can be had. They can be looked at still. */
+function markGone(choices, product, chosen, levels) {
+  if (!levels) return;
+  for (const input of choices.querySelectorAll("input")) {
+    const at = Number(input.name.slice("option-".length));
+    const wanted = valuesOf(chosen).map((one, index) => (index === at ? input.value : one));
+    const variant = product.variants.find((one) => valuesOf(one).every((value, index) => value === wanted[index]));
+    const gone = !variant || soldOut(levels.get(variant.sku));
+    input.toggleAttribute("data-gone", gone);
+    input.parentElement.querySelector(".gone").hidden = !gone;
+  }
 }
 
 show();

@@ -1,6 +1,6 @@
 // The listing: filters, sort, search as you type; the address bar always tells what is shown.
 
-import { get } from "../lib/api.js";
+import { get, page } from "../lib/api.js";
 import { debounced, fill, h } from "../lib/dom.js";
 import { t } from "../lib/i18n.js";
 import { failed } from "../components/problem.js";
@@ -12,7 +12,10 @@ const form = document.querySelector("#filters");
 const list = document.querySelector("#products");
 const more = document.querySelector("#more");
 const found = document.querySelector("#found");
-const wanted = new URLSearchParams(location.search);
+const PAGE = 24;
+const MOST = 100;  // what one call gives
+let lists = [];  // the choices of the filters
+let wanted = new URLSearchParams(location.search);
 let running = null;
 
 function select(name, options, label) {
@@ -21,7 +24,7 @@ function select(name, options, label) {
 }
 
 /** Draw the filters at once, so that nothing moves when their choices arrive. */
-function controls(lists = []) {
+function controls() {
   fill(form, FILTERS.map((name, index) => {
     const values = new Set((lists[index]?.items ?? []).map((one) => one.name));
     if (wanted.get(name)) values.add(wanted.get(name));
@@ -29,35 +32,78 @@ function controls(lists = []) {
   }), select("sort", SORTS.map((sort) => [sort === "newest" ? "" : sort, t(`sort.${sort}`)]), t("list.sort")));
 }
 
-function set(name, value) {
+/** Want another list: a step that Back undoes, except for each letter of a search. */
+function set(name, value, { step = true } = {}) {
   if (value) wanted.set(name, value);
   else wanted.delete(name);
-  history.replaceState(null, "", `?${wanted}`);
+  history[step ? "pushState" : "replaceState"](null, "", `?${wanted}`);
   show();
 }
 
-async function show(cursor = null) {
+/** Keep what is shown and how far down the reader is, so that Back finds both again. */
+function keep() {
+  history.replaceState({ shown: list.querySelectorAll(".product:not(.skeleton)").length, top: scrollY }, "");
+}
+
+function path(cursor, limit) {
+  const query = new URLSearchParams(wanted);
+  query.set("limit", limit);
+  if (cursor) query.set("cursor", cursor);
+  return `/catalog/products?${query}`;
+}
+
+/** Show the list from its start, or what follows a cursor; `upTo` products at least, where there are so many. */
+async function show(cursor = null, upTo = PAGE) {
   running?.abort();
   running = new AbortController();
-  const query = new URLSearchParams(wanted);
-  query.set("limit", "24");
-  if (cursor) query.set("cursor", cursor);
-  else if (!list.children.length) fill(list, skeletons(8));
+  const { signal } = running;
+  if (!cursor && !list.children.length) fill(list, skeletons(8));
   fill(more);
   try {
-    const page = await get(`/catalog/products?${query}`, { guest: true, signal: running.signal });
-    if (!cursor) fill(list);
-    list.append(...page.items.map((product, index) => card(product, { eager: !cursor && index < 4 })));
+    let next = cursor;
+    let left = upTo;
+    let first = !cursor;
+    do {
+      const { items, nextCursor } = await page(path(next, Math.min(MOST, Math.max(PAGE, left))), { guest: true, signal });
+      if (first) fill(list);
+      list.append(...items.map((product, index) => card(product, { eager: first && index < 4 })));
+      next = nextCursor;
+      left -= items.length;
+      first = false;
+    } while (next && left > 0);
     found.textContent = list.children.length ? t("list.found", { count: list.children.length }) : t("list.none");
-    fill(more, page.nextCursor && h("button", { class: "quiet", onclick: () => show(page.nextCursor) }, t("list.more")));
+    fill(more, next && h("button", { class: "quiet", onclick: () => follow(next) }, t("list.more")));
   } catch (error) {
     if (error.name === "AbortError") return;
-    fill(list);
-    fill(more, failed(error, () => show(cursor)));
+    if (!cursor) fill(list);
+    fill(more, failed(error, () => show(cursor, upTo)));
   }
 }
 
-window.addEventListener("souk:search", debounced(180, (event) => set("q", event.detail.trim())));
-controls();
-Promise.all(["categories", "vendors", "tags"].map((list) => get(`/catalog/${list}?limit=200`, { guest: true }).catch(() => ({ items: [] })))).then(controls);
-show();
+/** Show what follows, and put the keyboard on the first of it. */
+async function follow(cursor) {
+  const { length } = list.children;
+  await show(cursor);
+  list.children[length]?.querySelector("a").focus({ preventScroll: true });
+  keep();
+}
+
+/** Show the list as the address bar tells it, as far as it was shown and where it was left. */
+async function restore() {
+  const { shown = PAGE, top = 0 } = history.state ?? {};
+  wanted = new URLSearchParams(location.search);
+  controls();
+  await show(null, shown);
+  scrollTo({ top, behavior: "instant" });
+}
+
+history.scrollRestoration = "manual";
+addEventListener("scroll", debounced(100, keep), { passive: true });
+list.addEventListener("click", keep, { capture: true });
+addEventListener("popstate", restore);
+window.addEventListener("souk:search", debounced(180, (event) => set("q", event.detail.trim(), { step: false })));
+Promise.all(["categories", "vendors", "tags"].map((name) => get(`/catalog/${name}?limit=200`, { guest: true }).catch(() => ({ items: [] })))).then((answers) => {
+  lists = answers;
+  controls();
+});
+restore();

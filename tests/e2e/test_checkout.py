@@ -1,0 +1,270 @@
+"""What buyers meet on the way to an order: it goes where the screen says, and what is wrong is said where it is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.e2e.conftest import ADDRESS, Watch, add_to_cart
+from tests.support.templates import ROOT
+from tools import templates
+
+TAGINE = "saffron-glazed-tagine"
+EMAIL = "amira@example.com"
+
+
+def field(page: Page, name: str) -> Any:
+    return page.locator(f"#checkout-form [name={name}]")
+
+
+def fill_in(page: Page, **other: str) -> None:
+    """Fill in the checkout and wait until it shows what would be paid."""
+    page.goto("/checkout.html")
+    for name, value in {"email": EMAIL, **ADDRESS, **other}.items():
+        field(page, name).fill(value)
+    field(page, "country").select_option("DE")
+    expect(page.get_by_role("button", name="Pay €")).to_be_visible()
+
+
+def stop_timers(page: Page) -> None:
+    """From here on no timer runs: whatever waits some time after the last key does not come before the button."""
+    page.clock.install()
+    page.clock.pause_at(datetime.now(UTC) + timedelta(seconds=5))
+
+
+def back_from_the_page_cache(page: Page) -> None:
+    """Tell the page what a browser tells one that comes back from its page cache; this one has none under test."""
+    page.evaluate("dispatchEvent(new PageTransitionEvent('pageshow', {persisted: true}))")
+
+
+def test_the_order_goes_to_the_address_on_the_screen(page: Page) -> None:
+    add_to_cart(page, TAGINE)
+    fill_in(page)
+    stop_timers(page)
+    field(page, "line1").fill("Weserstrasse 7")
+    # A browser that fills a form by itself, or brings an old one back, tells nobody.
+    field(page, "city").evaluate("(element) => { element.value = 'Potsdam'; }")
+    page.get_by_role("button", name="Pay €").click()
+    page.wait_for_url("**/order.html?id=*")
+    expect(page.locator("address")).to_contain_text("Weserstrasse 7")
+    expect(page.locator("address")).to_contain_text("Potsdam")
+
+
+def test_another_total_than_the_one_on_the_button_is_shown_before_it_is_paid(
+    page: Page, sold: Callable[..., dict[str, Any]]
+) -> None:
+    add_to_cart(page, sold("Cheap and dear", price=1000)["slug"])
+    fill_in(page)
+    button = page.get_by_role("button", name="Pay €")
+    before = button.text_content()
+    stop_timers(page)
+    field(page, "country").select_option("FR")  # other shipping, other tax
+    expect(button).to_have_text(str(before))
+    button.click()
+    expect(page.get_by_text("The total or the items have changed.")).to_be_visible()
+    expect(button).not_to_have_text(str(before))
+    assert "/checkout.html" in page.url
+
+
+def test_the_form_survives_a_reload_a_decline_and_the_page_cache(page: Page) -> None:
+    add_to_cart(page, TAGINE)
+    fill_in(page)
+    page.reload()
+    expect(field(page, "line1")).to_have_value(ADDRESS["line1"])
+    page.get_by_label("Test card that is declined").check()
+    page.get_by_role("button", name="Pay €").click()
+    page.get_by_role("link", name="Back to the checkout").click()
+    expect(field(page, "email")).to_have_value(EMAIL)
+    expect(page.get_by_role("button", name="Pay €")).to_be_visible()
+    field(page, "city").fill("Leipzig")
+    back_from_the_page_cache(page)
+    expect(field(page, "city")).to_have_value("Leipzig")
+    page.get_by_role("button", name="Pay €").click()
+    expect(page.locator("address")).to_contain_text("Leipzig")
+    expect(page.locator("#status")).to_have_text("Confirmed")
+    assert page.evaluate("sessionStorage.getItem('souk.checkout')") is None
+
+
+@pytest.mark.parametrize(
+    ("locale", "review", "missing", "wrong"),
+    [
+        ("en-IE", "See the total", "Fill this in.", "Write the e-mail address like amira@example.com."),
+        (
+            "de-DE",
+            "Summe ansehen",
+            "Bitte ausfüllen.",
+            "Schreiben Sie die E-Mail-Adresse wie amira@example.com.",
+        ),
+    ],
+)
+def test_a_checkout_that_cannot_be_sent_says_which_field_is_why(
+    open_browser: Callable[..., Page], watch: Watch, locale: str, review: str, missing: str, wrong: str
+) -> None:
+    page = open_browser(locale=locale)
+    page.goto(f"/product.html?p={TAGINE}")
+    page.locator(".buy button").click()
+    expect(page.locator("dialog .line").first).to_be_visible()
+    page.goto("/checkout.html")
+    send = page.get_by_role("button", name=review)
+    send.click()
+    email = field(page, "email")
+    expect(email).to_be_focused()
+    expect(email).to_have_attribute("aria-invalid", "true")
+    expect(email).to_have_accessible_description(missing)
+    expect(field(page, "city")).to_have_accessible_description(missing)
+    expect(field(page, "line2")).not_to_have_attribute("aria-invalid", "true")
+    for name, value in ADDRESS.items():
+        field(page, name).fill(value)
+    email.fill("nobody")
+    field(page, "line2").fill("   ")
+    send.click()
+    expect(email).to_be_focused()
+    expect(email).to_have_accessible_description(wrong)
+    expect(page.locator(".field-error")).to_have_count(1)
+    email.fill("nobody@a@b")  # what the browser lets pass the service refuses, at the same field
+    send.click()
+    expect(email).to_have_accessible_description(wrong)
+    watch.errors.clear()  # the browser reports the 400
+
+
+def test_an_error_that_nobody_foresaw_shows_its_correlation_id(page: Page, watch: Watch) -> None:
+    page.route(
+        "**/catalog/products?*",
+        lambda route: route.fulfill(
+            status=500, json={"code": "internal_error", "detail": "x", "correlationId": "corr-4711"}
+        ),
+    )
+    page.goto("/products.html")
+    expect(page.get_by_role("alert")).to_contain_text("corr-4711")
+    watch.errors.clear()
+
+
+# --- the cart -----------------------------------------------------------------------------------------------------
+
+
+def test_more_than_there_is_is_said_in_the_cart_and_every_tab_knows_the_cart(
+    page: Page, watch: Watch, sold: Callable[..., dict[str, Any]]
+) -> None:
+    product = sold("Eight of them", units=8)
+    other = page.context.new_page()
+    watch(other)
+    other.goto("/")
+    add_to_cart(page, product["slug"])
+    expect(other.get_by_role("button", name="Open cart, 1 items")).to_be_visible()
+
+    quantity = page.get_by_label("Quantity of Eight of them")
+    expect(quantity).not_to_have_attribute("aria-invalid", "true")
+    quantity.fill("999")
+    quantity.press("Enter")
+    expect(quantity).to_have_accessible_description(re.compile("Only 8 left"))
+    expect(quantity).to_be_focused()
+    expect(other.get_by_role("button", name="Open cart, 999 items")).to_be_visible()
+    page.goto("/checkout.html")
+    expect(page.locator("aside")).to_contain_text("Only 8 left")
+
+    page.get_by_role("button", name="Open cart").click()
+    page.get_by_role("button", name="Take 8").click()
+    expect(quantity).to_have_value("8")
+    expect(quantity).to_be_focused()
+    page.get_by_role("button", name="Remove").click()
+    expect(page.get_by_role("heading", name="Your cart")).to_be_focused()
+    expect(other.get_by_role("button", name="Open cart, 0 items")).to_be_visible()
+
+
+# --- products -----------------------------------------------------------------------------------------------------
+
+
+def test_a_variant_that_is_sold_out_looks_so_and_another_is_offered(
+    page: Page, sold: Callable[..., dict[str, Any]], operator: Any
+) -> None:
+    price = {"amount": 2500, "currency": "EUR"}
+    made = sold("Two sizes", units=0, options=["Size"], variants=[
+        {"sku": "E2E-SIZE-S", "price": price, "options": ["Small"]},
+        {"sku": "E2E-SIZE-L", "price": price, "options": ["Large"]},
+    ])  # fmt: skip
+    change = {"delta": 3, "reason": "received"}
+    operator.calls.send("POST", "/inventory/stock/E2E-SIZE-L/adjustments", change)
+    page.goto(f"/product.html?p={made['slug']}")
+    expect(page.get_by_role("radio", name="Small, sold out")).to_be_visible()
+    expect(page.get_by_role("radio", name="Large")).to_be_checked()
+    expect(page.get_by_text("Only 3 left")).to_be_visible()
+    page.get_by_text("Small").click()
+    expect(page.get_by_role("button", name="Add to cart")).to_be_disabled()
+
+
+def test_back_finds_filters_page_and_place_again(page: Page) -> None:
+    page.goto("/products.html")
+    page.get_by_label("Sort by").select_option("title")
+    expect(page).to_have_url(re.compile("sort=title"))
+    page.get_by_role("button", name="Show more").click()
+    cards = page.locator("#products a.product")
+    expect(cards).not_to_have_count(24)
+    count = cards.count()
+    last = cards.nth(count - 2)
+    last.scroll_into_view_if_needed()
+    place = page.evaluate("scrollY")
+    assert place > 0
+    last.click()
+    expect(page.locator("article h1")).to_be_visible()
+    page.go_back()
+    expect(cards).to_have_count(count)
+    expect(page.get_by_label("Sort by")).to_have_value("title")
+    page.wait_for_function("(place) => Math.abs(scrollY - place) < 200", arg=place)
+    page.go_back()  # before the sorting
+    expect(page.get_by_label("Sort by")).to_have_value("")
+    assert "sort" not in page.url
+
+
+def test_an_empty_page_of_a_search_is_not_its_end(page: Page) -> None:
+    """The service may have looked through a part only: what follows is asked for, and "nothing" is said at the end."""
+    asked = []
+
+    def answer(route: Any) -> None:
+        asked.append(route.request.url)
+        last = "cursor=b" in route.request.url
+        cursor = None if last else "b" if "cursor=a" in route.request.url else "a"
+        route.fulfill(json={"items": [], "nextCursor": cursor})
+
+    page.route("**/catalog/products?*", answer)
+    page.goto("/products.html?q=co")
+    expect(page.get_by_text("Nothing matches.")).to_be_visible()
+    assert ["cursor=a" in url for url in asked] == [False, True, False]
+
+
+def test_addresses_that_lead_nowhere_say_so(page: Page, watch: Watch) -> None:
+    page.goto("/product.html")
+    expect(page.get_by_text("This product is not for sale any more.")).to_be_visible()
+    page.goto("/order.html")
+    expect(page.get_by_text("There is no such order, or the link is not complete.")).to_be_visible()
+    answer = page.goto("/nothing-of-the-kind")
+    assert answer is not None
+    assert answer.status == 404
+    expect(page.get_by_role("heading", name="Nothing here")).to_be_visible()
+    watch.errors.clear()  # the browser reports the 404
+
+
+def test_the_edge_on_aws_answers_unknown_pages_alike(page: Page) -> None:
+    """The CloudFront function itself, run in a browser: a script as there."""
+    code = templates.resources("edge", "AWS::CloudFront::Function")["SiteIndex"]["FunctionCode"]
+    page.goto("about:blank")
+
+    def handled(uri: str, accept: str) -> Any:
+        event = {"request": {"uri": uri, "headers": {"accept": {"value": accept}}}}
+        return page.evaluate(
+            "([code, event]) => new Function(code + 'return handler;')()(event)", [code, event]
+        )
+
+    lost = handled("/nothing/", "text/html,*/*")
+    assert (lost["statusCode"], lost["body"]["data"]) == (404, (ROOT / "web/404.html").read_text())
+    assert handled("/nothing.html", "*/*") == {
+        "uri": "/nothing.html",
+        "headers": {"accept": {"value": "*/*"}},
+    }
+    assert handled("/console/", "text/html")["uri"] == "/console/index.html"
+    assert handled("/product.html", "text/html")["uri"] == "/product.html"
+    assert handled("/account", "text/html")["statusCode"] == 308
