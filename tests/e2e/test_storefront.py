@@ -235,7 +235,7 @@ def test_who_was_too_late_is_told_so(page: Page, sold: Callable[..., Any], opera
     )
     assert gone.status == 201
     check_out(page)
-    expect(page.get_by_role("alert")).to_contain_text("Someone was faster")
+    expect(page.get_by_role("alert")).to_contain_text("sold out before we could hold it")
 
 
 def test_a_customer_calls_an_order_off_and_gets_the_money_back(page: Page) -> None:

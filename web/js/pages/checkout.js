@@ -190,7 +190,7 @@ async function scan(fields) {
 async function start() {
   try {
     const [data, served] = await Promise.all([cart.read(), countries()]);
-    Object.assign(state, { cart: data, quote: null, seen: null, paying: false });
+    Object.assign(state, { cart: data, quote: null, seen: null, turn: state.turn + 1, paying: false });
     button.removeAttribute("aria-disabled");
     if (!data?.lines.length) return void fill(place, h("p", { class: "notice" }, t("cart.empty")), h("a", { class: "button", href: "/products.html" }, t("home.shop")));
     const fields = form(served);
@@ -215,5 +215,9 @@ async function start() {
 
 window.addEventListener("souk:cart", ({ detail }) => { if (state.fields?.isConnected) take(state.fields, detail); });
 // From the page cache the page comes back as it was left: with an order under way, and perhaps another cart.
-window.addEventListener("pageshow", ({ persisted }) => { if (persisted) start(); });
+window.addEventListener("pageshow", ({ persisted }) => {
+  if (!persisted) return;
+  fill(place);  // nothing can be pressed until the page knows how things stand
+  start();
+});
 start();
