@@ -67,7 +67,7 @@ def listed_level(table: InventoryTable, sku: str) -> Level:
     """Return the level of a SKU that is on sale; raise NotFoundError for any other, be it stocked or not."""
     found = table.levels([sku]).get(sku)
     if found is None or not found.listed:
-        raise NotFoundError("unknown_sku", f"{sku} is not on sale.")
+        raise NotFoundError("unknown_sku", f"{sku} is not on sale.", parameters={"sku": sku})
     return found
 
 
