@@ -32,7 +32,8 @@ STAFF = {
     "slug_taken", "too_many_images", "unknown_import", "variant_repeated", "version_changed", "wrong_currency",
     "wrong_header",
     # stock
-    "no_reservation", "stock_below_reserved", "stock_busy", "stock_changed", "stock_short", "stock_too_large", "zero_delta",
+    "no_reservation", "stock_below_reserved", "stock_busy", "stock_changed", "stock_short", "stock_too_large",
+    "zero_delta",
     # orders and payments
     "invalid_customer", "not_captured", "order_decided", "order_undecided", "payment_busy", "refund_refused",
     "refund_too_large",
