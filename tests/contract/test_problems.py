@@ -42,7 +42,7 @@ STAFF = {
     "email_required", "invalid_order", "keys_changed", "own_admin_role", "too_many_keys",
     # the journal
     "invalid_correlation_id", "invalid_day", "invalid_time", "messages_in_use", "never_audited", "no_home_queue",
-    "no_such_message", "no_such_queue", "no_such_service",
+    "no_such_message", "no_such_queue", "no_such_service", "too_many_messages",
     # the local stack's switches
     "local_only",
 }  # fmt: skip
