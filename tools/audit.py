@@ -34,7 +34,7 @@ RECORDS: dict[str, dict[Status, set[str | None]]] = {
         "cancelled": {None, "rejected", "refused", "released", "returned"},
     },
     "payments": {
-        "confirmed": {"authorized", "capturing", "captured"},
+        "confirmed": {"authorized", "capturing", "captured", "capture_failed"},
         "cancelled": {None, "declined", "refused", "voiding", "voided", "captured"},
     },
 }
@@ -56,7 +56,7 @@ class Books:
     payments: dict[str, Item] = field(default_factory=dict)
     entries: dict[str, list[Item]] = field(default_factory=lambda: defaultdict(list))
     refunds: dict[str, list[Item]] = field(default_factory=lambda: defaultdict(list))
-    intents: dict[str, Item] = field(default_factory=dict)
+    intents: dict[str, list[Item]] = field(default_factory=lambda: defaultdict(list))
     told: dict[str, dict[str, Mapping[str, Any]]] = field(default_factory=lambda: defaultdict(dict))
 
 
@@ -135,7 +135,7 @@ def _money_item(books: Books, item: Item) -> None:
     if kind == "PAYMENT":
         books.payments[_id(item)] = item
     elif kind == "INTENT":
-        books.intents[_id(item)] = item
+        books.intents[_id(item).partition("-")[0]].append(item)  # one for each attempt to pay
     elif kind in ("ENTRY", "REFUND"):
         (books.entries if kind == "ENTRY" else books.refunds)[_id(item)].append(item)
 
@@ -191,11 +191,16 @@ def money(books: Books) -> Iterator[str]:
             yield f"money {order_id}: ledger entries without a payment"
     if sum(balance.values()):
         yield f"money: the ledger is out of balance by {sum(balance.values())}"
+    yield from _unrecorded(books)
     for order_id, payment in books.payments.items():
         yield from _payment(books, order_id, payment)
-    for order_id, intent in books.intents.items():
-        if intent["status"] in ("authorized", "captured") and order_id not in books.payments:
-            yield f"money {order_id}: the provider has {intent['status']} what no payment records"
+
+
+def _unrecorded(books: Books) -> Iterator[str]:
+    for order_id, intents in books.intents.items():
+        for intent in intents:
+            if intent["status"] in ("authorized", "captured") and order_id not in books.payments:
+                yield f"money {order_id}: the provider has {intent['status']} what no payment records"
 
 
 def _payment(books: Books, order_id: str, payment: Item) -> Iterator[str]:
@@ -208,9 +213,9 @@ def _payment(books: Books, order_id: str, payment: Item) -> Iterator[str]:
         yield f"money {order_id}: {recorded}; the ledger says {taken} and {given}"
     if given > taken or taken not in (0, payment["amount"]):
         yield f"money {order_id}: took {taken} and gave back {given} of {payment['amount']}"
-    intent = books.intents.get(order_id)
-    if intent and payment["provider"] == "simulator":
-        charged = intent["amount"] - intent["refunded"] if intent["status"] == "captured" else 0
+    taken_there = [intent for intent in books.intents.get(order_id, ()) if intent["status"] == "captured"]
+    if payment["provider"] == "simulator":
+        charged = sum(intent["amount"] - intent["refunded"] for intent in taken_there)
         if charged != payment["captured"] - payment["refunded"]:
             yield f"money {order_id}: the provider keeps {charged}, we {payment['captured'] - payment['refunded']}"
 

@@ -10,7 +10,14 @@ from typing import Any
 from chalice.app import Response, SQSEvent
 
 from functions.orders import mailing, saga, service
-from functions.orders.events import PROGRESS, VOTES, OrderCancelled, OrderConfirmed, OrderMailRequested
+from functions.orders.events import (
+    PROGRESS,
+    VOTES,
+    OrderCancelled,
+    OrderConfirmed,
+    OrderMailRequested,
+    OrderPaymentFailed,
+)
 from functions.orders.table import OrdersTable
 from functions.orders.views import (
     CancelOrder,
@@ -20,6 +27,7 @@ from functions.orders.views import (
     OpenOrdersView,
     OrdersView,
     OrderView,
+    PayAgain,
     PlacedView,
     PlaceOrder,
     SendMail,
@@ -45,7 +53,7 @@ from functions.shared.http import (
     raw_body,
     read_body,
 )
-from functions.shared.idempotency import fingerprint, key_of
+from functions.shared.idempotency import answered_once, fingerprint, key_of
 from functions.shared.ids import is_id, new_id
 
 app = Service("orders")
@@ -94,6 +102,14 @@ def list_open() -> Response:
     return json_response(OpenOrdersView([open_view(order) for order in orders().open(limit)]))
 
 
+@app.endpoint("GET", "/orders/unpaid", returns=OrdersView)
+def list_unpaid() -> Response:
+    """List the confirmed orders that could not be charged, oldest first, for staff (``?limit=``): 200 | 400 | 403."""
+    caller(app).require("staff", "admin")
+    limit = page_limit(query_parameters(app, "limit"), 50)
+    return json_response(OrdersView([order_view(order) for order in orders().unpaid(limit)], None))
+
+
 @app.endpoint("GET", "/orders/{orderId}", auth="optional", returns=OrderView)
 def get_order(orderId: str) -> Response:  # noqa: N803 the name in the path
     """Get an order, as its customer, with its order token, or as staff: 200 | 404."""
@@ -115,6 +131,21 @@ def cancel_order(orderId: str) -> Response:  # noqa: N803 the name in the path
     if raw_body(app, MAX_BODY_BYTES):
         read_body(app, CancelOrder)
     return json_response(order_view(service.cancel(orders(), orderId, who, token, now())))
+
+
+@app.endpoint(
+    "POST", "/orders/{orderId}/payment", auth="optional", body=PayAgain, returns=OrderView, status=202
+)
+def pay_again(orderId: str) -> Response:  # noqa: N803 the name in the path
+    """Pay an order that could not be charged by other means: 202 the order | 400 | 404 | 409 nothing to pay."""
+    who, token = asking(orderId)
+    request, at = read_body(app, PayAgain), now()
+
+    def run() -> Response:
+        order = service.pay_again(orders(), orderId, request.payment.token, who, token, at)
+        return json_response(order_view(order), 202)
+
+    return answered_once(app, orders(), f"pay#{orderId}#{who.subject or token}", at, run)
 
 
 @app.endpoint("POST", "/orders/{orderId}/decision", body=DecideOrder, returns=OrderView)
@@ -154,7 +185,7 @@ def on_inbox(batch: SQSEvent) -> inbox.BatchResponse:
     """Facts from other services; only the records that failed are given back."""
     table = orders()
     votes: inbox.Handlers = dict.fromkeys(VOTES, lambda fact: saga.on_vote(table, fact, now()))
-    progress: inbox.Handlers = dict.fromkeys(PROGRESS, lambda fact: saga.on_progress(table, fact))
+    progress: inbox.Handlers = dict.fromkeys(PROGRESS, lambda fact: saga.on_progress(table, fact, now()))
     return inbox.deliver(batch, {**votes, **progress})
 
 
@@ -168,7 +199,10 @@ def on_mail(batch: SQSEvent) -> inbox.BatchResponse:
     requested: inbox.Handlers = {
         OrderMailRequested: lambda fact: mailing.on_requested(orders(), office, fact, now())
     }
-    return inbox.deliver(batch, {**decided, **requested})
+    failed: inbox.Handlers = {
+        OrderPaymentFailed: lambda fact: mailing.on_payment_failed(orders(), office, fact, now())
+    }
+    return inbox.deliver(batch, {**decided, **requested, **failed})
 
 
 @app.lambda_function()

@@ -10,6 +10,7 @@ from typing import Annotated, Literal, NamedTuple, assert_never
 from msgspec import Meta
 
 from functions.shared.addresses import PostalAddress
+from functions.shared.errors import ConflictError
 from functions.shared.types import (
     CartId,
     Currency,
@@ -101,6 +102,7 @@ PARTICIPANTS: Mapping[str, Participant] = {
         states={
             "PaymentAuthorized": ("authorised",),
             "PaymentDeclined": ("declined",),
+            "PaymentCaptureFailed": ("capture_failed",),
             "PaymentCaptured": ("captured",),
             "PaymentVoided": ("voided",),
             "PaymentRefunded": ("partially_refunded", "refunded"),
@@ -157,17 +159,22 @@ class Entry(NamedTuple):
 
 
 class News(NamedTuple):
-    """What a participant's fact says of an order: a vote, or what became of what they held; `refunded` all told."""
+    """What a participant's fact says of an order: a vote, or what became of what they held.
+
+    ``refunded``: all told. ``failed_attempt``: which of the means of payment that the buyer gave could not be charged.
+    """
 
     entry: Entry
     refunded: int = 0
+    failed_attempt: int = 0
 
 
 @dataclass(frozen=True)
 class Order:
     """An order: what was bought, where it stands, and how it got there.
 
-    ``parts``: by participant, the state of what they speak of; ``refunded`` in minor units.
+    ``parts``: by participant, the state of what they speak of; ``refunded`` in minor units. ``attempts`` counts the
+    means of payment that the buyer gave, ``failed_attempt`` is the last of them that could not be charged.
     """
 
     order_id: str
@@ -180,13 +187,24 @@ class Order:
     refunded: int = 0
     timeline: tuple[Entry, ...] = ()
     version: int = 1
+    attempts: int = 1
+    failed_attempt: int = 0
+
+    @property
+    def unpaid(self) -> bool:
+        """Tell whether it is confirmed, could not be charged, and no other means of payment is being tried."""
+        failed = self.parts.get("payments") == "capture_failed"
+        return self.status == "confirmed" and failed and self.failed_attempt == self.attempts
+
+
+MailKind = Status | Literal["payment_failed"]
 
 
 class Mail(NamedTuple):
     """A mail about an order: its id within the order, what it tells, who asked for it (None: the decision itself)."""
 
     mail_id: str
-    kind: Status
+    kind: MailKind
     by: str | None = None
     sent_at: str | None = None
 
@@ -276,6 +294,17 @@ def cancelled(
     assert_never(order.status)
 
 
+def paid_again(order: Order, at: str, by: str) -> Order:
+    """Return the order once the buyer gave another means of payment; raise ConflictError where none is called for."""
+    if not order.unpaid:
+        raise ConflictError(
+            "nothing_to_pay", "This order waits for no payment: look at how it stands, then try again."
+        )
+    entry = Entry(at, "OrderPaymentChanged", by)
+    timeline = (*order.timeline, entry)
+    return replace(order, attempts=order.attempts + 1, timeline=timeline, version=order.version + 1)
+
+
 def told_again(order: Order) -> Order:
     """Return a decided order whose decision is to be published once more, as a new version of it."""
     return replace(order, version=order.version + 1)
@@ -299,4 +328,5 @@ def _moved(order: Order, news: News, participants: Mapping[str, Participant]) ->
     states = who.states[news.entry.type]
     state = states[-1] if refunded >= order.content.totals.total else states[0]
     parts = {**order.parts, name: who.later(order.parts.get(name), state)}
-    return replace(order, parts=parts, refunded=refunded)
+    failed = max(order.failed_attempt, news.failed_attempt)
+    return replace(order, parts=parts, refunded=refunded, failed_attempt=failed)

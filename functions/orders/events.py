@@ -106,7 +106,33 @@ class OrderMailRequested(Data, frozen=True, kw_only=True):
     by: Annotated[str, Meta(examples=["cus_01kaqz5r7b8v0w3m2x4y6t9n1s"])]
 
 
-PUBLISHED = (OrderPlaced, OrderConfirmed, OrderCancelled, OrderMailRequested)
+class OrderPaymentFailed(Data, frozen=True):
+    """A confirmed order could not be charged, and waits for other means of payment; `attempt` counts these, from 1."""
+
+    order_id: OrderId
+    customer_id: CustomerId | None
+    cart_id: CartId
+    email: Email
+    total: Money
+    attempt: Annotated[int, Meta(ge=1, examples=[1])]
+
+
+class OrderPaymentChanged(Data, frozen=True):
+    """The buyer gave another means of payment for a confirmed order that could not be charged; `attempt` from 2."""
+
+    order_id: OrderId
+    attempt: Annotated[int, Meta(ge=2, examples=[2])]
+    payment_token: PaymentToken
+
+
+PUBLISHED = (
+    OrderPlaced,
+    OrderConfirmed,
+    OrderCancelled,
+    OrderPaymentFailed,
+    OrderPaymentChanged,
+    OrderMailRequested,
+)
 
 # --- read --------------------------------------------------------------------------------------------------------
 
@@ -122,6 +148,10 @@ class Said(Data, frozen=True):
 
     def refunded(self) -> int:
         """Return how much of the money went back, all told, in minor units."""
+        return 0
+
+    def failed_attempt(self) -> int:
+        """Return which of the means of payment that the buyer gave could not be charged, 0 for none."""
         return 0
 
 
@@ -175,6 +205,21 @@ class PaymentCaptured(Said, frozen=True):
     """payments: the money was taken."""
 
 
+class PaymentCaptureFailed(Said, frozen=True):
+    """payments: what was held for a confirmed order will never be taken."""
+
+    code: str
+    attempt: int = 1
+
+    def detail(self) -> str:
+        """Return why."""
+        return self.code[:100]
+
+    def failed_attempt(self) -> int:
+        """Return which attempt it was."""
+        return self.attempt
+
+
 class PaymentVoided(Said, frozen=True):
     """payments: the money is not held any more."""
 
@@ -203,7 +248,8 @@ PROGRESS = tuple(
 
 def news(data: Said, event_id: str, time: str) -> News:
     """Return what a fact says of its order."""
-    return News(Entry(time, type(data).__name__, event_id, data.detail()), data.refunded())
+    entry = Entry(time, type(data).__name__, event_id, data.detail())
+    return News(entry, data.refunded(), data.failed_attempt())
 
 
 # --- signed by carts ---------------------------------------------------------------------------------------------

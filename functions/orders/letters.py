@@ -34,6 +34,8 @@ def letter(order: Order, public_url: str, order_token: str | None) -> Letter:
 
 def _said(order: Order) -> tuple[str, ...]:
     match order.status:
+        case "confirmed" if order.unpaid:
+            return _UNPAID
         case "confirmed":
             return _CONFIRMED
         case "cancelled":
@@ -55,6 +57,13 @@ def _money(amount: int, totals: Totals) -> str:
 
 
 _CONFIRMED = ("Your order is confirmed", "thank you: your order is confirmed, and set aside for you.")
+
+
+_UNPAID = (
+    "Your order is still to be paid",
+    "your order is confirmed, but your bank would not let us take the payment when it was due: nothing was charged. "
+    "Please pay by other means on the order's page (the link is below). Until then your goods are kept for you.",
+)
 
 
 _WHY: dict[Reason, str] = {

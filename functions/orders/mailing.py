@@ -1,10 +1,9 @@
 """Mails about orders: once for each decision, and again when staff ask for it; never while a caller waits.
 
 They come out of a queue of their own, which the bus fills with the facts of the decision, and with what staff asked
-for. A mail is claimed
-before it is sent and marked afterwards: a repeated fact finds the mark, a second worker the claim. A message that finds
-a claim comes again: the mark alone says that the mail went. Only where a worker dies in between, after SES took it,
-the mail goes twice, once the claim has run out.
+for. A mail is claimed before it is sent and marked afterwards: a repeated fact finds the mark, a second worker the
+claim. A message that finds a claim comes again: the mark alone says that the mail went. Only where a worker dies in
+between, after SES took it, the mail goes twice, once the claim has run out.
 """
 
 from __future__ import annotations
@@ -13,8 +12,8 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from functions.orders import service
-from functions.orders.domain import Mail, Order
-from functions.orders.events import OrderCancelled, OrderConfirmed, OrderMailRequested
+from functions.orders.domain import Mail, MailKind, Order
+from functions.orders.events import OrderCancelled, OrderConfirmed, OrderMailRequested, OrderPaymentFailed
 from functions.orders.letters import letter
 from functions.orders.table import OrdersTable
 from functions.shared import log, mail
@@ -48,6 +47,18 @@ def on_decided(
     _send_once(table, office, order, order.status, None, at)
 
 
+def on_payment_failed(
+    table: OrdersTable, office: Office, event: Fact[OrderPaymentFailed], at: datetime
+) -> None:
+    """Ask the buyer for another means of payment, once for each that failed, while it is called for. Safe to repeat."""
+    failed = event.data
+    order = table.order(failed.order_id)
+    if order is None:
+        log.note(unknownOrder=failed.order_id)
+    elif order.unpaid and order.failed_attempt == failed.attempt:
+        _send_once(table, office, order, f"payment_failed-{failed.attempt}", None, at)
+
+
 def on_requested(table: OrdersTable, office: Office, event: Fact[OrderMailRequested], at: datetime) -> None:
     """Send an order's mail again, as the order stands now. Safe to repeat."""
     order = service.order_of(table, event.data.order_id)
@@ -75,7 +86,8 @@ def _send_once(
     table: OrdersTable, office: Office, order: Order, mail_id: str, by: str | None, at: datetime
 ) -> None:
     log.note(orderId=order.order_id, mail=mail_id)
-    if not table.claim_mail(order.order_id, Mail(mail_id, order.status, by), at, at + CLAIMED):
+    kind: MailKind = "payment_failed" if order.unpaid else order.status
+    if not table.claim_mail(order.order_id, Mail(mail_id, kind, by), at, at + CLAIMED):
         if table.mail_sent(order.order_id, mail_id):
             return
         # The claim may be this message's own, made late in a batch: it then outlasts the time the queue hides it for.

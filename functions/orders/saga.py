@@ -14,6 +14,8 @@ from functions.orders.domain import Order, expired, noted, told_again, voted
 from functions.orders.events import (
     OrderCancelled,
     OrderConfirmed,
+    OrderPaymentChanged,
+    OrderPaymentFailed,
     OrderPlaced,
     Said,
     news,
@@ -55,6 +57,12 @@ def decision(order: Order, at: datetime) -> str | None:
     assert_never(order.status)
 
 
+def payment_given(order: Order, payment_token: str, at: datetime) -> str:
+    """Return the outbox of an order that is to be charged by other means."""
+    given = OrderPaymentChanged(order.order_id, order.attempts, payment_token)
+    return pack(fact(given, order.order_id, order.version, at))
+
+
 def tell(kind: str, item: Item) -> Data:
     """Return the data of a fact, given its type and the item that carries it."""
     order = order_of(item)
@@ -76,6 +84,8 @@ def tell(kind: str, item: Item) -> Data:
             )
         case "OrderConfirmed":
             return OrderConfirmed(**common, total=total)
+        case "OrderPaymentFailed":
+            return OrderPaymentFailed(**common, total=total, attempt=order.failed_attempt)
         case "OrderCancelled":
             assert order.reason  # noqa: S101 a cancelled order has one
             return OrderCancelled(**common, total=total, reason=order.reason)
@@ -98,10 +108,16 @@ def on_vote(table: OrdersTable, event: Fact[Said], at: datetime) -> None:
     _change(table, event.data.order_id, rule, lambda after: decision(after, at))
 
 
-def on_progress(table: OrdersTable, event: Fact[Said]) -> None:
-    """Write down what became of what a participant held for an order."""
+def on_progress(table: OrdersTable, event: Fact[Said], at: datetime) -> None:
+    """Write down what became of what a participant held for an order; tell where it is to be paid by other means."""
     said = news(event.data, event.id, event.time)
-    _change(table, event.data.order_id, lambda order: noted(order, said), lambda _: None)
+
+    def facts(after: Order) -> str | None:
+        if not (said.failed_attempt and after.unpaid):
+            return None
+        return pack(fact(OrderPaymentFailed, after.order_id, after.version, at))
+
+    _change(table, event.data.order_id, lambda order: noted(order, said), facts)
 
 
 def expire(table: OrdersTable, at: datetime, limit: int = 100) -> tuple[int, int]:

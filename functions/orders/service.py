@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple, assert_never
 import msgspec
 
 from functions.orders import saga
-from functions.orders.domain import LINK_KEPT, Content, Order, as_placed, cancelled
+from functions.orders.domain import LINK_KEPT, Content, Order, as_placed, cancelled, paid_again
 from functions.orders.events import Quote
 from functions.orders.table import OrdersTable
 from functions.shared import log, signing
@@ -160,6 +160,24 @@ def decide(table: OrdersTable, order_id: str, words: str, *, by: str, at: dateti
             case _:
                 assert_never(order.status)
         if after is order or table.change(order, after, saga.decision(after, at)):
+            return after
+    raise ConflictError("order_busy", "The order is changing very fast; try again.", retry_after=1)
+
+
+def pay_again(
+    table: OrdersTable, order_id: str, payment_token: str, who: Caller, token: str | None, at: datetime
+) -> Order:
+    """Take another means of payment for a confirmed order that could not be charged, and have it charged.
+
+    Raises
+    ------
+    ConflictError
+        It waits for no payment (any more), or changes so fast that we never got hold of it.
+    """
+    for _ in range(_TRIES):
+        order = order_for(table, order_id, who, token, at)
+        after = paid_again(order, rfc3339(at), who.subject or "guest")
+        if table.change(order, after, saga.payment_given(after, payment_token, at)):
             return after
     raise ConflictError("order_busy", "The order is changing very fast; try again.", retry_after=1)
 

@@ -3,6 +3,8 @@
 | item            | pk                         | sk    | index ``open`` (sparse)       | index ``mine`` (sparse) |
 | order           | ORDER#<order>              | ORDER | open_shard = OPEN#<0…7>,      | customer = <customer>,  |
 |                 |                            |       | open_at = deadline, if placed | placed_at               |
+|                 |                            |       | open_shard = UNPAID#<0…7>, if |                         |
+|                 |                            |       | it could not be charged       |                         |
 | idempotency key | IDEM#<digest of scope,key> | IDEM  |                               |                         |
 | mail            | ORDER#<order>              | MAIL#<mail> |                         |                         |
 | mail request    | ORDER#<order>              | REQUEST#<mail> |                      |                         |
@@ -47,7 +49,7 @@ class OrdersTable(Table):
         item = {
             **_key(order.order_id), "customer": order.customer_id, "placed_at": order.placed_at,
             "content": _packed(order.content), "outbox": outbox,
-            "open_shard": f"OPEN#{zlib.crc32(order.order_id.encode()) % SHARDS}", "open_at": order.content.decide_by,
+            **_open("OPEN", order.order_id, order.content.decide_by),
             **_standing(order),
         }  # fmt: skip
         return self.put(item, "attribute_not_exists(pk)")
@@ -56,7 +58,9 @@ class OrdersTable(Table):
         """Store what has become of an order, with its facts; False when it has changed meanwhile."""
         wanted = {**_standing(after), "outbox": outbox}
         dropped = [name for name, value in wanted.items() if value is None]
-        if after.status != "placed":
+        if after.unpaid:
+            wanted |= _open("UNPAID", after.order_id, after.placed_at)
+        elif after.status != "placed":
             dropped += ["open_shard", "open_at"]
         kept = {name: value for name, value in wanted.items() if value is not None}
         expression = "SET " + ", ".join(f"#{name} = :{name}" for name in kept)
@@ -97,16 +101,26 @@ class OrdersTable(Table):
 
     def open(self, limit: int) -> list[Order]:
         """Return the orders that wait for their votes, at most `limit`, those with the nearest deadline first."""
+        waiting = (order for order in self._first_of("OPEN", limit) if order.status == "placed")
+        return sorted(waiting, key=lambda order: (order.content.decide_by, order.order_id))
+
+    def unpaid(self, limit: int) -> list[Order]:
+        """Return the confirmed orders that could not be charged, at most `limit`, oldest first."""
+        found = (order for order in self._first_of("UNPAID", limit) if order.unpaid)
+        return sorted(found, key=lambda order: (order.placed_at, order.order_id))
+
+    def _first_of(self, state: str, limit: int) -> list[Order]:
+        """Return the orders that the open index lists first under a state; the index may lag behind."""
         keys: list[Item] = []
         for shard in range(SHARDS):
             items, _ = self.query(
-                "open_shard = :shard", {":shard": f"OPEN#{shard}"}, index="open", limit=limit
+                "open_shard = :shard", {":shard": f"{state}#{shard}"}, index="open", limit=limit
             )
             keys += items
         first = sorted(keys, key=lambda item: (item["open_at"], item["pk"]))[:limit]
-        found = map(order_of, self.get_many([{"pk": key["pk"], "sk": key["sk"]} for key in first]))
-        waiting = (order for order in found if order.status == "placed")  # the index may lag behind
-        return sorted(waiting, key=lambda order: (order.content.decide_by, order.order_id))
+        return [
+            order_of(item) for item in self.get_many([{"pk": key["pk"], "sk": key["sk"]} for key in first])
+        ]
 
     def claim_key(self, digest: str, fingerprint: str, at: datetime) -> bool:
         """Bind an idempotency key to a request; False where it is bound to another. Safe to repeat."""
@@ -177,6 +191,8 @@ def order_of(item: Item) -> Order:
         refunded=item.get("refunded", 0),
         timeline=tuple(_entry(text, order_id) for text in item.get("timeline", ())),
         version=item["version"],
+        attempts=item.get("attempts", 1),
+        failed_attempt=item.get("failed_attempt", 0),
     )
 
 
@@ -189,6 +205,8 @@ def _standing(order: Order) -> dict[str, Any]:
         **{who.part: order.parts.get(name) for name, who in PARTICIPANTS.items()},
         "refunded": order.refunded or None,
         "timeline": [_text(entry, order.order_id) for entry in order.timeline] or None,
+        "attempts": order.attempts if order.attempts > 1 else None,
+        "failed_attempt": order.failed_attempt or None,
     }
 
 
@@ -211,6 +229,10 @@ def _text(entry: Entry, order_id: str) -> str:
 def _entry(text: str, order_id: str) -> Entry:
     time, kind, cause, *detail = text.split(" ", 3)
     return Entry(time, kind, cause.replace("~", order_id), *detail)
+
+
+def _open(state: str, order_id: str, at: str) -> dict[str, str]:
+    return {"open_shard": f"{state}#{zlib.crc32(order_id.encode()) % SHARDS}", "open_at": at}
 
 
 def _key(order_id: str) -> dict[str, str]:

@@ -10,6 +10,7 @@ from functions.orders.domain import (
     PARTICIPANTS,
     Entry,
     Mail,
+    MailKind,
     Order,
     OrderLine,
     Status,
@@ -34,6 +35,12 @@ class PlaceOrder(Body, frozen=True):
     payment: Pay
 
 
+class PayAgain(Body, frozen=True):
+    """Another means of payment for an order that could not be charged."""
+
+    payment: Pay
+
+
 class CancelOrder(Body, frozen=True):
     """Nothing: the path says which order."""
 
@@ -42,13 +49,15 @@ class OrderView(View, frozen=True):
     """An order; amounts in minor units of the totals' currency.
 
     ``status``: placed, confirmed, cancelled (``reason``: out_of_stock, payment_declined, timeout, customer, operator).
-    ``payment_status``: authorised, declined, captured, voided, partially_refunded, refunded; null before any of it.
+    ``payment_status``: authorised, declined, captured, capture_failed, voided, partially_refunded, refunded; null
+    before any of it. ``unpaid``: it is confirmed, could not be charged, and waits for another means of payment.
     """
 
     order_id: str
     status: str
     reason: str | None
     payment_status: str | None
+    unpaid: bool
     customer_id: str | None
     email: str
     lines: tuple[OrderLine, ...]
@@ -135,7 +144,7 @@ class MailView(View, frozen=True):
     """A mail that was sent about an order; ``by``: who asked for it, null where the decision itself did."""
 
     mail_id: str
-    kind: Status
+    kind: MailKind
     by: str | None
     sent_at: str
 
@@ -181,6 +190,7 @@ def _shown(order: Order) -> dict[str, Any]:
         "status": order.status,
         "reason": order.reason,
         "payment_status": order.parts.get("payments"),
+        "unpaid": order.unpaid,
         "customer_id": order.customer_id,
         "email": content.email,
         "lines": content.lines,

@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from functions.payments import refunds, service
 from functions.payments.domain import Entry, Payment, Refund
-from functions.payments.events import OrderCancelled, OrderConfirmed, OrderPlaced
+from functions.payments.events import OrderCancelled, OrderConfirmed, OrderPaymentChanged, OrderPlaced
 from functions.payments.providers import Provider, Providers
 from functions.payments.providers.secret import secret
 from functions.payments.table import PaymentsTable, SimulatorTable, Trouble
@@ -256,6 +256,7 @@ def on_inbox(batch: SQSEvent) -> inbox.BatchResponse:
                 table, adapters, fact, now()
             ),
             OrderCancelled: lambda fact: service.on_order_cancelled(table, adapters, fact, now()),
+            OrderPaymentChanged: lambda fact: service.on_payment_given(table, adapters, fact, now()),
         },
     )
 

@@ -30,8 +30,13 @@ from a dead-letter queue must never hold money a second time.
 MAKE_SURE = timedelta(minutes=10)
 """After a cancellation that came first, when no authorisation of the order can be under way any more."""
 
-Status = Literal["authorized", "capturing", "captured", "voiding", "voided", "declined", "refused"]
+Status = Literal[
+    "authorized", "capturing", "captured", "capture_failed", "voiding", "voided", "declined", "refused"
+]
 """A payment's life: authorized → captured, authorized → voided, or declined at once.
+
+``capture_failed``: the provider will never take what was held (it lapsed, or was called off there). It ends there,
+unless the buyer gives another means of payment (the next `attempt`) or the order is cancelled (→ voided).
 
 ``capturing`` and ``voiding``: decided, but the provider could not be reached; the sweep goes on with them. ``refused``
 is the tombstone of an order cancelled before its OrderPlaced was answered.
@@ -53,8 +58,9 @@ _CARD_NUMBER = re.compile(r"\d{12,}")
 class Payment:
     """What one order pays.
 
-    ``refunding`` is promised to refunds under way; ``ref`` is the provider's own id; ``code`` says why it was declined;
-    ``open_at`` is when the sweep looks at it, empty where nothing is left to do.
+    ``refunding`` is promised to refunds under way; ``ref`` is the provider's own id; ``code`` says why it was declined,
+    or not captured; ``open_at`` is when the sweep looks at it, empty where nothing is left to do. ``attempt`` counts
+    the means of payment that the buyer gave, from 1.
     """
 
     order_id: str
@@ -71,6 +77,12 @@ class Payment:
     refunded: int = 0
     refunding: int = 0
     open_at: str = ""
+    attempt: int = 1
+
+    @property
+    def key(self) -> str:
+        """Return what the provider knows this attempt by: what it did for one is never taken for another's."""
+        return self.order_id if self.attempt == 1 else f"{self.order_id}-{self.attempt}"
 
     @property
     def refundable(self) -> int:
@@ -150,6 +162,21 @@ def captured(payment: Payment) -> Payment:
     return replace(
         payment, status="captured", captured=payment.amount, version=payment.version + 1, open_at=""
     )
+
+
+def capture_failed(payment: Payment, code: str) -> Payment:
+    """Return the payment whose money will never be taken, and why."""
+    return replace(payment, status="capture_failed", code=code, version=payment.version + 1, open_at="")
+
+
+def next_attempt(payment: Payment, attempt: int) -> Payment:
+    """Return the payment as it begins another attempt: nothing is held for that yet."""
+    return replace(payment, attempt=attempt, ref="", code=None)
+
+
+def attempt_held(draft: Payment, ref: str, at: datetime) -> Payment:
+    """Return the payment once the provider holds what a further attempt brought: it is to be taken at once."""
+    return postponed(replace(draft, ref=ref), "capturing", at)
 
 
 def voided(payment: Payment) -> Payment:

@@ -41,6 +41,19 @@ class PaymentCaptured(Data, frozen=True):
     amount: Money
 
 
+class PaymentCaptureFailed(Data, frozen=True):
+    """What was held for a confirmed order will never be taken: it lapsed, or the provider refuses it for good.
+
+    ``attempt`` counts the means of payment that the buyer gave, from 1; ``code`` is for people and programs.
+    """
+
+    order_id: OrderId
+    amount: Money
+    provider: Annotated[str, Meta(examples=["simulator"])]
+    code: Annotated[str, Meta(examples=["authorisation_ended"])]
+    attempt: Annotated[int, Meta(ge=1, examples=[1])] = 1
+
+
 class PaymentVoided(Data, frozen=True):
     """What was held for an order is free again; no money moved."""
 
@@ -68,6 +81,7 @@ PUBLISHED = (
     PaymentAuthorized,
     PaymentDeclined,
     PaymentCaptured,
+    PaymentCaptureFailed,
     PaymentVoided,
     PaymentRefunded,
     SimulatorTroubleChanged,
@@ -91,6 +105,14 @@ class OrderPlaced(Data, frozen=True):
     payment_token: str
     decide_by: Timestamp
     customer_id: CustomerId | None = None
+
+
+class OrderPaymentChanged(Data, frozen=True):
+    """orders: the buyer gave another means of payment, because the capture of the one before had failed."""
+
+    order_id: OrderId
+    attempt: int
+    payment_token: str
 
 
 class OrderConfirmed(Data, frozen=True):

@@ -10,15 +10,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
+from typing import assert_never
 
 from functions.payments import domain, refunds
 from functions.payments.domain import Payment
 from functions.payments.events import (
     OrderCancelled,
     OrderConfirmed,
+    OrderPaymentChanged,
     OrderPlaced,
     PaymentAuthorized,
     PaymentCaptured,
+    PaymentCaptureFailed,
     PaymentDeclined,
     PaymentVoided,
     SimulatorTroubleChanged,
@@ -29,6 +32,7 @@ from functions.payments.providers import (
     Approved,
     Notice,
     ProviderError,
+    ProviderRefusedError,
     Providers,
     persistently,
 )
@@ -131,7 +135,7 @@ def _told(after: Payment, data: Data, at: datetime) -> str:
 def on_order_confirmed(
     table: PaymentsTable, providers: Providers, event: Fact[OrderConfirmed], at: datetime
 ) -> None:
-    """Take the money that is held, once; what was voided stays voided."""
+    """Take the money that is held, once; what was voided stays voided, and what cannot be taken is told."""
     order_id = event.data.order_id
     for _ in range(_TRIES):
         found = table.payment(order_id)
@@ -147,10 +151,29 @@ def _capture(table: PaymentsTable, providers: Providers, found: Payment, at: dat
     try:
         persistently(lambda: providers.named(found.provider).capture(found))
     except AlreadyVoidedError:
-        return False
+        # It lapsed, or somebody called it off at the provider; where it was ourselves, that work's record comes next.
+        return _store_capture_failed(table, found, "authorisation_ended", at)
+    except ProviderRefusedError as refused:
+        return _store_capture_failed(table, found, refused.code, at)
     except ProviderError as error:
         return _postpone(table, found, "capturing", error, at)
     return _store_captured(table, found, at)
+
+
+def _store_capture_failed(
+    table: PaymentsTable, found: Payment, code: str, at: datetime, attempt: Payment | None = None
+) -> bool:
+    log.note(level="error", orderId=found.order_id, captureFailed=code)
+    after = domain.capture_failed(attempt or found, code)
+    amount = Money(after.amount, after.currency)
+    fact_ = PaymentCaptureFailed(
+        order_id=after.order_id,
+        amount=amount,
+        provider=after.provider,
+        code=code,
+        attempt=after.attempt,
+    )
+    return table.move(found, after, _told(after, fact_, at), at)
 
 
 def _store_captured(table: PaymentsTable, found: Payment, at: datetime) -> bool:
@@ -158,6 +181,58 @@ def _store_captured(table: PaymentsTable, found: Payment, at: datetime) -> bool:
     fact_ = PaymentCaptured(after.order_id, Money(after.captured, after.currency))
     entry = domain.capture_entry(after, at) if after.captured else None
     return table.move(found, after, _told(after, fact_, at), at, entry=entry)
+
+
+# --- another means of payment --------------------------------------------------------------------------------------
+
+
+def on_payment_given(
+    table: PaymentsTable, providers: Providers, event: Fact[OrderPaymentChanged], at: datetime
+) -> None:
+    """Hold and take an order's total by another means, after the capture of what was held before had failed.
+
+    Each attempt is bound to a key of its own at the provider, so a repeat finds what it did. One that comes after the
+    order was cancelled, or meets its cancellation, leaves nothing held.
+    """
+    given = event.data
+    for _ in range(_TRIES):
+        found = table.payment(given.order_id)
+        if found is None:
+            raise NotYetError(given.order_id)
+        draft = domain.next_attempt(found, given.attempt)
+        match found.status:
+            case "capture_failed" if found.attempt == given.attempt - 1:
+                done = _attempt(table, providers, found, draft, given.payment_token, at)
+            case "capturing" if found.attempt == given.attempt:
+                done = _capture(table, providers, found, at)
+            case "voided" if found.attempt < given.attempt:
+                persistently(partial(providers.named(draft.provider).void, draft))
+                return
+            case _:
+                return
+        if done:
+            return
+    raise BusyError(given.order_id)
+
+
+def _attempt(
+    table: PaymentsTable, providers: Providers, found: Payment, draft: Payment, token: str, at: datetime
+) -> bool:
+    provider = providers.named(draft.provider)
+    try:
+        persistently(partial(provider.void, found))
+    except AlreadyCapturedError:
+        return _store_captured(table, found, at)  # it was taken after all: that was paid, and nothing else is
+    if domain.looks_like_a_card_number(token):
+        return _store_capture_failed(table, found, "card_number_refused", at, draft)
+    try:
+        outcome = persistently(lambda: provider.authorise(draft, token))
+    except AlreadyVoidedError:
+        return False  # the order was cancelled meanwhile
+    if not isinstance(outcome, Approved):
+        return _store_capture_failed(table, found, outcome.code, at, draft)
+    held = domain.attempt_held(draft, outcome.ref, at)
+    return table.move(found, held, None, at) and _capture(table, providers, held, at)
 
 
 # --- void, or refund everything ----------------------------------------------------------------------------------
@@ -184,12 +259,17 @@ def _cancel(table: PaymentsTable, providers: Providers, order_id: str, at: datet
         found = table.payment(order_id)
         if found is None:
             raise NotYetError(order_id)
-        if found.status in ("authorized", "capturing", "voiding"):
-            done = _void(table, providers, found, at)
-        elif found.status == "captured":
-            done = refunds.give_everything_back(table, providers, found, at)
-        else:
-            return
+        match found.status:
+            case "authorized" | "capturing" | "capture_failed" | "voiding":
+                done = _void(table, providers, found, at)
+            case "captured" if found.captured == 0:
+                done = _store_voided(table, found, at)  # a free order: there is nothing to give back
+            case "captured":
+                done = refunds.give_everything_back(table, providers, found, at)
+            case "voided" | "declined" | "refused":
+                return
+            case _:
+                assert_never(found.status)
         if done:
             return
     raise BusyError(order_id)
@@ -204,6 +284,10 @@ def _void(table: PaymentsTable, providers: Providers, found: Payment, at: dateti
         return False
     except ProviderError as error:
         return _postpone(table, found, "voiding", error, at)
+    return _store_voided(table, found, at)
+
+
+def _store_voided(table: PaymentsTable, found: Payment, at: datetime) -> bool:
     after = domain.voided(found)
     fact_ = PaymentVoided(after.order_id, Money(after.amount, after.currency))
     return table.move(found, after, _told(after, fact_, at), at)
@@ -244,6 +328,10 @@ def _go_on(table: PaymentsTable, providers: Providers, found: Payment, at: datet
             _cancel(table, providers, found.order_id, at)
         case "refused":
             _make_sure(table, providers, found, at)
+        case "captured" | "capture_failed" | "voided" | "declined":
+            pass  # the index may lag behind: nothing is open
+        case _:
+            assert_never(found.status)
 
 
 def _make_sure(table: PaymentsTable, providers: Providers, tombstone: Payment, at: datetime) -> None:

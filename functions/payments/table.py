@@ -5,7 +5,7 @@
 | refund    | PAYMENT#<order>           | REFUND#<refund>  | the same, while it is pending                             |
 | entry     | PAYMENT#<order>           | ENTRY#<version>  |                                                           |
 | notice    | NOTICE#<provider>#<event> | NOTICE           |                                                           |
-| simulator | SIM#<order>               | INTENT           |                                                           |
+| simulator | SIM#<order>[-<attempt>]   | INTENT           |                                                           |
 | trouble   | SIM                       | TROUBLE          | (the local stack only: what the simulator is put through) |
 
 Every change of a payment is conditional on its version. Entries are the ledger: only ever added, each in the
@@ -128,45 +128,42 @@ class PaymentsTable(Table):
 
 
 class SimulatorTable(Table):
-    """The simulator's side of payments: an intent for each order."""
+    """The simulator's side of payments: an intent for each attempt to pay an order (Payment.key)."""
 
-    def intent(self, order_id: str) -> Item | None:
-        """Return an order's intent."""
-        return self.get(_intent_key(order_id))
+    def intent(self, key: str) -> Item | None:
+        """Return an attempt's intent."""
+        return self.get(_intent_key(key))
 
-    def tried(self, order_id: str) -> int:
+    def tried(self, key: str) -> int:
         """Count a try that came to nothing, and return how many there were; 0 once there is an outcome."""
         counted = self.update(
-            _intent_key(order_id), "ADD tries :one SET #status = :trying", {":one": 1, ":trying": "trying"},
+            _intent_key(key), "ADD tries :one SET #status = :trying", {":one": 1, ":trying": "trying"},
             condition="attribute_not_exists(pk) OR #status = :trying",
         )  # fmt: skip
         return int(counted["tries"]) if counted else 0
 
-    def authorise(self, payment: Payment) -> bool:
-        """Hold the money; False where the order's intent has an outcome already."""
-        item = {
-            **_intent_key(payment.order_id), "status": "authorized", "amount": payment.amount,
+    def authorise(self, payment: Payment, *, doomed: str | None = None) -> bool:
+        """Hold the money, `doomed` never to be captured; False where the intent has an outcome already."""
+        item: Item = {
+            **_intent_key(payment.key), "status": "authorized", "doomed": doomed, "amount": payment.amount,
             "currency": payment.currency, "refunded": 0, "refunds": {},
         }  # fmt: skip
         return self.put(item, "attribute_not_exists(pk) OR #status = :trying", {":trying": "trying"})
 
-    def turn(self, order_id: str, after: Literal["captured", "voided"]) -> bool:
+    def turn(self, key: str, after: Literal["captured", "voided"]) -> bool:
         """Take or free what is held; an order that is unknown can be freed, which bars it for good."""
-        condition = "#status = :held"
+        condition = "#status = :held AND attribute_not_exists(doomed)"
         if after == "voided":
             condition = "attribute_not_exists(pk) OR #status = :held OR #status = :trying"
         values = {":after": after, ":held": "authorized"}
         values |= {":trying": "trying"} if after == "voided" else {}
-        return (
-            self.update(_intent_key(order_id), "SET #status = :after", values, condition=condition)
-            is not None
-        )
+        return self.update(_intent_key(key), "SET #status = :after", values, condition=condition) is not None
 
     def give_back(self, payment: Payment, refund: Refund) -> bool:
         """Pay a refund; False where it was paid before, or nothing allows it."""
         name = f"refunds.#{refund.refund_id}"
         paid = self.update(
-            _intent_key(payment.order_id), f"SET {name} = :amount, refunded = refunded + :amount",
+            _intent_key(payment.key), f"SET {name} = :amount, refunded = refunded + :amount",
             {":amount": refund.amount, ":room": payment.amount - refund.amount, ":captured": "captured"},
             condition=f"#status = :captured AND refunded <= :room AND attribute_not_exists({name})",
         )  # fmt: skip
@@ -194,8 +191,8 @@ def _refund_key(order_id: str, refund_id: str) -> dict[str, str]:
     return {"pk": f"PAYMENT#{order_id}", "sk": f"REFUND#{refund_id}"}
 
 
-def _intent_key(order_id: str) -> dict[str, str]:
-    return {"pk": f"SIM#{order_id}", "sk": "INTENT"}
+def _intent_key(key: str) -> dict[str, str]:
+    return {"pk": f"SIM#{key}", "sk": "INTENT"}
 
 
 def _open(order_id: str, open_at: str) -> Item:
@@ -212,6 +209,7 @@ def _payment_item(payment: Payment, outbox: str | None, at: datetime) -> Item:
         "customer_id": payment.customer_id, "ref": payment.ref, "code": payment.code,
         "captured": payment.captured, "refunded": payment.refunded, "refunding": payment.refunding,
         "created_at": payment.created_at, "changed_at": rfc3339(at),
+        "attempt": payment.attempt if payment.attempt > 1 else None,
     }  # fmt: skip
 
 
@@ -219,7 +217,7 @@ def _payment(item: Item) -> Payment:
     return Payment(
         item["order_id"], item["status"], item["amount"], item["currency"], item["provider"], item["version"],
         item["created_at"], item.get("customer_id"), item["ref"], item.get("code"),
-        item["captured"], item["refunded"], item["refunding"], item.get("open_at", ""),
+        item["captured"], item["refunded"], item["refunding"], item.get("open_at", ""), item.get("attempt", 1),
     )  # fmt: skip
 
 

@@ -84,7 +84,10 @@ def place_the_order_of_the_samples() -> None:
 # What must have happened before a consumer can make sense of a fact at all: orders answers for orders it has, and
 # nothing is confirmed that was not authorised.
 _GIVEN = {"orders": place_the_order_of_the_samples}
-_AFTER = {("payments", "OrderConfirmed"): Contract("orders", "OrderPlaced")}
+_AFTER = {
+    ("payments", "OrderConfirmed"): Contract("orders", "OrderPlaced"),
+    ("payments", "OrderPaymentChanged"): Contract("orders", "OrderPlaced"),
+}
 
 
 def deliveries() -> list[Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
+from functions.orders.table import order_of
 from functions.shared.dynamo import decode_item
 from tests.simulation.checker import Watch, require
 from tests.simulation.fake_tables import Change
@@ -14,8 +15,10 @@ from tests.simulation.world import World
 TABLE = "souk-local-payments"
 MOVES = {
     None: {"authorized", "declined", "refused"},
-    "authorized": {"capturing", "captured", "voiding", "voided"},
-    "capturing": {"captured", "voiding", "voided"},
+    "authorized": {"capturing", "captured", "capture_failed", "voiding", "voided"},
+    "capturing": {"captured", "capture_failed", "voiding", "voided"},
+    "capture_failed": {"capturing", "captured", "voiding", "voided"},
+    "captured": {"voided"},  # of a free order
     "voiding": {"voided", "captured"},
 }
 ACCOUNTS = {("provider_receivable", "customer_sales"), ("customer_refunds", "provider_receivable")}
@@ -48,13 +51,11 @@ class Money(Watch):
                 self._entry(rest, new)
 
     def _intent(self, name: str, old: dict[str, Any], new: dict[str, Any]) -> None:
-        order_id = name.partition("#")[0]
+        order_id = name.partition("-")[0]
         before, after = old.get("status"), new.get("status")
-        if after in ("authorized", "captured"):
-            self.intents[order_id].add(name)
-        require(
-            len(self.intents[order_id]) <= 1, "an order's money is held once", f"{self.intents[order_id]}"
-        )
+        held = self.intents[order_id]
+        (held.add if after in ("authorized", "captured") else held.discard)(name)
+        require(len(held) <= 1, "an order's money is held once", f"{held}")
         if before != after and after in ("authorized", "captured"):
             order = self.items("orders").get((f"ORDER#{order_id}", "ORDER"))
             require(order, "money is held only for an order", order_id)
@@ -70,6 +71,7 @@ class Money(Watch):
                 f"{order_id}: {before} → {after}",
             )
             require(order_id in self.confirmed, "money is taken only for a confirmed order", order_id)
+            require("doomed" not in new, "what can never be taken is not taken", order_id)
         if new.get("refunded", 0) != old.get("refunded", 0):
             self._paid_back(order_id, old, new)
 
@@ -133,9 +135,12 @@ class Money(Watch):
         payments = self.all("payments", "PAYMENT#", "PAYMENT")
         intents = self.all("payments", "SIM#", "INTENT")
         orders = self.all("orders", "ORDER#", "ORDER")
+        attempts: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        for name, intent in intents.items():
+            attempts[name.partition("-")[0]].append(intent)
         for order_id, order in orders.items():
-            self._closed(order_id, order, payments.get(order_id, {}), intents.get(order_id, {}))
-        stray = sorted(intents.keys() - orders.keys())
+            self._closed(order_id, order, payments.get(order_id, {}), attempts[order_id])
+        stray = sorted(attempts.keys() - orders.keys())
         require(not stray, "money is held only for an order", ", ".join(stray))
         for refund_id, refund in self._refunds().items():
             require(
@@ -152,20 +157,26 @@ class Money(Watch):
         }
 
     def _closed(
-        self, order_id: str, order: dict[str, Any], payment: dict[str, Any], intent: dict[str, Any]
+        self, order_id: str, order: dict[str, Any], payment: dict[str, Any], attempts: list[dict[str, Any]]
     ) -> None:
-        standing = intent.get("status")
-        charged = intent.get("amount", 0) - intent.get("refunded", 0) if standing == "captured" else 0
+        standing = {intent["status"] for intent in attempts}
+        taken = [intent for intent in attempts if intent["status"] == "captured"]
+        charged = sum(intent["amount"] - intent["refunded"] for intent in taken)
         if order["status"] == "confirmed":
+            told = order_of({"pk": f"ORDER#{order_id}", **order})
+            paid = len(taken) == 1 and payment.get("status") == "captured"
+            failed = not taken and payment.get("status") == "capture_failed" and told.unpaid
             require(
-                standing == "captured" and payment.get("status") == "captured", "a confirmed order is paid",
-                f"{order_id}: {payment.get('status')}, provider {standing}",
-            )  # fmt: skip
+                paid or failed,
+                "a confirmed order is paid, or known to be unpaid",
+                f"{order_id}: {payment.get('status')}, provider {standing}, unpaid {told.unpaid}",
+            )
         else:
             require(
-                standing in (None, "voided", "captured", "trying") and charged == 0,
-                "a cancelled order keeps no money", f"{order_id}: provider {standing}, {charged} charged",
-            )  # fmt: skip
+                standing <= {"voided", "captured", "trying"} and charged == 0,
+                "a cancelled order keeps no money",
+                f"{order_id}: provider {standing}, {charged} charged",
+            )
         require(
             charged == payment.get("captured", 0) - payment.get("refunded", 0), "the provider's books are ours",
             f"{order_id}: provider {charged}, ours {payment.get('captured')} less {payment.get('refunded')}",

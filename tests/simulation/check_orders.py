@@ -110,7 +110,10 @@ class Orders(Watch):
             )
             self._knows(order_id, order)
         for service in self.world.deployed.services:
-            left = [key for key, image in self.items(service).items() if "open_shard" in image]
+            left = [
+                key for key, image in self.items(service).items()
+                if not image.get("open_shard", {"S": "UNPAID"})["S"].startswith("UNPAID")
+            ]  # fmt: skip
             require(not left, "nothing is left open", f"{service}: {left[:5]}")
 
     def _knows(self, order_id: str, order: dict[str, Any]) -> None:
@@ -125,9 +128,8 @@ class Orders(Watch):
             )  # fmt: skip
         payment = self.item("payments", f"PAYMENT#{order_id}", "PAYMENT") or {}
         refunded = payment.get("refunded", 0)
-        told = {"captured": "captured", "voided": "voided", "declined": "declined"}.get(
-            payment.get("status", "")
-        )
+        status = payment.get("status", "")
+        told = status if status in ("captured", "voided", "declined", "capture_failed") else None
         if told == "captured" and refunded:
             told = "refunded" if refunded == payment["captured"] else "partially_refunded"
         if told != "declined" or order.get("reason") == "payment_declined":

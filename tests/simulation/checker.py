@@ -208,8 +208,10 @@ class Reversals(Watch):
         if service == "inventory":
             reservation = self.item("inventory", f"ORDER#{order_id}", "RESERVATION") or {}
             return reservation.get("status") in ("reserved", "committed")
-        intent = self.item("payments", f"SIM#{order_id}", "INTENT") or {}
         payment = self.item("payments", f"PAYMENT#{order_id}", "PAYMENT") or {}
+        attempt = payment.get("attempt", 1)
+        name = f"SIM#{order_id}" if attempt == 1 else f"SIM#{order_id}-{attempt}"
+        intent = self.item("payments", name, "INTENT") or {}
         return intent.get("status") == "authorized" and payment.get("status") != "voiding"
 
 

@@ -20,6 +20,8 @@ ADDRESS = {
     "name": "Amira Haddad", "line1": "Lindenstrasse 12", "city": "Berlin", "postalCode": "10969", "country": "DE",
 }  # fmt: skip
 TOKENS = ["tok_visa"] * 6 + ["tok_chargeDeclined", "tok_slow", "tok_flaky", "tok_lost"]
+DOOMED = ["tok_lapses", "tok_captureRefused"]
+"""Tokens of which the money is held and can never be taken."""
 ADMIN = {"subject": "cus_admin", "roles": "admin"}
 TRIES = 6
 
@@ -178,6 +180,35 @@ class Shop:
         if answer.status == 202 and self.random.random() < 0.35:
             self.people.sleep(self.random.choice([0.05, 2, 60, 300]) * self.random.random())
             self.cancel(subject, answer.body)
+        elif answer.status == 202 and self.random.random() < 0.8:
+            self.pay_again(subject, answer.body)
+
+    def pay_again(self, subject: str | None, order: dict[str, Any]) -> None:
+        """Give other means of payment, often twice at once, for as long as the order asks for one; or call it off."""
+        headers = {"X-Order-Token": order["orderToken"]} if order.get("orderToken") else {}
+        given: dict[str, Any] = {"path": {"orderId": order["orderId"]}, "subject": subject}
+        for _ in range(self.random.randint(1, 4)):
+            self.people.sleep(self.random.choice([5, 60, 300]) * self.random.random())
+            seen = self.surely("GET", "/orders/{orderId}", headers=headers, **given)
+            if seen.status != 200 or not seen.body["unpaid"]:
+                continue
+            if self.random.random() < 0.2:
+                self.cancel(subject, order)
+                return
+            tokens = [self.random.choice([*TOKENS, *DOOMED]) for _ in range(self.random.choice([1, 1, 2]))]
+            pending = [
+                self.people.post(
+                    "POST",
+                    "/orders/{orderId}/payment",
+                    {"payment": {"token": token}},
+                    headers={**headers, **self.key()},
+                    **given,
+                )
+                for token in tokens
+            ]
+            answers = [self.people.join(one) for one in pending]
+            taken = sum(answer.status == 202 for answer in answers)
+            require(taken <= 1, "an order takes one means of payment at a time", str(answers))
 
     def look(self, subject: str | None, order: dict[str, Any]) -> None:
         """Look at an order and at what happened to it: it is there as soon as it was acknowledged."""
@@ -234,7 +265,7 @@ class Shop:
         require(answer.status in (0, 410, 500, 502, 503), "an expired quote buys nothing", str(answer))
 
     def payment(self, quote: dict[str, Any]) -> dict[str, Any]:
-        return {"quote": quote["quote"], "payment": {"token": self.random.choice(TOKENS)}}
+        return {"quote": quote["quote"], "payment": {"token": self.random.choice([*TOKENS, *DOOMED])}}
 
     def acknowledge(self, answer: Answer, quote: dict[str, Any]) -> None:
         """Remember an order that was acknowledged; check that it is the quote's."""

@@ -5,6 +5,8 @@
 | tok_slow               | approved, after some seconds                              |
 | tok_flaky              | fails twice, then approved                                |
 | tok_lost               | approved, but the first answer is lost                    |
+| tok_lapses             | approved, but the hold is gone when it is to be captured  |
+| tok_captureRefused     | approved, but the capture is refused for good             |
 | tok_chargeDeclined     | declined: card_declined                                   |
 | tok_insufficientFunds  | declined: insufficient_funds                              |
 | anything else          | declined: invalid_token                                   |
@@ -48,7 +50,8 @@ T = TypeVar("T")
 
 SIGNATURE_HEADER = "simulator-signature"
 _DECLINES = {"tok_chargeDeclined": "card_declined", "tok_insufficientFunds": "insufficient_funds"}
-_APPROVES = {"tok_visa", "tok_slow", "tok_flaky", "tok_lost"}
+_DOOMED = {"tok_lapses": "lapsed", "tok_captureRefused": "capture_refused"}
+_APPROVES = {"tok_visa", "tok_slow", "tok_flaky", "tok_lost", *_DOOMED}
 _FAILURES_OF_FLAKY = 2
 
 
@@ -104,42 +107,47 @@ class Simulator:
         return answer
 
     def _authorise(self, draft: Payment, token: str) -> Approved | Declined:
-        intent = self._table.intent(draft.order_id)
+        intent = self._table.intent(draft.key)
         if intent is None or intent["status"] == "trying":
             if token not in _APPROVES:
                 return Declined(_DECLINES.get(token, "invalid_token"))
             self._hesitate(draft, token)
-            if self._table.authorise(draft) and token == "tok_lost":  # noqa: S105 a test token's name
+            if self._table.authorise(draft, doomed=_DOOMED.get(token)) and token == "tok_lost":  # noqa: S105 a test token's name
                 raise ProviderUnavailableError("simulated: the answer is lost")
-            intent = self._table.intent(draft.order_id)
+            intent = self._table.intent(draft.key)
         if intent is None or intent["status"] == "voided":
             raise AlreadyVoidedError(draft.order_id)
-        return Approved(derived_id("sim", draft.order_id))
+        return Approved(derived_id("sim", draft.key))
 
     def _hesitate(self, draft: Payment, token: str) -> None:
         if token == "tok_slow":  # noqa: S105
             time.sleep(self._slow_seconds)
-        if token == "tok_flaky" and 0 < self._table.tried(draft.order_id) <= _FAILURES_OF_FLAKY:  # noqa: S105
+        if token == "tok_flaky" and 0 < self._table.tried(draft.key) <= _FAILURES_OF_FLAKY:  # noqa: S105
             raise ProviderUnavailableError("simulated: try again")
 
     def _capture(self, payment: Payment) -> None:
-        if self._table.turn(payment.order_id, "captured"):
+        if self._table.turn(payment.key, "captured"):
             return
-        match self._status(payment):
-            case "captured":
+        intent = self._table.intent(payment.key) or {"status": "none"}
+        match intent["status"], intent.get("doomed"):
+            case "captured", _:
                 return
-            case "voided":
+            case ("voided", _) | (_, "lapsed"):
                 raise AlreadyVoidedError(payment.order_id)
-        raise ProviderRefusedError("not_authorised")
+            case _, doomed:
+                raise ProviderRefusedError(doomed or "not_authorised")
 
     def _void(self, payment: Payment) -> None:
-        if not self._table.turn(payment.order_id, "voided") and self._status(payment) == "captured":
+        if self._table.turn(payment.key, "voided"):
+            return
+        intent = self._table.intent(payment.key)
+        if intent and intent["status"] == "captured":
             raise AlreadyCapturedError(payment.order_id)
 
     def _refund(self, payment: Payment, refund: Refund) -> None:
         if self._table.give_back(payment, refund):
             return
-        intent = self._table.intent(payment.order_id)
+        intent = self._table.intent(payment.key)
         if intent is None or refund.refund_id not in intent.get("refunds", {}):
             raise ProviderRefusedError("more_than_captured" if intent else "not_captured")
 
@@ -151,7 +159,3 @@ class Simulator:
         except msgspec.MsgspecError:
             raise InvalidError("invalid_body", "This is not an event of the simulator.") from None
         return Notice(event.id, event.type, event.order_id)
-
-    def _status(self, payment: Payment) -> str | None:
-        intent = self._table.intent(payment.order_id)
-        return intent["status"] if intent else None

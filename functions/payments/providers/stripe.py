@@ -93,7 +93,7 @@ class Stripe:
         if intent.status == "requires_payment_method" and intent.last_payment_error is None:
             intent = self._api.post(path, Intent, {"payment_method": token})
         if intent.status == "requires_confirmation":
-            intent = self._api.post(f"{path}/confirm", Intent, key=f"{draft.order_id}-confirm")
+            intent = self._api.post(f"{path}/confirm", Intent, key=f"{draft.key}-confirm")
         return intent
 
     def _outcome(self, draft: Payment, intent: Intent) -> Approved | Declined:
@@ -113,7 +113,7 @@ class Stripe:
         """Take all that is held."""
         path = f"payment_intents/{payment.ref}"
         try:
-            intent = self._api.post(f"{path}/capture", Intent, key=f"{payment.order_id}-capture")
+            intent = self._api.post(f"{path}/capture", Intent, key=f"{payment.key}-capture")
         except ProviderRefusedError:
             intent = self._api.get(path, Intent)
         if intent.status == "canceled":
@@ -179,7 +179,7 @@ class Stripe:
             "amount": _amount(payment.amount, payment.currency), "currency": payment.currency.lower(),
             "capture_method": "manual", "payment_method_types[]": "card", "metadata[order_id]": payment.order_id,
         }  # fmt: skip
-        return self._api.create("payment_intents", fields, f"{payment.order_id}-create")
+        return self._api.create("payment_intents", fields, f"{payment.key}-create")
 
 
 def _told(reason: Reason) -> str:

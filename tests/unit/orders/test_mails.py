@@ -15,7 +15,7 @@ from moto.ses.models import ses_backends
 from functions.orders import app as orders_app
 from functions.orders import mailing
 from functions.orders.domain import Mail
-from functions.orders.events import OrderCancelled, OrderConfirmed, OrderMailRequested
+from functions.orders.events import OrderCancelled, OrderConfirmed, OrderMailRequested, OrderPaymentFailed
 from functions.orders.table import OrdersTable
 from functions.shared.clock import now
 from tests.support import templates
@@ -242,7 +242,8 @@ def test_its_rule_lets_in_what_is_mailed_and_a_claim_ends_before_its_message_com
         for rule in templates.resources("orders", "AWS::Events::Rule").values()
         if rule["Targets"][0]["Arn"] == {"Fn::GetAtt": ["MailQueue", "Arn"]}
     )
-    kinds = [OrderConfirmed.__name__, OrderCancelled.__name__, OrderMailRequested.__name__]
+    mailed = (OrderConfirmed, OrderCancelled, OrderMailRequested, OrderPaymentFailed)
+    kinds = [kind.__name__ for kind in mailed]
     assert rule["EventPattern"] == {"source": ["souk.orders"], "detail-type": kinds}
     resources = templates.template("orders")["Resources"]
     hidden = resources["MailQueue"]["Properties"]["VisibilityTimeout"]

@@ -17,7 +17,7 @@ import pytest
 from functions.payments import service
 from functions.payments.app import payments, providers
 from functions.payments.domain import Payment
-from functions.payments.events import OrderCancelled, OrderConfirmed, OrderPlaced
+from functions.payments.events import OrderCancelled, OrderConfirmed, OrderPaymentChanged, OrderPlaced
 from functions.payments.providers import Providers
 from functions.payments.providers.secret import _kept as secrets_kept
 from functions.payments.table import PaymentsTable
@@ -101,6 +101,10 @@ class Shop:
 
     def confirm(self) -> None:
         service.on_order_confirmed(self.table, self.providers, a_fact(OrderConfirmed, orderId=ORDER), self.at)
+
+    def pay_again(self, attempt: int = 2, token: str = "good") -> None:
+        given = a_fact(OrderPaymentChanged, orderId=ORDER, attempt=attempt, paymentToken=token)
+        service.on_payment_given(self.table, self.providers, given, self.at)
 
     def cancel(self, total: int = 5000) -> None:
         money = {"amount": total, "currency": "EUR"}

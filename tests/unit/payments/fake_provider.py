@@ -52,6 +52,10 @@ class FakeProvider:
         """Have a step refused for good."""
         self._before[step] = [ProviderRefusedError("no")] * 1_000
 
+    def lapse(self, key: str) -> None:
+        """Have what is held under a key end, without anybody having asked for it."""
+        self.status[key] = "voided"
+
     def crash_after(self, step: str) -> None:
         """Have the worker die after a step's effect."""
         self._after[step] = [Crash(step)]
@@ -74,37 +78,37 @@ class FakeProvider:
     def authorise(self, draft: Payment, token: str) -> Approved | Declined:
         self._begin("authorise")
         self.seen.append(token)
-        if token != "good" and draft.order_id not in self.status:
+        if token != "good" and draft.key not in self.status:
             return Declined("card_declined" if token == "declined" else "invalid_token")
-        if self.status.setdefault(draft.order_id, "authorized") == "voided":
+        if self.status.setdefault(draft.key, "authorized") == "voided":
             raise AlreadyVoidedError(draft.order_id)
         self._end("authorise")
-        return Approved(f"fake_{draft.order_id}")
+        return Approved(f"fake_{draft.key}")
 
     def capture(self, payment: Payment) -> None:
         self._begin("capture")
-        match self.status.get(payment.order_id):
+        match self.status.get(payment.key):
             case "voided":
                 raise AlreadyVoidedError(payment.order_id)
             case None:
                 raise ProviderRefusedError("unknown")
             case "authorized":
-                self.captured[payment.order_id] = payment.amount
-                self.status[payment.order_id] = "captured"
+                self.captured[payment.key] = payment.amount
+                self.status[payment.key] = "captured"
         self._end("capture")
 
     def void(self, payment: Payment) -> None:
         self._begin("void")
-        if self.status.get(payment.order_id) == "captured":
+        if self.status.get(payment.key) == "captured":
             raise AlreadyCapturedError(payment.order_id)
-        self.status[payment.order_id] = "voided"
+        self.status[payment.key] = "voided"
         self._end("void")
 
     def refund(self, payment: Payment, refund: Refund) -> None:
         self._begin("refund")
-        given = self.refunds.setdefault(payment.order_id, {})
+        given = self.refunds.setdefault(payment.key, {})
         if refund.refund_id not in given:
-            if sum(given.values()) + refund.amount > self.captured.get(payment.order_id, 0):
+            if sum(given.values()) + refund.amount > self.captured.get(payment.key, 0):
                 raise ProviderRefusedError("more_than_captured")
             given[refund.refund_id] = refund.amount
         self._end("refund")
