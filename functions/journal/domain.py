@@ -9,47 +9,15 @@ from typing import Any
 
 import msgspec
 
-PUBLIC = frozenset(
-    {
-        *(
-            "amount",
-            "available",
-            "by",
-            "cartId",
-            "cartVersion",
-            "code",
-            "countedAt",
-            "currency",
-            "customerId",
-        ),
-        *("decideBy", "down", "fact", "format", "grams", "imageUrl", "importId", "keyIds", "lines", "mailId"),
-        *(
-            "merchantSku",
-            "messageId",
-            "messageIds",
-            "onHand",
-            "orderId",
-            "owed",
-            "placedAt",
-            "price",
-            "productId",
-        ),
-        *("products", "provider", "quantity", "queue", "reason", "refundId", "refundedTotal", "reminder"),
-        *(
-            "requested",
-            "requiresShipping",
-            "returned",
-            "roles",
-            "service",
-            "shards",
-            "shipping",
-            "sku",
-            "skus",
-        ),
-        *("slow", "slug", "source", "status", "stockPolicy", "subtotal", "tax", "taxClass", "title", "total"),
-        *("totals", "trouble", "unitPrice", "variants", "vendor"),
-    }
-)
+_FIELDS = """
+amount attempt available by cartId cartVersion code countedAt currency customerId decideBy down
+fact format grams imageUrl importId keyIds lines mailId merchantSku messageId messageIds onHand
+orderId owed placedAt price productId products provider quantity queue reason refundId
+refundedTotal reminder requested requiresShipping returned roles service shards shipping sku
+skus slow slug source status stockPolicy subtotal tax taxClass title total totals trouble
+unitPrice variants vendor
+"""
+PUBLIC = frozenset(_FIELDS.split())
 """Fields of facts that the journal keeps, at any depth: it is read by many, so what is not known to tell nothing about
 a person stays out (names, addresses, e-mail, payment tokens, and whatever facts come to carry)."""
 

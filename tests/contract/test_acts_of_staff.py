@@ -219,6 +219,7 @@ OTHERS = {
     ("POST", "/carts/{cartId}/merge"),
     ("POST", "/carts/{cartId}/quote"),
     ("POST", "/orders"),
+    ("POST", "/orders/{orderId}/payment"),
     ("POST", "/payments/webhooks/{provider}"),
 }
 """Writes that anybody makes for themselves, and a provider's."""
