@@ -106,6 +106,7 @@ _TITLES = {
     404: "Not found",
     405: "Method not allowed",
     413: "Body too large",
+    415: "Unsupported media type",
     414: "Address too long",
     431: "Headers too large",
     500: "Internal error",
@@ -223,6 +224,15 @@ class Edge:
         segment = path.split("/", 2)[1]
         if segment not in SEGMENTS:
             return static_file(request)
+        return await self._ask(request, segment)
+
+    async def _ask(self, request: web.Request, segment: str) -> web.Response:
+        """Return the answer of a service."""
+        if request.headers.get("Content-Encoding", "").strip().lower() not in ("", "identity"):
+            refused = "Bodies are taken as they are, without a Content-Encoding such as gzip."
+            answer = problem(request, 415, "unsupported_content_encoding", refused)
+            answer.headers["Accept-Encoding"] = "identity"
+            return answer
         try:
             body = await request.read()
         except web.HTTPRequestEntityTooLarge:
@@ -241,7 +251,7 @@ class Edge:
         headers = CIMultiDict((n, v) for n, v in request.headers.items() if n.lower() not in HOP_HEADERS)
         try:
             async with self._client.request(
-                request.method,
+                "GET" if request.method == "HEAD" else request.method,  # the server leaves the content out
                 URL(url + request.raw_path, encoded=True),
                 headers=headers,
                 data=body or None,

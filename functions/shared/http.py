@@ -142,8 +142,14 @@ class Service(Chalice):
         method, resource = event.get("httpMethod", ""), event.get("resource", "")
         if resource not in self.routes:
             answer = _problem(404, "no_such_route", "There is nothing at this path.").to_dict([])
+        elif given.get("content-encoding", "").strip().lower() not in ("", "identity"):
+            answer = _encoded().to_dict([])
         else:
             event["pathParameters"] = {k: unquote(v) for k, v in (event.get("pathParameters") or {}).items()}
+            if (
+                method == "HEAD" and "GET" in self.routes[resource]
+            ):  # RFC 9110, 9.3.2: GET without its content
+                event["requestContext"]["httpMethod"] = "GET"
             answer = super().__call__(event, context)
         if (
             answer["statusCode"] >= 400
@@ -152,6 +158,8 @@ class Service(Chalice):
             answer = _from_chalice(answer)
         answer["headers"]["X-Correlation-Id"] = log.current.correlation_id
         answer["headers"].setdefault("Cache-Control", "no-store")
+        if method == "HEAD":
+            answer["body"] = ""
         log.note(method=method, route=resource, status=answer["statusCode"])
         return answer
 
@@ -205,6 +213,14 @@ def _problem(
     }
     log.note(code=code)
     return Response(msgspec.json.encode(body).decode(), headers=headers, status_code=status)
+
+
+def _encoded() -> Response:
+    """Return the refusal of a body that is packed: API Gateway hands bodies on as text, so that it has lost bytes."""
+    detail = "Bodies are taken as they are, without a Content-Encoding such as gzip."
+    answer = _problem(415, "unsupported_content_encoding", detail)
+    answer.headers["Accept-Encoding"] = "identity"  # RFC 9110, 15.5.16
+    return answer
 
 
 def _domain_problem(error: errors.DomainError) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import json
 import time
 from collections.abc import Callable
@@ -97,6 +98,18 @@ def test_without_a_token_only_public_calls_are_answered(guest: Buyer) -> None:
         ("POST", "/catalog/products"), ("GET", "/payments/ord_01kaqz5r7b8v0w3m2x4y6t9n1c"), ("GET", "/journal/events"),
     ):  # fmt: skip
         assert guest.send(method, path, {} if method == "POST" else None).status == 401, path
+
+
+def test_head_is_answered_wherever_get_is(guest: Buyer, amira: Buyer) -> None:
+    for buyer, path in ((guest, "/catalog/products"), (guest, "/carts/countries"), (amira, "/identity/me")):
+        answer = buyer.send("HEAD", path)
+        assert (answer.status, bool(answer.body)) == (200, False), path
+    assert guest.send("HEAD", "/identity/me").status == 401
+
+
+def test_a_packed_body_is_refused_at_once(guest: Buyer) -> None:
+    answer = guest.send("POST", "/carts", gzip.compress(b"{}"), content_encoding="gzip")
+    assert (answer.status, answer.code) == (415, "unsupported_content_encoding")
 
 
 def test_a_customer_may_not_do_what_staff_may(amira: Buyer) -> None:

@@ -143,6 +143,38 @@ def test_an_unknown_path_is_a_problem() -> None:
     assert code(send("GET", "/elsewhere")) == (404, "no_such_route")
 
 
+def test_head_is_answered_as_get_without_its_content() -> None:
+    got, headed = (
+        app(api_event(method, "/wishes/{wishId}", path={"wishId": "w1"}), Context())
+        for method in ("GET", "HEAD")
+    )
+    own = {"X-Correlation-Id"}
+    assert (headed["statusCode"], headed["body"]) == (200, "")
+    assert {n: v for n, v in headed["headers"].items() if n not in own} == {
+        n: v for n, v in got["headers"].items() if n not in own
+    }
+
+
+def test_head_of_what_cannot_be_got_is_refused_without_content() -> None:
+    for resource, status in (("/wishes/import", 405), ("/nothing", 404)):
+        answer = app(api_event("HEAD", resource), Context())
+        assert (answer["statusCode"], answer["body"]) == (status, "")
+
+
+@pytest.mark.parametrize("coding", ["gzip", "GZIP", "br", "deflate, gzip"])
+def test_a_packed_body_is_refused_and_says_how_to_send_it(coding: str) -> None:
+    answer = app(api_event("POST", "/wishes", {"text": "a"}, headers={"Content-Encoding": coding}), Context())
+    assert (answer["statusCode"], json.loads(answer["body"])["code"]) == (415, "unsupported_content_encoding")
+    assert answer["headers"]["Accept-Encoding"] == "identity"
+
+
+def test_a_body_that_says_it_is_not_packed_is_read() -> None:
+    answer = app(
+        api_event("POST", "/wishes", {"text": "a"}, headers={"Content-Encoding": "identity"}), Context()
+    )
+    assert answer["statusCode"] == 201
+
+
 def test_a_method_the_path_does_not_have_is_a_problem_that_names_those_it_has() -> None:
     answer = send("PATCH", "/wishes")
     assert code(answer) == (405, "method_not_allowed")

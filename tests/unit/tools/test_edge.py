@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import io
 import json
 import re
@@ -99,6 +100,26 @@ def test_method_query_body_and_repeated_values_reach_the_service_as_they_are() -
         assert seen["path"] == "/v1/orders/a%20b?q=1&q=2&e=%C3%A9"
         assert seen["body"] == '{"n": 1}'
         assert [value for name, value in seen["headers"] if name == "X-Thing"] == ["a", "b"]
+
+    through_the_edge(echo, test)
+
+
+@pytest.mark.parametrize("packed", [gzip.compress(b'{"n": 1}'), b"no gzip at all", b""])
+def test_a_packed_body_is_refused_before_it_is_unpacked(packed: bytes) -> None:
+    async def test(client: TestClient[Any, Any]) -> None:
+        headers = {"Content-Encoding": "gzip", "Content-Type": "application/json"}
+        answer = await client.post("/orders", data=packed, headers=headers)
+        await assert_problem(answer, 415, "unsupported_content_encoding")
+        assert answer.headers["Accept-Encoding"] == "identity"
+
+    through_the_edge(nobody, test)
+
+
+def test_head_is_answered_with_what_get_would_have_but_the_content() -> None:
+    async def test(client: TestClient[Any, Any]) -> None:
+        got, headed = await client.get("/orders"), await client.head("/orders")
+        assert (headed.status, await headed.read()) == (200, b"")
+        assert headed.headers["Content-Length"] == got.headers["Content-Length"] != "0"
 
     through_the_edge(echo, test)
 
