@@ -214,6 +214,17 @@ def test_an_account_is_erased_when_asked_twice(page: Page, newcomer: Person, wat
     watch.errors.clear()  # the browser reports the 401
 
 
+def test_an_order_that_could_not_be_charged_is_paid_by_other_means(page: Page) -> None:
+    add_to_cart(page, TAGINE)
+    check_out(page, card="Test card whose hold is gone when it is charged")
+    alert = page.get_by_role("alert")
+    expect(alert).to_contain_text("nothing was charged")
+    alert.get_by_label("Test card that is accepted").check()
+    alert.get_by_role("button", name="Pay").click()
+    expect(page.locator("#timeline [data-fact=PaymentCaptured]")).to_be_visible()
+    expect(page.get_by_role("alert")).to_have_count(0)
+
+
 def test_a_decline_is_explained_and_the_cart_is_untouched(page: Page) -> None:
     add_to_cart(page, TAGINE)
     check_out(page, card="Test card that is declined")

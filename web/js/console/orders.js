@@ -36,9 +36,16 @@ export async function orders(body, { left }) {
     if (!rows.children.length) fill(rows, h("tr", {}, h("td", { colspan: 4, class: "soft" }, "No orders on this day.")));
     fill(more, page.nextCursor && h("button", { class: "quiet", onclick: () => list(page.nextCursor) }, "Show more"));
   };
-  fill(body, h("form", { class: "tools", role: "search", onsubmit: find }, h("label", {}, "Day (UTC)", day), h("label", {}, "Find", wanted), h("button", { class: "quiet" }, "Find")),
+  const unpaid = h("div");
+  fill(body, unpaid, h("form", { class: "tools", role: "search", onsubmit: find }, h("label", {}, "Day (UTC)", day), h("label", {}, "Find", wanted), h("button", { class: "quiet" }, "Find")),
     h("div", { class: "scroll", tabindex: 0 }, h("table", {}, h("thead", {}, h("tr", {}, h("th", {}, "Placed"), h("th", {}, "Order"), h("th", {}, "Status"), h("th", { class: "number" }, "Total"))), rows)), more);
-  await list();
+  await Promise.all([list(), showUnpaid(unpaid, left)]);
+}
+
+/** Show the confirmed orders that could not be charged, above all others; nothing where there are none. */
+async function showUnpaid(place, left) {
+  const { items } = await get("/orders/unpaid", { signal: left });
+  if (items.length) fill(place, h("section", { class: "notice bad", id: "unpaid" }, h("h2", {}, "Confirmed, and could not be charged"), h("p", { class: "small" }, "Their buyers were asked by mail for another means of payment. The goods are kept until they pay, or you cancel."), h("ul", { class: "plain-list" }, items.map((one) => h("li", {}, time(one.placedAt), " ", link(one.orderId), ` ${price(one.totals.total, one.totals.currency)}`)))));
 }
 
 /** One order, from every service that knows of it; a service that is down leaves its part out and says so. */
@@ -89,7 +96,7 @@ export async function order(body, { argument: id, left }) {
           h("p", { class: "small soft" }, [to.name, to.line1, to.line2, `${to.postalCode} ${to.city}`, to.country].filter(Boolean).join(", "))),
         h("section", { class: "card stack", id: "mails" }, h("h2", {}, "Mails"),
           post.length ? h("ul", { class: "plain-list small" }, post.map((mail) => h("li", {}, h("strong", {}, mail.what.slice("Mail: ".length)), ` ${mail.time.slice(11, 19)}`, mail.actor && h("span", { class: "soft" }, `, sent again by ${mail.actor}`)))) : h("p", { class: "small soft" }, main.status === "placed" ? "One follows when the order is decided." : "None sent yet."),
-          main.status !== "placed" && h("div", {}, h("button", { class: "quiet", onclick: act(`/orders/${id}/mails`, null, "The mail is on its way.") }, "Send again"))),
+          main.status !== "placed" && h("div", {}, h("button", { class: "quiet", onclick: act(`/orders/${id}/mails`, null, "The mail is on its way.") }, main.unpaid ? "Ask for another payment" : "Send again"))),
         payment.refundable?.amount > 0 && h("section", { class: "card stack" }, h("h2", {}, "Refund"), h("div", { class: "fields" }, h("label", {}, `Amount to refund (${currency})`, amount), h("label", {}, "Reason of the refund", reason)), h("div", {}, h("button", { class: "quiet", onclick: refund }, "Refund"))),
         main.status !== "cancelled" && h("section", { class: "card stack" }, h("h2", {}, "Call it off"), h("p", { class: "small soft" }, "Stock goes back on the shelf, money back to the buyer."), h("div", {}, h("button", { class: "quiet danger", onclick: act(`/orders/${id}/cancel`, null, "Cancelled.") }, "Cancel order"))),
         h("p", { class: "small soft" }, "Correlation ", h("span", { class: "mono" }, trace ?? "–")))));

@@ -8,8 +8,8 @@ import { price } from "../lib/money.js";
 import { lacking, levels } from "../lib/stock.js";
 import { countries, countrySelect } from "../components/countries.js";
 import { check, complete, explain, failed, mark, unmark } from "../components/problem.js";
+import { paymentChoice } from "../components/payment-choice.js";
 
-const TOKENS = ["tok_visa", "tok_chargeDeclined", "tok_insufficientFunds", "tok_slow", "tok_flaky", "tok_lost"];
 const place = document.querySelector("#checkout");
 /**
  * `quote` is of what was on the screen as `of` tells, `seen` the last quote that was shown, which a press of the button agrees to;
@@ -35,7 +35,7 @@ function form(served) {
         field("region", "checkout.region", { autocomplete: "address-level1", required: false, maxlength: 120 }),
         h("label", {}, t("checkout.country"), countrySelect(served, served.some(([code]) => code === navigator.language.slice(3)) ? navigator.language.slice(3) : "DE")))),
     h("fieldset", {}, h("legend", {}, t("checkout.payment")), h("p", { class: "small soft" }, t("checkout.test")),
-      h("div", { class: "pay-choices" }, TOKENS.map((token, index) => h("label", {}, h("input", { type: "radio", name: "token", value: token, checked: index === 0 }), t(`pay.${token}`))))));
+      paymentChoice()));
 }
 
 const content = h("div");

@@ -1,10 +1,11 @@
 // The order page: the checkout as it happens, and the reason where it ends badly.
 
-import { call, get } from "../lib/api.js";
+import { call, get, idempotencyKey } from "../lib/api.js";
 import { delivery, orderTokens, read } from "../lib/cart.js";
 import { fill, h, sleep, toast } from "../lib/dom.js";
 import { clock, countryName, day, moment, t } from "../lib/i18n.js";
 import { price } from "../lib/money.js";
+import { paymentChoice } from "../components/payment-choice.js";
 import { explain, failed } from "../components/problem.js";
 
 const place = document.querySelector("#order");
@@ -49,7 +50,22 @@ function message(order, late, timeline) {
     const retry = ["out_of_stock", "payment_declined", "timeout"].includes(order.reason);
     return h("div", { class: "notice bad", role: "alert" }, h("p", {}, t(`reason.${order.reason}`), timeline.filter((entry) => entry.type === "PaymentDeclined").map((entry) => ` ${t(`decline.${DECLINES.has(entry.detail) ? entry.detail : "other"}`)}.`)), retry && h("a", { class: "button", href: "/checkout.html" }, t("order.again")));
   }
+  if (order.unpaid) return h("form", { class: "notice bad stack", role: "alert", onsubmit: pay }, h("p", {}, t("order.unpaid")), paymentChoice(), h("div", {}, h("button", { class: "primary" }, t("checkout.pay", { price: price(order.totals.total, order.totals.currency) }))));
+  if (order.paymentStatus === "capture_failed") return h("p", { role: "status" }, t("order.paying"));
   return h("p", { class: "notice good", role: "status" }, t("order.done", { email: order.email }));
+}
+
+/** Pay an order that could not be charged by the means chosen. */
+async function pay(event) {
+  event.preventDefault();
+  const token = new FormData(event.target).get("token");
+  event.target.querySelector("button").disabled = true;
+  try {
+    await call("POST", `/orders/${encodeURIComponent(id)}/payment`, { body: { payment: { token } }, headers: { ...headers(), "Idempotency-Key": idempotencyKey() } });
+  } catch (error) {
+    toast(explain(error));
+  }
+  watch();
 }
 
 function view(order, timeline, late) {
@@ -99,7 +115,7 @@ async function watch() {
       const [order, timeline] = await Promise.all([get(path, { headers: headers() }), get(`${path}/timeline`, { headers: headers() })]);
       if (given) orderTokens.keep(id, given);  // not before it opened the order: a link cut short must not replace one that does
       const late = Date.now() - began > LATE;
-      const now = JSON.stringify([order.status, order.paymentStatus, timeline.items.length, late]);
+      const now = JSON.stringify([order.status, order.paymentStatus, order.unpaid, timeline.items.length, late]);
       if (now !== shown) fill(place, view(order, timeline.items, late));
       shown = now;
       if (order.status !== "placed") {
