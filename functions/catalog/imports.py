@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from functions.catalog import jsonl, service, shopify
-from functions.catalog.domain import Product, Stored, skus
+from functions.catalog.domain import Product, Stored, normalised, skus
 from functions.catalog.events import CountedLine, ImportAccepted, StockCounted
 from functions.catalog.rows import Entry, Problem
 from functions.catalog.table import CatalogTable
@@ -21,7 +21,7 @@ from functions.catalog.uploads import Task, Uploads
 from functions.shared import log
 from functions.shared.clock import parse, rfc3339
 from functions.shared.dynamo import cursor
-from functions.shared.errors import DomainError, InvalidError, NotFoundError
+from functions.shared.errors import ConflictError, DomainError, InvalidError, NotFoundError
 from functions.shared.http import decode_body
 from functions.shared.ids import new_id
 from functions.shared.outbox import fact, pack
@@ -180,19 +180,33 @@ def _apply(
         return ("created" if before.origin.endswith("#created") else "updated"), before, []
     try:
         product = decode_body(entry.product, Product)
-        currency = shelf.currency
-        if before is None:
-            made = service.create(
-                shelf.catalog, product, _id(now, index), currency=currency, at=at, origin=f"{origin}#created"
-            )
-            return "created", made, []
-        after = service.overwrite(
-            shelf.catalog, before, product, currency=currency, at=at, origin=f"{origin}#updated"
-        )
-        return ("unchanged" if after is before else "updated"), after, []
+        outcome, after = _store(shelf, now, index, before, product, at)
     except DomainError as error:
         row, field = entry.place(error.pointer or "")
         return "failed", None, [Problem(row, field, error.code, error.detail)]
+    return outcome, after, []
+
+
+def _store(
+    shelf: Shelf, now: Job, index: int, before: Stored | None, product: Product, at: datetime
+) -> tuple[Outcome, Stored]:
+    """Create a product or replace it, also where another import of it comes between reading and writing."""
+    catalog, currency, origin = shelf.catalog, shelf.currency, f"{now.id}#{index}"
+    if before is None:
+        made = f"{origin}#created"
+        try:
+            return "created", service.create(
+                catalog, product, _id(now, index), currency=currency, at=at, origin=made
+            )
+        except ConflictError as error:
+            before = (
+                catalog.by_slug(normalised(product, currency).slug) if error.code == "slug_taken" else None
+            )
+            if before is None:
+                raise
+    written = f"{origin}#updated"
+    after = service.overwrite(catalog, before, product, currency=currency, at=at, origin=written)
+    return ("updated" if after.origin == written else "unchanged"), after
 
 
 def _id(now: Job, index: int) -> str:
@@ -211,11 +225,23 @@ class ExportPage(NamedTuple):
     following: str | None
 
 
-def export(table: CatalogTable, kind: Format, after: str | None, room: int = EXPORT_BYTES) -> ExportPage:
-    """Return products of every status, oldest first, as many as fit into one answer."""
+def export(
+    table: CatalogTable,
+    kind: Format,
+    after: str | None,
+    time_left: Callable[[], bool],
+    room: int = EXPORT_BYTES,
+) -> ExportPage:
+    """Return products of every status, oldest first, as many as fit into one answer and its time.
+
+    However little of either there is, a page that is not the last one brings the export further.
+    """
     parts = [shopify.header()] if kind == "csv" else []
     write = shopify.write if kind == "csv" else jsonl.write
+    begin = after
     while True:
+        if after != begin and not time_left():
+            return ExportPage("".join(parts), after)
         page = table.page(("published", "draft", "withdrawn"), "oldest", 50, after, lambda _: True)
         found = table.products([item["sk"] for item in page.items])
         for item in page.items:

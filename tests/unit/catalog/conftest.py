@@ -172,6 +172,25 @@ def crashing(after: int, *operations: str) -> Iterator[None]:
             events.unregister(f"before-call.dynamodb.{operation}", die)
 
 
+@contextlib.contextmanager
+def meanwhile(after: int, act: Callable[[], Any]) -> Iterator[None]:
+    """Have something else happen as a whole before DynamoDB is called for the (`after` + 1)th time."""
+    left = iter(range(after))
+    events = aws.dynamodb().meta.events
+    begun: list[bool] = []
+
+    def come_between(**_: Any) -> None:
+        if not begun and next(left, None) is None:
+            begun.append(True)
+            act()
+
+    events.register("before-call.dynamodb", come_between)
+    try:
+        yield
+    finally:
+        events.unregister("before-call.dynamodb", come_between)
+
+
 def real_files() -> list[Path]:
     """Return Shopify's own sample files where they are at hand, else the sample catalog of this repository."""
     for folder in (templates.ROOT.parent / "shared", Path("/work/shared")):

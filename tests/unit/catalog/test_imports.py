@@ -11,7 +11,7 @@ import pytest
 from chalice.app import SQSRecord
 
 from functions.catalog import imports
-from functions.catalog.app import IMPORT_SECONDS, app, catalog, on_import, shelf
+from functions.catalog.app import EXPORT_SECONDS, IMPORT_SECONDS, app, catalog, on_import, shelf
 from functions.shared.clock import now
 from tests.support import templates
 from tests.support.lambda_events import Context, api_event, sqs_event
@@ -27,6 +27,7 @@ from tests.unit.catalog.conftest import (
     facts,
     imported,
     listed,
+    meanwhile,
     messages,
     outcome,
     read,
@@ -435,6 +436,20 @@ def test_an_import_that_crashes_anywhere_ends_as_if_it_had_not(desk: Send) -> No
     assert writes > 3
 
 
+@pytest.mark.parametrize("before", [0, 2, 4, 6, 8, 9])
+def test_two_imports_of_one_file_at_once_both_end_right(desk: Send, before: int) -> None:
+    first, second = bring(desk, HEADER + POT + LARGE + CUP), bring(desk, HEADER + POT + LARGE + CUP)
+    with meanwhile(before, lambda: imports.run(shelf(), second, now(), lambda: True)):
+        assert imports.run(shelf(), first, now(), lambda: True)
+    assert imports.run(shelf(), second, now(), lambda: True)
+    both = [outcome(desk, first), outcome(desk, second)]
+    assert [(body["status"], body["done"], errors(body)) for body in both] == [("completed", 2, [])] * 2
+    assert sum(body["created"] for body in both) == 2
+    assert sum(body["created"] + body["unchanged"] for body in both) == 4
+    assert [read(desk, slug).body["version"] for slug in ("pot", "cup")] == [1, 1]
+    assert sorted(listed(desk)) == ["cup", "pot"]
+
+
 def test_a_message_that_comes_twice_changes_nothing(desk: Send) -> None:
     import_id = bring(desk, HEADER + POT)
     (body,) = messages()
@@ -504,16 +519,31 @@ def test_an_export_too_large_for_one_answer_comes_in_several_whole_files(desk: S
     handles: list[str] = []
     after, pages = None, 0
     while after or not pages:
-        text, after = imports.export(catalog(), "csv", after, room=150)
+        text, after = imports.export(catalog(), "csv", after, lambda: True, room=150)
         handles += [row["Handle"] for row in csv.DictReader(io.StringIO(text))]
         pages += 1
     assert (handles, pages > 1) == (list("abcde"), True)
 
 
+def test_an_export_whose_time_is_up_goes_on_in_the_next_part(desk: Send) -> None:
+    names = [f"p{number:02d}" for number in range(60)]
+    imported(desk, lines(*map(a_product, names)), JSONL)
+    first = imports.export(catalog(), "csv", None, lambda: False)
+    second = imports.export(catalog(), "csv", first.following, lambda: False)
+    parts = [[row["Handle"] for row in csv.DictReader(io.StringIO(page.text))] for page in (first, second)]
+    assert (parts[0] + parts[1], [len(part) for part in parts]) == (names, [50, 10])
+    assert second.following is None
+
+
+def test_an_export_leaves_off_well_before_its_request_dies() -> None:
+    properties = templates.resources("catalog", "AWS::Serverless::Function")["HttpFunction"]
+    assert properties["Timeout"] >= EXPORT_SECONDS + 15
+
+
 def test_an_export_leads_to_its_next_part(desk: Send) -> None:
     create(desk, "a")
     create(desk, "b")
-    _, following = imports.export(catalog(), "csv", None, room=1)
+    _, following = imports.export(catalog(), "csv", None, lambda: True, room=1)
     assert [row["Handle"] for row in csv.DictReader(io.StringIO(export(cursor=following).body))] == ["b"]
 
 
