@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -12,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from functions.catalog import jsonl, service, shopify
-from functions.catalog.domain import Product, Stored, normalised, skus
+from functions.catalog.domain import Product, Stored, normalised, skus, terms
 from functions.catalog.events import CountedLine, ImportAccepted, StockCounted
 from functions.catalog.rows import Entry, Problem
 from functions.catalog.table import CatalogTable
@@ -148,6 +149,7 @@ def _chunk(entries: list[Entry], start: int) -> range:
 
 def _work(shelf: Shelf, now: Job, entries: list[Entry], chunk: range, at: datetime) -> tuple[Job, str | None]:
     known = shelf.catalog.by_slugs(entries[index].slug for index in chunk if not entries[index].problems)
+    shelf.catalog.learn(_new_words([entries[index] for index in chunk], known, shelf.currency))
     counts: dict[str, int] = {}
     lines: list[CountedLine] = []
     for index in chunk:
@@ -167,6 +169,18 @@ def _work(shelf: Shelf, now: Job, entries: list[Entry], chunk: range, at: dateti
     )  # fmt: skip
     counted = StockCounted("import", now.created_at, tuple(lines))
     return after, pack(fact(counted, now.id, chunk.stop, at)) if lines else None
+
+
+def _new_words(entries: list[Entry], known: dict[str, Stored], currency: str) -> list[str]:
+    """Return the words of the products that are new: learnt at once, they cost one read instead of one a product."""
+    words: dict[str, None] = {}
+    for entry in entries:
+        if entry.problems or entry.slug in known:
+            continue
+        with suppress(DomainError):  # told when it is its turn
+            product = normalised(decode_body(entry.product, Product), currency)
+            words |= dict.fromkeys(terms(product) if product.status == "published" else ())
+    return list(words)
 
 
 def _apply(

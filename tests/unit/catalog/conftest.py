@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -170,6 +171,22 @@ def crashing(after: int, *operations: str) -> Iterator[None]:
     finally:
         for operation in operations:
             events.unregister(f"before-call.dynamodb.{operation}", die)
+
+
+@contextlib.contextmanager
+def counted_calls() -> Iterator[Counter[str]]:
+    """Count the calls of DynamoDB by operation."""
+    calls: Counter[str] = Counter()
+    events = aws.dynamodb().meta.events
+
+    def count(model: Any, **_: Any) -> None:
+        calls[model.name] += 1
+
+    events.register("before-call.dynamodb", count)
+    try:
+        yield calls
+    finally:
+        events.unregister("before-call.dynamodb", count)
 
 
 @contextlib.contextmanager

@@ -22,6 +22,7 @@ from tests.unit.catalog.conftest import (
     Send,
     a_product,
     bring,
+    counted_calls,
     crashing,
     create,
     facts,
@@ -412,6 +413,20 @@ def test_a_message_for_the_rest_is_sent_before_the_time_is_up(desk: Send) -> Non
 def test_the_work_of_an_invocation_fits_into_its_time() -> None:
     properties = templates.resources("catalog", "AWS::Serverless::Function")["ImportFunction"]
     assert properties["Timeout"] >= IMPORT_SECONDS + 5
+
+
+def test_new_products_ask_for_their_words_once_a_chunk_and_unchanged_ones_write_nothing(desk: Send) -> None:
+    text = HEADER + "".join(f"n{number},Pot,,,,,1,,true\n" for number in range(25))
+    calls = {}
+    for name in ("new", "unchanged"):
+        import_id = bring(desk, text)
+        with counted_calls() as made:
+            assert imports.run(shelf(), import_id, now(), lambda: True)
+        calls[name] = made
+    words = calls["new"].pop("PutItem")
+    assert words == 26  # pot, and each SKU
+    assert calls["new"] == {"GetItem": 1, "BatchGetItem": 2, "TransactWriteItems": 25, "UpdateItem": 1}
+    assert calls["unchanged"] == {"GetItem": 1, "BatchGetItem": 2, "UpdateItem": 1}
 
 
 WRITES = ("PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems")
