@@ -18,6 +18,7 @@ from functions.shared import inbox, outbox
 from functions.shared.clock import day_from_caller, from_caller, now
 from functions.shared.errors import InvalidError
 from functions.shared.http import Service, caller, json_response, page_limit, query_parameters, read_body
+from functions.shared.ids import order_number
 from functions.shared.types import Body, View
 
 app = Service("journal")
@@ -52,9 +53,10 @@ class EntriesView(View, frozen=True):
 
 
 class SummaryView(View, frozen=True):
-    """An order in a list; `total` in minor units."""
+    """An order in a list; `total` in minor units, `number` as people call it."""
 
     order_id: str
+    number: str
     status: str
     reason: str | None
     placed_at: str
@@ -203,7 +205,8 @@ def entry_view(entry: Entry) -> EntryView:
 
 def summary_view(one: OrderSummary) -> SummaryView:
     """Shape an order's summary."""
-    return SummaryView(one.order_id, one.status, one.reason, one.placed_at, one.total, one.currency)
+    number = order_number(one.order_id)
+    return SummaryView(one.order_id, number, one.status, one.reason, one.placed_at, one.total, one.currency)
 
 
 def fault_view(service: str) -> FaultView:

@@ -9,16 +9,18 @@ from typing import Any
 
 from chalice.app import Response, SQSEvent
 
-from functions.orders import mailing, saga, service
+from functions.orders import finding, mailing, saga, service
 from functions.orders.events import (
     PROGRESS,
     VOTES,
+    CustomerErased,
     OrderCancelled,
     OrderConfirmed,
     OrderMailRequested,
     OrderPaymentFailed,
 )
 from functions.orders.table import OrdersTable
+from functions.orders.table_finds import FindsTable
 from functions.orders.views import (
     CancelOrder,
     DecideOrder,
@@ -58,11 +60,20 @@ from functions.shared.ids import is_id, new_id
 
 app = Service("orders")
 
+SEARCHED = ("number", "email", "name", "sku")
+"""What staff find orders by."""
+
 
 @functools.cache
 def orders() -> OrdersTable:
     """Return the service's table."""
     return OrdersTable(os.environ["TABLE_NAME"])
+
+
+@functools.cache
+def finds() -> FindsTable:
+    """Return the index that staff find orders by."""
+    return FindsTable(os.environ["TABLE_NAME"])
 
 
 @app.endpoint("GET", "/orders/health", auth="none")
@@ -108,6 +119,20 @@ def list_unpaid() -> Response:
     caller(app).require("staff", "admin")
     limit = page_limit(query_parameters(app, "limit"), 50)
     return json_response(OrdersView([order_view(order) for order in orders().unpaid(limit)], None))
+
+
+@app.endpoint("GET", "/orders/search", returns=OrdersView)
+def search_orders() -> Response:
+    """Find orders by one of ``?number=``, ``email``, ``name``, ``sku``, newest first, for staff: 200 | 400 | 403."""
+    caller(app).require("staff", "admin")
+    given = query_parameters(app, "limit", "cursor", *SEARCHED)
+    asked = [kind for kind in SEARCHED if kind in given]
+    if len(asked) != 1:
+        raise InvalidError("one_search", f"Look for one of {', '.join(SEARCHED)}.")
+    (kind,) = asked
+    text, limit = given[kind][:254], page_limit(given)
+    page = finding.find(orders(), finds(), kind, text, limit, given.get("cursor"))
+    return json_response(OrdersView([order_view(order) for order in page.orders], page.following))
 
 
 @app.endpoint("GET", "/orders/{orderId}", auth="optional", returns=OrderView)
@@ -203,6 +228,16 @@ def on_mail(batch: SQSEvent) -> inbox.BatchResponse:
         OrderPaymentFailed: lambda fact: mailing.on_payment_failed(orders(), office, fact, now())
     }
     return inbox.deliver(batch, {**decided, **requested, **failed})
+
+
+@app.on_sqs_message(queue="orders-finds")
+def on_finds(batch: SQSEvent) -> inbox.BatchResponse:
+    """Decided orders, for staff to find, and customers to forget; only the records that failed are given back."""
+    decided: inbox.Handlers = dict.fromkeys(
+        (OrderConfirmed, OrderCancelled), lambda fact: finding.on_decided(orders(), finds(), fact)
+    )
+    erased: inbox.Handlers = {CustomerErased: lambda fact: finding.on_erased(finds(), fact)}
+    return inbox.deliver(batch, {**decided, **erased})
 
 
 @app.lambda_function()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -207,6 +208,35 @@ class Mail(NamedTuple):
     kind: MailKind
     by: str | None = None
     sent_at: str | None = None
+
+
+class Term(NamedTuple):
+    """Something staff find an order by: an ``email``, a word of a ``name``, or a ``sku``; in small letters."""
+
+    kind: str
+    word: str
+
+
+def personal_terms(order: Order) -> set[Term]:
+    """Return what finds an order by who it is for."""
+    names = {Term("name", word) for word in name_words(order.content.shipping_address.name)}
+    return names | {Term("email", order.content.email.strip().casefold())}
+
+
+def terms(order: Order) -> set[Term]:
+    """Return all that finds an order but its number."""
+    return personal_terms(order) | {Term("sku", line.sku.casefold()) for line in order.content.lines}
+
+
+def name_words(name: str) -> list[str]:
+    """Return the words of a name as they are looked for: small letters, without the accents of Latin ones, 6 at most.
+
+    Marks of other scripts stay: they are letters there.
+    """
+    plain = unicodedata.normalize("NFD", unicodedata.normalize("NFKC", name).casefold())
+    letters = "".join(one for one in plain if not "\u0300" <= one <= "\u036f")
+    words = "".join(one if unicodedata.category(one)[0] in "LMN" else " " for one in letters).split()
+    return [unicodedata.normalize("NFC", word)[:60] for word in words][:6]
 
 
 class Decision(NamedTuple):

@@ -252,6 +252,12 @@ def news(data: Said, event_id: str, time: str) -> News:
     return News(entry, data.refunded(), data.failed_attempt())
 
 
+class CustomerErased(Data, frozen=True):
+    """identity: a customer wants to be forgotten."""
+
+    customer_id: CustomerId
+
+
 # --- signed by carts ---------------------------------------------------------------------------------------------
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple, assert_never
 
 from functions.orders.domain import Order, Reason, Totals
+from functions.shared.ids import order_number
 from functions.shared.money import format_amount
 
 
@@ -28,8 +29,10 @@ def letter(order: Order, public_url: str, order_token: str | None) -> Letter:
     """
     subject, *paragraphs = _said(order)
     link = f"{public_url}/order.html?id={order.order_id}" + (f"#token={order_token}" if order_token else "")
-    text = "\n\n".join(["Hello,", *paragraphs, _bought(order), "Your order, at any time:", link])
-    return Letter(order.content.email, subject, f"{text}\n")
+    number = order_number(order.order_id)
+    always = f"Your order {number}, at any time:"
+    text = "\n\n".join(["Hello,", *paragraphs, _bought(order), always, link])
+    return Letter(order.content.email, f"{subject} ({number})", f"{text}\n")
 
 
 def _said(order: Order) -> tuple[str, ...]:

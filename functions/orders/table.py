@@ -9,6 +9,8 @@
 | mail            | ORDER#<order>              | MAIL#<mail> |                         |                         |
 | mail request    | ORDER#<order>              | REQUEST#<mail> |                      |                         |
 
+What staff find orders by is in table_finds.py.
+
 An order is one item, so that what it decides and the fact of it are one write; it carries the outbox of that. An
 ``outbox`` names facts only: their data is made of the item (saga.tell). A write unit pays for one kilobyte, indexes
 included, and an order of a few lines is to fit: ``content`` is domain.Content as JSON arrays, without names (fields
@@ -19,6 +21,7 @@ are only ever added to its types, at the end); a ``timeline`` entry is ``<time> 
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -43,6 +46,10 @@ class OrdersTable(Table):
         """Return an order, None where there is none."""
         item = self.get(_key(order_id))
         return order_of(item) if item else None
+
+    def orders(self, order_ids: Iterable[str]) -> list[Order]:
+        """Return the orders of these ids that exist, in no particular order."""
+        return list(map(order_of, self.get_many([_key(order_id) for order_id in dict.fromkeys(order_ids)])))
 
     def place(self, order: Order, outbox: str) -> bool:
         """Store a new order; False where it exists."""

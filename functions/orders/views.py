@@ -19,6 +19,7 @@ from functions.orders.domain import (
 )
 from functions.orders.events import PaymentToken
 from functions.shared.addresses import PostalAddress
+from functions.shared.ids import order_number
 from functions.shared.types import Body, Money, View
 
 
@@ -46,7 +47,7 @@ class CancelOrder(Body, frozen=True):
 
 
 class OrderView(View, frozen=True):
-    """An order; amounts in minor units of the totals' currency.
+    """An order; amounts in minor units of the totals' currency. ``number`` is what people call it by: ``K7-4R92``.
 
     ``status``: placed, confirmed, cancelled (``reason``: out_of_stock, payment_declined, timeout, customer, operator).
     ``payment_status``: authorised, declined, captured, capture_failed, voided, partially_refunded, refunded; null
@@ -54,6 +55,7 @@ class OrderView(View, frozen=True):
     """
 
     order_id: str
+    number: str
     status: str
     reason: str | None
     payment_status: str | None
@@ -95,6 +97,7 @@ class OpenOrderView(View, frozen=True):
     """
 
     order_id: str
+    number: str
     placed_at: str
     decide_by: str
     total: Money
@@ -171,6 +174,7 @@ def open_view(order: Order) -> OpenOrderView:
     totals = order.content.totals
     return OpenOrderView(
         order_id=order.order_id,
+        number=order_number(order.order_id),
         placed_at=order.placed_at,
         decide_by=order.content.decide_by,
         total=Money(totals.total, totals.currency),
@@ -187,6 +191,7 @@ def _shown(order: Order) -> dict[str, Any]:
     content = order.content
     return {
         "order_id": order.order_id,
+        "number": order_number(order.order_id),
         "status": order.status,
         "reason": order.reason,
         "payment_status": order.parts.get("payments"),

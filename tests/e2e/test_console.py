@@ -23,7 +23,7 @@ from tests.e2e.conftest import (
     mailed_links,
     new_link,
 )
-from tests.support.buyer import eventually
+from tests.support.buyer import Buyer, eventually
 from tests.support.lambda_events import sample
 from tools.stack import Stack
 
@@ -103,11 +103,38 @@ def test_staff_send_an_orders_mail_again(page: Page, console: Page, shop: Stack)
     expect(console.locator("#story tr[data-kind=mail]")).to_have_count(2)
 
 
-def test_orders_are_found_by_their_customer(console: Page, customer: Person) -> None:
+@pytest.mark.parametrize("way", ["number", "email", "name", "sku"])
+def test_a_guests_order_is_found_by_what_the_guest_can_tell(
+    way: str, console: Page, sold: Callable[..., Any], shop: Stack
+) -> None:
+    sku = sold("A pot that is asked about")["variants"][0]["sku"]
+    guest = Buyer(shop.url)
+    order = guest.decided(guest.buy({sku: 1})["orderId"])
+    words = {
+        "number": order["number"].replace("-", " ").lower(),
+        "email": order["email"],
+        "name": order["shippingAddress"]["name"],
+        "sku": sku,
+    }
     console.goto("/console/#orders")
-    console.get_by_label("Order id or e-mail address").fill("nobody@souk.example")
+    found = console.get_by_role("link", name=order["number"])
+
+    def is_found() -> bool:
+        console.get_by_label("Number, e-mail address, name or SKU of an order").fill(words[way])
+        console.get_by_role("button", name="Find").click()
+        console.wait_for_timeout(300)
+        return bool(found.count())
+
+    assert eventually(is_found)
+    found.click()
+    expect(console.get_by_text(order["orderId"]).first).to_be_visible()
+
+
+def test_an_order_that_nobody_knows_is_not_found(console: Page) -> None:
+    console.goto("/console/#orders")
+    console.get_by_label("Number, e-mail address, name or SKU of an order").fill("nobody@souk.example")
     console.get_by_role("button", name="Find").click()
-    expect(console.get_by_role("status")).to_have_text("Nobody has that address.")
+    expect(console.get_by_text("No decided order is found by this")).to_be_visible()
 
 
 def test_what_waits_for_a_service_that_is_down_is_seen_to_age_and_to_drain(

@@ -7,6 +7,7 @@ from typing import Any
 from functions.orders.domain import PARTICIPANTS
 from functions.orders.table import order_of
 from functions.shared.dynamo import decode_item
+from functions.shared.ids import order_number
 from tests.simulation.checker import Watch, require
 from tests.simulation.fake_tables import Change
 from tests.simulation.reading import content_of
@@ -108,6 +109,8 @@ class Orders(Watch):
             require(
                 "sent_at" in mail, "every decision is told by mail", f"{order_id}: {order['status']}, {mail}"
             )
+            number = self.item("orders", f"FIND#number#{order_number(order_id)}", order_id)
+            require(number, "every decided order is found by its number", order_id)
             self._knows(order_id, order)
         for service in self.world.deployed.services:
             left = [

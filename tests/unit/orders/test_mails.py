@@ -83,7 +83,7 @@ def test_a_confirmed_order_is_told_with_what_was_bought(post: Post, place: Any, 
     (mail,) = post.sent
     assert (mail.destinations["ToAddresses"], mail.subject) == (
         [order.body["email"]],
-        "Your order is confirmed",
+        f"Your order is confirmed ({order.body['number']})",
     )
     for said in ("2 x Clay pot, large: 39.98 EUR", "Shipping: 4.90 EUR", "Total: 53.41 EUR"):
         assert said in mail.body
@@ -111,9 +111,10 @@ def test_a_guests_mail_has_the_link_that_opens_the_order(
 
 
 def test_a_cancelled_order_is_told_with_its_reason(post: Post, place: Any, decided: Any) -> None:
-    post.hear(decided(place(), declined))
+    order = place()
+    post.hear(decided(order, declined))
     (mail,) = post.sent
-    assert mail.subject == "Your order was cancelled"
+    assert mail.subject == f"Your order was cancelled ({order.body['number']})"
     assert "the payment was declined. Nothing was charged." in mail.body
 
 
@@ -133,7 +134,7 @@ def test_what_is_no_longer_so_is_not_told(post: Post, place: Any, decided: Any, 
     confirmed = decided(order)
     send("POST", "/orders/{orderId}/cancel", path={"orderId": order.body["orderId"]}, **STAFF)
     post.hear(confirmed, told()[-1])
-    assert [mail.subject for mail in post.sent] == ["Your order was cancelled"]
+    assert [mail.subject for mail in post.sent] == [f"Your order was cancelled ({order.body['number']})"]
 
 
 def test_a_decision_about_an_order_that_is_no_more_holds_nobody_up(post: Post) -> None:
@@ -201,7 +202,7 @@ def test_staff_send_the_mail_again_and_see_that_they_did(
     assert [fact["detail"]["actor"] for fact in asked] == ["cus_staff"]
     assert post.hear(*asked) == 0
     assert post.hear(*asked) == 0
-    assert [mail.subject for mail in post.sent] == ["Your order is confirmed"] * 2
+    assert [mail.subject for mail in post.sent] == [f"Your order is confirmed ({order.body['number']})"] * 2
     assert listed(send, order_id) == [("confirmed", None), ("confirmed", "cus_staff")]
 
 

@@ -7,14 +7,28 @@ import { explain, failed } from "../components/problem.js";
 
 const tone = { confirmed: "good", cancelled: "bad" };
 const badge = (status, reason) => h("span", { class: `badge ${tone[status] ?? "warn"}` }, reason ? `${status}: ${reason}` : status);
-const link = (id) => h("a", { class: "mono", href: `#order/${id}` }, id);
+const link = (id, number) => h("a", { class: "mono", href: `#order/${id}`, title: id }, number ?? id);
+/** An order's number as people write it: two of its letters and digits, four more, with a dash or without. */
+const NUMBER = /^[2-9B-DF-HJ-NP-RTV-Z]{2}[\s-]?[2-9B-DF-HJ-NP-RTV-Z]{4}$/i;
 const WORK = { http: "call", inbox: "delivery", publish: "facts published", sweep: "sweep", mail: "mail", import: "import" };
 const short = (name) => name.replace(/^souk-[a-z0-9]+-/, "");
 const time = (iso) => h("time", { datetime: iso }, iso?.replace("T", " ").slice(0, 23) ?? "");
 
+/** Return the orders that a number, an e-mail address, a name or a SKU finds, newest first. */
+async function found(text) {
+  const search = (kind) => get(`/orders/search?limit=100&${kind}=${encodeURIComponent(text)}`).then((page) => page.items);
+  const own = async () => {
+    const { items } = await get(`/identity/customers?email=${encodeURIComponent(text)}`);
+    return items.length ? (await get(`/orders?limit=100&customerId=${encodeURIComponent(items[0].customerId)}`)).items : [];
+  };
+  const asked = text.includes("@") ? [search("email"), own()] : NUMBER.test(text) ? [search("number"), search("sku"), search("name")] : [search("name"), search("sku")];
+  const every = (await Promise.all(asked)).flat();
+  return [...new Map(every.map((one) => [one.orderId, one])).values()].toSorted((one, two) => two.placedAt.localeCompare(one.placedAt));
+}
+
 export async function orders(body, { left }) {
   const day = h("input", { type: "date", value: new Date().toISOString().slice(0, 10), onchange: () => list() });
-  const wanted = h("input", { type: "search", placeholder: "ord_… or an e-mail address", "aria-label": "Order id or e-mail address" });
+  const wanted = h("input", { type: "search", placeholder: "K7-4R92, an e-mail address, a name, a SKU", "aria-label": "Number, e-mail address, name or SKU of an order" });
   const rows = h("tbody");
   const more = h("div");
   const find = async (event) => {
@@ -22,17 +36,15 @@ export async function orders(body, { left }) {
     const text = wanted.value.trim();
     if (text.startsWith("ord_")) return void (location.hash = `order/${text}`);
     try {
-      const person = await get(`/identity/customers?email=${encodeURIComponent(text)}`);
-      if (!person.items.length) return void toast("Nobody has that address.");
-      const { items } = await get(`/orders?limit=100&customerId=${encodeURIComponent(person.items[0].customerId)}`);
+      const items = await found(text);
       fill(more);
-      fill(rows, !items.length && h("tr", {}, h("td", { colspan: 4, class: "soft" }, "No orders by this customer.")), items.map((one) => h("tr", {}, h("td", {}, time(one.placedAt)), h("td", {}, link(one.orderId)), h("td", {}, badge(one.status, one.reason)), h("td", { class: "number" }, price(one.totals.total, one.totals.currency)))));
+      fill(rows, !items.length && h("tr", {}, h("td", { colspan: 4, class: "soft" }, "No decided order is found by this; one that still waits is among the open checkouts.")), items.map((one) => h("tr", {}, h("td", {}, time(one.placedAt)), h("td", {}, link(one.orderId, one.number)), h("td", {}, badge(one.status, one.reason)), h("td", { class: "number" }, price(one.totals.total, one.totals.currency)))));
     } catch (error) { toast(explain(error)); }
   };
   const list = async (cursor) => {
     const page = await filled(`/journal/orders?day=${day.value}&limit=50${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`, { signal: left });
     if (!cursor) fill(rows);
-    rows.append(...page.items.map((one) => h("tr", {}, h("td", {}, time(one.placedAt)), h("td", {}, link(one.orderId)), h("td", {}, badge(one.status, one.reason)), h("td", { class: "number" }, one.currency ? price(one.total, one.currency) : ""))));
+    rows.append(...page.items.map((one) => h("tr", {}, h("td", {}, time(one.placedAt)), h("td", {}, link(one.orderId, one.number)), h("td", {}, badge(one.status, one.reason)), h("td", { class: "number" }, one.currency ? price(one.total, one.currency) : ""))));
     if (!rows.children.length) fill(rows, h("tr", {}, h("td", { colspan: 4, class: "soft" }, "No orders on this day.")));
     fill(more, page.nextCursor && h("button", { class: "quiet", onclick: () => list(page.nextCursor) }, "Show more"));
   };
@@ -83,7 +95,7 @@ export async function order(body, { argument: id, left }) {
   const missing = Object.entries({ timeline, journal, payment, ledger, held, mails, logs: runs }).filter(([, value]) => value.error && value.error.status !== 404);
   const { shippingAddress: to } = main;
   const sum = (name, value) => h("tr", {}, h("td", { class: "soft" }, name), h("td", { class: "number" }, price(value, currency)));
-  fill(body, h("p", { class: "row" }, h("span", { class: "mono" }, id), badge(main.status, main.reason), h("span", { class: "badge soft" }, `payment ${main.paymentStatus ?? "–"}`), held.status && h("span", { class: "badge soft" }, `stock ${held.status}`)),
+  fill(body, h("p", { class: "row" }, h("strong", { class: "mono" }, main.number), h("span", { class: "mono" }, id), badge(main.status, main.reason), h("span", { class: "badge soft" }, `payment ${main.paymentStatus ?? "–"}`), held.status && h("span", { class: "badge soft" }, `stock ${held.status}`)),
     missing.map(([name, { error }]) => h("p", { class: "notice warn" }, `${name}: ${explain(error)}`)),
     h("div", { class: "split" },
       h("div", { class: "scroll", tabindex: 0 }, h("table", { id: "story" }, h("thead", {}, h("tr", {}, ["Time", "What", "Where", "Led to by"].map((text) => h("th", {}, text)))),
@@ -131,7 +143,7 @@ export async function sagas(body, { left }) {
       try { await call("POST", `/orders/${one.orderId}/decision`, { body: { decision: "cancel", reason: reason.value } }); toast("Decided."); } catch (error) { toast(explain(error)); }
       show().catch(() => null);
     };
-    fill(asked, h("form", { class: "stack", method: "dialog", onsubmit: send }, h("h2", { id: "ask" }, "Cancel this order"), h("p", { class: "mono" }, one.orderId),
+    fill(asked, h("form", { class: "stack", method: "dialog", onsubmit: send }, h("h2", { id: "ask" }, "Cancel this order"), h("p", { class: "mono" }, one.number),
       h("label", {}, "Why? The buyer reads this.", reason), h("div", { class: "row" }, h("button", { class: "primary" }, "Cancel the order"), h("button", { class: "quiet", type: "button", onclick: () => asked.close() }, "Leave it"))));
     asked.showModal();
   };
@@ -139,7 +151,7 @@ export async function sagas(body, { left }) {
   const row = (one, queues) => {
     const stuck = Date.parse(one.decideBy) < Date.now();
     const step = stuck ? "past its deadline" : one.votes.stock ? "stock held" : one.votes.payment ? "payment authorised" : "placed";
-    return h("tr", { "data-stuck": stuck }, h("td", {}, link(one.orderId)), h("td", {}, h("span", { class: `badge ${stuck ? "bad" : "soft"}` }, stuck ? "stuck" : "open"), h("div", { class: "small soft" }, step)),
+    return h("tr", { "data-stuck": stuck }, h("td", {}, link(one.orderId, one.number)), h("td", {}, h("span", { class: `badge ${stuck ? "bad" : "soft"}` }, stuck ? "stuck" : "open"), h("div", { class: "small soft" }, step)),
       vote(one.votes.stock), vote(one.votes.payment), h("td", {}, clock(one.decideBy), h("div", { class: "small soft" }, time(one.decideBy))),
       h("td", { class: "small" }, stuck && "cancelled by the next sweep, within a minute", owed(one, queues)),
       h("td", { class: "number" }, price(one.total.amount, one.total.currency)), h("td", {}, h("button", { class: "quiet danger", "data-id": one.orderId, onclick: decide(one) }, "Cancel")));

@@ -140,7 +140,7 @@ function bought(order) {
   const [first, ...rest] = order.lines;
   const name = rest.length ? t("account.items", { title: first.title, count: rest.length }) : first.title;
   return h("li", { class: "card bought" },
-    h("div", {}, h("a", { href: `/order.html?id=${encodeURIComponent(order.orderId)}` }, h("strong", {}, name)), h("div", { class: "small soft" }, day(order.placedAt), " · ", h("span", { class: "mono" }, order.orderId))),
+    h("div", {}, h("a", { href: `/order.html?id=${encodeURIComponent(order.orderId)}` }, h("strong", {}, name)), h("div", { class: "small soft" }, day(order.placedAt), " · ", h("span", { class: "mono" }, order.number))),
     h("span", { class: `badge ${{ confirmed: "good", cancelled: "bad" }[order.status] ?? "warn"}` }, t(`status.${order.status}`)),
     h("span", { class: "price" }, price(order.totals.total, order.totals.currency)));
 }

@@ -73,7 +73,7 @@ function view(order, timeline, late) {
   const row = (key, amount, style) => h("div", { class: style }, h("span", {}, t(key)), h("span", {}, price(amount, totals.currency)));
   const cancellable = order.status === "placed" || order.status === "confirmed";
   return [
-    h("p", { class: "row" }, h("span", { class: "mono" }, t("order.number", { id: order.orderId })), h("span", { class: "small soft" }, day(order.placedAt)), h("span", { class: `badge ${{ confirmed: "good", cancelled: "bad" }[order.status] ?? "warn"}`, id: "status" }, t(`status.${order.status}`))),
+    h("p", { class: "row" }, h("span", { class: "mono" }, t("order.number", { number: order.number })), h("span", { class: "small soft" }, day(order.placedAt)), h("span", { class: `badge ${{ confirmed: "good", cancelled: "bad" }[order.status] ?? "warn"}`, id: "status" }, t(`status.${order.status}`))),
     h("ol", { class: "saga" }, steps(order, timeline)),
     message(order, late, timeline),
     h("div", { class: "checkout" },
