@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from functions.orders.table import OrdersTable
+from functions.shared.ids import order_number
 from tests.unit.orders.conftest import AMIRA, about, authorised, reserved
 from tests.unit.orders.test_mails import STAFF, Post, post  # noqa: F401 a fixture
 
@@ -143,7 +144,7 @@ def test_the_buyer_is_asked_by_mail_once(post: Post, told: Any, unpaid: str) -> 
     event = failure(told)
     assert post.hear(event, event) == 0
     (mail,) = post.sent
-    assert mail.subject == "Your order is still to be paid"
+    assert mail.subject == f"Your order is still to be paid ({order_number(unpaid)})"
     assert f"order.html?id={unpaid}" in mail.body
 
 
@@ -163,6 +164,6 @@ def test_staff_ask_the_buyer_again(post: Post, send: Any, unpaid: str) -> None: 
     asked = send("POST", "/orders/{orderId}/mails", None, path={"orderId": unpaid}, **STAFF)
     assert asked.status == 202
     assert post.hear(*post.waiting()) == 0
-    assert post.sent[0].subject == "Your order is still to be paid"
+    assert post.sent[0].subject == f"Your order is still to be paid ({order_number(unpaid)})"
     items = send("GET", "/orders/{orderId}/mails", path={"orderId": unpaid}, **STAFF).body["items"]
     assert [(item["kind"], item["by"]) for item in items] == [("payment_failed", "cus_staff")]
