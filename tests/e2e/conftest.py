@@ -231,9 +231,9 @@ def check_out(
 ) -> None:
     """Fill in the checkout and pay; the order's page opens."""
     page.goto("/checkout.html")
+    page.get_by_label("Country").select_option("DE")  # first: it says what a postal code looks like
     for name, value in {**({"email": email} if email else {}), **ADDRESS}.items():
         page.locator(f"#checkout-form [name={name}]").fill(value)
-    page.get_by_label("Country").select_option("DE")
     page.get_by_label(card).check()
     page.get_by_role("button", name="Pay").click()
     page.wait_for_url("**/order.html?id=*")
