@@ -45,6 +45,7 @@ from functions.shared.http import (
 )
 from functions.shared.idempotency import answered_once, fingerprint, key_of
 from functions.shared.ids import new_id
+from functions.shared.money import charge_step
 from functions.shared.types import Body, Country, Currency, Minor, Sku
 
 B = TypeVar("B", bound=Body)
@@ -68,6 +69,7 @@ def terms() -> Terms:
         msgspec.convert(os.environ["CURRENCY"], Currency),
         msgspec.json.decode(os.environ["SHIPPING_RATES"], type=dict[str, Minor]),
         msgspec.json.decode(os.environ["TAX_RATES"], type=dict[Country, BasisPoints]),
+        charge_step(os.environ["PROVIDER_NAME"], os.environ["CURRENCY"]),
     )
 
 

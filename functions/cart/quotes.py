@@ -1,7 +1,8 @@
 """A quote: what the buyer was promised, as pure functions. The signed text binds it (functions/shared/signing.py).
 
 Prices exclude tax. Tax is added on lines and shipping together, at the rate of the country the goods go to, and
-rounded once, half up, to a minor unit: ``subtotal + shipping + tax = total``, always (docs/adr/0020).
+rounded once, half up, to a minor unit. Where the payment provider charges in coarser steps, the total is rounded to
+one: ``subtotal + shipping + tax + rounding = total``, always (docs/adr/0020).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from functions.cart.domain import Cart, PricedLine, check_room
 from functions.shared.addresses import PostalAddress
 from functions.shared.clock import rfc3339
 from functions.shared.errors import ConflictError, UnprocessableError
+from functions.shared.money import chargeable
 from functions.shared.types import (
     CartId,
     Currency,
@@ -27,6 +29,7 @@ from functions.shared.types import (
     Minor,
     ProductId,
     Quantity,
+    Rounding,
     Sku,
     Timestamp,
 )
@@ -51,13 +54,17 @@ class QuoteLine(Data, frozen=True):
 
 
 class Totals(Data, frozen=True):
-    """Amounts in minor units; ``subtotal`` is the sum of the lines, ``total`` that of the three before it."""
+    """Amounts in minor units; ``subtotal`` is the sum of the lines, ``total`` that of the rest.
+
+    ``rounding``: what is added, or taken off where negative, so that the provider can charge the total exactly.
+    """
 
     currency: Currency
     subtotal: Minor
     shipping: Minor
     tax: Minor
     total: Minor
+    rounding: Rounding = 0
 
 
 class Quote(Data, frozen=True):
@@ -78,6 +85,7 @@ class Quote(Data, frozen=True):
 class Terms:
     """What the shop charges: its currency, shipping in minor units by country (or ``default``), tax by country.
 
+    Every total is a multiple of ``step`` minor units: what the payment provider charges in that currency.
     Countries without a tax rate are not served, and nothing is shipped to those without a shipping rate where there is
     no default.
     """
@@ -85,6 +93,7 @@ class Terms:
     currency: str
     shipping: Mapping[str, int]
     tax: Mapping[str, int]
+    step: int = 1
 
     def countries(self) -> list[str]:
         """Return the countries that are served, sorted."""
@@ -134,12 +143,14 @@ def quoted(
         raise ConflictError("lines_withdrawn", detail, parameters={"skus": skus, "titles": titles})
     return Quote(
         quote_id, cart.id, cart.customer_id, email, tuple(map(_promised, lines)),
-        totals(lines, shipping, rate, terms.currency), address, rfc3339(at), rfc3339(at + VALID),
+        totals(lines, shipping, rate, terms.currency, terms.step), address, rfc3339(at), rfc3339(at + VALID),
     )  # fmt: skip
 
 
-def totals(lines: Iterable[PricedLine], shipping: int, rate: int, currency: str) -> Totals:
+def totals(lines: Iterable[PricedLine], shipping: int, rate: int, currency: str, step: int = 1) -> Totals:
     """Return the totals of lines of one currency; `shipping` in minor units, `rate` in basis points.
+
+    The total is rounded to a multiple of `step` minor units.
 
     Shipping is taxed as the goods are: at the rate, unless none of them is taxable.
     """
@@ -147,12 +158,13 @@ def totals(lines: Iterable[PricedLine], shipping: int, rate: int, currency: str)
     subtotal = sum(amount for amount, _ in amounts)
     taxed = [amount for amount, taxable in amounts if taxable]
     tax = _half_up((sum(taxed) + shipping) * rate, 10_000) if taxed else 0
-    total = subtotal + shipping + tax
+    exact = subtotal + shipping + tax
+    total = chargeable(exact, step)
     if total > _MAX_TOTAL:
         raise ConflictError(
             "total_too_large", f"An order may cost at most {_MAX_TOTAL} in minor units of {currency}."
         )
-    return Totals(currency, subtotal, shipping, tax, total)
+    return Totals(currency, subtotal, shipping, tax, total, total - exact)
 
 
 def _half_up(numerator: int, denominator: int) -> int:

@@ -33,6 +33,7 @@ from functions.shared.http import (
 )
 from functions.shared.idempotency import answered_once, fingerprint, key_of
 from functions.shared.ids import new_id
+from functions.shared.money import EXPONENTS
 
 app = Service("catalog")
 
@@ -118,6 +119,13 @@ def get_vendors() -> Response:
 def get_tags() -> Response:
     """List the tags in use, by name: 200 | 400."""
     return names("tag")
+
+
+@app.endpoint("GET", "/catalog/currencies", auth="none", returns=views.CurrenciesView)
+def get_currencies() -> Response:
+    """List the currencies with their number of decimals (ISO 4217), which browsers know differently: 200."""
+    cached = {"Cache-Control": "public, max-age=86400"}
+    return json_response(views.currencies_view(EXPONENTS), headers=cached)
 
 
 # --- for staff ----------------------------------------------------------------------------------------------------

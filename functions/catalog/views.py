@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 
 from functions.catalog import domain
@@ -80,6 +82,20 @@ class NamesView(View, frozen=True):
     next_cursor: str | None
 
 
+class CurrencyView(View, frozen=True):
+    """A currency and the number of its decimals (ISO 4217)."""
+
+    currency: str
+    exponent: int
+
+
+class CurrenciesView(View, frozen=True):
+    """All currencies of ISO 4217, by code."""
+
+    items: list[CurrencyView]
+    next_cursor: str | None = None
+
+
 class ImportAcceptedView(View, frozen=True):
     """An import that waits to be worked off."""
 
@@ -144,6 +160,11 @@ def cards_view(page: Page) -> dict[str, object]:
 def names_view(page: Page) -> NamesView:
     """Shape a page of names."""
     return NamesView([NameView(item["name"], item["count"]) for item in page.items], page.following)
+
+
+def currencies_view(exponents: Mapping[str, int]) -> CurrenciesView:
+    """Shape the table of exponents."""
+    return CurrenciesView([CurrencyView(code, exponents[code]) for code in sorted(exponents)])
 
 
 def import_view(job: Job, problems: Page) -> ImportView:

@@ -21,6 +21,7 @@ from functions.shared.types import (
     Minor,
     ProductId,
     Quantity,
+    Rounding,
     Sku,
     Timestamp,
 )
@@ -125,13 +126,17 @@ class OrderLine(Data, frozen=True):
 
 
 class Totals(Data, frozen=True):
-    """What is charged, in minor units."""
+    """What is charged, in minor units: ``total`` is the sum of the rest.
+
+    ``rounding``: what was added, or taken off where negative, so that the provider can charge the total exactly.
+    """
 
     currency: Currency
     subtotal: Annotated[Minor, Meta(examples=[3998])]
     shipping: Annotated[Minor, Meta(examples=[490])]
     tax: Annotated[Minor, Meta(examples=[853])]
     total: Annotated[Minor, Meta(examples=[5341])]
+    rounding: Rounding = 0
 
 
 class Content(Data, frozen=True):

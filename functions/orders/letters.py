@@ -50,9 +50,15 @@ def _said(order: Order) -> tuple[str, ...]:
 
 def _bought(order: Order) -> str:
     totals = order.content.totals
-    rows = [(f"{line.quantity} x {line.title}", line.total) for line in order.content.lines]
-    rows += [("Shipping", totals.shipping), ("Tax", totals.tax), ("Total", totals.total)]
-    return "\n".join(f"{name}: {_money(amount, totals)}" for name, amount in rows)
+    lines = [(f"{line.quantity} x {line.title}", _money(line.total, totals)) for line in order.content.lines]
+    return "\n".join(f"{name}: {amount}" for name, amount in [*lines, *amounts(totals)])
+
+
+def amounts(totals: Totals) -> list[tuple[str, str]]:
+    """Return what is added to the lines, and the total, each with its name: they add up."""
+    rows = [("Shipping", totals.shipping), ("Tax", totals.tax)]
+    rows += [("Rounding", totals.rounding)] if totals.rounding else []
+    return [(name, _money(amount, totals)) for name, amount in [*rows, ("Total", totals.total)]]
 
 
 def _money(amount: int, totals: Totals) -> str:

@@ -13,6 +13,7 @@ from typing import Literal
 
 from functions.shared.clock import parse, rfc3339
 from functions.shared.errors import ConflictError, UnprocessableError
+from functions.shared.money import charge_step, format_amount
 
 ASK_AGAIN = timedelta(minutes=5)
 """After an order's deadline, how long an authorisation waits for the decision before orders is asked for it."""
@@ -206,6 +207,12 @@ def check_refund(payment: Payment, amount: int, currency: str) -> None:
     if currency != payment.currency:
         raise UnprocessableError(
             "wrong_currency", f"The payment was made in {payment.currency}.", pointer="/amount/currency"
+        )
+    if amount % (step := charge_step(payment.provider, currency)):
+        raise UnprocessableError(
+            "amount_not_chargeable",
+            f"{payment.provider} pays {currency} back in steps of {format_amount(step, currency)}.",
+            pointer="/amount/amount",
         )
     if amount > payment.refundable:
         raise ConflictError(

@@ -17,7 +17,13 @@ _DECIMALS = {
     3: "BHD IQD JOD KWD LYD OMR TND",
     4: "CLF UYW",
 }
-_EXPONENTS = {code: decimals for decimals, codes in _DECIMALS.items() for code in codes.split()}
+EXPONENTS = {code: decimals for decimals, codes in _DECIMALS.items() for code in codes.split()}
+"""The number of decimals by currency: the one table, for the pages too (``GET /catalog/currencies``)."""
+
+# What Stripe's API takes where it differs from ISO 4217 (docs.stripe.com/currencies: zero-decimal currencies,
+# three-decimal currencies, special cases). HUF and TWD are charged in hundredths, and whole only when paid out.
+_STRIPE_EXPONENTS = {"ISK": 2, "MGA": 0, "UGX": 2}
+_STRIPE_STEPS = dict.fromkeys(("BHD", "JOD", "KWD", "OMR", "TND"), 10)
 _AMOUNT = re.compile(r"([0-9]{1,12})(?:\.([0-9]{1,12}))?", re.ASCII)
 
 MAX_AMOUNT = 99_999_999_999
@@ -30,9 +36,9 @@ class AmountError(ValueError):
 
 def exponent(currency: str) -> int:
     """Return the number of decimals of a currency; raise AmountError for a code ISO 4217 does not list."""
-    if currency not in _EXPONENTS:
+    if currency not in EXPONENTS:
         raise AmountError(f"{currency} is no currency of ISO 4217.")
-    return _EXPONENTS[currency]
+    return EXPONENTS[currency]
 
 
 def parse_amount(text: str, currency: str) -> int:
@@ -61,5 +67,29 @@ def parse_amount(text: str, currency: str) -> int:
 def format_amount(amount: int, currency: str) -> str:
     """Return minor units as decimal text with the currency's own number of decimals: ``19.99``, ``1500``."""
     decimals = exponent(currency)
-    digits = str(amount).rjust(decimals + 1, "0")
-    return f"{digits[:-decimals]}.{digits[-decimals:]}" if decimals else digits
+    sign, digits = "-" if amount < 0 else "", str(abs(amount)).rjust(decimals + 1, "0")
+    return sign + (f"{digits[:-decimals]}.{digits[-decimals:]}" if decimals else digits)
+
+
+def charge_step(provider: str, currency: str) -> int:
+    """Return the minor units that every amount a provider charges in a currency is a multiple of: mostly 1."""
+    if provider != "stripe" or currency not in EXPONENTS:
+        return 1
+    theirs = _STRIPE_EXPONENTS.get(currency, EXPONENTS[currency])
+    coarser: int = 10 ** max(EXPONENTS[currency] - theirs, 0)
+    return _STRIPE_STEPS.get(currency, coarser)
+
+
+def chargeable(amount: int, step: int) -> int:
+    """Return the multiple of the step nearest to an amount, half up; what costs something never becomes free."""
+    return max(step, (2 * amount + step) // (2 * step) * step) if amount else 0
+
+
+def provider_amount(provider: str, amount: int, currency: str) -> int:
+    """Return an amount as a provider counts it; raise AmountError where it cannot charge exactly that."""
+    step, decimals = charge_step(provider, currency), exponent(currency)
+    if amount % step:
+        raise AmountError(f"{provider} charges {currency} in steps of {step} minor units.")
+    theirs = _STRIPE_EXPONENTS.get(currency, decimals) if provider == "stripe" else decimals
+    units: int = amount * 10**theirs // 10**decimals
+    return units

@@ -23,6 +23,8 @@ Sku = Annotated[
 Quantity = Annotated[int, Meta(ge=1, le=999, examples=[2])]
 Minor = Annotated[int, Meta(ge=0, le=99_999_999_999, examples=[1999])]
 """An amount in minor units of its currency (ISO 4217)."""
+Rounding = Annotated[int, Meta(ge=-99, le=99, examples=[0])]
+"""What a total was rounded by, in minor units: less than a payment provider's step (functions/shared/money.py)."""
 Currency = Annotated[
     str,
     Meta(

@@ -36,15 +36,15 @@ from functions.payments.providers.stripe_api import (
     StripeApi,
 )
 from functions.shared.errors import InvalidError
+from functions.shared.money import AmountError, provider_amount
 
 # Codes that a buyer can act on; every other reason is card_declined, as Stripe advises for lost and stolen cards.
 _TOLD = {"insufficient_funds", "expired_card", "incorrect_cvc", "authentication_required"}
 _REFUSALS = {
     "resource_missing": "invalid_token", "404": "invalid_token",
     "amount_too_small": "amount_too_small", "amount_too_large": "amount_too_large",
+    "amount_not_chargeable": "amount_not_chargeable",
 }  # fmt: skip
-# Stripe takes these two in hundredths although ISO 4217 gives them none (docs.stripe.com/currencies#special-cases).
-_HUNDREDTHS = {"ISK", "UGX"}
 
 
 class _Object(Struct, frozen=True):
@@ -188,4 +188,7 @@ def _told(reason: Reason) -> str:
 
 
 def _amount(amount: int, currency: str) -> int:
-    return amount * 100 if currency in _HUNDREDTHS else amount
+    try:
+        return provider_amount(Stripe.name, amount, currency)
+    except AmountError:
+        raise ProviderRefusedError("amount_not_chargeable") from None

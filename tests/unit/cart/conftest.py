@@ -144,6 +144,7 @@ def shop(deploy: Callable[[str], str], call: Callable[..., Any], monkeypatch: py
     parameters = templates.template("cart")["Parameters"]
     for variable, parameter in (
         ("CURRENCY", "Currency"), ("SHIPPING_RATES", "ShippingRates"), ("TAX_RATES", "TaxRates"),
+        ("PROVIDER_NAME", "PaymentProvider"),
     ):  # fmt: skip
         monkeypatch.setenv(variable, parameters[parameter]["Default"])
     carts.cache_clear()

@@ -309,3 +309,22 @@ def test_what_is_signed_is_the_address_in_its_one_form(shop: Shop) -> None:
 
 def test_a_country_without_a_shipping_rate_is_not_listed() -> None:
     assert Terms("EUR", {"DE": 490}, {"DE": 1900, "US": 0}).countries() == ["DE"]
+
+
+@pytest.mark.parametrize(("provider", "rounding", "total"), [("stripe", -4, 5120), ("simulator", None, 5124)])
+def test_a_quote_is_of_what_the_provider_can_charge(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, provider: str, rounding: int | None, total: int
+) -> None:
+    monkeypatch.setenv("CURRENCY", "KWD")
+    monkeypatch.setenv("PROVIDER_NAME", provider)
+    monkeypatch.setenv("SHIPPING_RATES", '{"default": 0}')
+    monkeypatch.setenv("TAX_RATES", '{"DE": 0}')
+    terms.cache_clear()
+    shop.sells("MUG-1", 5124, currency="KWD")
+    cart = shop.open()
+    shop.set(cart, "MUG-1", 1)
+    answer = shop.quote(cart)
+    shown = answer.body["totals"]
+    assert (shown["total"], shown.get("rounding")) == (total, rounding)
+    promised = msgspec.convert(payload(answer), OrdersQuote)
+    assert (promised.totals.total, promised.totals.rounding) == (total, rounding or 0)

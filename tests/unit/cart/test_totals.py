@@ -107,3 +107,14 @@ def test_without_a_default_only_countries_with_a_shipping_rate_are_served() -> N
 def test_default_is_no_country() -> None:
     with pytest.raises(UnprocessableError, match="country_not_served"):
         Terms("EUR", {"default": 490}, {"DE": 1900}).of("default")
+
+
+@given(lines, amounts, rates, st.sampled_from([1, 10, 100]))
+def test_a_total_is_what_the_provider_can_charge_and_the_rounding_says_by_how_much(
+    lines: list[PricedLine], shipping: int, rate: int, step: int
+) -> None:
+    exact, found = totals(lines, shipping, rate, "KWD"), totals(lines, shipping, rate, "KWD", step)
+    assert (found.subtotal, found.shipping, found.tax) == (exact.subtotal, exact.shipping, exact.tax)
+    assert found.total % step == 0
+    assert found.subtotal + found.shipping + found.tax + found.rounding == found.total
+    assert abs(found.rounding) < step

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Self
 
 import pytest
 
 from functions.catalog import table_lists
-from functions.catalog.app import catalog
+from functions.catalog.app import app, catalog
 from functions.catalog.domain import Price, Product, Variant, lists, terms
 from functions.shared import aws
 from functions.shared.clock import now
 from functions.shared.ids import new_id
+from functions.shared.money import EXPONENTS
 from tests.unit.catalog.conftest import ADMIN, Send, a_product, create, euro, listed
 
 PRODUCTS = "/catalog/products"
@@ -306,3 +308,10 @@ def test_names_without_products_leave_no_page_empty(many: Send) -> None:
 
 def test_a_search_that_needs_several_short_pages_finds_all(many: Send) -> None:
     assert len(listed(many, category="Thing", q="thing 11", sort="price", limit="2")) == 9
+
+
+def test_everyone_is_told_how_many_decimals_each_currency_has(call: Callable[..., Any]) -> None:
+    answer = call(app, "GET", "/catalog/currencies")
+    told = {one["currency"]: one["exponent"] for one in answer.body["items"]}
+    assert (told["HUF"], told["ISK"], told["KWD"], told["CLF"]) == (2, 0, 3, 4)
+    assert told == EXPONENTS

@@ -33,7 +33,7 @@ from functions.orders.domain import (
     told_again,
     voted,
 )
-from functions.orders.letters import letter
+from functions.orders.letters import amounts, letter
 from functions.orders.table import _packed
 from functions.shared.addresses import PostalAddress
 
@@ -350,3 +350,16 @@ def test_the_timeline_is_bounded_and_what_comes_after_still_counts() -> None:
 def test_telling_a_decision_again_is_a_new_version_of_the_same_state() -> None:
     assert replace(told_again(CONFIRMED), version=CONFIRMED.version) == CONFIRMED
     assert told_again(CONFIRMED).version == CONFIRMED.version + 1
+
+
+# --- what a mail says of money ---------------------------------------------------------------------------------------
+
+
+def test_a_mail_names_what_a_total_was_rounded_by() -> None:
+    assert amounts(Totals("KWD", 5124, 0, 0, 5120, -4)) == [
+        ("Shipping", "0.000 KWD"), ("Tax", "0.000 KWD"), ("Rounding", "-0.004 KWD"), ("Total", "5.120 KWD"),
+    ]  # fmt: skip
+
+
+def test_a_mail_says_nothing_of_rounding_where_there_was_none() -> None:
+    assert "Rounding" not in dict(amounts(Totals("EUR", 3998, 490, 853, 5341)))

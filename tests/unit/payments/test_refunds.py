@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from functions.payments import domain, refunds
 from functions.payments.domain import Refund
 from functions.shared.errors import ConflictError, NotFoundError, UnprocessableError
-from tests.unit.payments.conftest import ORDER, Shop
+from tests.unit.payments.conftest import ORDER, Shop, a_payment
 from tests.unit.payments.fake_provider import Crash
 
 
@@ -192,3 +193,14 @@ def test_what_the_provider_owes_is_what_the_provider_has(paid: Shop) -> None:
     entries, _ = paid.table.entries(ORDER, 100, None)
     has = paid.provider.captured[ORDER] - sum(paid.provider.refunds[ORDER].values())
     assert domain.balances(entries)["provider_receivable"] == has
+
+
+def test_a_refund_that_the_provider_cannot_pay_exactly_is_refused_before_it_begins() -> None:
+    taken = replace(
+        a_payment(currency="KWD"), provider="stripe", status="captured", amount=5120, captured=5120
+    )
+    domain.check_refund(taken, 120, "KWD")
+    with pytest.raises(UnprocessableError) as refused:
+        domain.check_refund(taken, 124, "KWD")
+    assert (refused.value.code, refused.value.pointer) == ("amount_not_chargeable", "/amount/amount")
+    assert "0.010" in refused.value.detail

@@ -258,12 +258,34 @@ def a_refund() -> Refund:
     return Refund(a_payment().order_id, "rfd_1", 100, "EUR", "broken", "pending", a_payment().created_at)
 
 
-@pytest.mark.parametrize(("currency", "sent"), [("EUR", 5000), ("JPY", 5000), ("KWD", 5000), ("ISK", 500000)])
+@pytest.mark.parametrize(
+    ("currency", "sent"),
+    [
+        ("EUR", 5000),
+        ("JPY", 5000),
+        ("KWD", 5000),
+        ("HUF", 5000),
+        ("TWD", 5000),
+        ("ISK", 500000),
+        ("UGX", 500000),
+        ("MGA", 50),
+    ],
+)
 def test_amounts_are_sent_in_stripes_units(answers: tuple[Answers, Stripe], currency: str, sent: int) -> None:
     told, stripe = answers
     told.give(200, intent("requires_capture"))
     stripe.authorise(a_payment(currency=currency), "pm_1")
     assert f"amount={sent}&currency={currency.lower()}&" in told.asked[0][3]
+
+
+def test_what_cannot_be_charged_exactly_is_declined_and_stripe_is_not_asked(
+    answers: tuple[Answers, Stripe],
+) -> None:
+    told, stripe = answers
+    odd = replace(a_payment(currency="KWD"), amount=5124)
+    assert stripe.authorise(odd, "pm_1") == Declined("amount_not_chargeable")
+    stripe.void(odd)
+    assert told.asked == []
 
 
 def test_a_signed_event_names_its_order() -> None:

@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from functions.shared.money import MAX_AMOUNT, AmountError, exponent, format_amount, parse_amount
+from functions.shared.money import (
+    EXPONENTS,
+    MAX_AMOUNT,
+    AmountError,
+    charge_step,
+    chargeable,
+    exponent,
+    format_amount,
+    parse_amount,
+    provider_amount,
+)
 
 
 @pytest.mark.parametrize(
@@ -61,3 +71,57 @@ def test_an_amount_is_read_back_as_it_was_written(amount: int, currency: str) ->
 )
 def test_a_currency_has_the_decimals_iso_4217_gives_it(currency: str, decimals: int) -> None:
     assert exponent(currency) == decimals
+
+
+@pytest.mark.parametrize("currency", sorted(EXPONENTS))
+def test_any_amount_of_any_currency_is_read_back_as_it_was_written(currency: str) -> None:
+    for amount in (0, 1, 199900, MAX_AMOUNT):
+        assert parse_amount(format_amount(amount, currency), currency) == amount
+
+
+def test_an_amount_that_is_taken_off_has_its_sign_in_front() -> None:
+    assert (format_amount(-4, "KWD"), format_amount(-4, "JPY")) == ("-0.004", "-4")
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "sent"),
+    [
+        (199900, "HUF", 199900), (199901, "HUF", 199901), (1999, "TWD", 1999), (1999, "EUR", 1999),
+        (1999, "JPY", 1999), (5, "ISK", 500), (5, "UGX", 500), (500, "MGA", 5), (5120, "KWD", 5120),
+    ],
+)  # fmt: skip
+def test_stripe_is_told_amounts_in_its_own_units(amount: int, currency: str, sent: int) -> None:
+    assert provider_amount("stripe", amount, currency) == sent
+    assert provider_amount("simulator", amount, currency) == amount
+
+
+@pytest.mark.parametrize(("amount", "currency"), [(5124, "KWD"), (5121, "BHD"), (199999, "MGA"), (50, "MGA")])
+def test_what_stripe_cannot_charge_exactly_is_refused(amount: int, currency: str) -> None:
+    with pytest.raises(AmountError):
+        provider_amount("stripe", amount, currency)
+
+
+@pytest.mark.parametrize(
+    ("amount", "step", "rounded"),
+    [
+        (5124, 10, 5120),
+        (5125, 10, 5130),
+        (5129, 10, 5130),
+        (4, 10, 10),
+        (0, 10, 0),
+        (149, 100, 100),
+        (7, 1, 7),
+    ],
+)
+def test_a_total_is_rounded_to_the_nearest_step_and_never_to_nothing(
+    amount: int, step: int, rounded: int
+) -> None:
+    assert chargeable(amount, step) == rounded
+
+
+@pytest.mark.parametrize("currency", sorted(EXPONENTS))
+@pytest.mark.parametrize("provider", ["stripe", "simulator"])
+def test_every_rounded_amount_can_be_charged(provider: str, currency: str) -> None:
+    step = charge_step(provider, currency)
+    for amount in range(1, 250):
+        provider_amount(provider, chargeable(amount, step), currency)

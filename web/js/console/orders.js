@@ -103,7 +103,7 @@ export async function order(body, { argument: id, left }) {
       h("aside", { class: "stack" },
         h("section", { class: "card stack" }, h("h2", {}, "Bought"),
           h("table", {}, h("tbody", {}, main.lines.map((line) => h("tr", {}, h("td", {}, `${line.quantity} × ${line.title}`), h("td", { class: "number" }, price(line.total, currency)))),
-            sum("Shipping", main.totals.shipping), sum("Tax", main.totals.tax), h("tr", {}, h("th", { scope: "row" }, "Total"), h("td", { class: "number" }, h("strong", {}, price(main.totals.total, currency)))))),
+            sum("Shipping", main.totals.shipping), sum("Tax", main.totals.tax), main.totals.rounding ? sum("Rounding", main.totals.rounding) : null, h("tr", {}, h("th", { scope: "row" }, "Total"), h("td", { class: "number" }, h("strong", {}, price(main.totals.total, currency)))))),
           payment.amount && h("p", { class: "small" }, `Taken ${price(payment.captured.amount, payment.captured.currency)}, paid back ${price(payment.refunded.amount, payment.refunded.currency)}`),
           h("p", { class: "small soft" }, [to.name, to.line1, to.line2, `${to.postalCode} ${to.city}`, to.country].filter(Boolean).join(", "))),
         h("section", { class: "card stack", id: "mails" }, h("h2", {}, "Mails"),

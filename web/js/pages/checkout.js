@@ -51,7 +51,7 @@ function totals(data, lines) {
   const row = (key, amount, style) => h("div", { class: style }, h("span", {}, t(key)), h("span", {}, price(amount, currency)));
   return h("div", { class: "totals" },
     lines.map((line) => h("div", {}, h("span", {}, `${line.quantity} × ${line.title}`, scarce(line)), h("span", {}, price(line.total, currency)))),
-    row("cart.subtotal", data.subtotal), data.shipping !== undefined && row("checkout.shipping", data.shipping), data.tax !== undefined && row("checkout.tax", data.tax),
+    row("cart.subtotal", data.subtotal), data.shipping !== undefined && row("checkout.shipping", data.shipping), data.tax !== undefined && row("checkout.tax", data.tax), data.rounding ? row("checkout.rounding", data.rounding) : null,
     data.total !== undefined && row("checkout.total", data.total, "sum"));
 }
 

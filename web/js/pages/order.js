@@ -80,7 +80,7 @@ function view(order, timeline, late) {
       h("section", { class: "card" }, h("h2", {}, t("order.history")), h("ol", { class: "timeline", id: "timeline" }, timeline.map((entry) => h("li", { "data-fact": entry.type }, h("time", { datetime: entry.time }, sameDay(entry.time, order.placedAt) ? clock(entry.time) : moment(entry.time)), h("span", {}, t(`fact.${entry.type}`), detail(entry)))))),
       h("aside", { class: "card stack" },
         h("div", { class: "totals" }, order.lines.map((line) => h("div", {}, h("span", {}, `${line.quantity} × ${line.title}`), h("span", {}, price(line.total, totals.currency)))),
-          row("cart.subtotal", totals.subtotal), row("checkout.shipping", totals.shipping), row("checkout.tax", totals.tax), row("checkout.total", totals.total, "sum"), order.refunded.amount > 0 && row("order.refunded", order.refunded.amount, "refunded")),
+          row("cart.subtotal", totals.subtotal), row("checkout.shipping", totals.shipping), row("checkout.tax", totals.tax), totals.rounding ? row("checkout.rounding", totals.rounding) : null, row("checkout.total", totals.total, "sum"), order.refunded.amount > 0 && row("order.refunded", order.refunded.amount, "refunded")),
         h("div", {}, h("h3", {}, t("order.deliver")), h("address", {}, [to.name, to.line1, to.line2, `${to.postalCode} ${to.city}`, to.region, countryName(to.country)].filter(Boolean).map((text) => h("div", {}, text)))),
         cancellable && h("button", { class: "quiet danger", onclick: cancel }, t("order.cancel")),
         link() && h("p", { class: "small" }, h("a", { href: link() }, t("order.link"))),
