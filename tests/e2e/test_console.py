@@ -76,7 +76,10 @@ def test_staff_follow_an_order_through_every_service_and_refund_it(console: Page
     expect(story).to_contain_text("payments' ledger")
     expect(story).to_contain_text("payments-inbox")
     console.get_by_label("Amount to refund").fill("10.00")
-    console.get_by_role("button", name="Refund").click()
+    console.get_by_role("button", name="Refund", exact=True).click()
+    asked = console.get_by_role("dialog", name="Refund this payment?")
+    expect(asked).to_contain_text("€10.00 of €")
+    asked.get_by_role("button", name="Refund €10.00").click()
     expect(console.get_by_text("payment partially_refunded")).to_be_visible()
     expect(story.get_by_text("PaymentRefunded").first).to_be_visible()
 
@@ -84,6 +87,7 @@ def test_staff_follow_an_order_through_every_service_and_refund_it(console: Page
 def test_staff_cancel_an_order(console: Page, ordered: str) -> None:
     console.goto(f"/console/#order/{ordered}")
     console.get_by_role("button", name="Cancel order").click()
+    console.get_by_role("button", name="Cancel the order").click()
     expect(console.get_by_text("cancelled: operator")).to_be_visible()
 
 
@@ -375,6 +379,7 @@ def test_a_customer_is_found_and_made_staff(console: Page, customer: Person) -> 
 def test_the_audit_says_who_did_what(console: Page, ordered: str) -> None:
     console.goto(f"/console/#order/{ordered}")
     console.get_by_role("button", name="Cancel order").click()
+    console.get_by_role("button", name="Cancel the order").click()
     expect(console.get_by_text("cancelled: operator")).to_be_visible()
     console.goto("/console/#audit")
     row = console.locator("#acts tr", has_text=ordered).filter(has_text="OrderCancelled")

@@ -60,6 +60,17 @@ async function showUnpaid(place, left) {
   if (items.length) fill(place, h("section", { class: "notice bad", id: "unpaid" }, h("h2", {}, "Confirmed, and could not be charged"), h("p", { class: "small" }, "Their buyers were asked by mail for another means of payment. The goods are kept until they pay, or you cancel."), h("ul", { class: "plain-list" }, items.map((one) => h("li", {}, time(one.placedAt), " ", link(one.orderId), ` ${price(one.totals.total, one.totals.currency)}`)))));
 }
 
+/** Ask before what cannot be taken back, and say what else will happen; `go` runs where the answer is yes. */
+function sure(title, says, yes, go, left) {
+  const asked = h("dialog", { class: "ask", "aria-labelledby": "sure" });
+  asked.addEventListener("close", () => asked.remove());
+  left.addEventListener("abort", () => asked.remove());
+  fill(asked, h("form", { class: "stack", method: "dialog", onsubmit: go }, h("h2", { id: "sure" }, title), says.map((line) => h("p", {}, line)),
+    h("div", { class: "row" }, h("button", { class: "primary" }, yes), h("button", { class: "quiet", type: "button", onclick: () => asked.close() }, "Leave it"))));
+  document.body.append(asked);
+  asked.showModal();
+}
+
 /** One order, from every service that knows of it; a service that is down leaves its part out and says so. */
 export async function order(body, { argument: id, left }) {
   const again = () => order(body, { argument: id, left });
@@ -90,7 +101,20 @@ export async function order(body, { argument: id, left }) {
   const refund = (event) => {
     const units = minor(amount.value, currency);
     if (!units) return void toast("The amount is not a sum of money.");
-    return act(`/payments/${id}/refunds`, () => ({ amount: { amount: units, currency }, reason: reason.value }), "Refunded.")(event);
+    const { amount: most } = payment.refundable;
+    if (units > most) return void toast(`At most ${price(most, currency)} can still be paid back.`);
+    const { target } = event;
+    const send = act(`/payments/${id}/refunds`, () => ({ amount: { amount: units, currency }, reason: reason.value }), "Refunded.");
+    sure("Refund this payment?", [`${price(units, currency)} of ${price(most, currency)} that can still be paid back.`, "The money goes back the way it came. The order stays as it is, and its goods stay sold: to take those back too, cancel the order instead."],
+      `Refund ${price(units, currency)}`, () => send({ target }), left);
+  };
+  const cancel = ({ target }) => {
+    const due = payment.refundable?.amount ?? 0;
+    const units = main.lines.reduce((sum, line) => sum + line.quantity, 0);
+    sure("Cancel this order?", [
+      payment.error ? "Whether money was taken cannot be seen now: what was is paid back, what is held is let go." : due > 0 ? `${price(due, currency)} of ${price(main.totals.total, currency)} go back to the buyer.` : "No money goes back: nothing that is still to be paid back was taken. What is held is let go.",
+      `${units === 1 ? "The unit goes" : `All ${units} units go`} back into stock.`, "The buyer gets a mail. This cannot be undone.",
+    ], "Cancel the order", () => act(`/orders/${id}/cancel`, null, "Cancelled.")({ target }), left);
   };
   const missing = Object.entries({ timeline, journal, payment, ledger, held, mails, logs: runs }).filter(([, value]) => value.error && value.error.status !== 404);
   const { shippingAddress: to } = main;
@@ -110,7 +134,7 @@ export async function order(body, { argument: id, left }) {
           post.length ? h("ul", { class: "plain-list small" }, post.map((mail) => h("li", {}, h("strong", {}, mail.what.slice("Mail: ".length)), ` ${mail.time.slice(11, 19)}`, mail.actor && h("span", { class: "soft" }, `, sent again by ${mail.actor}`)))) : h("p", { class: "small soft" }, main.status === "placed" ? "One follows when the order is decided." : "None sent yet."),
           main.status !== "placed" && h("div", {}, h("button", { class: "quiet", onclick: act(`/orders/${id}/mails`, null, "The mail is on its way.") }, main.unpaid ? "Ask for another payment" : "Send again"))),
         payment.refundable?.amount > 0 && h("section", { class: "card stack" }, h("h2", {}, "Refund"), h("div", { class: "fields" }, h("label", {}, `Amount to refund (${currency})`, amount), h("label", {}, "Reason of the refund", reason)), h("div", {}, h("button", { class: "quiet", onclick: refund }, "Refund"))),
-        main.status !== "cancelled" && h("section", { class: "card stack" }, h("h2", {}, "Call it off"), h("p", { class: "small soft" }, "Stock goes back on the shelf, money back to the buyer."), h("div", {}, h("button", { class: "quiet danger", onclick: act(`/orders/${id}/cancel`, null, "Cancelled.") }, "Cancel order"))),
+        main.status !== "cancelled" && h("section", { class: "card stack" }, h("h2", {}, "Call it off"), h("p", { class: "small soft" }, "Stock goes back on the shelf, money back to the buyer."), h("div", {}, h("button", { class: "quiet danger", onclick: cancel }, "Cancel order"))),
         h("p", { class: "small soft" }, "Correlation ", h("span", { class: "mono" }, trace ?? "–")))));
 }
 
