@@ -13,7 +13,7 @@ _FIELDS = """
 amount attempt available by cartId cartVersion code countedAt currency customerId decideBy down
 fact format grams imageUrl importId keyIds lines mailId merchantSku messageId messageIds onHand
 orderId owed placedAt price productId products provider quantity queue reason refundId
-refundedTotal reminder requested requiresShipping returned roles service shards shipping sku
+refundedTotal reminder requested requiresShipping returned roles rounding service shards shipping sku
 skus slow slug source status stockPolicy subtotal tax taxClass title total totals trouble
 unitPrice variants vendor
 """
