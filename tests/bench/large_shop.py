@@ -32,6 +32,7 @@ from functions.orders.table import OrdersTable
 from functions.payments.domain import Payment
 from functions.payments.table import PaymentsTable
 from functions.shared import aws
+from functions.shared.addresses import PostalAddress
 from functions.shared.clock import rfc3339
 from functions.shared.ids import derived_id, new_id
 from functions.shared.inbox import Fact
@@ -105,7 +106,7 @@ class LargeShop(Shop):
         )  # fmt: skip
         product_id, at = made_id("prd", number), rfc3339(_BORN)
         stored = Stored(
-            product_id, 1, product, catalog.digest(product), "Turned by hand. " * 20, at, at,
+            product_id, 1, product, "Turned by hand. " * 20, at, at,
             listed=catalog.lists(product),
         )  # fmt: skip
         shelf = CatalogTable("souk-local-catalog")
@@ -134,7 +135,7 @@ class LargeShop(Shop):
         line = orders.OrderLine(
             _sku(number), made_id("prd", number), f"Tagine Glazed {number:06d}", 1, 4400, 4400
         )
-        address = orders.Address(
+        address = PostalAddress(
             ADDRESS["name"], ADDRESS["line1"], ADDRESS["city"], ADDRESS["postalCode"], ADDRESS["country"]
         )
         content = orders.Content(
