@@ -69,7 +69,7 @@ def test_the_console_is_for_staff(page: Page, customer: Person) -> None:
 
 def test_staff_follow_an_order_through_every_service_and_refund_it(console: Page, ordered: str) -> None:
     console.goto("/console/#orders")
-    console.get_by_role("link", name=ordered).click()
+    console.locator(f"a[href='#order/{ordered}']").click()
     story = console.locator("#story")
     for fact in ("OrderPlaced", "StockReserved", "PaymentAuthorized", "OrderConfirmed", "PaymentCaptured"):
         expect(story.get_by_text(fact, exact=True).first).to_be_visible()
@@ -216,7 +216,9 @@ def test_a_failing_provider_costs_nobody_anything_and_recovers(
     expect(page.locator("#status")).to_have_text(
         "Cancelled", timeout=PATIENCE * 3
     )  # by the sweep, at the deadline
-    expect(page.get_by_role("alert")).to_contain_text("Nothing was charged; please try again")
+    expect(page.get_by_role("alert")).to_contain_text(
+        "Nothing was charged; an amount that your bank has set aside is let go"
+    )
     console.reload()
     expect(console.get_by_label("Failing")).to_be_checked()
     console.get_by_label("Works").check()
@@ -251,7 +253,7 @@ def test_an_operator_decides_a_checkout_that_waits(
         check_out(page)
         order = page.url.partition("id=")[2]
         console.goto("/console/#sagas")
-        row = console.locator("tr", has_text=order)
+        row = console.locator("tr", has=console.locator(f"a[href='#order/{order}']"))
         expect(row).to_contain_text("reserved")
         expect(row).to_contain_text("waiting")
         expect(row).to_contain_text(re.compile("[0-9]:[0-9][0-9] (left|over)"))
