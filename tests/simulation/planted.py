@@ -215,6 +215,18 @@ BUGS = (
         'return self.put(_cart_item(after), "version = :read", {":read": before.version})',
         "return self.put(_cart_item(after))",
     ),
+    Bug(
+        "try a capture for ever that can never be taken", "functions.payments.service",
+        'return _store_capture_failed(table, found, "authorisation_ended", at)', "return False",
+    ),
+    Bug(
+        "hold by other means under the key of the first", "functions.payments.domain",
+        'return self.order_id if self.attempt == 1 else f"{self.order_id}-{self.attempt}"', "return self.order_id",
+    ),
+    Bug(
+        "hold by other means without freeing the first", "functions.payments.service",
+        "        persistently(partial(provider.void, found))\n", "        pass\n",
+    ),
 )  # fmt: skip
 
 

@@ -9,8 +9,11 @@ from typing import Any
 
 import boto3
 import pytest
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.ses.models import ses_backends
 
 from functions.orders import app as orders_app
+from functions.orders.events import OrderMailRequested
 from functions.orders.table import OrdersTable
 from functions.shared import signing
 from functions.shared.clock import rfc3339
@@ -103,6 +106,35 @@ def told(table: OrdersTable) -> Callable[[], list[dict[str, Any]]]:
         return got
 
     return run
+
+
+class Post:
+    """What SES has taken, and the facts that mails are asked for by."""
+
+    def __init__(self, told: Callable[[], list[dict[str, Any]]]) -> None:
+        self._told = told
+
+    @property
+    def sent(self) -> list[Any]:
+        """Return the mails, oldest first: ``.destinations``, ``.subject``, ``.body``."""
+        return list(ses_backends[DEFAULT_ACCOUNT_ID]["eu-west-1"].sent_messages)
+
+    def hear(self, *facts: dict[str, Any]) -> int:
+        """Hand facts to the mail function in one batch; return how many it gave back."""
+        return len(orders_app.on_mail(sqs_event(*facts), Context())["batchItemFailures"])
+
+    def waiting(self) -> list[dict[str, Any]]:
+        """Return what staff have asked for since last time, as the bus got it."""
+        return [fact for fact in self._told() if fact["detail-type"] == OrderMailRequested.__name__]
+
+
+@pytest.fixture
+def post(
+    table: OrdersTable, told: Callable[[], list[dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
+) -> Post:
+    boto3.client("sesv2").create_email_identity(EmailIdentity="shop@souk.example")
+    monkeypatch.setenv("MAIL_SENDER_NAME", "shop@souk.example")
+    return Post(told)
 
 
 def about(name: str, order_id: str, version: int = 1, **data: Any) -> dict[str, Any]:

@@ -9,50 +9,18 @@ from typing import Any
 
 import boto3
 import pytest
-from moto.core import DEFAULT_ACCOUNT_ID
-from moto.ses.models import ses_backends
 
-from functions.orders import app as orders_app
 from functions.orders import mailing
 from functions.orders.domain import Mail
 from functions.orders.events import OrderCancelled, OrderConfirmed, OrderMailRequested, OrderPaymentFailed
 from functions.orders.table import OrdersTable
 from functions.shared.clock import now
 from tests.support import templates
-from tests.support.lambda_events import Context, sample, sqs_event
-from tests.unit.orders.conftest import authorised, declined, reserved
+from tests.support.lambda_events import sample
+from tests.unit.orders.conftest import Post, authorised, declined, reserved
 
 STAFF = {"subject": "cus_staff", "roles": "staff"}
 MAILS = "/orders/{orderId}/mails"
-
-
-class Post:
-    """What SES has taken, and the facts that mails are asked for by."""
-
-    def __init__(self, told: Callable[[], list[dict[str, Any]]]) -> None:
-        self._told = told
-
-    @property
-    def sent(self) -> list[Any]:
-        """Return the mails, oldest first: ``.destinations``, ``.subject``, ``.body``."""
-        return list(ses_backends[DEFAULT_ACCOUNT_ID]["eu-west-1"].sent_messages)
-
-    def hear(self, *facts: dict[str, Any]) -> int:
-        """Hand facts to the mail function in one batch; return how many it gave back."""
-        return len(orders_app.on_mail(sqs_event(*facts), Context())["batchItemFailures"])
-
-    def waiting(self) -> list[dict[str, Any]]:
-        """Return what staff have asked for since last time, as the bus got it."""
-        return [fact for fact in self._told() if fact["detail-type"] == OrderMailRequested.__name__]
-
-
-@pytest.fixture
-def post(
-    table: OrdersTable, told: Callable[[], list[dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
-) -> Post:
-    boto3.client("sesv2").create_email_identity(EmailIdentity="shop@souk.example")
-    monkeypatch.setenv("MAIL_SENDER_NAME", "shop@souk.example")
-    return Post(told)
 
 
 @pytest.fixture

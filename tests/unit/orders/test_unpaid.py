@@ -8,9 +8,9 @@ import pytest
 
 from functions.orders.table import OrdersTable
 from functions.shared.ids import order_number
-from tests.unit.orders.conftest import AMIRA, about, authorised, reserved
-from tests.unit.orders.test_mails import STAFF, Post, post  # noqa: F401 a fixture
+from tests.unit.orders.conftest import AMIRA, Post, about, authorised, reserved
 
+STAFF = {"subject": "cus_staff", "roles": "staff"}
 PAY = "/orders/{orderId}/payment"
 
 
@@ -140,7 +140,7 @@ def test_that_it_is_unpaid_is_told_once_for_each_attempt(
     assert failure(told)["detail"]["data"]["attempt"] == 2
 
 
-def test_the_buyer_is_asked_by_mail_once(post: Post, told: Any, unpaid: str) -> None:  # noqa: F811
+def test_the_buyer_is_asked_by_mail_once(post: Post, told: Any, unpaid: str) -> None:
     event = failure(told)
     assert post.hear(event, event) == 0
     (mail,) = post.sent
@@ -149,7 +149,7 @@ def test_the_buyer_is_asked_by_mail_once(post: Post, told: Any, unpaid: str) -> 
 
 
 def test_who_paid_meanwhile_is_not_asked(
-    post: Post,  # noqa: F811
+    post: Post,
     send: Any,
     told: Any,
     unpaid: str,
@@ -160,7 +160,7 @@ def test_who_paid_meanwhile_is_not_asked(
     assert post.sent == []
 
 
-def test_staff_ask_the_buyer_again(post: Post, send: Any, unpaid: str) -> None:  # noqa: F811
+def test_staff_ask_the_buyer_again(post: Post, send: Any, unpaid: str) -> None:
     asked = send("POST", "/orders/{orderId}/mails", None, path={"orderId": unpaid}, **STAFF)
     assert asked.status == 202
     assert post.hear(*post.waiting()) == 0
