@@ -10,7 +10,7 @@ from typing import Any
 from chalice.app import Response, SQSEvent
 
 from functions.catalog import imports, service, views
-from functions.catalog.domain import Product, facet
+from functions.catalog.domain import STATUSES, Product, facet
 from functions.catalog.table import CatalogTable
 from functions.catalog.table_imports import ImportsTable
 from functions.catalog.table_lists import ORDERS
@@ -146,15 +146,15 @@ def get_all_products() -> Response:
     return json_response(views.cards_view(page))
 
 
-@app.endpoint("GET", "/catalog/admin/products/{id}", returns=views.ProductView)
+@app.endpoint("GET", "/catalog/admin/products/{id}", returns=views.StaffProductView)
 def get_any_product(id: str) -> Response:
     """Get a product of any status by id or slug: 200 | 403 | 404."""
     caller(app).require("staff", "admin")
     stored = service.product(catalog(), id)
-    return json_response(views.product_view(stored), headers=etag(stored.version))
+    return json_response(views.staff_view(stored), headers=etag(stored.version))
 
 
-@app.endpoint("POST", "/catalog/products", body=Product, returns=views.ProductView, status=201)
+@app.endpoint("POST", "/catalog/products", body=Product, returns=views.StaffProductView, status=201)
 def post_product() -> Response:
     """Create a product, a draft unless it says otherwise: 201 | 400 | 403 | 409 slug or SKU taken, key reused | 413."""
     who = caller(app)
@@ -168,18 +168,18 @@ def post_product() -> Response:
             origin=f"request#{fingerprint(by, key)}" if key else "",
         )  # fmt: skip
         where = {"Location": f"/catalog/products/{stored.id}", **etag(stored.version)}
-        return json_response(views.product_view(stored), 201, where)
+        return json_response(views.staff_view(stored), 201, where)
 
     return answered_once(app, catalog(), f"product#{by}", at, run)
 
 
-@app.endpoint("PUT", "/catalog/products/{id}", body=Product, returns=views.ProductView)
+@app.endpoint("PUT", "/catalog/products/{id}", body=Product, returns=views.StaffProductView)
 def put_product(id: str) -> Response:
     """Replace a product: 200 | 400 | 403 | 404 | 409 slug or SKU taken | 412 changed since | 413 | 428 no If-Match."""
     caller(app).require("admin")
     product = read_body(app, Product, MAX_PRODUCT_BYTES)
     stored = service.change(catalog(), id, product, version=if_match(app), currency=currency(), at=now())
-    return json_response(views.product_view(stored), headers=etag(stored.version))
+    return json_response(views.staff_view(stored), headers=etag(stored.version))
 
 
 @app.endpoint("DELETE", "/catalog/products/{id}", status=204)
@@ -198,19 +198,22 @@ def delete_product(id: str) -> Response:
     content_types=("text/csv", "application/x-ndjson"),
 )  # fmt: skip
 def post_import() -> Response:
-    """Import products from Shopify's CSV or from JSONL: 202 | 400 unreadable | 403 | 409 key reused | 413 | 415.
+    """Import products from CSV (Shopify's, WooCommerce's, or mapped) or JSONL: 202 | 400 | 403 | 409 | 413 | 415.
 
-    Each product is created, or replaced where its slug exists; errors are told per row by GET /catalog/imports/{id}.
+    Each product is created, or changed where its slug exists; what is to be said of rows is told by GET
+    /catalog/imports/{id}. ``?stock=set`` sets the stock of SKUs that are there too, ``?dryRun=true`` only tells what
+    would happen, ``?mapping=`` is a JSON object of the file's columns, each with the field that it stands for.
     """
     who = caller(app)
     who.require("admin")
     raw, at = raw_body(app, MAX_FILE_BYTES), now()
     kind = imports.kind_of(header(app, "content-type") or "")
+    wish = imports.wish(query_parameters(app, "stock", "dryRun", "mapping"))
 
     def run() -> Response:
-        job = imports.accept(shelf(), raw, kind, new_id("imp", at), at)
+        job = imports.accept(shelf(), raw, kind, new_id("imp", at), at, wish)
         where = {"Location": f"/catalog/imports/{job.id}"}
-        return json_response(views.ImportAcceptedView(job.id, job.status, job.total), 202, where)
+        return json_response(views.ImportAcceptedView(job.id, job.status, job.total, job.read_as), 202, where)
 
     return answered_once(app, catalog(), f"import#{who.subject}", at, run)
 
@@ -263,8 +266,6 @@ def publish(event: dict[str, Any], context: object) -> None:
 
 
 # --- parameters ---------------------------------------------------------------------------------------------------
-
-STATUSES = ("published", "draft", "withdrawn")
 
 
 def names(kind: str) -> Response:

@@ -22,15 +22,17 @@ class Record:
     broken: str = ""
 
 
-def records(text: str) -> Iterator[Record]:
+def records(text: str, delimiter: str = ",") -> Iterator[Record]:
     """Yield the rows of a CSV text, the header first; after a broken one reading goes on at the next line.
 
-    The cells of a broken record are its line cut at the first comma.
+    The cells of a broken record are its line cut at the first delimiter.
     """
     lines = list(io.StringIO(text, newline=""))
     at, row, width, broken = 0, 0, 0, 0
     while at < len(lines):
-        reader = csv.reader((lines[index] for index in range(at, len(lines))), strict=True)
+        reader = csv.reader(
+            (lines[index] for index in range(at, len(lines))), strict=True, delimiter=delimiter
+        )
         begin = at
         why = ""
         try:
@@ -46,7 +48,7 @@ def records(text: str) -> Iterator[Record]:
             why = str(error)
         if why:
             broken += 1
-            yield Record(row, lines[at].split(",")[:1], why)
+            yield Record(row, lines[at].split(delimiter)[:1], why)
             at += 1
         if broken > _MAX_BROKEN:
             yield Record(

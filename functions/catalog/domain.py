@@ -10,7 +10,7 @@ import hashlib
 import re
 import unicodedata
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import msgspec
 from msgspec import Meta
@@ -21,14 +21,17 @@ from functions.shared.errors import InvalidError
 from functions.shared.ids import is_id
 from functions.shared.types import Body, Currency, Minor, Sku, View
 
-MAX_VARIANTS = 100
+MAX_VARIANTS = 2_048
+MAX_TAGS = 250
 MAX_IMAGES = 250
-MAX_BYTES = 250_000  # of a product as JSON; DynamoDB takes 400 KB an item, with the facts it raises
+MAX_BYTES = 900_000  # of a product as JSON; service.py checks what its item and its fact take
 MAX_SKU = 64
 _IS_SKU = re.compile("[A-Za-z0-9][A-Za-z0-9._-]*")
-MAX_WORDS = 100  # by which a product is found; each is a list it stands in
+MAX_WORDS = 300  # by which a product is found; each is a list it stands in
 
-Status = Literal["draft", "published", "withdrawn"]
+Status = Literal["published", "unlisted", "unpublished", "draft", "withdrawn"]
+"""On sale and listed; on sale for who has its address; in the range, not on sale here; not yet; not any more."""
+STATUSES: tuple[Status, ...] = get_args(Status)
 StockPolicy = Literal["tracked", "backorder", "untracked"]
 """Units are counted; are counted and sold below zero; are not counted."""
 MerchantSku = Annotated[
@@ -67,6 +70,9 @@ Url = Annotated[
 ]
 """Of another origin by its name, or a path of our own. Browsers read a backslash as a slash and skip line breaks and
 tabs, so that ``/\\evil.example`` and ``/<tab>/evil.example`` are other origins to them (WHATWG URL Standard, 4.4)."""
+OtherColumns = Annotated[
+    dict[Annotated[str, Meta(max_length=255)], Annotated[str, Meta(max_length=5000)]], Meta(max_length=200)
+]
 _BARCODE = r"^([A-Za-z0-9]([A-Za-z0-9 .+/$%-]*[A-Za-z0-9])?)?$(?!\n)"
 
 
@@ -81,6 +87,7 @@ class Variant(Body, frozen=True, omit_defaults=False):
     """One thing that can be bought: `options` are its values of the product's options, in their order.
 
     ``grams`` is its weight, ``compare_at`` the price it is shown to be reduced from, ``image`` its picture's address.
+    ``other_columns`` are cells of an imported file that no field was found for, None where that is not said.
     ``sku`` is its key with all services, ``merchant_sku`` what its seller calls it, None where that is the same.
     """
 
@@ -95,6 +102,7 @@ class Variant(Body, frozen=True, omit_defaults=False):
     image: Url | None = None
     stock_policy: StockPolicy = "tracked"
     merchant_sku: MerchantSku | None = None
+    other_columns: OtherColumns | None = None
 
 
 class Image(Body, frozen=True, omit_defaults=False):
@@ -126,7 +134,7 @@ class Product(Body, frozen=True, omit_defaults=False):
     vendor: Short = ""
     category: Short = ""
     product_category: Annotated[str, Meta(max_length=500)] = ""
-    tags: Annotated[tuple[Tag, ...], Meta(max_length=50)] = ()
+    tags: Annotated[tuple[Tag, ...], Meta(max_length=MAX_TAGS)] = ()
     options: Annotated[tuple[Name, ...], Meta(max_length=3)] = ()
     images: Annotated[tuple[Image, ...], Meta(max_length=MAX_IMAGES)] = ()
     seo: Seo = Seo()
@@ -155,7 +163,7 @@ class Stored:
     @property
     def published(self) -> bool:
         """Tell whether it is for sale."""
-        return self.product.status == "published"
+        return self.product.status in ("published", "unlisted")
 
 
 class Footprint(msgspec.Struct, frozen=True):
@@ -171,6 +179,30 @@ def footprint(stored: Stored | None) -> Footprint:
 
 
 # --- writing ------------------------------------------------------------------------------------------------------
+
+
+def is_url(text: str) -> bool:
+    """Tell whether a text can be a picture's address."""
+    try:
+        msgspec.convert(text, Url)
+    except msgspec.ValidationError:
+        return False
+    return True
+
+
+def with_columns_of(product: Product, before: Product | None) -> Product:
+    """Return the product with the columns only kept of `before` for the SKUs that do not say what theirs are."""
+    known = {variant.sku: variant.other_columns for variant in (before.variants if before else ())}
+    variants = (
+        replace(
+            variant,
+            other_columns=(
+                known.get(variant.sku) if variant.other_columns is None else variant.other_columns or None
+            ),
+        )
+        for variant in product.variants
+    )
+    return replace(product, variants=tuple(variants))
 
 
 def normalised(product: Product, currency: str, slug: str = "") -> Product:
@@ -281,7 +313,16 @@ def _with_skus(product: Product) -> tuple[Variant, ...]:
         sku = variant.sku or _free_sku(product.slug, variant, taken)
         taken.add(sku)
         merchant = (variant.merchant_sku or "").strip()
-        named.append(replace(variant, sku=sku, merchant_sku=merchant if merchant not in ("", sku) else None))
+        columns = {name: cell for name, cell in (variant.other_columns or {}).items() if cell}
+        merchant_sku = merchant if merchant not in ("", sku) else None
+        named.append(
+            replace(
+                variant,
+                sku=sku,
+                merchant_sku=merchant_sku,
+                other_columns=None if variant.other_columns is None else columns,
+            )
+        )
     return tuple(named)
 
 

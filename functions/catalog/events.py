@@ -29,7 +29,10 @@ class VariantState(Data, frozen=True):
 
 
 class ProductPublished(Data, frozen=True):
-    """A product is on sale, for the first time or again: all that others need of it, under its version."""
+    """A product is on sale, for the first time or again: all that others need of it, under its version.
+
+    One that is ``unlisted`` is sold to who has its address, and stands in no list.
+    """
 
     product_id: ProductId
     slug: Slug
@@ -38,6 +41,7 @@ class ProductPublished(Data, frozen=True):
     status: Literal["published"]
     image_url: Annotated[str | None, Meta(examples=["https://cdn.example.com/clay-pot.jpg"])]
     variants: tuple[VariantState, ...]
+    unlisted: bool = False
 
 
 class ProductChanged(ProductPublished, frozen=True):

@@ -74,7 +74,9 @@ def _entry(number: int, line: str) -> Entry:
         if quantity is not None:
             quantities[index] = quantity
     slug = fold_slug(given.get("slug", "")) or slug_of(given.get("title", ""))
-    return Entry(number, slug, msgspec.json.encode(given), quantities, (), lambda pointer: (number, pointer))
+    return Entry(
+        number, slug, msgspec.json.encode(given), quantities, place=lambda pointer: (number, pointer)
+    )
 
 
 def _variants(given: dict[str, Any]) -> list[dict[str, Any]]:

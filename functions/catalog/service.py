@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -17,11 +18,11 @@ from functions.catalog.events import (
     ProductWithdrawn,
     VariantState,
 )
-from functions.catalog.table import CatalogTable, Lost
+from functions.catalog.table import CatalogTable, Lost, stored_size
 from functions.catalog.table_lists import Page
 from functions.shared.clock import parse, rfc3339
 from functions.shared.dynamo import Item
-from functions.shared.errors import ConflictError, NotFoundError, PreconditionFailedError
+from functions.shared.errors import ConflictError, InvalidError, NotFoundError, PreconditionFailedError
 from functions.shared.ids import is_id
 from functions.shared.outbox import fact, pack
 from functions.shared.types import Data, Money
@@ -29,6 +30,10 @@ from functions.shared.types import Data, Money
 _TRIES = 5
 _ORPHANED = timedelta(minutes=1)
 """After this long a SKU claimed for a product that was then not written is free again."""
+MAX_FACT_BYTES = 240_000
+"""Of what is told of one product: EventBridge takes 256 KB an entry, with its envelope."""
+MAX_ITEM_BYTES = 380_000
+"""Of one product with all that its item holds: DynamoDB takes 400 KB an item."""
 _MANY_WORDS = 8  # words with a prefix up to which their lists are merged; above, a list in order is filtered
 
 
@@ -47,7 +52,7 @@ def create(
     ConflictError
         The slug or a SKU belongs to another product.
     """
-    clean = domain.normalised(product, currency)
+    clean = domain.with_columns_of(domain.normalised(product, currency), None)
     for _ in range(_TRIES):
         lost = _store(table, None, clean, product_id, origin, at)
         if not isinstance(lost, Lost):
@@ -83,13 +88,22 @@ def change(
 
 
 def overwrite(
-    table: CatalogTable, before: Stored, product: Product, *, currency: str, at: datetime, origin: str
+    table: CatalogTable,
+    before: Stored,
+    remake: Callable[[Stored], tuple[Product, str]],
+    *,
+    currency: str,
+    at: datetime,
 ) -> Stored:
-    """Replace a product's content whatever its version is by now; return it, `before` itself when nothing differs."""
+    """Have a product remade from whatever it is by now; return it, as it was when nothing differs.
+
+    ``remake`` gives the new content and the origin of the version.
+    """
     found: Stored | None = before
     for _ in range(_TRIES):
         if found is None:
             raise _no_product()
+        product, origin = remake(found)
         after = _rewrite(table, found, product, currency=currency, at=at, origin=origin)
         if after is not None:
             return after
@@ -105,6 +119,7 @@ def _rewrite(
     Returns `before` itself when nothing differs: no write, no fact.
     """
     clean = domain.normalised(product, currency, before.product.slug)
+    clean = domain.with_columns_of(clean, before.product)
     table.finish(before)
     if clean == before.product:
         return before
@@ -166,10 +181,24 @@ def _store(
         text=text.plain(clean.body_html), created_at=before.created_at if before else moment, updated_at=moment,
         origin=origin, listed=domain.lists(clean),
     )  # fmt: skip
-    if after.published:
+    if clean.status == "published":
         table.learn(domain.terms(clean))
+    table.learn_columns(sorted({name for one in clean.variants for name in one.other_columns or ()}))
     outbox = pack(fact(_raised(before, after), after.id, after.version, at))
+    _check_size(after, outbox)
     return table.store(before, after, outbox) or after
+
+
+def _check_size(after: Stored, outbox: str) -> None:
+    """Raise InvalidError where the product's item or its fact are more than DynamoDB and EventBridge take."""
+    told, stored = len(outbox.encode()), stored_size(after) + len(outbox.encode())
+    if told > MAX_FACT_BYTES or stored > MAX_ITEM_BYTES:
+        many = len(after.product.variants)
+        detail = (
+            f"The product is too large: {many} variants take {max(told, stored) // 1000} KB with titles and options."
+            f" A product and its variants have room for {MAX_FACT_BYTES // 1000} KB; make it two products."
+        )
+        raise InvalidError("product_too_large", detail, pointer="/variants")
 
 
 def _explain(table: CatalogTable, lost: Lost, product: Product, at: datetime) -> None:
@@ -230,7 +259,16 @@ def _state(kind: type[ProductPublished], stored: Stored) -> ProductPublished:
         for variant in product.variants
     )
     image = product.images[0].src if product.images else None
-    return kind(stored.id, product.slug, product.title, product.vendor, "published", image, variants)
+    return kind(
+        stored.id,
+        product.slug,
+        product.title,
+        product.vendor,
+        "published",
+        image,
+        variants,
+        product.status == "unlisted",
+    )
 
 
 def _money(price: Price) -> Money:

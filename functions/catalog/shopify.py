@@ -1,9 +1,9 @@
-"""Shopify's product CSV, read and written.
+"""Shopify's product CSV, read and written; other product CSVs are read with it too.
 
 https://help.shopify.com/en/manual/products/import-export/using-csv: rows with the same Handle are one product, wherever
-they stand; its own fields are in the first row with a Title; every row may bring a variant, an image, or both. What the
-shop has no field for (Google Shopping columns, inventory policy, fulfilment, cost) is read over. An import is the whole
-product: a column that is missing empties its field.
+they stand; its own fields are in the first row with a Title; every row may bring a variant, an image, or both. The
+columns may stand in any order, under the names of any generation. A column that is missing leaves what it would set;
+a blank cell in one that is there clears it. Columns that the shop has no field for are kept for the export.
 
 ``Variant Inventory Qty`` is never written, because stock belongs to inventory: an old export must not bring back units
 that have been sold since. Read, a blank one leaves the stock alone.
@@ -14,23 +14,25 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any, NamedTuple
 
 import msgspec
 
+from functions.catalog import numerals
 from functions.catalog.csv_records import Record, records
-from functions.catalog.domain import Product, Variant
+from functions.catalog.domain import MAX_TAGS, Product, Variant, is_url, shown_sku
 from functions.catalog.rows import Entry, Problem
-from functions.catalog.text import fold, fold_slug
+from functions.catalog.text import distinct_slugs, fold, slug_of, slug_of_handle
 from functions.shared.errors import InvalidError
 from functions.shared.money import AmountError, format_amount, parse_amount
 
 _COLUMNS = {
-    "handle": ("Handle", "URL handle"),
+    "handle": ("Handle", "URL handle", "Slug"),
     "title": ("Title",),
-    "body": ("Body (HTML)", "Description"),
+    "body": ("Body (HTML)", "Description", "Body"),
     "vendor": ("Vendor",),
     "taxonomy": ("Product Category", "Google Shopping / Google Product Category"),
     "type": ("Type",),
@@ -44,9 +46,14 @@ _COLUMNS = {
     "option3": ("Option3 Value",),
     "sku": ("Variant SKU", "SKU"),
     "grams": ("Variant Grams", "Weight value (grams)"),
+    "kilograms": ("Weight (kg)",),
+    "pounds": ("Weight (lb)", "Weight (lbs)"),
+    "ounces": ("Weight (oz)",),
+    "tracker": ("Variant Inventory Tracker", "Inventory tracker"),
     "quantity": ("Variant Inventory Qty", "Inventory quantity"),
+    "policy": ("Variant Inventory Policy", "Continue selling when out of stock"),
     "price": ("Variant Price", "Price"),
-    "compare_at": ("Variant Compare At Price", "Compare-at price"),
+    "compare_at": ("Variant Compare At Price", "Compare-at price", "Compare at price"),
     "shipping": ("Variant Requires Shipping", "Requires shipping"),
     "taxable": ("Variant Taxable", "Charge tax"),
     "barcode": ("Variant Barcode", "Barcode"),
@@ -60,8 +67,16 @@ _COLUMNS = {
     "status": ("Status",),
 }
 """What a column is here, and its names in Shopify's older and newer files; the first is the one written."""
-_REQUIRED = ("handle", "title", "price")
-_KEY_OF = {fold(name): key for key, names in _COLUMNS.items() for name in names}
+FIELDS = tuple(_COLUMNS)
+"""What a mapping may name beside the columns' own names."""
+
+
+def plain_name(name: str) -> str:
+    """Return a column's name as names are compared: case, brackets and dashes do not count."""
+    return " ".join(re.findall(r"[^\W_]+", fold(name)))
+
+
+_KEY_OF = {plain_name(name): key for key, names in _COLUMNS.items() for name in names}
 _VARIANT = ("option1", "option2", "option3", "sku", "price", "quantity", "barcode")
 """A row with any of these brings a variant; the first row of a product always does."""
 _COLUMN_OF = {
@@ -69,7 +84,7 @@ _COLUMN_OF = {
     "productCategory": "taxonomy", "status": "status", "seo/title": "seo_title", "seo/description": "seo_description",
     "options/0": "option1_name", "options/1": "option2_name", "options/2": "option3_name",
     "variants/options": "option1", "variants/options/0": "option1", "variants/options/1": "option2",
-    "variants/options/2": "option3", "variants/sku": "sku",
+    "variants/options/2": "option3", "variants/sku": "sku", "variants/merchantSku": "sku",
     "variants/price": "price", "variants/compareAt": "compare_at",
     "variants/grams": "grams", "variants/barcode": "barcode", "variants/taxClass": "tax_code",
     "variants/image": "variant_image", "images/src": "image", "images/alt": "alt",
@@ -77,12 +92,21 @@ _COLUMN_OF = {
 """The column of each field of a product, by its JSON pointer without indices of variants and images."""
 
 
+class _Header(NamedTuple):
+    """Where each of our columns stands (the best first), what it is called in this file, and the columns left over."""
+
+    places: Mapping[str, list[int]]
+    labels: Mapping[str, str]
+    others: Mapping[str, int]
+
+
 @dataclass(frozen=True)
-class _Row:
-    """A row by our names of its columns; a column that is missing is blank."""
+class Row:
+    """A row by our names of its columns: a column that the file does not have is not there, and reads as blank."""
 
     number: int
     cells: Mapping[str, str]
+    others: Mapping[str, str] = field(default_factory=dict)
 
     def __getitem__(self, key: str) -> str:
         return self.cells.get(key, "")
@@ -92,11 +116,32 @@ class _Row:
         return self[key].strip()
 
 
+@dataclass(frozen=True)
+class Sheet:
+    """A file as rows, and how it was read: ``kept`` are the columns no field was found for."""
+
+    rows: list[Row]
+    labels: Mapping[str, str]
+    delimiter: str = ","
+    kept: tuple[str, ...] = ()
+    broken: Mapping[int, str] = field(default_factory=dict)
+
+
 # --- reading ------------------------------------------------------------------------------------------------------
 
 
-def read(text: str, currency: str) -> list[Entry]:
-    """Return the products of a file, in the order in which they first appear.
+def read(text: str, currency: str, mapping: Mapping[str, str] | None = None) -> list[Entry]:
+    """Return the products of a file in this format, in the order in which they first appear."""
+    return products(sheet(text, mapping), currency)
+
+
+def sheet(text: str, mapping: Mapping[str, str] | None = None) -> Sheet:
+    """Return a file's rows.
+
+    Parameters
+    ----------
+    mapping
+        Names of columns in the file, each with the column or the field (`FIELDS`) that it stands for.
 
     Raises
     ------
@@ -105,225 +150,427 @@ def read(text: str, currency: str) -> list[Entry]:
     """
     if "\0" in text:
         raise InvalidError("not_csv", "The file holds NUL characters: it is no text.")
-    lines = records(text)
-    columns, labels = _header(next(lines, None))
-    groups: dict[str, list[_Row]] = {}
-    problems: dict[str, list[Problem]] = {}
+    known = _known(mapping or {})
+    delimiter = delimiter_of(text, known)
+    lines = records(text, delimiter)
+    header = _header(next(lines, None), known)
+    rows, broken = [], {}
     for line in lines:
-        row = _Row(line.row, {key: _first(line.cells, places) for key, places in columns.items()})
         if not line.broken and not any(cell.strip() for cell in line.cells):
             continue
-        slug = fold_slug(row.stripped("handle").strip('"'))
         if line.broken:
-            problems.setdefault(slug, []).append(
-                Problem(line.row, "", "broken_row", f"The row is broken: {line.broken}.")
+            broken[line.row] = line.broken
+        rows.append(
+            Row(
+                line.row,
+                {key: _first(line.cells, places) for key, places in header.places.items()},
+                {name: line.cells[at] if at < len(line.cells) else "" for name, at in header.others.items()},
             )
-        elif not slug:
-            slug = f"#{line.row}"
-            detail = "Every row needs the handle of its product."
-            problems[slug] = [Problem(line.row, labels["handle"], "handle_required", detail)]
-        groups.setdefault(slug, []).append(row)
-    return [_entry(slug, rows, labels, currency, problems.get(slug, [])) for slug, rows in groups.items()]
+        )
+    return Sheet(rows, header.labels, delimiter, tuple(header.others), broken)
 
 
-def _header(line: Record | None) -> tuple[dict[str, list[int]], dict[str, str]]:
-    """Return where each of our columns stands (the best first), and what it is called in this file."""
+def _known(mapping: Mapping[str, str]) -> dict[str, str]:
+    """Return our key of each name a column may have."""
+    known = dict(_KEY_OF)
+    for name, field_name in mapping.items():
+        key = field_name if field_name in FIELDS else _KEY_OF.get(plain_name(field_name))
+        if key is None:
+            detail = f"{field_name[:40]} is no field; the fields are {', '.join(FIELDS)}."
+            raise InvalidError("unknown_field", detail)
+        known[plain_name(name)] = key
+    return known
+
+
+def delimiter_of(text: str, known: Iterable[str]) -> str:
+    """Return what parts the cells of the header: of comma, semicolon and tab the one that yields most known names."""
+    line = text.lstrip("\ufeff").split("\n", 1)[0]
+    names = set(known)
+
+    def found(delimiter: str) -> int:
+        return sum(plain_name(cell) in names for cell in line.replace('"', "").split(delimiter))
+
+    return max((",", ";", "\t"), key=found)
+
+
+def _header(line: Record | None, known: Mapping[str, str]) -> _Header:
     if line is None or line.broken:
         raise InvalidError("not_csv", "The file is no CSV: its first line, the header, cannot be read.")
     found: dict[str, list[tuple[int, int]]] = {}
+    others: dict[str, int] = {}
     for index, name in enumerate(line.cells):
-        if key := _KEY_OF.get(fold(name)):
-            rank = [fold(known) for known in _COLUMNS[key]].index(fold(name))
+        if key := known.get(plain_name(name)):
+            ranks = [plain_name(one) for one in _COLUMNS[key]]
+            rank = ranks.index(plain_name(name)) if plain_name(name) in ranks else -1
             found.setdefault(key, []).append((rank, index))
-    if missing := [_COLUMNS[key][0] for key in _REQUIRED if key not in found]:
-        raise InvalidError(
-            "wrong_header",
-            f"The header has no column {', '.join(missing)}: Shopify's product CSV is needed, separated by commas.",
-        )
-    columns = {key: [index for _, index in sorted(places)] for key, places in found.items()}
+        elif name.strip():
+            others.setdefault(name.strip()[:255], index)
+    if "handle" not in found and ("title" not in found or len(found) == 1):
+        raise InvalidError("wrong_header", _what_is_needed(line.cells))
+    places = {key: [index for _, index in sorted(ranked)] for key, ranked in found.items()}
     labels = {
-        key: line.cells[columns[key][0]].strip() if key in columns else names[0]
+        key: line.cells[places[key][0]].strip() if key in places else names[0]
         for key, names in _COLUMNS.items()
     }
-    return columns, labels
+    return _Header(places, labels, others)
+
+
+def _what_is_needed(names: list[str]) -> str:
+    shown = ", ".join(name.strip()[:30] for name in names[:8] if name.strip()) or "nothing"
+    return (
+        f"The header has {shown}, and no column Handle, nor Title with another that is known. Understood are "
+        "Shopify's product CSV, WooCommerce's product CSV, and any other with a mapping of its columns to fields."
+    )
 
 
 def _first(cells: list[str], places: list[int]) -> str:
-    """Return the first cell of these places that is not blank."""
+    """Return the first cell of these places that is not blank, without what keeps spreadsheets from running it."""
     given = [cells[place] for place in places if place < len(cells)]
-    return next((cell for cell in given if cell.strip()), given[0] if given else "")
+    return shown(next((cell for cell in given if cell.strip()), given[0] if given else ""))
 
 
-def _entry(
-    slug: str, rows: list[_Row], labels: dict[str, str], currency: str, problems: list[Problem]
-) -> Entry:
-    if problems:
-        return Entry(rows[0].number, slug, problems=tuple(problems))
-    reader = _Reader(labels, currency)
+def products(file: Sheet, currency: str) -> list[Entry]:
+    """Return the products of a file's rows."""
+    weights = ("price", "compare_at", "grams", "kilograms", "pounds", "ounces")
+    numbers = [row[key] for row in file.rows for key in weights]
+    sign = numerals.decimal_sign(numbers, file.delimiter)
+    groups: dict[str, list[Row]] = {}
+    for row in file.rows:
+        groups.setdefault(_product_of(row, groups), []).append(row)
+    slugs = [
+        (raw.startswith("=") and slug_of_handle(raw[1:])) or slug_of(_title(rows))
+        for raw, rows in groups.items()
+    ]
+    named = distinct_slugs(slug or f"#{index}" for index, slug in enumerate(slugs))
+    entries = []
+    for slug, raw, rows in zip(named, groups, groups.values(), strict=True):
+        reader = _Reader(file.labels, currency, sign)
+        for row in rows:
+            if row.number in file.broken:
+                reader.refuse(row, "", "broken_row", f"The row is broken: {file.broken[row.number]}.")
+        if slug.startswith("#"):
+            reader.refuse(rows[0], "handle", "handle_required", "Every row needs the handle of its product.")
+        elif raw.startswith("=") and raw[1:] not in (slug, ""):
+            reader.warn(rows[0], "handle", "slug_changed", f"The product's address is {slug}.")
+        entries.append(_entry(slug, rows, reader))
+    return entries
+
+
+def _product_of(row: Row, groups: Iterable[str]) -> str:
+    """Return the key of a row's product: ``=`` and its handle, or its title, or the product of the row before."""
+    handle = row.stripped("handle").strip('"').lower()
+    if handle:
+        return f"={handle}"
+    if title := fold(row["title"]):
+        return title
+    return next(reversed(list(groups)), "") if "handle" not in row.cells else f"?{row.number}"
+
+
+def _title(rows: list[Row]) -> str:
+    return next((row.stripped("title") for row in rows if row.stripped("title")), "")
+
+
+def _options_named(first: Row, variants: list[Row]) -> list[str]:
+    """Return the numbers of the options a product has; without a column of their names, those with a value."""
+    numbers = ("1", "2", "3")
+    if "option1_name" in first.cells:
+        return [number for number in numbers if first.stripped(f"option{number}_name")]
+    return [number for number in numbers if any(row.stripped(f"option{number}") for row in variants)]
+
+
+_FIELDS_OF = {
+    "bodyHtml": "body",
+    "vendor": "vendor",
+    "category": "type",
+    "productCategory": "taxonomy",
+}
+
+
+def _entry(slug: str, rows: list[Row], reader: _Reader) -> Entry:
     first = next((row for row in rows if row.stripped("title")), rows[0])
-    variants = [row for row in rows if row is first or any(row.stripped(key) for key in _VARIANT)]
-    images = sorted((row for row in rows if row.stripped("image")), key=reader.position)
-    named = [number for number in ("1", "2", "3") if first.stripped(f"option{number}_name")]
-    product = {
+    if reader.problems:
+        return Entry(rows[0].number, slug, problems=tuple(reader.problems))
+    variants = reader.distinct(
+        [row for row in rows if row is first or any(row.stripped(key) for key in _VARIANT)]
+    )
+    images = reader.pictures(sorted(rows, key=reader.position))
+    has = first.cells.keys()
+    named = _options_named(first, variants)
+    product: dict[str, Any] = {
         "slug": slug,
-        "title": reader.required(first, "title"),
-        "bodyHtml": first["body"],
-        "vendor": first.stripped("vendor"),
-        "category": first.stripped("type"),
-        "productCategory": first["taxonomy"],
-        "tags": [tag.strip() for tag in first["tags"].split(",") if tag.strip()],
-        "status": reader.status(first),
-        "options": [first.stripped(f"option{number}_name") for number in named],
-        "seo": {"title": first["seo_title"], "description": first["seo_description"]},
+        **{name: first[key] for name, key in _FIELDS_OF.items() if key in has},
+        **({"title": reader.required(first, "title")} if "title" in has else {}),
+        **({"tags": reader.tags(first)} if "tags" in has else {}),
+        **reader.status(first),
         "variants": [reader.variant(row, named) for row in variants],
-        "images": [{"src": row.stripped("image"), "alt": row["alt"]} for row in images],
     }
+    if "option1_name" in has:
+        product["options"] = [first.stripped(f"option{number}_name") for number in named]
+    seo = {name: first[f"seo_{name}"] for name in ("title", "description") if f"seo_{name}" in has}
+    if seo:
+        product["seo"] = seo
+    if "image" in has:
+        product["images"] = [{"src": src, "alt": alt} for _, src, alt in images]
     counted = {index: reader.quantity(row) for index, row in enumerate(variants)}
     quantities = {index: quantity for index, quantity in counted.items() if quantity is not None}
 
     def place(pointer: str) -> tuple[int, str]:
         match = re.match(r"/(variants|images)/([0-9]+)", pointer)
-        row = {"variants": variants, "images": images}[match[1]][int(match[2])] if match else first
+        row = first
+        if match:
+            among = variants if match[1] == "variants" else [row for row, _, _ in images]
+            row = among[int(match[2])] if int(match[2]) < len(among) else first
         bare = pointer[1:] if match is None else f"{match[1]}{pointer[match.end() :]}"
         names = (_COLUMN_OF.get("/".join(bare.split("/")[:length])) for length in (3, 2, 1))
-        return row.number, labels[next(filter(None, names), "handle")]
+        return row.number, reader.labels[next(filter(None, names), "handle")]
 
-    return Entry(first.number, slug, msgspec.json.encode(product), quantities, tuple(reader.problems), place)
+    whole = "option1" in has and "price" in has and not has.isdisjoint(("status", "published"))
+    return Entry(
+        first.number, slug, msgspec.json.encode(product), quantities,
+        problems=tuple(reader.problems), warnings=tuple(reader.warnings), whole=whole, place=place,
+        new_status="published",
+    )  # fmt: skip
+
+
+_GRAMS = {
+    "grams": Decimal(1),
+    "kilograms": Decimal(1000),
+    "pounds": Decimal("453.59237"),
+    "ounces": Decimal("28.349523125"),
+}
+_UNITS = {"g": "grams", "kg": "kilograms", "lb": "pounds", "lbs": "pounds", "oz": "ounces"}
 
 
 class _Reader:
-    """Reads cells into JSON values, and collects what cannot be read."""
+    """Reads cells into JSON values, and collects what cannot be read, and what is read otherwise than it stands."""
 
-    def __init__(self, labels: dict[str, str], currency: str) -> None:
+    def __init__(self, labels: Mapping[str, str], currency: str, sign: str) -> None:
         self.labels = labels
         self.currency = currency
+        self.sign = sign
         self.problems: list[Problem] = []
+        self.warnings: list[Problem] = []
 
-    def _refuse(self, row: _Row, key: str, code: str, detail: str) -> None:
-        self.problems.append(Problem(row.number, self.labels[key], code, detail))
+    def refuse(self, row: Row, key: str, code: str, detail: str) -> None:
+        """Keep the product out, for what is wrong with a cell, or with the row where `key` is empty."""
+        self.problems.append(Problem(row.number, self.labels.get(key, ""), code, detail))
 
-    def required(self, row: _Row, key: str) -> str:
+    def warn(self, row: Row, key: str, code: str, detail: str) -> None:
+        """Say what is read otherwise."""
+        self.warnings.append(Problem(row.number, self.labels.get(key, ""), code, detail, "warning"))
+
+    def required(self, row: Row, key: str) -> str:
+        """Return a cell that may not be blank."""
         text = row.stripped(key)
         if not text:
-            self._refuse(row, key, f"{key}_required", f"{self.labels[key]} is blank.")
+            self.refuse(row, key, f"{key}_required", f"{self.labels[key]} is blank.")
         return text
 
-    def variant(self, row: _Row, named: list[str]) -> dict[str, Any]:
-        """Return a row's variant; `named` are the numbers of the product's options."""
-        unnamed = [
-            number for number in ("1", "2", "3") if number not in named and row.stripped(f"option{number}")
-        ]
-        for number in unnamed:
-            self._refuse(
-                row, f"option{number}", "option_unnamed", "The product's first row does not name this option."
-            )
-        sku, barcode = (
-            row.stripped(key).removeprefix("'") for key in ("sku", "barcode")
-        )  # ' keeps leading zeros
-        taxed = self.flag(row, "taxable")
-        return {
-            "price": self.price(row, "price", self.required(row, "price")),
-            "options": [row.stripped(f"option{number}") for number in named],
-            **({"sku": sku} if sku else {}),
-            "compareAt": self.price(row, "compare_at", row.stripped("compare_at")),
-            "grams": self.whole(row, "grams", 0),
-            "barcode": barcode,
-            "taxClass": (row.stripped("tax_code") or "standard") if taxed else "exempt",
-            "requiresShipping": self.flag(row, "shipping"),
-            "image": row.stripped("variant_image") or None,
-        }
+    def distinct(self, rows: list[Row]) -> list[Row]:
+        """Return the rows of variants without those whose options another one has already."""
+        if not rows or "option1" not in rows[0].cells:
+            return rows
+        found: dict[tuple[str, ...], Row] = {}
+        for row in rows:
+            values = tuple(row.stripped(f"option{number}") for number in (1, 2, 3))
+            if (other := found.setdefault(values, row)) is not row:
+                shown_values = " / ".join(filter(None, values)) or "alike"
+                detail = f"Row {other.number} is {shown_values} as well: this row is left out."
+                self.warn(row, "option1", "variant_repeated", detail)
+        return list(found.values())
 
-    def price(self, row: _Row, key: str, text: str) -> dict[str, Any] | None:
+    def tags(self, row: Row) -> list[str]:
+        """Return a row's tags, those that are too long or too many left out."""
+        given = list(dict.fromkeys(tag.strip() for tag in row["tags"].split(",") if tag.strip()))
+        fitting = [tag for tag in given if len(tag) <= 100 and min(tag) >= " "][:MAX_TAGS]
+        if len(fitting) < len(given):
+            detail = f"{len(given) - len(fitting)} tags are left out: at most {MAX_TAGS}, of at most 100 letters each."
+            self.warn(row, "tags", "tags_dropped", detail)
+        return fitting
+
+    def pictures(self, rows: list[Row]) -> list[tuple[Row, str, str]]:
+        """Return the pictures of a product: row, address, text."""
+        return [
+            (row, src, row["alt"])
+            for row in rows
+            for src in self.addresses(row, "image", row.stripped("image"))
+        ]
+
+    def addresses(self, row: Row, key: str, text: str) -> list[str]:
+        """Return the addresses in a cell; one that no browser could load is left out, never its product."""
+        found = []
+        for part in re.split(r"[,;|\s]+(?=https?://|//)", text):
+            src = re.sub(r"\s", "%20", part.strip())
+            src = f"https:{src}" if src.startswith("//") else src
+            if src and is_url(src):
+                found.append(src)
+            elif src:
+                detail = f"{part.strip()[:100]} is no address of a picture: it begins with https://. It is left out."
+                self.warn(row, key, "picture_dropped", detail)
+        return found
+
+    def variant(self, row: Row, named: list[str]) -> dict[str, Any]:
+        """Return a row's variant; `named` are the numbers of the product's options."""
+        readers: tuple[tuple[Iterable[str], str, Callable[[], Any]], ...] = (
+            (("option1", "option2", "option3"), "options", lambda: self.options(row, named)),
+            (("price",), "price", lambda: self.price(row, "price", self.required(row, "price"))),
+            (
+                ("sku",),
+                "merchantSku",
+                lambda: " ".join(re.sub("^'(?=[0-9])", "", row["sku"]).split()) or None,
+            ),
+            (("compare_at",), "compareAt", lambda: self.price(row, "compare_at", row.stripped("compare_at"))),
+            (_GRAMS, "grams", lambda: self.grams(row)),
+            (("barcode",), "barcode", lambda: row.stripped("barcode").removeprefix("'")),
+            (("taxable", "tax_code"), "taxClass", lambda: self.tax_class(row)),
+            (("shipping",), "requiresShipping", lambda: self.flag(row, "shipping")),
+            (("variant_image",), "image", lambda: self.own_picture(row)),
+            (("tracker",), "tracked", lambda: bool(row.stripped("tracker"))),
+            (("policy",), "backordered", lambda: self.continues(row)),
+        )
+        given = {name: read() for keys, name, read in readers if not row.cells.keys().isdisjoint(keys)}
+        if row.others:
+            given["otherColumns"] = {name: shown(cell)[:5000] for name, cell in row.others.items()}
+        return given
+
+    def tax_class(self, row: Row) -> str:
+        """Return a row's tax class."""
+        return (row.stripped("tax_code") or "standard") if self.flag(row, "taxable") else "exempt"
+
+    def own_picture(self, row: Row) -> str | None:
+        """Return the address of a variant's own picture."""
+        return next(iter(self.addresses(row, "variant_image", row.stripped("variant_image"))), None)
+
+    def options(self, row: Row, named: list[str]) -> list[str]:
+        """Return a row's values of the product's options."""
+        for number in ("1", "2", "3"):
+            value = row.stripped(f"option{number}")
+            if value and number not in named and (f"option{number}_name" in row.cells):
+                detail = "The product's first row does not name this option."
+                self.refuse(row, f"option{number}", "option_unnamed", detail)
+        return [self.required(row, f"option{number}") for number in named]
+
+    def price(self, row: Row, key: str, text: str) -> dict[str, Any] | None:
+        """Return a price in minor units."""
         try:
-            return {"amount": parse_amount(text, self.currency), "currency": self.currency} if text else None
-        except AmountError as error:
-            self._refuse(row, key, "invalid_amount", str(error))
+            plain = numerals.with_point(text, self.sign)
+            return {"amount": parse_amount(plain, self.currency), "currency": self.currency} if text else None
+        except (AmountError, numerals.UnclearNumberError) as error:
+            self.refuse(row, key, "invalid_amount", str(error))
             return None
 
-    def whole(self, row: _Row, key: str, blank: int) -> int:
-        """Return a whole number; ``12.0``, as spreadsheets write it, is one too."""
-        text = row.stripped(key)
-        match = re.fullmatch(r"(-?[0-9]{1,9})(\.0*)?", text, re.ASCII)
-        if text and match is None:
-            self._refuse(row, key, "invalid_number", f"{text[:20]!r} is no whole number.")
-        return int(match[1]) if match else blank
+    def number(self, row: Row, key: str, text: str) -> Decimal:
+        """Return a decimal number; a blank one is zero."""
+        try:
+            plain = numerals.with_point(text, self.sign)
+        except numerals.UnclearNumberError as error:
+            self.refuse(row, key, "invalid_number", str(error))
+            return Decimal(0)
+        if text and not re.fullmatch(r"-?[0-9]{1,12}(\.[0-9]{0,12})?", plain, re.ASCII):
+            self.refuse(row, key, "invalid_number", f"{text[:20]} is no number.")
+            return Decimal(0)
+        return Decimal(plain or 0)
 
-    def quantity(self, row: _Row) -> int | None:
+    def grams(self, row: Row) -> int:
+        """Return a weight in whole grams, from whichever unit the file has."""
+        key = next((key for key in _GRAMS if row.stripped(key)), "grams")
+        unit = re.fullmatch(r"(.*?)\s*(g|kg|lbs?|oz)", row.stripped(key), re.IGNORECASE)
+        weight = self.number(row, key, unit[1] if unit else row.stripped(key))
+        exact = weight * _GRAMS[_UNITS[unit[2].lower()] if unit else key]
+        grams = int(exact.quantize(Decimal(1), ROUND_HALF_UP))
+        if grams != exact:
+            self.warn(row, key, "weight_rounded", f"{row.stripped(key)[:30]} is kept as {grams} g.")
+        return grams
+
+    def quantity(self, row: Row) -> int | None:
         """Return the units on hand, None where the row does not say; oversold (negative) is none."""
-        return max(0, self.whole(row, "quantity", 0)) if row.stripped("quantity") else None
+        text = row.stripped("quantity")
+        if text and not re.fullmatch(r"-?[0-9]{1,9}([.,]0*)?", text, re.ASCII):
+            self.refuse(row, "quantity", "invalid_number", f"{text[:20]} is no whole number.")
+            return None
+        return max(0, int(re.split("[.,]", text)[0])) if text else None
 
-    def position(self, row: _Row) -> int:
+    def position(self, row: Row) -> int:
         """Return where an image stands; one without a position comes last."""
-        return self.whole(row, "position", 1_000_000_000)
+        text = row.stripped("position")
+        if not text:
+            return 1_000_000_000
+        match = re.fullmatch(r"(-?[0-9]{1,9})([.,]0*)?", text, re.ASCII)
+        if match is None:
+            self.warn(
+                row,
+                "position",
+                "position_ignored",
+                f"{text[:20]} is no whole number: the picture comes last.",
+            )
+        return int(match[1]) if match else 1_000_000_000
 
-    def flag(self, row: _Row, key: str) -> bool:
+    def flag(self, row: Row, key: str) -> bool:
         """Return yes or no; blank is yes."""
         text = row.stripped(key).lower()
         if text not in ("", "true", "false", "yes", "no", "1", "0"):
-            self._refuse(row, key, "invalid_flag", f"{text[:20]!r} is neither true nor false.")
+            self.refuse(row, key, "invalid_flag", f"{text[:20]} is neither true nor false.")
         return text not in ("false", "no", "0")
 
-    def status(self, row: _Row) -> str:
+    def continues(self, row: Row) -> bool:
+        """Tell whether a variant is sold on when nothing is left."""
+        text = row.stripped("policy").lower()
+        if text not in ("", "deny", "continue", "true", "false", "yes", "no", "1", "0"):
+            self.refuse(row, "policy", "invalid_policy", f"{text[:20]} is neither continue nor deny.")
+        return text in ("continue", "true", "yes", "1")
+
+    def status(self, row: Row) -> dict[str, str]:
+        """Return what becomes of a product, where the file has a column for it."""
+        if row.cells.keys().isdisjoint(("status", "published")):
+            return {}
         status = row.stripped("status").lower()
-        if status not in ("", "active", "draft", "archived"):
-            self._refuse(
-                row, "status", "invalid_status", f"{status[:20]!r} is none of active, draft, archived."
-            )
-        if status == "archived":
-            return "withdrawn"
-        return "published" if self.flag(row, "published") and status != "draft" else "draft"
+        if status not in ("", *_STATUS.values()):
+            detail = f"{status[:20]} is none of active, draft, archived, unlisted."
+            self.refuse(row, "status", "invalid_status", detail)
+        published = self.flag(row, "published")
+        if status in ("draft", "archived"):
+            return {"status": "withdrawn" if status == "archived" else "draft"}
+        if not published:
+            return {"status": "unpublished" if status else "draft"}
+        return {"status": "unlisted" if status == "unlisted" else "published"}
+
+
+# --- cells that no spreadsheet runs -------------------------------------------------------------------------------
+
+_RUN = "=+-@\t\r"
+
+
+def quoted(cell: str) -> str:
+    """Return a cell so that no spreadsheet takes it for a formula: with an apostrophe before ``= + - @``."""
+    return f"'{cell}" if cell.lstrip("'")[:1] in tuple(_RUN) and cell else cell
+
+
+def shown(cell: str) -> str:
+    """Return what `quoted` was given."""
+    return cell[1:] if cell[:1] == "'" and cell.lstrip("'")[:1] in tuple(_RUN) else cell
 
 
 # --- writing ------------------------------------------------------------------------------------------------------
 
-_WRITTEN = (
-    *(
-        "handle",
-        "title",
-        "body",
-        "vendor",
-        "taxonomy",
-        "type",
-        "tags",
-        "published",
-        "option1_name",
-        "option1",
-    ),
-    *(
-        "option2_name",
-        "option2",
-        "option3_name",
-        "option3",
-        "sku",
-        "grams",
-        "quantity",
-        "price",
-        "compare_at",
-    ),
-    *(
-        "shipping",
-        "taxable",
-        "barcode",
-        "image",
-        "position",
-        "alt",
-        "seo_title",
-        "seo_description",
-        "variant_image",
-    ),
-    *("tax_code", "status"),
-)
-_STATUS = {"published": "active", "draft": "draft", "withdrawn": "archived"}
+_NOT_WRITTEN = ("kilograms", "pounds", "ounces")
+_WRITTEN = tuple(key for key in _COLUMNS if key not in _NOT_WRITTEN)
+_STATUS = {
+    "published": "active",
+    "unlisted": "unlisted",
+    "unpublished": "active",
+    "draft": "draft",
+    "withdrawn": "archived",
+}
 
 
-def header() -> str:
-    """Return the header line of what `write` makes."""
-    return _lines([[_COLUMNS[key][0] for key in _WRITTEN]])
+def header(others: Iterable[str] = ()) -> str:
+    """Return the header line of what `write` makes, with the columns that are only kept."""
+    return _lines([[*(_COLUMNS[key][0] for key in _WRITTEN), *map(quoted, others)]])
 
 
-def write(product: Product) -> str:
+def write(product: Product, others: Iterable[str] = ()) -> str:
     """Return a product's rows: as many as it has variants or images, whichever are more."""
-    rows = []
+    rows, columns = [], tuple(others)
     for index in range(max(len(product.variants), len(product.images))):
         cells = {"handle": product.slug, **(_product_cells(product) if index == 0 else {})}
         if index < len(product.variants):
@@ -331,7 +578,9 @@ def write(product: Product) -> str:
         if index < len(product.images):
             image = product.images[index]
             cells |= {"image": image.src, "position": str(index + 1), "alt": image.alt}
-        rows.append([cells.get(key, "") for key in _WRITTEN])
+        given = (product.variants[index].other_columns or {}) if index < len(product.variants) else {}
+        made = [*(cells.get(key, "") for key in _WRITTEN), *(given.get(name, "") for name in columns)]
+        rows.append([quoted(cell) for cell in made])
     return _lines(rows)
 
 
@@ -341,7 +590,7 @@ def _product_cells(product: Product) -> dict[str, str]:
         "title": product.title, "body": product.body_html, "vendor": product.vendor,
         "taxonomy": product.product_category, "type": product.category, "tags": ", ".join(product.tags),
         "status": _STATUS[product.status],
-        "published": "true" if product.status == "published" else "false",
+        "published": "true" if product.status in ("published", "unlisted") else "false",
         "seo_title": product.seo.title, "seo_description": product.seo.description,
         **{f"option{number}_name": name for number, name in enumerate(names, 1)},
     }  # fmt: skip
@@ -353,9 +602,11 @@ def _variant_cells(product: Product, variant: Variant) -> dict[str, str]:
     before = variant.compare_at
     return {
         **{f"option{number}": value for number, value in enumerate(values, 1)},
-        "sku": variant.sku, "grams": str(variant.grams), "barcode": variant.barcode,
+        "sku": shown_sku(variant), "grams": str(variant.grams), "barcode": variant.barcode,
         "price": format_amount(variant.price.amount, variant.price.currency),
         "compare_at": format_amount(before.amount, before.currency) if before else "",
+        "tracker": "" if variant.stock_policy == "untracked" else "shopify",
+        "policy": "continue" if variant.stock_policy == "backorder" else "deny",
         "shipping": "true" if variant.requires_shipping else "false",
         "taxable": "false" if variant.tax_class == "exempt" else "true",
         "tax_code": variant.tax_class if special else "", "variant_image": variant.image or "",

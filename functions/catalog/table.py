@@ -1,13 +1,15 @@
 """The catalog table.
 
 | item    | pk                  | sk         | attributes                                                          |
-| product | PRODUCT#<id>        | PRODUCT    | content (JSON), text, version, listed, origin, outbox;      |
+| product | PRODUCT#<id>        | PRODUCT    | content (JSON, long ones packed), text, version, listed, origin,    |
+|         |                     |            | outbox;                                                             |
 |         |                     |            | pending and replaces while its listing is under way                 |
 | deleted | PRODUCT#<id>        | DELETED    | outbox                                                              |
 | slug    | SLUG#<slug>         | SLUG       | product_id                                                          |
 | SKU     | SKU#<sku>           | SKU        | product_id, claimed_at                                              |
 | entry   | LIST#<list>#<shard> | product id | card (JSON), facets, terms, price_key, title_key                    |
 | name    | NAMES#<kind>        | name#shard | name, count: categories, vendors and tags, with how many products   |
+| column  | COLUMNS             | column     | every column of a file that is kept without a field                 |
 | word    | WORDS#<initial>     | word       | every word that search has met                                      |
 
 Entries, names and words are in table_lists.py, imports in table_imports.py.
@@ -19,6 +21,8 @@ product with ``pending`` finishes it; at the latest that is the publisher, to wh
 
 from __future__ import annotations
 
+import zlib
+from base64 import b64decode, b64encode
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -34,6 +38,7 @@ from functions.shared.dynamo import Item
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef as Action
 
+_PACKED_FROM = 60_000  # bytes of JSON; below, packing would cost more than it saves
 MAX_ACTIONS = 100  # of TransactWriteItems
 TOLD_KEPT = timedelta(days=1)  # as long as a stream keeps its records
 
@@ -68,6 +73,11 @@ class CatalogTable(ListsTable):
         claims = self.get_many([_slug_key(slug) for slug in dict.fromkeys(slugs)])
         found = self.products([claim["product_id"] for claim in claims]).values()
         return {stored.product.slug: stored for stored in found}
+
+    def claims(self, skus: Iterable[str]) -> dict[str, str]:
+        """Return whose SKUs are: product ids by SKU, without those that are free."""
+        found = self.get_many([_sku_key(sku) for sku in dict.fromkeys(skus)])
+        return {item["pk"].removeprefix("SKU#"): item["product_id"] for item in found}
 
     def claim(self, sku: str) -> Item | None:
         """Return whose a SKU is and since when: ``product_id``, ``claimed_at``."""
@@ -199,10 +209,27 @@ def _shown(stored: Stored) -> tuple[Card, list[str]]:
     return card(stored.id, stored.product), terms(stored.product)
 
 
+def _packed(product: Product) -> str:
+    """Return a product as JSON; a large one compressed, so that thousands of variants fit into an item."""
+    content = msgspec.json.encode(product)
+    return content.decode() if len(content) < _PACKED_FROM else b64encode(zlib.compress(content)).decode()
+
+
+def _unpacked(content: str) -> Product:
+    plain = content if content.startswith("{") else zlib.decompress(b64decode(content))
+    return msgspec.json.decode(plain, type=Product)
+
+
+def stored_size(stored: Stored) -> int:
+    """Return about how many bytes a product's item has, its facts apart."""
+    lists_and_skus = sum(len(name.encode()) + 3 for name in (*stored.listed, *skus(stored.product)))
+    return len(_packed(stored.product)) + len(stored.text.encode()) + 2 * lists_and_skus
+
+
 def _product_item(stored: Stored) -> Item:
     return {
         **_product_key(stored.id), "id": stored.id, "version": stored.version,
-        "content": msgspec.json.encode(stored.product).decode(), "text": stored.text, "origin": stored.origin,
+        "content": _packed(stored.product), "text": stored.text, "origin": stored.origin,
         "created_at": stored.created_at, "updated_at": stored.updated_at,
         "listed": list(stored.listed), "pending": stored.pending,
         "replaces": msgspec.json.encode(stored.replaces).decode() if stored.replaces else None,
@@ -212,7 +239,7 @@ def _product_item(stored: Stored) -> Item:
 def _stored(item: Item) -> Stored:
     replaces = item.get("replaces")
     return Stored(
-        item["id"], item["version"], msgspec.json.decode(item["content"], type=Product), item["text"],
+        item["id"], item["version"], _unpacked(item["content"]), item["text"],
         item["created_at"], item["updated_at"], item["origin"], tuple(item["listed"]), item.get("pending"),
         msgspec.json.decode(replaces, type=Footprint) if replaces else None,
     )  # fmt: skip

@@ -1,8 +1,8 @@
 """Imports as items of the catalog table.
 
 | item    | pk          | sk                     | attributes                                                         |
-| import  | IMPORT#<id> | IMPORT                 | status, total, done, created, updated, unchanged, failed; outbox   |
-| problem | IMPORT#<id> | PROBLEM#<entry>#<no>   | row, field, code, detail                                           |
+| import  | IMPORT#<id> | IMPORT                 | status, total, done, the counts, how it was read; outbox           |
+| problem | IMPORT#<id> | PROBLEM#<entry>#<no>   | row, field, code, detail, level                                    |
 
 ``done`` is where the next worker goes on. It moves in one conditional write together with the counts and with the facts
 of the entries it passes, so each entry counts once however often it is worked on. Both items expire.
@@ -11,9 +11,11 @@ of the entries it passes, so each entry counts once however often it is worked o
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
+
+import msgspec
 
 from functions.catalog.rows import Problem
 from functions.catalog.table_lists import Page
@@ -24,9 +26,23 @@ KEPT = timedelta(days=90)
 Format = Literal["csv", "jsonl"]
 
 
+class ReadAs(msgspec.Struct, frozen=True, rename="camel"):
+    """How a file was read; ``columns_kept`` are those without a field, ``mapping`` the columns that were given one."""
+
+    format: str = ""
+    encoding: str = "utf-8"
+    delimiter: str = ""
+    columns_kept: tuple[str, ...] = ()
+    mapping: dict[str, str] = {}
+
+
 @dataclass(frozen=True)
 class Job:
-    """An import and how far it has got; the counts are of products."""
+    """An import and how far it has got; the counts are of products.
+
+    ``stock`` has quantities set for SKUs that are there, else ``stock_kept`` counts those that were not; a ``dry_run``
+    changes no product.
+    """
 
     id: str
     format: Format
@@ -39,6 +55,11 @@ class Job:
     unchanged: int = 0
     failed: int = 0
     finished_at: str = ""
+    stock: bool = False
+    dry_run: bool = False
+    stock_kept: int = 0
+    warnings: int = 0
+    read_as: ReadAs = field(default_factory=ReadAs)
 
 
 class ImportsTable(Table):
@@ -49,6 +70,7 @@ class ImportsTable(Table):
         item = {
             **_key(job.id),
             **asdict(job),
+            "read_as": msgspec.json.encode(job.read_as).decode(),
             "outbox": outbox,
             "expires": epoch(parse(job.created_at) + KEPT),
         }
@@ -57,11 +79,22 @@ class ImportsTable(Table):
     def job(self, import_id: str) -> Job | None:
         """Return an import."""
         item = self.get(_key(import_id))
-        return Job(**{name: item[name] for name in Job.__dataclass_fields__}) if item else None
+        return _job(item) if item else None
 
     def advance(self, before: Job, after: Job, outbox: str | None) -> bool:
         """Store how far an import has got, with the facts on the way; False when another worker has moved it."""
-        changed = {"status", "total", "done", "created", "updated", "unchanged", "failed", "finished_at"}
+        changed = {
+            "status",
+            "total",
+            "done",
+            "created",
+            "updated",
+            "unchanged",
+            "failed",
+            "finished_at",
+            "stock_kept",
+            "warnings",
+        }
         values: dict[str, Any] = {f":{name}": getattr(after, name) for name in changed}
         setting = "SET " + ", ".join(f"#{name} = :{name}" for name in sorted(changed))
         setting += ", outbox = :outbox" if outbox else " REMOVE outbox"
@@ -99,3 +132,8 @@ class ImportsTable(Table):
 
 def _key(import_id: str) -> dict[str, str]:
     return {"pk": f"IMPORT#{import_id}", "sk": "IMPORT"}
+
+
+def _job(item: Item) -> Job:
+    known = {name: item[name] for name in Job.__dataclass_fields__ if name in item}
+    return Job(**{**known, "read_as": msgspec.json.decode(item.get("read_as", "{}"), type=ReadAs)})

@@ -123,6 +123,17 @@ class ListsTable(Table):
             _learnt.clear()
         _learnt.update((self.name, key["sk"]) for key in new)
 
+    def columns(self) -> list[str]:
+        """Return the columns of imported files that no field was found for, in order."""
+        return [item["sk"] for item in self.query_all("pk = :pk", {":pk": "COLUMNS"})]
+
+    def learn_columns(self, columns: Iterable[str]) -> None:
+        """Make columns known to exports. A column stays known for good."""
+        for column in columns:
+            if (self.name, f"COLUMNS#{column}") not in _learnt:
+                self.put({"pk": "COLUMNS", "sk": column})
+                _learnt.add((self.name, f"COLUMNS#{column}"))
+
     def names(self, kind: str, limit: int, after: str | None) -> Page:
         """Return a page of the categories, vendors or tags in use: ``name`` and ``count``, in order.
 

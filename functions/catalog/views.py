@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
 from functions.catalog import domain
-from functions.catalog.domain import Card, Image, Price, PriceRange, Seo, Status, StockPolicy, Stored
-from functions.catalog.table_imports import Job
+from functions.catalog.domain import Card, Image, Price, PriceRange, Seo, Status, StockPolicy, Stored, Variant
+from functions.catalog.table_imports import Job, ReadAs
 from functions.catalog.table_lists import Page
 from functions.shared.types import View
 
@@ -28,6 +29,12 @@ class VariantView(View, frozen=True):
     image: str | None
     stock_policy: StockPolicy
     merchant_sku: str | None
+
+
+class StaffVariantView(VariantView, frozen=True):
+    """A variant with the cells of an imported file that no field was found for, which may be costs: for staff only."""
+
+    other_columns: dict[str, str] | None
 
 
 class ProductView(View, frozen=True):
@@ -51,11 +58,17 @@ class ProductView(View, frozen=True):
     tags: tuple[str, ...]
     options: tuple[str, ...]
     price: PriceRange
-    variants: list[VariantView]
+    variants: tuple[VariantView, ...]
     images: list[Image]
     seo: Seo
     created_at: str
     updated_at: str
+
+
+class StaffProductView(ProductView, frozen=True):
+    """A product with what only staff may see."""
+
+    variants: tuple[StaffVariantView, ...]
 
 
 class CardsView(View, frozen=True):
@@ -102,6 +115,7 @@ class ImportAcceptedView(View, frozen=True):
     import_id: str
     status: str
     total: int
+    read_as: ReadAs
 
 
 class ProblemView(View, frozen=True):
@@ -114,7 +128,11 @@ class ProblemView(View, frozen=True):
 
 
 class ImportView(View, frozen=True):
-    """An import: ``total``, ``done`` and the counts are of products; ``nextCursor`` leads to more errors."""
+    """An import: ``total``, ``done`` and the counts are of products; ``nextCursor`` leads to more that is said of rows.
+
+    ``errors`` keep their products out; ``warnings`` say what was read otherwise; ``outcomes`` what a dry run would have
+    done. ``stockKept`` are the rows whose quantity changed nothing, because ``stock`` is ``keep``.
+    """
 
     import_id: str
     format: str
@@ -128,25 +146,64 @@ class ImportView(View, frozen=True):
     created_at: str
     finished_at: str | None
     errors: list[ProblemView]
+    warnings: list[ProblemView]
+    outcomes: list[ProblemView]
+    warning_count: int
+    stock: str
+    stock_kept: int
+    dry_run: bool
+    read_as: ReadAs
     next_cursor: str | None
 
 
 def product_view(stored: Stored) -> ProductView:
     """Shape a product."""
+    variants = tuple(VariantView(**_variant(stored, one)) for one in stored.product.variants)
+    return ProductView(**_product(stored), variants=variants)
+
+
+def staff_view(stored: Stored) -> StaffProductView:
+    """Shape a product with what only staff may see."""
+    variants = tuple(
+        StaffVariantView(**_variant(stored, one), other_columns=one.other_columns)
+        for one in stored.product.variants
+    )
+    return StaffProductView(**_product(stored), variants=variants)
+
+
+def _variant(stored: Stored, one: Variant) -> dict[str, Any]:
+    names = (name for name in VariantView.__struct_fields__ if name != "title")
+    return {**{name: getattr(one, name) for name in names}, "title": domain.full_title(stored.product, one)}
+
+
+_OF_PRODUCT = (
+    "slug",
+    "status",
+    "title",
+    "body_html",
+    "vendor",
+    "category",
+    "product_category",
+    "tags",
+    "options",
+    "seo",
+)
+
+
+def _product(stored: Stored) -> dict[str, Any]:
+    """Return the fields of a product's view, its variants apart."""
     product = stored.product
-    variants = [
-        VariantView(
-            one.sku, domain.full_title(product, one), one.options, one.price, one.compare_at, one.grams, one.barcode,
-            one.tax_class, one.requires_shipping, one.image, one.stock_policy, one.merchant_sku,
-        )
-        for one in product.variants
-    ]  # fmt: skip
-    return ProductView(
-        stored.id, stored.version, product.slug, product.status, product.title, stored.text, product.body_html, False,
-        product.vendor, product.category, product.product_category, product.tags, product.options,
-        PriceRange(*domain.price_range(product)), variants, list(product.images), product.seo,
-        stored.created_at, stored.updated_at,
-    )  # fmt: skip
+    return {
+        **{name: getattr(product, name) for name in _OF_PRODUCT},
+        "id": stored.id,
+        "version": stored.version,
+        "description": stored.text,
+        "body_trusted": False,
+        "price": PriceRange(*domain.price_range(product)),
+        "images": list(product.images),
+        "created_at": stored.created_at,
+        "updated_at": stored.updated_at,
+    }
 
 
 def cards_view(page: Page) -> dict[str, object]:
@@ -169,10 +226,12 @@ def currencies_view(exponents: Mapping[str, int]) -> CurrenciesView:
 
 def import_view(job: Job, problems: Page) -> ImportView:
     """Shape an import with a page of its problems."""
-    errors = [
-        ProblemView(item["row"], item["field"], item["code"], item["detail"]) for item in problems.items
-    ]
+    said: dict[str, list[ProblemView]] = {"error": [], "warning": [], "outcome": []}
+    for item in problems.items:
+        shown = ProblemView(item["row"], item["field"], item["code"], item["detail"])
+        said[item.get("level", "error")].append(shown)
     return ImportView(
         job.id, job.format, job.status, job.total, job.done, job.created, job.updated, job.unchanged, job.failed,
-        job.created_at, job.finished_at or None, errors, problems.following,
+        job.created_at, job.finished_at or None, said["error"], said["warning"], said["outcome"], job.warnings,
+        "set" if job.stock else "keep", job.stock_kept, job.dry_run, job.read_as, problems.following,
     )  # fmt: skip

@@ -27,7 +27,11 @@ def delete(send: Send, product_id: str, version: int | None) -> Any:
 def test_a_created_product_can_be_read_by_id_and_by_slug(send: Send) -> None:
     made = create(send)
     assert (made.status, made.headers["ETag"]) == (201, '"1"')
-    assert read(send, made.body["id"]).body == read(send, "clay-pot").body == made.body
+    shown = read(send, "clay-pot").body
+    assert read(send, made.body["id"]).body == shown
+    for variant in made.body["variants"]:
+        assert variant.pop("otherColumns") is None
+    assert shown == made.body
 
 
 def test_a_public_read_may_be_cached_and_revalidated(send: Send) -> None:
@@ -275,7 +279,7 @@ REFUSED = [
     ({"slug": "pot\n"}, "/slug"),
     ({"tags": ["a,b"]}, "/tags/0"),
     ({"variants": []}, "/variants"),
-    ({"variants": [{"price": euro(1)}] * 101}, "/variants"),
+    ({"variants": [{"price": euro(1)}] * 2_049}, "/variants"),
     ({"variants": [{"price": euro(-1)}]}, "/variants/0/price/amount"),
     ({"variants": [{"price": {"amount": 1.5, "currency": "EUR"}}]}, "/variants/0/price/amount"),
     ({"variants": [{"price": {"amount": "1", "currency": "EUR"}}]}, "/variants/0/price/amount"),

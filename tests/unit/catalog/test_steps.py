@@ -11,7 +11,7 @@ import pytest
 
 from functions.catalog import service
 from functions.catalog.app import catalog, publish
-from functions.catalog.domain import Price, Product, Variant
+from functions.catalog.domain import Price, Product, Stored, Variant
 from functions.shared import aws
 from functions.shared.errors import ConflictError
 from functions.shared.ids import new_id
@@ -147,10 +147,14 @@ def test_a_sku_in_use_is_never_free_however_long_ago_it_was_claimed(send: Send) 
 
 def test_a_product_that_changes_under_the_writer_is_not_overwritten(send: Send) -> None:
     before = service.create(catalog(), small("POT"), new_id("prd", AT), currency="EUR", at=AT)
-    given = {"currency": "EUR", "at": AT, "origin": ""}
-    first = service.overwrite(catalog(), before, msgspec.structs.replace(small("POT"), title="A"), **given)
-    second = service.overwrite(catalog(), before, msgspec.structs.replace(small("POT"), title="B"), **given)
+
+    def titled(found: Stored) -> tuple[Product, str]:
+        return msgspec.structs.replace(found.product, title=f"{found.product.title}+"), ""
+
+    first = service.overwrite(catalog(), before, titled, currency="EUR", at=AT)
+    second = service.overwrite(catalog(), before, titled, currency="EUR", at=AT)
     assert (first.version, second.version) == (2, 3)
+    assert second.product.title == f"{before.product.title}++"
 
 
 def test_a_word_is_learnt_before_the_product_that_has_it_is_written(send: Send) -> None:
