@@ -39,7 +39,7 @@ app = Service("catalog")
 
 PUBLIC = {"Cache-Control": "public, max-age=0, s-maxage=15, stale-while-revalidate=60"}
 """Caches on the way answer for 15 seconds; a browser asks each time, and is told 304 where nothing has changed."""
-MAX_PRODUCT_BYTES = 400_000
+MAX_PRODUCT_BYTES = 1_000_000
 MAX_FILE_BYTES = 5_500_000  # Lambda is called with 6 MB at most (Lambda quotas)
 IMPORT_SECONDS = 20  # of work before the rest is left to the next invocation; the function's timeout is 30
 EXPORT_SECONDS = 12

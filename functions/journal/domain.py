@@ -15,7 +15,7 @@ fact format grams imageUrl importId keyIds lines mailId merchantSku messageId me
 orderId owed placedAt price productId products provider quantity queue reason refundId
 refundedTotal reminder requested requiresShipping returned roles rounding service shards shipping sku
 skus slow slug source status stockPolicy subtotal tax taxClass title total totals trouble
-unitPrice variants vendor
+unitPrice unlisted variants vendor
 """
 PUBLIC = frozenset(_FIELDS.split())
 """Fields of facts that the journal keeps, at any depth: it is read by many, so what is not known to tell nothing about

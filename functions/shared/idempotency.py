@@ -76,7 +76,9 @@ def answered_once(
         return run()
     request = app.request
     # Chalice's path is the route's, with {names}: what they stand for tells requests apart as well.
-    parameters = [part for pair in sorted((request.uri_params or {}).items()) for part in pair]
+    # A parameter of the query says another thing too: a dry run is no import.
+    asked = (request.uri_params or {}, request.query_params or {})
+    parameters = [part for one in asked for pair in sorted(one.items()) for part in pair]
     body = request.raw_body or b"" if told_apart_by is None else told_apart_by
     print_ = fingerprint(request.method, request.path, *parameters, body)
     record = {"pk": "IDEM#" + fingerprint(scope, key), "sk": "IDEM"}

@@ -27,9 +27,10 @@ MAKERS = {"problem", "_problem", "fault"}
 """Functions that make a problem of a code: of functions/shared/http.py, bodies.py, and tools/edge.py."""
 STAFF = {
     # the catalog's products, imports and exports
-    "empty_file", "invalid_format", "invalid_slug", "invalid_status", "no_products", "not_csv", "not_jsonl", "not_utf8",
-    "option_repeated", "options_mismatch", "product_busy", "product_too_large", "sku_repeated", "sku_taken",
-    "slug_taken", "too_many_images", "unknown_import", "variant_repeated", "version_changed", "wrong_currency",
+    "empty_file", "invalid_dry_run", "invalid_format", "invalid_mapping", "invalid_slug", "invalid_status",
+    "invalid_stock", "no_products", "not_csv", "not_jsonl", "not_utf8", "option_repeated", "options_mismatch",
+    "price_required", "product_busy", "product_too_large", "sku_repeated", "sku_taken", "slug_taken",
+    "title_required", "too_many_images", "unknown_import", "variant_repeated", "version_changed", "wrong_currency",
     "wrong_header",
     # stock
     "no_reservation", "stock_below_reserved", "stock_busy", "stock_changed", "stock_short", "stock_too_large",

@@ -399,7 +399,8 @@ class Shop:
             if self.random.random() < 0.5:
                 variant["quantity"] = self.random.randint(0, 8)
         headers = {"Content-Type": "application/x-ndjson", **self.key()}
-        self.surely("POST", "/catalog/imports", json.dumps(product), headers=headers, **ADMIN)
+        query = {"stock": "set"}
+        self.surely("POST", "/catalog/imports", json.dumps(product), headers=headers, query=query, **ADMIN)
 
 
 def _is_busy(answer: Answer) -> bool:

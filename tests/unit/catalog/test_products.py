@@ -319,7 +319,7 @@ def test_a_body_that_is_no_product_is_refused(send: Send) -> None:
 
 
 def test_a_body_above_the_limit_is_refused(send: Send) -> None:
-    assert create(send, bodyHtml="x" * 400_001).status == 413
+    assert create(send, bodyHtml="x" * 1_000_001).status == 413
 
 
 # --- facts --------------------------------------------------------------------------------------------------------

@@ -41,11 +41,17 @@ class Counter:
         self.meanwhile()
         return json_response({"run": run}, 201, {"Location": f"/charges/{run}"})
 
-    def post(self, key: str | None = "k1", body: Any = None, route: str = "/charges", **path: str) -> Any:
+    def post(
+        self,
+        key: str | None = "k1",
+        body: Any = None,
+        route: str = "/charges",
+        query: dict[str, str] | None = None,
+        **path: str,
+    ) -> Any:
         headers = {} if key is None else {"Idempotency-Key": key}
-        answer = self.app(
-            api_event("POST", route, body or {"amount": 5}, headers=headers, path=path), Context()
-        )
+        event = api_event("POST", route, body or {"amount": 5}, headers=headers, path=path, query=query)
+        answer = self.app(event, Context())
         return answer | {"json": json.loads(answer["body"])}
 
 
@@ -106,6 +112,13 @@ def test_a_key_used_for_another_request_is_a_conflict(
     answer = counter.post(body=body, route=route, **path)
     assert (answer["statusCode"], answer["json"]["code"]) == (409, "idempotency_key_reused")
     assert counter.runs == 1
+
+
+def test_a_key_used_with_other_parameters_of_the_query_is_a_conflict(counter: Counter) -> None:
+    counter.post(query={"dryRun": "true"})
+    for query in (None, {"dryRun": "false"}, {"stock": "set"}, {"dryRun": "true", "stock": "set"}):
+        assert counter.post(query=query)["json"]["code"] == "idempotency_key_reused"
+    assert (counter.post(query={"dryRun": "true"})["json"], counter.runs) == ({"run": 1}, 1)
 
 
 def test_a_request_still_in_flight_is_a_conflict_that_says_when_to_come_back(counter: Counter) -> None:

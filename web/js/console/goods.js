@@ -79,7 +79,7 @@ function form(product, etag, place, refresh) {
     h("h2", {}, product.title), h("p", { class: "small soft" }, `Version ${product.version}, changed ${moment(product.updatedAt)}`),
     text("title", "Title", { required: true }), h("div", { class: "fields" }, text("vendor", "Maker"), text("category", "Category")),
     h("label", {}, "Tags, with commas between", h("input", { name: "tags", value: product.tags.join(", ") })),
-    h("label", {}, "Status", h("select", { name: "status" }, ["published", "draft", "withdrawn"].map((one) => h("option", { value: one, selected: one === product.status }, one)))),
+    h("label", {}, "Status", h("select", { name: "status" }, ["published", "unlisted", "unpublished", "draft", "withdrawn"].map((one) => h("option", { value: one, selected: one === product.status }, one)))),
     h("label", {}, "Description (HTML; shown as text)", h("textarea", { name: "bodyHtml", rows: 5, value: product.bodyHtml })),
     h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "Variants" }, h("table", {}, h("thead", {}, h("tr", {}, ["SKU", "Variant", `Price (${currency})`, "Before"].map((one) => h("th", {}, one)))), h("tbody", {}, product.variants.map(variant)))),
     trouble, h("div", { class: "row" }, h("button", { class: "primary" }, "Save"), h("button", { class: "quiet", type: "button", onclick: () => edit(product.id, place, refresh) }, "Load newest")));
