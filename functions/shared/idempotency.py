@@ -77,8 +77,8 @@ def answered_once(
     request = app.request
     # Chalice's path is the route's, with {names}: what they stand for tells requests apart as well.
     # A parameter of the query says another thing too: a dry run is no import.
-    asked = (request.uri_params or {}, request.query_params or {})
-    parameters = [part for one in asked for pair in sorted(one.items()) for part in pair]
+    pairs = [*sorted((request.uri_params or {}).items()), *sorted((request.query_params or {}).items())]
+    parameters = [part for pair in pairs for part in pair]
     body = request.raw_body or b"" if told_apart_by is None else told_apart_by
     print_ = fingerprint(request.method, request.path, *parameters, body)
     record = {"pk": "IDEM#" + fingerprint(scope, key), "sk": "IDEM"}
