@@ -10,6 +10,7 @@ from typing import Any
 from chalice.app import Response, SQSEvent
 
 from functions.orders import finding, mailing, saga, service
+from functions.orders.domain import Order
 from functions.orders.events import (
     PROGRESS,
     VOTES,
@@ -102,7 +103,7 @@ def list_orders() -> Response:
     if "customerId" in given:
         customer_id = customer_asked(given["customerId"], who)
     found, following = orders().orders_of(customer_id, page_limit(given), given.get("cursor"))
-    return json_response(OrdersView([order_view(order) for order in found], following))
+    return json_response(OrdersView([shown(order) for order in found], following))
 
 
 @app.endpoint("GET", "/orders/open", returns=OpenOrdersView)
@@ -118,7 +119,7 @@ def list_unpaid() -> Response:
     """List the confirmed orders that could not be charged, oldest first, for staff (``?limit=``): 200 | 400 | 403."""
     caller(app).require("staff", "admin")
     limit = page_limit(query_parameters(app, "limit"), 50)
-    return json_response(OrdersView([order_view(order) for order in orders().unpaid(limit)], None))
+    return json_response(OrdersView([shown(order) for order in orders().unpaid(limit)], None))
 
 
 @app.endpoint("GET", "/orders/search", returns=OrdersView)
@@ -132,14 +133,14 @@ def search_orders() -> Response:
     (kind,) = asked
     text, limit = given[kind][:254], page_limit(given)
     page = finding.find(orders(), finds(), kind, text, limit, given.get("cursor"))
-    return json_response(OrdersView([order_view(order) for order in page.orders], page.following))
+    return json_response(OrdersView([shown(order) for order in page.orders], page.following))
 
 
 @app.endpoint("GET", "/orders/{orderId}", auth="optional", returns=OrderView)
 def get_order(orderId: str) -> Response:  # noqa: N803 the name in the path
     """Get an order, as its customer, with its order token, or as staff: 200 | 404."""
     who, token = asking(orderId)
-    return json_response(order_view(service.order_for(orders(), orderId, who, token, now())))
+    return json_response(shown(service.order_for(orders(), orderId, who, token, now())))
 
 
 @app.endpoint("GET", "/orders/{orderId}/timeline", auth="optional", returns=TimelineView)
@@ -151,11 +152,11 @@ def get_timeline(orderId: str) -> Response:  # noqa: N803 the name in the path
 
 @app.endpoint("POST", "/orders/{orderId}/cancel", auth="optional", body=CancelOrder, returns=OrderView)
 def cancel_order(orderId: str) -> Response:  # noqa: N803 the name in the path
-    """Call an order off, placed or confirmed: 200 the order, also when it is off already | 404 | 409 busy."""
+    """Call an order off: 200 the order, also when it is off already | 404 | 409 busy, or too late for customers."""
     who, token = asking(orderId)
     if raw_body(app, MAX_BODY_BYTES):
         read_body(app, CancelOrder)
-    return json_response(order_view(service.cancel(orders(), orderId, who, token, now())))
+    return json_response(shown(service.cancel(orders(), orderId, who, token, cancellation_window(), now())))
 
 
 @app.endpoint(
@@ -168,7 +169,7 @@ def pay_again(orderId: str) -> Response:  # noqa: N803 the name in the path
 
     def run() -> Response:
         order = service.pay_again(orders(), orderId, request.payment.token, who, token, at)
-        return json_response(order_view(order), 202)
+        return json_response(shown(order), 202)
 
     return answered_once(app, orders(), f"pay#{orderId}#{who.subject or token}", at, run)
 
@@ -180,7 +181,7 @@ def decide_order(orderId: str) -> Response:  # noqa: N803 the name in the path
     who.require("admin")
     log.note(orderId=orderId[:64])
     words = " ".join(read_body(app, DecideOrder).reason.split())
-    return json_response(order_view(service.decide(orders(), orderId, words, by=str(who.subject), at=now())))
+    return json_response(shown(service.decide(orders(), orderId, words, by=str(who.subject), at=now())))
 
 
 @app.endpoint("GET", "/orders/{orderId}/mails", returns=MailsView)
@@ -252,6 +253,16 @@ def sweep(event: object, context: object) -> dict[str, int]:
     overdue, failed = saga.expire(orders(), now())
     log.note(overdue=overdue, failed=failed)
     return {"overdue": overdue, "failed": failed}
+
+
+def cancellation_window() -> timedelta:
+    """Return how long after its confirmation customers may cancel an order."""
+    return timedelta(seconds=int(os.environ["CANCELLATION_WINDOW_SECONDS"]))
+
+
+def shown(order: Order) -> OrderView:
+    """Return an order as it is answered."""
+    return order_view(order, cancellation_window())
 
 
 def customer_asked(customer_id: str, who: Caller) -> str:

@@ -11,6 +11,7 @@ from typing import Annotated, Literal, NamedTuple, assert_never
 from msgspec import Meta
 
 from functions.shared.addresses import PostalAddress
+from functions.shared.clock import parse, rfc3339
 from functions.shared.errors import ConflictError
 from functions.shared.types import (
     CartId,
@@ -202,6 +203,21 @@ class Order:
         failed = self.parts.get("payments") == "capture_failed"
         return self.status == "confirmed" and failed and self.failed_attempt == self.attempts
 
+    def cancellable_until(self, window: timedelta) -> str | None:
+        """Return until when its customer may call it off, this moment not included; None where no time is set.
+
+        None is set before it is confirmed, and while it is unpaid: nothing is delivered then.
+        """
+        match self.status:
+            case "placed" | "cancelled":
+                return None
+            case "confirmed" if self.unpaid:
+                return None
+            case "confirmed":
+                confirmed = next(entry for entry in self.timeline if entry.type == "OrderConfirmed")
+                return rfc3339(parse(confirmed.time) + window)
+        assert_never(self.status)
+
 
 MailKind = Status | Literal["payment_failed"]
 
@@ -327,6 +343,18 @@ def cancelled(
         case "cancelled":
             return order
     assert_never(order.status)
+
+
+def called_off(order: Order, at: str, by: str, window: timedelta) -> Order:
+    """Return the order called off by its customer; raise ConflictError once the time for that is over."""
+    until = order.cancellable_until(window)
+    if until is not None and at >= until:
+        raise ConflictError(
+            "cancellation_window_over",
+            "The time in which you could cancel this order yourself is over; ask the shop.",
+            parameters={"until": until},
+        )
+    return cancelled(order, "customer", at, by)
 
 
 def paid_again(order: Order, at: str, by: str) -> Order:

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple, assert_never
 import msgspec
 
 from functions.orders import saga
-from functions.orders.domain import LINK_KEPT, Content, Order, as_placed, cancelled, paid_again
+from functions.orders.domain import LINK_KEPT, Content, Order, as_placed, called_off, cancelled, paid_again
 from functions.orders.events import Quote
 from functions.orders.table import OrdersTable
 from functions.shared import log, signing
@@ -118,23 +118,30 @@ def order_of(table: OrdersTable, order_id: str) -> Order:
 def order_for(table: OrdersTable, order_id: str, who: Caller, token: str | None, at: datetime) -> Order:
     """Return an order to its customer, to who holds its order token, or to staff; raise NotFoundError to others."""
     order = order_of(table, order_id)
-    if not (_owns(order, who, token, at) or not who.roles.isdisjoint({"staff", "admin"})):
+    if not (_owns(order, who, token, at) or _is_staff(who)):
         raise _not_found()
     return order
 
 
-def cancel(table: OrdersTable, order_id: str, who: Caller, token: str | None, at: datetime) -> Order:
-    """Call an order off for its customer or for staff, placed or confirmed; one that is off already stays as it is.
+def cancel(
+    table: OrdersTable, order_id: str, who: Caller, token: str | None, window: timedelta, at: datetime
+) -> Order:
+    """Call an order off, placed or confirmed; one that is off already stays as it is.
+
+    Its customer may do so until the window after its confirmation is over, staff always.
 
     Raises
     ------
     ConflictError
-        It changes so fast that we never got hold of it.
+        The window is over, or it changes so fast that we never got hold of it.
     """
+    by = who.subject or "guest"
     for _ in range(_TRIES):
         order = order_for(table, order_id, who, token, at)
-        reason: Literal["customer", "operator"] = "customer" if _owns(order, who, token, at) else "operator"
-        after = cancelled(order, reason, rfc3339(at), who.subject or "guest")
+        if _owns(order, who, token, at) and not _is_staff(who):
+            after = called_off(order, rfc3339(at), by, window)
+        else:
+            after = cancelled(order, _reason(order, who), rfc3339(at), by)
         if after is order or table.change(order, after, saga.decision(after, at)):
             return after
     raise ConflictError("order_busy", "The order is changing very fast; try again.", retry_after=1)
@@ -188,6 +195,15 @@ def order_token(order: Order) -> str | None:
         return None
     until = epoch(parse(order.placed_at) + LINK_KEPT)
     return signing.sign("order-link", f"{order.order_id} {until}".encode())
+
+
+def _is_staff(who: Caller) -> bool:
+    return not who.roles.isdisjoint({"staff", "admin"})
+
+
+def _reason(order: Order, who: Caller) -> Literal["customer", "operator"]:
+    """Return why staff call an order off: their own for themselves, others' for the shop."""
+    return "customer" if who.subject == order.customer_id else "operator"
 
 
 def _owns(order: Order, who: Caller, token: str | None, at: datetime) -> bool:

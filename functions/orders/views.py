@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated, Any, Literal, get_args
 
 from msgspec import Meta
@@ -52,6 +53,8 @@ class OrderView(View, frozen=True):
     ``status``: placed, confirmed, cancelled (``reason``: out_of_stock, payment_declined, timeout, customer, operator).
     ``payment_status``: authorised, declined, captured, capture_failed, voided, partially_refunded, refunded; null
     before any of it. ``unpaid``: it is confirmed, could not be charged, and waits for another means of payment.
+    ``cancellable_until``: until when its customer may cancel it, RFC 3339; null where no time is set (it is placed, or
+    unpaid) and where it is cancelled.
     """
 
     order_id: str
@@ -68,6 +71,7 @@ class OrderView(View, frozen=True):
     shipping_address: PostalAddress
     placed_at: str
     decide_by: str
+    cancellable_until: str | None
 
 
 class PlacedView(OrderView, frozen=True):
@@ -164,9 +168,9 @@ def mail_view(mail: Mail) -> MailView:
     return MailView(mail.mail_id, mail.kind, mail.by, str(mail.sent_at))
 
 
-def order_view(order: Order) -> OrderView:
-    """Shape an order."""
-    return OrderView(**_shown(order))
+def order_view(order: Order, window: timedelta) -> OrderView:
+    """Shape an order, given how long after its confirmation its customer may cancel it."""
+    return OrderView(**_shown(order), cancellable_until=order.cancellable_until(window))
 
 
 def open_view(order: Order) -> OpenOrderView:
@@ -184,7 +188,7 @@ def open_view(order: Order) -> OpenOrderView:
 
 def placed_view(order: Order, order_token: str | None) -> PlacedView:
     """Shape an order that was just placed."""
-    return PlacedView(**_shown(order), order_token=order_token)
+    return PlacedView(**_shown(order), cancellable_until=None, order_token=order_token)
 
 
 def _shown(order: Order) -> dict[str, Any]:

@@ -6,9 +6,11 @@ from typing import Any
 
 from functions.orders.domain import PARTICIPANTS
 from functions.orders.table import order_of
+from functions.shared.clock import parse
 from functions.shared.dynamo import decode_item
 from functions.shared.ids import order_number
 from tests.simulation.checker import Watch, require
+from tests.simulation.deployment import SETTINGS
 from tests.simulation.fake_tables import Change
 from tests.simulation.reading import content_of
 from tests.simulation.world import World
@@ -58,6 +60,8 @@ class Orders(Watch):
             or new["reason"] in ("customer", "operator"),
             "only people call a confirmed order off", f"{order_id}: {new.get('reason')}",
         )  # fmt: skip
+        if (old.get("status"), new["status"]) == ("confirmed", "cancelled") and new["reason"] == "customer":
+            self._in_time(order_id, old, new)
         if new["status"] == "confirmed" and old.get("status") != "confirmed":
             self._agreed(order_id, new)
             self._confirmed(order_id, content_of(change.new or {}))
@@ -72,6 +76,17 @@ class Orders(Watch):
                 "an order is what was quoted",
                 f"{order_id}: {content[name]} for {given}",
             )
+
+    def _in_time(self, order_id: str, old: dict[str, Any], new: dict[str, Any]) -> None:
+        """Check that a customer called a confirmed order off within the window, or while it could not be charged."""
+        if old.get("open_shard", "").startswith("UNPAID"):
+            return
+        times = {entry.type: parse(entry.time) for entry in order_of(new).timeline}
+        taken = (times["OrderCancelled"] - times["OrderConfirmed"]).total_seconds()
+        require(
+            taken < float(SETTINGS["CancellationWindowSeconds"]), "customers call an order off within the window",
+            f"{order_id}: {taken} seconds after it was confirmed",
+        )  # fmt: skip
 
     def _agreed(self, order_id: str, order: dict[str, Any]) -> None:
         told = [entry.type for entry in order_of(order).timeline]

@@ -20,6 +20,8 @@ SERVICES = ("catalog", "inventory", "cart", "orders", "payments")
 """Identity is left out: callers are given through the authoriser's context, as API Gateway gives them."""
 
 BUS = "souk-local"
+SETTINGS = {"CancellationWindowSeconds": "45"}
+"""Parameters other than by default: less than a minute, not an hour, so that people meet the end of it."""
 ACCOUNT = {
     "AWS::Region": "eu-west-1", "AWS::AccountId": "000000000000", "AWS::Partition": "aws",
     "AWS::URLSuffix": "amazonaws.com", "AWS::StackName": "souk-local",
@@ -101,7 +103,7 @@ class _Template:
         self.service = service
         self.template = templates.template(service)
         self.parameters = {
-            name: str(parameter.get("Default", ""))
+            name: SETTINGS.get(name, str(parameter.get("Default", "")))
             for name, parameter in self.template.get("Parameters", {}).items()
         }
 

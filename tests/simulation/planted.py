@@ -154,6 +154,10 @@ BUGS = (
         "if quote.customer_id not in (None, who.subject):", "if quote.customer_id == '':",
     ),
     Bug(
+        "let a customer call an order off at any time", "functions.orders.domain",
+        "if until is not None and at >= until:", "if until is not None and not at:",
+    ),
+    Bug(
         "charge the subtotal", "functions.payments.service",
         "total, currency = order.totals.total, order.totals.currency",
         "total, currency = order.totals.total - 1, order.totals.currency",

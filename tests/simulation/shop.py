@@ -6,9 +6,11 @@ import base64
 import itertools
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from random import Random
 from typing import Any
 
+from functions.shared.clock import rfc3339
 from tests.simulation.check_carts import Prices
 from tests.simulation.check_orders import Orders
 from tests.simulation.check_stock import Stock
@@ -289,7 +291,12 @@ class Shop:
             require(
                 answer.status in (0, 404, 500, 502, 503), "a foreign order cannot be called off", str(answer)
             )
-        self.surely("POST", "/orders/{orderId}/cancel", path=path, subject=subject, headers=headers)
+        answer = self.surely("POST", "/orders/{orderId}/cancel", path=path, subject=subject, headers=headers)
+        if answer.status == 409 and answer.body["code"] == "cancellation_window_over":
+            late = answer.body["parameters"]["until"] <= rfc3339(
+                datetime.fromtimestamp(self.world.now + 5, UTC)
+            )
+            require(late, "an order can be called off until its window ends", str(answer))
 
     def staff(self) -> None:
         """Refund orders in part, often two at once."""

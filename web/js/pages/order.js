@@ -71,7 +71,6 @@ async function pay(event) {
 function view(order, timeline, late) {
   const { totals, shippingAddress: to } = order;
   const row = (key, amount, style) => h("div", { class: style }, h("span", {}, t(key)), h("span", {}, price(amount, totals.currency)));
-  const cancellable = order.status === "placed" || order.status === "confirmed";
   return [
     h("p", { class: "row" }, h("span", { class: "mono" }, t("order.number", { number: order.number })), h("span", { class: "small soft" }, day(order.placedAt)), h("span", { class: `badge ${{ confirmed: "good", cancelled: "bad" }[order.status] ?? "warn"}`, id: "status" }, t(`status.${order.status}`))),
     h("ol", { class: "saga" }, steps(order, timeline)),
@@ -82,10 +81,21 @@ function view(order, timeline, late) {
         h("div", { class: "totals" }, order.lines.map((line) => h("div", {}, h("span", {}, `${line.quantity} × ${line.title}`), h("span", {}, price(line.total, totals.currency)))),
           row("cart.subtotal", totals.subtotal), row("checkout.shipping", totals.shipping), row("checkout.tax", totals.tax), totals.rounding ? row("checkout.rounding", totals.rounding) : null, row("checkout.total", totals.total, "sum"), order.refunded.amount > 0 && row("order.refunded", order.refunded.amount, "refunded")),
         h("div", {}, h("h3", {}, t("order.deliver")), h("address", {}, [to.name, to.line1, to.line2, `${to.postalCode} ${to.city}`, to.region, countryName(to.country)].filter(Boolean).map((text) => h("div", {}, text)))),
-        cancellable && h("button", { class: "quiet danger", onclick: cancel }, t("order.cancel")),
+        cancelling(order),
         link() && h("p", { class: "small" }, h("a", { href: link() }, t("order.link"))),
         h("a", { href: "/products.html" }, t("order.back")))),
   ];
+}
+
+/** Return what an order is cancelled with, and until when that can be done; it goes by itself then. */
+function cancelling({ status, cancellableUntil: until }) {
+  const left = until ? new Date(until) - Date.now() : Infinity;
+  if (status === "cancelled" || left <= 0) return null;
+  const part = h("div", { id: "cancel" },
+    h("button", { class: "quiet danger", onclick: cancel }, t("order.cancel")),
+    until && h("p", { class: "small soft" }, t("order.until", { time: sameDay(until, Date.now()) ? clock(until) : moment(until) })));
+  if (until) setTimeout(() => part.remove(), left);
+  return part;
 }
 
 async function cancel(event) {
