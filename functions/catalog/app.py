@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import functools
 import os
-import time
+from collections.abc import Callable
 from typing import Any
 
 from chalice.app import Response, SQSEvent
 
-from functions.catalog import imports, service, views
+from functions.catalog import exports, imports, service, tasks, views
 from functions.catalog.domain import STATUSES, Product, facet
 from functions.catalog.table import CatalogTable
+from functions.catalog.table_exports import ExportsTable
 from functions.catalog.table_imports import ImportsTable
 from functions.catalog.table_lists import ORDERS
 from functions.catalog.text import words
-from functions.catalog.uploads import Uploads
-from functions.shared import outbox
+from functions.catalog.uploads import Task, Uploads
+from functions.shared import log, outbox
 from functions.shared.clock import now
 from functions.shared.errors import InvalidError
 from functions.shared.http import (
@@ -41,17 +42,6 @@ PUBLIC = {"Cache-Control": "public, max-age=0, s-maxage=15, stale-while-revalida
 """Caches on the way answer for 15 seconds; a browser asks each time, and is told 304 where nothing has changed."""
 MAX_PRODUCT_BYTES = 1_000_000
 MAX_FILE_BYTES = 5_500_000  # Lambda is called with 6 MB at most (Lambda quotas)
-IMPORT_SECONDS = 20  # of work before the rest is left to the next invocation; the function's timeout is 30
-EXPORT_SECONDS = 12
-"""Of reading before an export's next part is left to the next request: API Gateway waits 29 (REST API quotas)."""
-CSV = {
-    "Content-Type": "text/csv; charset=utf-8",
-    "Content-Disposition": 'attachment; filename="products.csv"',
-}
-JSONL = {
-    "Content-Type": "application/x-ndjson",
-    "Content-Disposition": 'attachment; filename="products.jsonl"',
-}
 
 
 @functools.cache
@@ -63,8 +53,19 @@ def catalog() -> CatalogTable:
 @functools.cache
 def shelf() -> imports.Shelf:
     """Return what imports work with."""
-    uploads = Uploads(os.environ["IMPORTS_BUCKET_NAME"], os.environ["IMPORTS_QUEUE_URL"])
-    return imports.Shelf(catalog(), ImportsTable(os.environ["TABLE_NAME"]), uploads, currency())
+    return imports.Shelf(catalog(), ImportsTable(os.environ["TABLE_NAME"]), uploads(), currency())
+
+
+@functools.cache
+def desk() -> exports.Desk:
+    """Return what exports work with."""
+    return exports.Desk(catalog(), ExportsTable(os.environ["TABLE_NAME"]), uploads())
+
+
+def uploads() -> Uploads:
+    """Return the files of imports and exports, and their queues."""
+    bucket = os.environ["IMPORTS_BUCKET_NAME"]
+    return Uploads(bucket, os.environ["FILES_QUEUE_URL"], os.environ["IMPORTS_QUEUE_URL"])
 
 
 def currency() -> str:
@@ -203,19 +204,37 @@ def post_import() -> Response:
     Each product is created, or changed where its slug exists; what is to be said of rows is told by GET
     /catalog/imports/{id}. ``?stock=set`` sets the stock of SKUs that are there too, ``?dryRun=true`` only tells what
     would happen, ``?mapping=`` is a JSON object of the file's columns, each with the field that it stands for.
+
+    A body has room for 5.5 MB. For a file of up to 200 MB, send none and ``?upload=true``: the answer names an address
+    to PUT the file to, with the same Content-Type, and POST /catalog/imports/{id}/start has it worked off.
     """
     who = caller(app)
     who.require("admin")
     raw, at = raw_body(app, MAX_FILE_BYTES), now()
     kind = imports.kind_of(header(app, "content-type") or "")
-    wish = imports.wish(query_parameters(app, "stock", "dryRun", "mapping"))
+    given = query_parameters(app, "stock", "dryRun", "mapping", "upload")
+    wish, later = imports.wish(given), imports.comes_later(given, raw)
 
     def run() -> Response:
-        job = imports.accept(shelf(), raw, kind, new_id("imp", at), at, wish)
-        where = {"Location": f"/catalog/imports/{job.id}"}
-        return json_response(views.ImportAcceptedView(job.id, job.status, job.total, job.read_as), 202, where)
+        import_id = new_id("imp", at)
+        where = {"Location": f"/catalog/imports/{import_id}"}
+        if later:
+            job, address = imports.expect(shelf(), kind, import_id, at, wish)
+            return json_response(views.upload_view(job, address), 202, where)
+        job = imports.accept(shelf(), raw, kind, import_id, at, wish)
+        return json_response(views.accepted_view(job), 202, where)
 
     return answered_once(app, catalog(), f"import#{who.subject}", at, run)
+
+
+@app.endpoint("POST", "/catalog/imports/{id}/start", returns=views.ImportAcceptedView, status=202)
+def start_import(id: str) -> Response:
+    """Have the file worked off that was PUT to an import's address: 202 | 403 | 404 | 409 it has not come | 413.
+
+    Safe to repeat.
+    """
+    caller(app).require("admin")
+    return json_response(views.accepted_view(imports.start(shelf(), id, now())), 202)
 
 
 @app.endpoint("GET", "/catalog/imports/{id}", returns=views.ImportView)
@@ -229,32 +248,59 @@ def get_import(id: str) -> Response:
     return json_response(views.import_view(job, problems))
 
 
-@app.endpoint("GET", "/catalog/exports")
-def get_export() -> Response:
-    """Export all products (``?format=csv`` or ``jsonl``, ``&cursor=``): 200 | 400 | 403.
+@app.endpoint("POST", "/catalog/exports", returns=views.ExportView, status=202)
+def post_export() -> Response:
+    """Have all products written into a file (``?format=csv`` or ``jsonl``): 202 | 400 | 403 | 409.
 
-    A shop that does not fit into one answer, or takes too long for one, comes in several, each a whole file: the header
-    Link names the next.
-    Quantities are left blank, because stock belongs to inventory.
+    GET /catalog/exports/{id} tells how far it has got, and where the file is. Quantities are left blank, because stock
+    belongs to inventory.
     """
+    who, at = caller(app), now()
+    who.require("admin")
+    kind = imports.checked_format(query_parameters(app, "format").get("format", "csv"))
+
+    def run() -> Response:
+        export = exports.begin(desk(), kind, new_id("exp", at), at)
+        where = {"Location": f"/catalog/exports/{export.id}"}
+        return json_response(views.export_view(export, None), 202, where)
+
+    return answered_once(app, catalog(), f"export#{who.subject}", at, run)
+
+
+@app.endpoint("GET", "/catalog/exports/{id}", returns=views.ExportView)
+def get_export(id: str) -> Response:
+    """Get how far an export has got, and once it is completed the address of its file: 200 | 403 | 404."""
     caller(app).require("admin")
-    given = query_parameters(app, "format", "cursor")
-    kind = imports.checked_format(given.get("format", "csv"))
-    until = time.monotonic() + EXPORT_SECONDS
-    page = imports.export(catalog(), kind, given.get("cursor"), lambda: time.monotonic() < until)
-    headers: dict[str, Any] = dict(CSV if kind == "csv" else JSONL)
-    if page.following:
-        headers["X-Next-Cursor"] = page.following
-        headers["Link"] = f'</catalog/exports?format={kind}&cursor={page.following}>; rel="next"'
-    return Response(page.text, headers=headers)
+    export, address = exports.fetched(desk(), id)
+    return json_response(views.export_view(export, address))
 
 
 @app.on_sqs_message(queue="catalog-imports")
 def on_import(batch: SQSEvent) -> dict[str, list[dict[str, str]]]:
-    """Go on with imports; only the messages that failed are given back."""
-    until = time.monotonic() + IMPORT_SECONDS
-    failed = imports.on_tasks(shelf(), batch, now(), lambda: time.monotonic() < until)
+    """Work off parts of imports; only the messages that failed are given back."""
+    at = now()
+    return worked_off(batch, lambda task: imports.work(shelf(), task.job_id, task.part or 0, at))
+
+
+@app.on_sqs_message(queue="catalog-files")
+def on_file(batch: SQSEvent) -> dict[str, list[dict[str, str]]]:
+    """Go through the files of imports and exports; only the messages that failed are given back."""
+    at = now()
+    return worked_off(batch, lambda task: tasks.go_through(shelf(), desk(), task.job_id, at))
+
+
+def worked_off(batch: SQSEvent, work: Callable[[Task], None]) -> dict[str, list[dict[str, str]]]:
+    """Have the messages worked off."""
+    failed = tasks.on_tasks(batch, work, lambda job_id: tasks.give_up(shelf(), desk(), job_id, now()))
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
+
+
+@app.lambda_function()
+def sweep(event: object, context: object) -> dict[str, int]:
+    """Now and then: see to it that each import and export ends."""
+    open_, failed = tasks.sweep(shelf(), desk(), now())
+    log.note(open=open_, failed=failed)
+    return {"open": open_, "failed": failed}
 
 
 @app.lambda_function()

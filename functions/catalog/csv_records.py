@@ -1,60 +1,99 @@
-"""CSV as people's spreadsheets write it (RFC 4180), read so that one broken row does not take others with it."""
+"""CSV as people's spreadsheets write it (RFC 4180), read so that one broken row does not take others with it.
+
+Lines are read as they are needed, so that a file of any size takes the memory of one record.
+"""
 
 from __future__ import annotations
 
 import csv
-import io
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 _MAX_BROKEN = 50
-"""Broken records after which the rest is given up: an unclosed quote costs reading on to the end of the file."""
+"""Broken records after which the rest is given up: an unclosed quote costs reading on to where a record must end."""
+MAX_RECORD = 2_000_000
+"""Characters of one record: a longer one is a quote that was never closed."""
 
 csv.field_size_limit(50_000_000)  # lengths are checked field by field, with a better message
 
 
 @dataclass(frozen=True)
 class Record:
-    """One row of the file, as a spreadsheet counts them; ``broken`` says why its cells cannot be told, if so."""
+    """One row of the file, as a spreadsheet counts them; ``broken`` says why its cells cannot be told, if so.
+
+    ``text`` are the lines that it was read from; there are none where the rest of the file is not read.
+    """
 
     row: int
     cells: list[str]
     broken: str = ""
+    text: str = ""
 
 
-def records(text: str, delimiter: str = ",") -> Iterator[Record]:
-    """Yield the rows of a CSV text, the header first; after a broken one reading goes on at the next line.
+class _Lines:
+    """Lines for a CSV reader, which can go back to the second line of a record that turned out to be none."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self._source = iter(lines)
+        self._ahead: deque[str] = deque()
+        self.taken: list[str] = []
+        self._size = 0
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = self._ahead.popleft() if self._ahead else next(self._source)
+        self.taken.append(line)
+        self._size += len(line)
+        if self._size > MAX_RECORD:
+            raise csv.Error("it has no end within 2 MB: a quote is not closed")
+        return line
+
+    def record(self) -> str:
+        """Return the text of the record that ends here."""
+        text = "".join(self.taken)
+        self.taken.clear()
+        self._size = 0
+        return text
+
+    def first_line(self) -> str:
+        """Return the first line of what was no record, and read on after it."""
+        self._ahead.extendleft(reversed(self.taken[1:]))
+        del self.taken[1:]
+        return self.record()
+
+
+def records(lines: Iterable[str], delimiter: str = ",", *, row: int = 0, width: int = 0) -> Iterator[Record]:
+    """Yield the rows of CSV lines, the header first; after a broken one reading goes on at the next line.
 
     The cells of a broken record are its line cut at the first delimiter.
+
+    Parameters
+    ----------
+    row, width
+        Where the lines are of the middle of a file: the number of the row before, and the cells that the header has.
     """
-    lines = list(io.StringIO(text, newline=""))
-    at, row, width, broken = 0, 0, 0, 0
-    while at < len(lines):
-        reader = csv.reader(
-            (lines[index] for index in range(at, len(lines))), strict=True, delimiter=delimiter
-        )
-        begin = at
+    feed, broken = _Lines(lines), 0
+    while broken <= _MAX_BROKEN:
         why = ""
         try:
-            for cells in reader:
+            for cells in csv.reader(feed, strict=True, delimiter=delimiter):
                 row += 1
-                if why := _misfit(cells, width, reader.line_num - (at - begin)):
+                if why := _misfit(cells, width, len(feed.taken)):
                     break
                 width = width or len(cells)
-                at = begin + reader.line_num
-                yield Record(row, cells)
+                yield Record(row, cells, text=feed.record())
+            else:
+                return
         except csv.Error as error:
             row += 1
             why = str(error)
-        if why:
-            broken += 1
-            yield Record(row, lines[at].split(delimiter)[:1], why)
-            at += 1
-        if broken > _MAX_BROKEN:
-            yield Record(
-                row + 1, [""], f"more than {_MAX_BROKEN} rows are broken; the rest of the file is not read"
-            )
-            return
+        broken += 1
+        line = feed.first_line()
+        yield Record(row, line.split(delimiter)[:1], why, line)
+    yield Record(row + 1, [""], f"more than {_MAX_BROKEN} rows are broken; the rest of the file is not read")
 
 
 def _misfit(cells: list[str], width: int, lines: int) -> str:

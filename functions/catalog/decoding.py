@@ -5,9 +5,13 @@ Where two readings of the same bytes differ, none is taken.
 
 from __future__ import annotations
 
+import codecs
+import io
 import re
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import BinaryIO, NamedTuple
 
+from functions.catalog.csv_records import MAX_RECORD
 from functions.shared.errors import InvalidError
 
 _HOW_TO_SAVE = 'save it in your spreadsheet as "CSV UTF-8 (comma delimited)" and send it again.'
@@ -18,52 +22,91 @@ _OTHERWISE = re.compile(
     rb"[\x81\x83\x88\x8a\x8d-\x90\x98\x9a\x9d-\x9f]|[\xc0-\xff]{4}"
     rb"|(?<=[A-Za-z])[\x82\x84\x86\x87\x89\x8b\x91\x93-\x95\x9b](?=[A-Za-z])"
 )
+_BLOCK = 1 << 20  # bytes looked at at once
 
 
-class Decoded(NamedTuple):
-    """A file's text, and the encoding it was read in."""
+class Encoding(NamedTuple):
+    """What a file is written in: ``codec`` is Python's name, ``begin`` where the text begins, in bytes."""
 
-    text: str
-    encoding: str
+    name: str
+    codec: str
+    begin: int = 0
 
 
-def decode(raw: bytes) -> Decoded:
-    """Return a file as text.
+_UTF_8 = Encoding("utf-8", "utf-8")
+_CP1252 = Encoding("windows-1252", "cp1252")
+
+
+def recognise(file: BinaryIO) -> Encoding:
+    """Return a file's encoding.
 
     Raises
     ------
     InvalidError
         It is empty, or in an encoding that cannot be told with certainty.
     """
-    decoded = _decode(raw)
-    if "\ufffd" in decoded.text:  # what API Gateway makes of other encodings
-        line = decoded.text[: decoded.text.index("\ufffd")].count("\n") + 1
-        raise InvalidError("not_utf8", f"Line {line} is not UTF-8: {_HOW_TO_SAVE}")
-    if not decoded.text.strip():
-        raise InvalidError("empty_file", "The file is empty.")
-    return decoded
+    marked = _marked(file)
+    encoding = marked or _UTF_8
+    line = _unreadable(file, encoding)
+    if line and marked:
+        detail = f"The file says it is {encoding.codec.upper()} and is not: {_HOW_TO_SAVE}"
+        raise InvalidError("not_utf8", detail)
+    if line:
+        file.seek(0)
+        if any(_OTHERWISE.search(block) for block in iter(lambda: file.readline(_BLOCK), b"")):
+            detail = f"Line {line} is not UTF-8, nor surely Windows-1252: {_HOW_TO_SAVE}"
+            raise InvalidError("not_utf8", detail)
+        return _CP1252
+    return encoding
 
 
-def _decode(raw: bytes) -> Decoded:
-    for mark, encoding in _MARKS:
-        if raw.startswith(mark):
-            return _strictly(raw[len(mark) :], encoding)
-    begin = raw[:2000]
-    for place, encoding in ((1, "utf-16-le"), (0, "utf-16-be")):
+def _marked(file: BinaryIO) -> Encoding | None:
+    file.seek(0)
+    begin = file.read(2000)
+    for mark, codec in _MARKS:
+        if begin.startswith(mark):
+            return Encoding(codec.removesuffix("-le").removesuffix("-be"), codec, len(mark))
+    for place, codec in ((1, "utf-16-le"), (0, "utf-16-be")):
         if len(begin) > 3 and begin[place::2].count(0) > len(begin) // 4 and 0 not in begin[1 - place :: 2]:
-            return _strictly(raw, encoding)
-    try:
-        return Decoded(raw.decode("utf-8"), "utf-8")
-    except UnicodeDecodeError as error:
-        line = raw[: error.start].count(b"\n") + 1
-    if _OTHERWISE.search(raw):
-        raise InvalidError("not_utf8", f"Line {line} is not UTF-8, nor surely Windows-1252: {_HOW_TO_SAVE}")
-    return Decoded(raw.decode("cp1252"), "windows-1252")
+            return Encoding("utf-16", codec)
+    return None
 
 
-def _strictly(raw: bytes, encoding: str) -> Decoded:
+def _unreadable(file: BinaryIO, encoding: Encoding) -> int:
+    """Return the first line that is not in an encoding, 0 where all are; InvalidError for a file without text."""
+    file.seek(encoding.begin)
+    decoder = codecs.getincrementaldecoder(encoding.codec)()
+    line, blank = 1, True
+    while True:
+        block = file.read(_BLOCK)
+        try:
+            text = decoder.decode(block, not block)
+        except UnicodeDecodeError as error:
+            return line + error.object[: error.start].count(b"\n")
+        if "\ufffd" in text:  # what API Gateway makes of other encodings
+            line += text[: text.index("\ufffd")].count("\n")
+            raise InvalidError("not_utf8", f"Line {line} is not UTF-8: {_HOW_TO_SAVE}")
+        line += text.count("\n")
+        blank = blank and not text.strip()
+        if not block:
+            break
+    if blank:
+        raise InvalidError("empty_file", "The file is empty.")
+    return 0
+
+
+def lines(file: BinaryIO, encoding: Encoding, newline: str = "") -> Iterator[str]:
+    """Yield a file's lines with their ends; one that is longer than any record comes in pieces.
+
+    Parameters
+    ----------
+    newline
+        Where lines end, as for `open`.
+    """
+    file.seek(encoding.begin)
+    text = io.TextIOWrapper(file, encoding.codec, newline=newline)
     try:
-        return Decoded(raw.decode(encoding), encoding.removesuffix("-le").removesuffix("-be"))
-    except UnicodeDecodeError:
-        detail = f"The file says it is {encoding.upper()} and is not: {_HOW_TO_SAVE}"
-        raise InvalidError("not_utf8", detail) from None
+        while line := text.readline(MAX_RECORD):
+            yield line
+    finally:
+        text.detach()

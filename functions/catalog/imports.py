@@ -1,37 +1,46 @@
-"""Imports and exports: files of many products, worked off in chunks that may each be repeated."""
+"""Imports: files of many products, cut into parts that are worked on at once, and each as often as need be."""
 
 from __future__ import annotations
 
-import json
+import io
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
 
-from functions.catalog import applying, formats, jsonl, service, shopify
-from functions.catalog.domain import STATUSES, Product, Stored, normalised, skus, terms, with_columns_of
+from functions.catalog import applying, formats, planning, service, shopify
+from functions.catalog.domain import Product, Stored, normalised, skus, terms, with_columns_of
 from functions.catalog.events import CountedLine, ImportAccepted, StockCounted
+from functions.catalog.planning import Plan, Segment
 from functions.catalog.rows import Entry, Problem
 from functions.catalog.table import CatalogTable
-from functions.catalog.table_imports import Format, ImportsTable, Job
-from functions.catalog.uploads import Task, Uploads
+from functions.catalog.table_imports import (
+    MAX_FILE_BYTES,
+    MEDIA_TYPES,
+    Format,
+    Found,
+    ImportsTable,
+    Job,
+    ReadAs,
+)
+from functions.catalog.uploads import Uploads
 from functions.shared import log
-from functions.shared.clock import parse, rfc3339
-from functions.shared.dynamo import cursor
-from functions.shared.errors import ConflictError, DomainError, InvalidError, NotFoundError
+from functions.shared.clock import now, parse, rfc3339
+from functions.shared.errors import ConflictError, DomainError, InvalidError, NotFoundError, TooLargeError
 from functions.shared.ids import new_id
 from functions.shared.outbox import fact, pack
 
-CHUNK = 25  # products between two notes of progress
 MAX_LINES = 100  # of one StockCounted
-EXPORT_BYTES = 4_500_000
-"""Of one page of an export, as JSON text: Lambda answers with 6 MB at most (Lambda quotas)."""
-_MAX_ATTEMPTS = 5  # as maxReceiveCount of the queue
+UPLOAD_WITHIN = timedelta(hours=2)
+"""How long a file may take to come: its address is good for one hour, and an upload that has begun may go on."""
+DONE_WITHIN = timedelta(hours=24)
+SILENT = timedelta(minutes=15)
+"""After this long without a step, an import is handed to the queues again: longer than a message is worked on."""
 Outcome = Literal["created", "updated", "unchanged", "failed"]
 
 
@@ -70,24 +79,63 @@ def accept(
     InvalidError
         The file as a whole cannot be read: empty, in an unclear encoding, another format, without the needed columns.
     """
-    entries, read_as = formats.read(raw, kind, shelf.currency, wish.mapping)
-    if not entries:
-        raise InvalidError("no_products", "The file holds no product.")
+    made = planning.plan(io.BytesIO(raw), kind, wish.mapping, lambda rows: None)
     job = Job(
-        import_id,
-        kind,
-        "queued",
-        rfc3339(at),
-        len(entries),
-        stock=wish.stock,
-        dry_run=wish.dry_run,
-        read_as=read_as,
-    )
+        import_id, kind, "queued", rfc3339(at), made.entries, stock=wish.stock, dry_run=wish.dry_run,
+        read_as=_read_as(made, wish.mapping), rows=made.rows, size=len(raw), touched_at=rfc3339(at),
+    )  # fmt: skip
     shelf.uploads.put(import_id, raw)
     told = ImportAccepted(import_id, kind, job.total)
     shelf.imports.begin(job, pack(fact(told, import_id, 1, at)))
     shelf.uploads.enqueue(import_id)
     return job
+
+
+def expect(shelf: Shelf, kind: Format, import_id: str, at: datetime, wish: Wish) -> tuple[Job, str]:
+    """Note an import whose file is still to come; return it, and where the file is to be PUT.
+
+    Raises
+    ------
+    InvalidError
+        The mapping names what is no field.
+    """
+    shopify.known_names(wish.mapping)
+    read_as = ReadAs(mapping=dict(wish.mapping))
+    job = Job(
+        import_id, kind, "awaiting_upload", rfc3339(at), stock=wish.stock, dry_run=wish.dry_run, read_as=read_as,
+        touched_at=rfc3339(at),
+    )  # fmt: skip
+    shelf.imports.begin(job, None)
+    return job, shelf.uploads.upload_address(import_id, MEDIA_TYPES[kind])
+
+
+def start(shelf: Shelf, import_id: str, at: datetime) -> Job:
+    """Have the file of an import worked off that has come; return the import. Safe to repeat.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such import.
+    ConflictError, TooLargeError
+        Its file has not come, or is larger than `MAX_FILE_BYTES`.
+    """
+    before = job(shelf.imports, import_id)
+    if before.status != "awaiting_upload":
+        return before
+    size = shelf.uploads.size(import_id)
+    if size is None:
+        raise ConflictError("upload_missing", "The file has not come yet: PUT it to its address first.")
+    if size > MAX_FILE_BYTES:
+        detail = f"The file has {size} bytes; the limit is {MAX_FILE_BYTES}."
+        raise TooLargeError("file_too_large", detail, parameters={"maximum": MAX_FILE_BYTES})
+    told = ImportAccepted(import_id, before.format, 0)
+    if shelf.imports.start(before, size, pack(fact(told, import_id, 1, at)), at):
+        shelf.uploads.enqueue(import_id)
+    return job(shelf.imports, import_id)
+
+
+def _read_as(made: Plan, mapping: Mapping[str, str]) -> ReadAs:
+    return ReadAs(made.layout.form, made.encoding, made.layout.delimiter, made.kept, dict(mapping))
 
 
 def job(imports: ImportsTable, import_id: str) -> Job:
@@ -101,89 +149,117 @@ def job(imports: ImportsTable, import_id: str) -> Job:
 # --- working off --------------------------------------------------------------------------------------------------
 
 
-def on_tasks(shelf: Shelf, batch: Iterable[Any], at: datetime, time_left: Callable[[], bool]) -> list[str]:
-    """Go on with the import of each message; return the ids of the messages that failed.
-
-    Where the time does not suffice for the whole import, a message for the rest is sent before this one is done with.
-    """
-    failed = []
-    for record in batch:
-        message = record.to_dict()
-        try:
-            task = msgspec.json.decode(message["body"], type=Task)
-            log.begin(task.correlation_id)
-            if not run(shelf, task.import_id, at, time_left):
-                shelf.uploads.enqueue(task.import_id)
-        except Exception as error:  # noqa: BLE001 the message comes again
-            log.failure(error)
-            failed.append(message["messageId"])
-            if int(message["attributes"]["ApproximateReceiveCount"]) >= _MAX_ATTEMPTS:
-                _give_up(shelf, message["body"], at)
-    return failed
-
-
-def _give_up(shelf: Shelf, body: str, at: datetime) -> None:
-    """Tell those who look at the import that nobody works on it any more."""
-    try:
-        shelf.imports.fail(msgspec.json.decode(body, type=Task).import_id, at)
-    except Exception as error:  # noqa: BLE001 the message is in the dead-letter queue all the same
-        log.failure(error)
+def read_file(shelf: Shelf, import_id: str, at: datetime) -> None:
+    """Cut an import's file into parts, and hand out those that are left. Safe to repeat, and twice at once."""
+    found = shelf.imports.job(import_id)
+    if found is None or found.status in ("awaiting_upload", "completed") or _too_late(found, at):
+        return None
+    if not found.parts:
+        with shelf.uploads.opened(import_id) as file:
+            try:
+                made = planning.plan(
+                    file,
+                    found.format,
+                    found.read_as.mapping,
+                    lambda rows: shelf.imports.touch(import_id, now()),
+                )
+            except InvalidError as error:
+                return shelf.imports.fail(import_id, error.code, error.detail, at)
+        found = _planned(shelf, found, made, at)
+    left = shelf.imports.parts_left(found)
+    log.note(importId=import_id, rows=found.rows, parts=found.parts, left=len(left))
+    shelf.uploads.enqueue_parts(import_id, left)
+    if not left:
+        shelf.imports.finish(found, at)
+    return None
 
 
-def run(shelf: Shelf, import_id: str, at: datetime, time_left: Callable[[], bool]) -> bool:
-    """Work on an import while there is time; return whether it is finished. Safe to repeat, and twice at once."""
-    now = shelf.imports.job(import_id)
-    if now is None or now.status == "completed":
-        return True
-    raw = shelf.uploads.get(import_id)
-    entries, _ = formats.read(raw, now.format, shelf.currency, now.read_as.mapping)
-    while now.done < len(entries):
-        if not time_left():
-            return False
-        chunk = _chunk(entries, now.done)
-        after, outbox = _work(shelf, now, entries, chunk, at)
-        if not shelf.imports.advance(now, after, outbox):
-            return True  # another worker has gone further
-        now = after
-        log.note(importId=import_id, done=now.done, total=now.total)
-    return True
+def _planned(shelf: Shelf, found: Job, made: Plan, at: datetime) -> Job:
+    """Note how a file is cut; what could not be read of it counts as one product that failed."""
+    unread = int(made.unread is not None)
+    planned = replace(
+        found, total=made.entries + unread, rows=made.rows, parts=len(made.parts), done=unread, failed=unread,
+        touched_at=rfc3339(at), read_as=_read_as(made, found.read_as.mapping),
+    )  # fmt: skip
+    shelf.imports.plan(planned, made.layout, made.parts, made.entries, [made.unread] if made.unread else [])
+    return job(shelf.imports, found.id)
 
 
-def _chunk(entries: list[Entry], start: int) -> range:
-    """Return the next entries to work on: the same however often, with at most `MAX_LINES` counts of stock."""
-    lines = 0
-    for index in range(start, min(start + CHUNK, len(entries))):
-        lines += len(entries[index].quantities)
-        if lines > MAX_LINES and index > start:
-            return range(start, index)
-    return range(start, min(start + CHUNK, len(entries)))
+def work(shelf: Shelf, import_id: str, number: int, at: datetime) -> None:
+    """Work off a part of an import. Safe to repeat, and twice at once."""
+    found = shelf.imports.part(import_id, number)
+    if found is None or _too_late(found.job, at):
+        return
+    if not found.done:
+        entries = formats.read(
+            found.layout,
+            found.part,
+            lambda segment: _text(shelf, found, segment),
+            shelf.currency,
+            found.job.read_as.mapping,
+        )
+        _work(shelf, found, entries, at)
+    after = job(shelf.imports, import_id)
+    log.note(importId=import_id, part=number, done=after.done, total=after.total)
+    if after.parts_done == after.parts:
+        shelf.imports.finish(after, at)
 
 
-def _work(shelf: Shelf, now: Job, entries: list[Entry], chunk: range, at: datetime) -> tuple[Job, str | None]:
-    known = shelf.catalog.by_slugs(entries[index].slug for index in chunk if not entries[index].problems)
-    shelf.catalog.learn(_new_words([entries[index] for index in chunk], known, shelf.currency))
-    counts = Counter[str]()
-    lines: list[CountedLine] = []
-    for index in chunk:
-        entry = entries[index]
+def _too_late(found: Job, at: datetime) -> bool:
+    """Tell whether an import has had all the time there is: a message that comes now brings what is long outdated."""
+    return at > parse(found.created_at) + DONE_WITHIN
+
+
+def _text(shelf: Shelf, found: Found, segment: Segment) -> str:
+    if segment.begin == segment.end:
+        return ""
+    raw = shelf.uploads.read(found.job.id, segment.begin, segment.end)
+    return raw.decode(found.layout.codec)
+
+
+def _work(shelf: Shelf, found: Found, entries: list[Entry], at: datetime) -> None:
+    now, first = found.job, found.part.first
+    known = shelf.catalog.by_slugs(entry.slug for entry in entries if not entry.problems)
+    if not now.dry_run:
+        shelf.catalog.learn(_new_words(entries, known, shelf.currency))
+    counts, said = Counter[str](), dict[int, list[Problem]]()
+    lines: list[list[CountedLine]] = []
+    for index, entry in enumerate(entries, first):
         done = _apply(shelf, now, index, entry, known.get(entry.slug), at)
         counts[done.outcome] += 1
         counts["warnings"] += sum(problem.level == "warning" for problem in done.problems)
-        shelf.imports.note(now, index, done.problems)
+        said[index] = done.problems
         counted = _counted(now, entry, done)
         counts["stock_kept"] += len(entry.quantities) - len(counted) if done.stored else 0
-        lines += counted
-    finished = chunk.stop == len(entries)
-    after = replace(
-        now, status="completed" if finished else "running", total=len(entries), done=chunk.stop,
-        finished_at=rfc3339(at) if finished else "",
-        **{name: getattr(now, name) + count for name, count in counts.items()},
-    )  # fmt: skip
-    told = StockCounted("import", now.created_at, tuple(lines))
-    return after, pack(fact(told, now.id, chunk.stop, at)) if lines else None
+        lines += [counted[start : start + MAX_LINES] for start in range(0, len(counted), MAX_LINES)]
+    shelf.imports.note(now, said)
+    facts = [
+        fact(StockCounted("import", now.created_at, tuple(some)), now.id, _version(found, place), at)
+        for place, some in enumerate(_merged(lines))
+    ]
+    shelf.imports.advance(now, found.part, counts, pack(*facts) if facts else None, at)
 
 
-def _new_words(entries: list[Entry], known: dict[str, Stored], currency: str) -> list[str]:
+def _merged(lines: list[list[CountedLine]]) -> list[list[CountedLine]]:
+    """Return counted lines in as few facts as hold them."""
+    merged: list[list[CountedLine]] = []
+    for some in lines:
+        if merged and len(merged[-1]) + len(some) <= MAX_LINES:
+            merged[-1] += some
+        elif some:
+            merged.append(list(some))
+    return merged
+
+
+def _version(found: Found, place: int) -> int:
+    """Return the version of a part's fact: another for each fact of an import, the same however often it is told.
+
+    A part has fewer lines than rows, or is one product of at most 2,048.
+    """
+    return found.part.number * 100 + place + 2
+
+
+def _new_words(entries: list[Entry], known: Mapping[str, Stored], currency: str) -> list[str]:
     """Return the words of the products that are new: learnt at once, they cost one read instead of one a product."""
     words: dict[str, None] = {}
     for entry in entries:
@@ -311,48 +387,27 @@ def _id(now: Job, index: int) -> str:
     return new_id("prd", parse(now.created_at) + timedelta(milliseconds=index), chance)
 
 
-# --- exporting ----------------------------------------------------------------------------------------------------
+# --- those that stand still ---------------------------------------------------------------------------------------
 
 
-class ExportPage(NamedTuple):
-    """A part of an export, a whole file by itself, and where the next begins."""
+def look_after(shelf: Shelf, import_id: str, at: datetime) -> None:
+    """End an import whose time is over, and hand one on again that stands still. Safe to repeat."""
+    found = shelf.imports.job(import_id)
+    if found is None or found.ended:
+        shelf.imports.close(import_id)
+    elif found.status == "awaiting_upload" and at > parse(found.created_at) + UPLOAD_WITHIN:
+        shelf.imports.fail(import_id, "upload_missing", "The file never came, or was never started.", at)
+    elif _too_late(found, at):
+        shelf.imports.fail(import_id, "deadline_passed", "The import was not done within a day.", at)
+    elif found.status != "awaiting_upload" and at > parse(found.touched_at) + SILENT:
+        shelf.imports.touch(import_id, at)
+        shelf.uploads.enqueue(import_id)
 
-    text: str
-    following: str | None
 
-
-def export(
-    table: CatalogTable,
-    kind: Format,
-    after: str | None,
-    time_left: Callable[[], bool],
-    room: int = EXPORT_BYTES,
-) -> ExportPage:
-    """Return products of every status, oldest first, as many as fit into one answer and its time.
-
-    However little of either there is, a page that is not the last one brings the export further.
-    """
-    columns = table.columns() if kind == "csv" else []
-    parts = [shopify.header(columns)] if kind == "csv" else []
-    begin = after
-    while True:
-        if after != begin and not time_left():
-            return ExportPage("".join(parts), after)
-        page = table.page(STATUSES, "oldest", 50, after, lambda _: True)
-        found = table.products([item["sk"] for item in page.items])
-        for item in page.items:
-            if item["sk"] not in found:
-                continue
-            product = found[item["sk"]].product
-            text = shopify.write(product, columns) if kind == "csv" else jsonl.write(product)
-            room -= len(json.dumps(text))
-            if room < 0 and after:
-                return ExportPage("".join(parts), after)
-            parts.append(text)
-            after = cursor({"sort": "oldest", "key": item["sk"]}, "sort", "key")
-        after = page.following
-        if after is None:
-            return ExportPage("".join(parts), None)
+def give_up(shelf: Shelf, import_id: str, at: datetime) -> None:
+    """Tell those who look at an import that a part of it failed for good."""
+    why = "A part of the file could not be worked on, however often it was tried; send the file again."
+    shelf.imports.fail(import_id, "worker_failed", why, at)
 
 
 # --- formats ------------------------------------------------------------------------------------------------------
@@ -371,6 +426,16 @@ def wish(given: Mapping[str, str]) -> Wish:
         detail = 'mapping is a JSON object of columns and fields, like {"Artikelname": "title"}.'
         raise InvalidError("invalid_mapping", detail, pointer="/mapping") from None
     return Wish(stock == "set", dry_run == "true", mapping)
+
+
+def comes_later(given: Mapping[str, str], raw: bytes) -> bool:
+    """Tell whether a file is still to come; raise InvalidError where it has."""
+    if (asked := given.get("upload", "false")) not in ("true", "false"):
+        raise InvalidError("invalid_upload", "upload is true or false.", pointer="/upload")
+    if asked == "true" and raw:
+        detail = "Send the file to the address that the answer names, or without upload=true."
+        raise InvalidError("body_not_expected", detail)
+    return asked == "true"
 
 
 def kind_of(content_type: str) -> Format:

@@ -5,6 +5,7 @@ For an import a variant may also have a ``quantity``: the units on hand, which t
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 import msgspec
@@ -14,7 +15,6 @@ from functions.catalog.domain import Product
 from functions.catalog.rows import Entry, Problem
 from functions.catalog.text import fold_slug, slug_of
 from functions.shared.bodies import fault_of
-from functions.shared.errors import InvalidError
 
 Quantity = Annotated[int, Meta(ge=0, le=1_000_000_000)]
 
@@ -30,22 +30,12 @@ class _Counted(msgspec.Struct, forbid_unknown_fields=False):
     quantity: Quantity | None = None
 
 
-def read(text: str) -> list[Entry]:
-    """Return the products of a file, one for each line that is not blank.
-
-    Raises
-    ------
-    InvalidError
-        The first line is no JSON object, so this is another format.
-    """
+def read(lines: Iterable[tuple[int, str]]) -> list[Entry]:
+    """Return the products of a file's lines, each with its number; of one that repeats, the first counts."""
     entries: list[Entry] = []
     seen: dict[str, int] = {}
-    for number, line in enumerate(text.split("\n"), 1):
-        if not line.strip():
-            continue
+    for number, line in lines:
         entry = _entry(number, line)
-        if not entries and entry.problems and entry.problems[0].code == "malformed_json":
-            raise InvalidError("not_jsonl", "The first line is no JSON object: one product a line is needed.")
         if entry.slug and entry.slug in seen:
             detail = f"Line {seen[entry.slug]} has the same product."
             entry = Entry(number, "", problems=(Problem(number, "/slug", "slug_repeated", detail),))
@@ -54,15 +44,30 @@ def read(text: str) -> list[Entry]:
     return entries
 
 
+def key_of(number: int, line: str) -> str:
+    """Return what tells a line's product from others: its slug, or the number of the line where it has none."""
+    try:
+        named = msgspec.json.decode(line, type=_Named)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return f"?{number}"
+    return fold_slug(named.slug) or slug_of(named.title) or f"?{number}"
+
+
+def object_in(line: str) -> dict[str, Any] | None:
+    """Return a line's JSON object, None where it is none."""
+    try:
+        given = msgspec.json.decode(line)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return None
+    return given if isinstance(given, dict) else None
+
+
 def _entry(number: int, line: str) -> Entry:
     def refuse(field: str, code: str, detail: str) -> Entry:
         return Entry(number, "", problems=(Problem(number, field, code, detail),))
 
-    try:
-        given = msgspec.json.decode(line)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        given = None
-    if not isinstance(given, dict):
+    given = object_in(line)
+    if given is None:
         return refuse("", "malformed_json", "The line is no JSON object.")
     if fault := fault_of(given, _Named):
         return refuse(fault.pointer or "", fault.code, fault.detail)

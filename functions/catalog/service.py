@@ -175,11 +175,12 @@ def _at_version(table: CatalogTable, product_id: str, version: int) -> Stored:
 def _store(
     table: CatalogTable, before: Stored | None, clean: Product, product_id: str, origin: str, at: datetime
 ) -> Stored | Lost:
+    # What a person does keeps the origin: a part of an import that is repeated must not undo it.
     moment = rfc3339(at)
     after = Stored(
         id=product_id, version=before.version + 1 if before else 1, product=clean,
         text=text.plain(clean.body_html), created_at=before.created_at if before else moment, updated_at=moment,
-        origin=origin, listed=domain.lists(clean),
+        origin=origin or (before.origin if before else ""), listed=domain.lists(clean),
     )  # fmt: skip
     if clean.status == "published":
         table.learn(domain.terms(clean))

@@ -14,7 +14,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, NamedTuple
@@ -92,21 +92,17 @@ _COLUMN_OF = {
 """The column of each field of a product, by its JSON pointer without indices of variants and images."""
 
 
-class _Header(NamedTuple):
-    """Where each of our columns stands (the best first), what it is called in this file, and the columns left over."""
-
-    places: Mapping[str, list[int]]
-    labels: Mapping[str, str]
-    others: Mapping[str, int]
-
-
 @dataclass(frozen=True)
 class Row:
-    """A row by our names of its columns: a column that the file does not have is not there, and reads as blank."""
+    """A row by our names of its columns: a column that the file does not have is not there, and reads as blank.
+
+    ``broken`` says why its cells cannot be told, if so.
+    """
 
     number: int
     cells: Mapping[str, str]
     others: Mapping[str, str] = field(default_factory=dict)
+    broken: str = ""
 
     def __getitem__(self, key: str) -> str:
         return self.cells.get(key, "")
@@ -124,7 +120,22 @@ class Sheet:
     labels: Mapping[str, str]
     delimiter: str = ","
     kept: tuple[str, ...] = ()
-    broken: Mapping[int, str] = field(default_factory=dict)
+
+
+class Columns(NamedTuple):
+    """Where each of our columns stands (the best first), what it is called in this file, and the columns left over."""
+
+    places: Mapping[str, list[int]]
+    labels: Mapping[str, str]
+    others: Mapping[str, int]
+
+    def row(self, line: Record) -> Row | None:
+        """Return a record as a row, None where it is blank."""
+        if not line.broken and not any(cell.strip() for cell in line.cells):
+            return None
+        cells = {key: _first(line.cells, places) for key, places in self.places.items()}
+        others = {name: line.cells[at] if at < len(line.cells) else "" for name, at in self.others.items()}
+        return Row(line.row, cells, others, line.broken)
 
 
 # --- reading ------------------------------------------------------------------------------------------------------
@@ -132,46 +143,32 @@ class Sheet:
 
 def read(text: str, currency: str, mapping: Mapping[str, str] | None = None) -> list[Entry]:
     """Return the products of a file in this format, in the order in which they first appear."""
-    return products(sheet(text, mapping), currency)
+    known = known_names(mapping or {})
+    delimiter = delimiter_of(text.split("\n", 1)[0], known)
+    return products(sheet(records(io.StringIO(text, newline=""), delimiter), known, delimiter), currency)
 
 
-def sheet(text: str, mapping: Mapping[str, str] | None = None) -> Sheet:
-    """Return a file's rows.
+def sheet(lines: Iterator[Record], known: Mapping[str, str], delimiter: str) -> Sheet:
+    """Return the rows of a file's records, the header first; `known` are the names of columns (`known_names`).
+
+    Raises
+    ------
+    InvalidError
+        The file is no CSV, or not of products: it lacks the columns that every product needs.
+    """
+    columns = columns_of(next(lines, None), known)
+    rows = [row for line in lines if (row := columns.row(line))]
+    return Sheet(rows, columns.labels, delimiter, tuple(columns.others))
+
+
+def known_names(mapping: Mapping[str, str]) -> dict[str, str]:
+    """Return our key of each name a column may have.
 
     Parameters
     ----------
     mapping
         Names of columns in the file, each with the column or the field (`FIELDS`) that it stands for.
-
-    Raises
-    ------
-    InvalidError
-        The text is no CSV, or not of products: it lacks the columns that every product needs.
     """
-    if "\0" in text:
-        raise InvalidError("not_csv", "The file holds NUL characters: it is no text.")
-    known = _known(mapping or {})
-    delimiter = delimiter_of(text, known)
-    lines = records(text, delimiter)
-    header = _header(next(lines, None), known)
-    rows, broken = [], {}
-    for line in lines:
-        if not line.broken and not any(cell.strip() for cell in line.cells):
-            continue
-        if line.broken:
-            broken[line.row] = line.broken
-        rows.append(
-            Row(
-                line.row,
-                {key: _first(line.cells, places) for key, places in header.places.items()},
-                {name: line.cells[at] if at < len(line.cells) else "" for name, at in header.others.items()},
-            )
-        )
-    return Sheet(rows, header.labels, delimiter, tuple(header.others), broken)
-
-
-def _known(mapping: Mapping[str, str]) -> dict[str, str]:
-    """Return our key of each name a column may have."""
     known = dict(_KEY_OF)
     for name, field_name in mapping.items():
         key = field_name if field_name in FIELDS else _KEY_OF.get(plain_name(field_name))
@@ -182,9 +179,8 @@ def _known(mapping: Mapping[str, str]) -> dict[str, str]:
     return known
 
 
-def delimiter_of(text: str, known: Iterable[str]) -> str:
+def delimiter_of(line: str, known: Iterable[str]) -> str:
     """Return what parts the cells of the header: of comma, semicolon and tab the one that yields most known names."""
-    line = text.lstrip("\ufeff").split("\n", 1)[0]
     names = set(known)
 
     def found(delimiter: str) -> int:
@@ -193,7 +189,8 @@ def delimiter_of(text: str, known: Iterable[str]) -> str:
     return max((",", ";", "\t"), key=found)
 
 
-def _header(line: Record | None, known: Mapping[str, str]) -> _Header:
+def columns_of(line: Record | None, known: Mapping[str, str]) -> Columns:
+    """Return the columns that a file's header names; raise InvalidError where it is none of products."""
     if line is None or line.broken:
         raise InvalidError("not_csv", "The file is no CSV: its first line, the header, cannot be read.")
     found: dict[str, list[tuple[int, int]]] = {}
@@ -212,7 +209,7 @@ def _header(line: Record | None, known: Mapping[str, str]) -> _Header:
         key: line.cells[places[key][0]].strip() if key in places else names[0]
         for key, names in _COLUMNS.items()
     }
-    return _Header(places, labels, others)
+    return Columns(places, labels, others)
 
 
 def _what_is_needed(names: list[str]) -> str:
@@ -229,45 +226,80 @@ def _first(cells: list[str], places: list[int]) -> str:
     return shown(next((cell for cell in given if cell.strip()), given[0] if given else ""))
 
 
-def products(file: Sheet, currency: str) -> list[Entry]:
-    """Return the products of a file's rows."""
-    weights = ("price", "compare_at", "grams", "kilograms", "pounds", "ounces")
-    numbers = [row[key] for row in file.rows for key in weights]
-    sign = numerals.decimal_sign(numbers, file.delimiter)
-    groups: dict[str, list[Row]] = {}
+NUMBERS = ("price", "compare_at", "grams", "kilograms", "pounds", "ounces")
+
+
+class Groups:
+    """The products of a file, as its rows come: each by its key, with the first title that a row has."""
+
+    def __init__(self) -> None:
+        self.titles: dict[str, str] = {}
+
+    def add(self, row: Row) -> str:
+        """Return the key of a row's product: ``=`` and its handle, or its title, or the product of the row before."""
+        key = self._key(row)
+        if not self.titles.get(key):
+            self.titles[key] = row.stripped("title")
+        return key
+
+    def _key(self, row: Row) -> str:
+        handle = row.stripped("handle").strip('"').lower()
+        if handle:
+            return f"={handle}"
+        if title := fold(row["title"]):
+            return title
+        return next(reversed(self.titles), "") if "handle" not in row.cells else f"?{row.number}"
+
+    def asked(self) -> list[str]:
+        """Return the slugs that the products ask for, empty where one cannot have any."""
+        return [
+            (key.startswith("=") and slug_of_handle(key[1:])) or slug_of(title)
+            for key, title in self.titles.items()
+        ]
+
+    def slugs(self, renamed: Mapping[str, str] | None = None) -> list[str]:
+        """Return the products' slugs, each another; where these are a part of a file's, `renamed` are the whole's."""
+        asked = [slug or f"#{index}" for index, slug in enumerate(self.asked())]
+        if renamed is None:
+            return distinct_slugs(asked)
+        return [renamed.get(key, slug) for key, slug in zip(self.titles, asked, strict=True)]
+
+    def renamed(self) -> dict[str, str]:
+        """Return the slugs, by key, of the products that do not have the one they ask for."""
+        pairs = zip(self.titles, self.asked(), self.slugs(), strict=True)
+        return {key: slug for key, asked, slug in pairs if asked and slug != asked}
+
+
+def products(
+    file: Sheet, currency: str, *, sign: str | None = None, renamed: Mapping[str, str] | None = None
+) -> list[Entry]:
+    """Return the products of a file's rows.
+
+    Parameters
+    ----------
+    sign, renamed
+        What only the whole file says, where this is a part of it: its decimal sign, and `Groups.renamed`.
+    """
+    if sign is None:
+        sign = numerals.decimal_sign([row[key] for row in file.rows for key in NUMBERS], file.delimiter)
+    groups, rows_of = Groups(), dict[str, list[Row]]()
     for row in file.rows:
-        groups.setdefault(_product_of(row, groups), []).append(row)
-    slugs = [
-        (raw.startswith("=") and slug_of_handle(raw[1:])) or slug_of(_title(rows))
-        for raw, rows in groups.items()
+        rows_of.setdefault(groups.add(row), []).append(row)
+    return [
+        _product(slug, key, rows_of[key], _Reader(file.labels, currency, sign))
+        for key, slug in zip(rows_of, groups.slugs(renamed), strict=True)
     ]
-    named = distinct_slugs(slug or f"#{index}" for index, slug in enumerate(slugs))
-    entries = []
-    for slug, raw, rows in zip(named, groups, groups.values(), strict=True):
-        reader = _Reader(file.labels, currency, sign)
-        for row in rows:
-            if row.number in file.broken:
-                reader.refuse(row, "", "broken_row", f"The row is broken: {file.broken[row.number]}.")
-        if slug.startswith("#"):
-            reader.refuse(rows[0], "handle", "handle_required", "Every row needs the handle of its product.")
-        elif raw.startswith("=") and raw[1:] not in (slug, ""):
-            reader.warn(rows[0], "handle", "slug_changed", f"The product's address is {slug}.")
-        entries.append(_entry(slug, rows, reader))
-    return entries
 
 
-def _product_of(row: Row, groups: Iterable[str]) -> str:
-    """Return the key of a row's product: ``=`` and its handle, or its title, or the product of the row before."""
-    handle = row.stripped("handle").strip('"').lower()
-    if handle:
-        return f"={handle}"
-    if title := fold(row["title"]):
-        return title
-    return next(reversed(list(groups)), "") if "handle" not in row.cells else f"?{row.number}"
-
-
-def _title(rows: list[Row]) -> str:
-    return next((row.stripped("title") for row in rows if row.stripped("title")), "")
+def _product(slug: str, key: str, rows: list[Row], reader: _Reader) -> Entry:
+    for row in rows:
+        if row.broken:
+            reader.refuse(row, "", "broken_row", f"The row is broken: {row.broken}.")
+    if slug.startswith("#"):
+        reader.refuse(rows[0], "handle", "handle_required", "Every row needs the handle of its product.")
+    elif key.startswith("=") and key[1:] not in (slug, ""):
+        reader.warn(rows[0], "handle", "slug_changed", f"The product's address is {slug}.")
+    return _entry(slug, rows, reader)
 
 
 def _options_named(first: Row, variants: list[Row]) -> list[str]:

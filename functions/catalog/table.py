@@ -63,9 +63,10 @@ class CatalogTable(ListsTable):
         found = self.get(_slug_key(slug), consistent=consistent)
         return self.product(found["product_id"], consistent=consistent) if found else None
 
-    def products(self, ids: Sequence[str]) -> dict[str, Stored]:
+    def products(self, ids: Sequence[str], *, consistent: bool = False) -> dict[str, Stored]:
         """Return the products that exist, by id."""
-        found = map(_stored, self.get_many([_product_key(product_id) for product_id in dict.fromkeys(ids)]))
+        keys = [_product_key(product_id) for product_id in dict.fromkeys(ids)]
+        found = map(_stored, self.get_many(keys, consistent=consistent))
         return {stored.id: stored for stored in found}
 
     def by_slugs(self, slugs: Iterable[str]) -> dict[str, Stored]:

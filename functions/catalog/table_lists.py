@@ -64,19 +64,20 @@ class ListsTable(Table):
 
     def page(
         self, lists: Sequence[str], sort: str, limit: int, after: str | None, keep: Callable[[Item], bool],
-        examine: int = MAX_EXAMINED,
+        examine: int = MAX_EXAMINED, consistent: bool = False,
     ) -> Page:  # fmt: skip
         """Return a page of the entries of several lists, each product once, without those `keep` refuses.
 
         Reads about as many entries as it returns; where `keep` lets few pass, it reads on, in ever larger steps,
-        until the page is full or `examine` entries have been looked at.
+        until the page is full or `examine` entries have been looked at. Where `consistent`, what was written before is
+        there for sure; not for an order that an index keeps.
         """
         order = ORDERS[sort]
         key = _position(sort, after) if after else None
         shards = [f"LIST#{name}#{shard}" for name in lists for shard in range(shards_of(name))]
         ahead = -(-(limit + 1) // len(shards)) + 1
         merged = heapq.merge(
-            *(self._entries(shard, order, key, ahead) for shard in shards),
+            *(self._entries(shard, order, key, ahead, consistent=consistent) for shard in shards),
             key=lambda entry: str(entry[order.key]), reverse=order.backwards,
         )  # fmt: skip
         found: list[Item] = []
@@ -88,7 +89,9 @@ class ListsTable(Table):
                 found.append(entry)
         return Page(found, None)
 
-    def _entries(self, shard: str, order: Order, after: str | None, ahead: int) -> Iterator[Item]:
+    def _entries(
+        self, shard: str, order: Order, after: str | None, ahead: int, *, consistent: bool
+    ) -> Iterator[Item]:
         condition, values = "pk = :pk", {":pk": shard}
         if after:
             condition += f" AND {order.key} {'<' if order.backwards else '>'} :after"
@@ -97,7 +100,13 @@ class ListsTable(Table):
         for turn in count():
             size = min(ahead * 4 ** max(turn - 1, 0), _MOST_AT_ONCE)  # parts of a list are not of one length
             items, start = self.query(
-                condition, values, index=order.using, limit=size, backwards=order.backwards, start=start
+                condition,
+                values,
+                index=order.using,
+                limit=size,
+                backwards=order.backwards,
+                start=start,
+                consistent=consistent,
             )
             yield from items
             if start is None:
@@ -116,9 +125,7 @@ class ListsTable(Table):
         """Make words known to search. A word stays known for good; one without products finds nothing."""
         new = [{"pk": f"WORDS#{word[0]}", "sk": word} for word in words if (self.name, word) not in _learnt]
         known = {item["sk"] for item in self.get_many(new)}
-        for key in new:
-            if key["sk"] not in known:
-                self.put(key)
+        self.put_many([key for key in new if key["sk"] not in known])
         if len(_learnt) > 20_000:
             _learnt.clear()
         _learnt.update((self.name, key["sk"]) for key in new)

@@ -9,8 +9,10 @@ import msgspec
 
 from functions.catalog import domain
 from functions.catalog.domain import Card, Image, Price, PriceRange, Seo, Status, StockPolicy, Stored, Variant
-from functions.catalog.table_imports import Job, ReadAs
+from functions.catalog.table_exports import Export
+from functions.catalog.table_imports import MAX_FILE_BYTES, MEDIA_TYPES, Job, ReadAs
 from functions.catalog.table_lists import Page
+from functions.catalog.uploads import ADDRESS_SECONDS
 from functions.shared.types import View
 
 
@@ -109,13 +111,41 @@ class CurrenciesView(View, frozen=True):
     next_cursor: str | None = None
 
 
+class UploadView(View, frozen=True):
+    """Where a file is to be sent: with this method and these headers, and no others of its own; for one hour."""
+
+    url: str
+    method: str
+    headers: dict[str, str]
+    expires_in: int
+    max_bytes: int
+
+
 class ImportAcceptedView(View, frozen=True):
-    """An import that waits to be worked off."""
+    """An import that waits to be worked off, or where there is an ``upload``, for its file.
+
+    ``total`` are the file's products and ``rows`` its rows, 0 while it has not been read.
+    """
 
     import_id: str
     status: str
     total: int
+    rows: int
     read_as: ReadAs
+    upload: UploadView | None = None
+
+
+class ExportView(View, frozen=True):
+    """An export: ``done`` products of it are written; ``url`` is its file for one hour, null before it is completed."""
+
+    export_id: str
+    format: str
+    status: str
+    done: int
+    bytes: int
+    created_at: str
+    finished_at: str | None
+    url: str | None
 
 
 class ProblemView(View, frozen=True):
@@ -129,6 +159,9 @@ class ProblemView(View, frozen=True):
 
 class ImportView(View, frozen=True):
     """An import: ``total``, ``done`` and the counts are of products; ``nextCursor`` leads to more that is said of rows.
+
+    ``rows`` and ``rowsDone`` are the rows of the file, 0 while it has not been read. ``problem`` is why it failed as a
+    whole, if so.
 
     ``errors`` keep their products out; ``warnings`` say what was read otherwise; ``outcomes`` what a dry run would have
     done. ``stockKept`` are the rows whose quantity changed nothing, because ``stock`` is ``keep``.
@@ -154,6 +187,9 @@ class ImportView(View, frozen=True):
     dry_run: bool
     read_as: ReadAs
     next_cursor: str | None
+    rows: int
+    rows_done: int
+    problem: ProblemView | None
 
 
 def product_view(stored: Stored) -> ProductView:
@@ -234,4 +270,25 @@ def import_view(job: Job, problems: Page) -> ImportView:
         job.id, job.format, job.status, job.total, job.done, job.created, job.updated, job.unchanged, job.failed,
         job.created_at, job.finished_at or None, said["error"], said["warning"], said["outcome"], job.warnings,
         "set" if job.stock else "keep", job.stock_kept, job.dry_run, job.read_as, problems.following,
+        job.rows, job.rows_done, ProblemView(0, "", job.reason, job.why) if job.reason else None,
+    )  # fmt: skip
+
+
+def accepted_view(job: Job) -> ImportAcceptedView:
+    """Shape an import whose file is there."""
+    return ImportAcceptedView(job.id, job.status, job.total, job.rows, job.read_as)
+
+
+def upload_view(job: Job, address: str) -> ImportAcceptedView:
+    """Shape an import whose file is still to come to an address."""
+    headers = {"Content-Type": MEDIA_TYPES[job.format]}
+    upload = UploadView(address, "PUT", headers, ADDRESS_SECONDS, MAX_FILE_BYTES)
+    return ImportAcceptedView(job.id, job.status, job.total, job.rows, job.read_as, upload)
+
+
+def export_view(export: Export, address: str | None) -> ExportView:
+    """Shape an export."""
+    return ExportView(
+        export.id, export.format, export.status, export.done, export.size, export.created_at,
+        export.finished_at or None, address,
     )  # fmt: skip

@@ -7,9 +7,10 @@ followed by a row for each ``variation``, which names it in ``Parent`` by its SK
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
-from functions.catalog.csv_records import records
+from functions.catalog.csv_records import Record, records
 from functions.catalog.shopify import Row, Sheet, delimiter_of, plain_name, shown
 from functions.catalog.text import distinct_slugs, slug_of
 from functions.shared.errors import InvalidError
@@ -28,55 +29,105 @@ _LABELS = {
 _USED = {
     *(plain_name(label) for label in _LABELS.values()), *_WEIGHTS, "id", "type", "parent", "sale price", "in stock",
 }  # fmt: skip
-_NAMES = ("type", "sku", "name", "published", "regular price", "categories", "images", "parent")
+NAMES = ("type", "sku", "name", "published", "regular price", "categories", "images", "parent")
+NUMBERS = ("regular price", "sale price", *_WEIGHTS)
 _OPTIONS = (1, 2, 3)
 
 
-def is_it(text: str) -> bool:
-    """Tell whether a text begins with the header of WooCommerce's export."""
-    header = next(records(text, delimiter_of(text, _NAMES)), None)
+def is_it(line: str) -> bool:
+    """Tell whether a line is the header of WooCommerce's export."""
+    header = next(records([line], delimiter_of(line, NAMES)), None)
     names = {plain_name(name) for name in header.cells} if header else set()
     return {"name", "sku", "regular price"} <= names and not names.isdisjoint(
         ("type", "parent", "categories")
     )
 
 
-def sheet(text: str) -> Sheet:
-    """Return a file's rows; raise InvalidError where it has no column Name or Type."""
-    delimiter = delimiter_of(text, _NAMES)
-    lines = records(text, delimiter)
-    header = next(lines).cells
+class Header(NamedTuple):
+    """The columns of a file: all by their plain names, and those that no field was found for."""
+
+    names: list[str]
+    kept: tuple[str, ...]
+
+    def cells(self, line: Record) -> dict[str, str] | None:
+        """Return a record's cells by column, None where it is blank."""
+        if not line.broken and not any(cell.strip() for cell in line.cells):
+            return None
+        return dict(zip(self.names, map(shown, line.cells), strict=False))
+
+
+def header_of(line: Record | None) -> Header:
+    """Return the columns that a file's header names; raise InvalidError where it has no column Type."""
+    header = line.cells if line else []
     names = [plain_name(name) for name in header]
     if "type" not in names:
         raise InvalidError(
             "wrong_header",
             "This is a WooCommerce export without its column Type: export it with all columns.",
         )
-    kept = tuple(name.strip() for name in header if name.strip() and not _is_used(plain_name(name)))
-    found: list[tuple[int, dict[str, str], dict[str, str]]] = []
-    broken = {}
+    return Header(
+        names, tuple(name.strip() for name in header if name.strip() and not _is_used(plain_name(name)))
+    )
+
+
+class Families:
+    """The products of a file, as its rows come, and which of its variations belong to which of them."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self._parents: dict[str, int] = {}
+
+    def add(self, cells: Mapping[str, str]) -> int | str:
+        """Return the number of the product that a row is, or what it calls the product it is a variation of."""
+        if _type(cells) == "variation":
+            return cells.get("parent", "").strip()
+        number = len(self.asked)
+        self.asked.append(slug_of(cells.get("name", "")) or "product")
+        self._parents |= dict.fromkeys(_keys(cells), number)
+        return number
+
+    def number(self, added: int | str) -> int | None:
+        """Return the number of a row's product, once all rows are known; None for a variation of none."""
+        return added if isinstance(added, int) else self._parents.get(added)
+
+
+def sheet(lines: Iterator[Record], delimiter: str, slugs: Mapping[int, str] | None = None) -> Sheet:
+    """Return the rows of a file's records, the header first.
+
+    Parameters
+    ----------
+    slugs
+        Where this is a part of a file: the slugs of its products, by row.
+
+    Raises
+    ------
+    InvalidError
+        It has no column Type.
+    """
+    header, families = header_of(next(lines, None)), Families()
+    found: list[tuple[Record, dict[str, str], int | str]] = []
     for line in lines:
-        if line.broken:
-            broken[line.row] = line.broken
-        cells = dict(zip(names, map(shown, line.cells), strict=False))
-        if line.broken or any(cell.strip() for cell in line.cells):
-            others = {name: cells.get(plain_name(name), "") for name in kept}
-            found.append((line.row, cells, others))
-    products = [cells for _, cells, _ in found if _type(cells) != "variation"]
-    slugs = distinct_slugs(slug_of(cells.get("name", "")) or "product" for cells in products)
-    for cells, slug in zip(products, slugs, strict=True):
+        cells = header.cells(line)
+        if cells is not None:
+            found.append((line, cells, families.add(cells)))
+    products = [(line.row, cells) for line, cells, number in found if isinstance(number, int)]
+    distinct = distinct_slugs(families.asked) if slugs is None else [slugs[row] for row, _ in products]
+    for (_, cells), slug in zip(products, distinct, strict=True):
         cells["slug"] = slug
-    parents = {key: cells for cells in products for key in _keys(cells)}
-    variations = {id(parent) for _, cells, _ in found if (parent := _parent(cells, parents))}
+    parents = [
+        None if isinstance(added, int) or (number := families.number(added)) is None else products[number][1]
+        for _, _, added in found
+    ]
+    variable = {id(parent) for parent in parents if parent}
     rows: list[Row] = []
-    for number, cells, others in found:
-        parent = _parent(cells, parents)
-        if parent is None and id(cells) in variations:
-            rows += _pictures_of(number, cells)  # what can be bought are its variations
+    for (line, cells, _), parent in zip(found, parents, strict=True):
+        others = {name: cells.get(plain_name(name), "") for name in header.kept}
+        if parent is None and id(cells) in variable:
+            rows += _pictures_of(line.row, cells)  # what can be bought are its variations
             continue
-        rows.append(Row(number, _row(cells, parent or cells, first=parent is None), others))
-        rows += _pictures_of(number, cells)[1:] if parent is None else []
-    return Sheet(_product_first(rows), _LABELS, delimiter, kept, broken)
+        rows.append(Row(line.row, _row(cells, parent or cells, first=parent is None), others, line.broken))
+        rows += _pictures_of(line.row, cells)[1:] if parent is None else []
+    return Sheet(_product_first(rows), _LABELS, delimiter, header.kept)
 
 
 def _is_used(name: str) -> bool:
@@ -95,10 +146,6 @@ def _keys(cells: Mapping[str, str]) -> list[str]:
     ]
 
 
-def _parent(cells: Mapping[str, str], parents: Mapping[str, dict[str, str]]) -> dict[str, str] | None:
-    return parents.get(cells.get("parent", "").strip()) if _type(cells) == "variation" else None
-
-
 def _product_first(rows: list[Row]) -> list[Row]:
     """Return the rows so that none but the first of a product has its title: that one has the product's own fields."""
     seen: set[str] = set()
@@ -106,8 +153,8 @@ def _product_first(rows: list[Row]) -> list[Row]:
     for row in rows:
         handle = row["handle"]
         cells = {**row.cells, "title": row["title"] if handle not in seen else ""}
-        seen.update([handle] if cells["title"] else [])
-        found.append(Row(row.number, cells, row.others))
+        seen.update([handle] if handle and cells["title"] else [])
+        found.append(Row(row.number, cells, row.others, row.broken))
     return found
 
 

@@ -7,6 +7,7 @@ runs on the embedded emulator, LocalStack and AWS.
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +38,15 @@ _CONFIG = Config(
 _QUICK = Config(
     connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 2}, user_agent=_NAME
 )
+# As botocore makes presigned addresses otherwise, newer buckets refuse their signature, or send a browser elsewhere: a
+# bucket's own name is in its region. An emulator has one name for all.
+_SIGNED = _CONFIG.merge(
+    Config(
+        signature_version="s3v4",
+        s3={"addressing_style": "path" if "AWS_ENDPOINT_URL" in os.environ else "virtual"},
+    )
+)
+_CONFIGS = {"ssm": _QUICK, "s3": _SIGNED}
 
 
 @functools.cache
@@ -47,7 +57,7 @@ def _session() -> boto3.session.Session:
 
 def _from_boto3(name: str) -> Any:
     session: Any = _session()
-    client = session.client(name, config=_QUICK if name == "ssm" else _CONFIG)
+    client = session.client(name, config=_CONFIGS.get(name, _CONFIG))
     if name == "dynamodb":
         client.meta.events.register(answers.HOOK, answers.take_items)
     return client

@@ -104,6 +104,21 @@ class Table:
             return _lost(error)
         return True
 
+    def put_many(self, items: Sequence[Mapping[str, Any]]) -> None:
+        """Write items (each key once) without any condition, in no particular order; safe to repeat."""
+        for start in range(0, len(items), _WRITES):
+            puts: Any = [
+                {"PutRequest": {"Item": encode_item(item)}} for item in items[start : start + _WRITES]
+            ]
+            waiting: Any = {self.name: puts}
+            for wait in (*_PATIENCE, *_PATIENCE, None):
+                waiting = aws.dynamodb().batch_write_item(RequestItems=waiting).get("UnprocessedItems")
+                if not waiting:
+                    break
+                if wait is None:
+                    raise OSError(f"{len(waiting[self.name])} of {len(puts)} items were not written")
+                time.sleep(wait * random.uniform(0.5, 1.5))
+
     def delete(
         self, key: Mapping[str, str], condition: str | None = None, values: Mapping[str, Any] | None = None
     ) -> bool:
@@ -230,6 +245,7 @@ class Table:
         return {"ConditionCheck": request}
 
 
+_WRITES = 25  # items of one BatchWriteItem
 _PATIENCE = (0.02, 0.05, 0.1, 0.2)
 """Seconds between tries after a transaction conflict; botocore does not repeat those."""
 

@@ -206,7 +206,8 @@ class Account:
         run = self.aws.operation(service, operation)
         if service != "dynamodb":
             if service == "sqs":
-                self.count(owner, "messages", -(-len(request["MessageBody"]) // CHUNK))
+                sent = request.get("Entries", [request])
+                self.count(owner, "messages", sum(-(-len(one["MessageBody"]) // CHUNK) for one in sent))
             return run(request)
         if operation in ("get_item", "batch_get_item", "query"):
             answer = run(request)
@@ -217,8 +218,7 @@ class Account:
     def _write(
         self, owner: str, operation: str, run: Callable[[Any], Any], request: Mapping[str, Any]
     ) -> Any:
-        transaction = operation == "transact_write_items"
-        actions = [next(iter(one.values())) for one in request["TransactItems"]] if transaction else [request]
+        transaction, actions = operation == "transact_write_items", actions_of(operation, request)
         before = [self._image(action) for action in actions]
         wrote = False
         try:
@@ -328,3 +328,14 @@ def _watch(account: Account | None) -> None:
 def _connected(event: str, arguments: object) -> None:
     if event == "socket.connect" and _watched and _watched[0] is not None:
         _watched[0].connections += 1
+
+
+def actions_of(operation: str, request: Mapping[str, Any]) -> list[Any]:
+    """Return the single writes that a call asks for."""
+    match operation:
+        case "transact_write_items":
+            return [next(iter(one.values())) for one in request["TransactItems"]]
+        case "batch_write_item":
+            ((table, puts),) = request["RequestItems"].items()
+            return [{"TableName": table, "Item": put["PutRequest"]["Item"]} for put in puts]
+    return [request]

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from functions.platform import authoriser
 from tests.bench import cost
-from tests.bench.account import SERVICES, Account, Tally
+from tests.bench.account import SERVICES, Account, Tally, actions_of
 from tests.bench.journeys import Journey, Shop, measure
 from tests.bench.units import write_units
 from tests.simulation.fake_tables import Table
@@ -81,8 +81,7 @@ class _ByKey(Account):
         self.by_key: Counter[tuple[str, str]] = Counter()
 
     def _write(self, owner: str, operation: str, run: Any, request: Mapping[str, Any]) -> Any:
-        transaction = operation == "transact_write_items"
-        actions = [next(iter(one.values())) for one in request["TransactItems"]] if transaction else [request]
+        transaction, actions = operation == "transact_write_items", actions_of(operation, request)
         before = [self._image(action) for action in actions]
         try:
             return super()._write(owner, operation, run, request)

@@ -205,6 +205,10 @@ class _Filler:
         if operation == "put_item":
             self._put([(tables[request["TableName"]], request["Item"])])
             return {}
+        if operation == "batch_write_item":
+            ((table, puts),) = request["RequestItems"].items()
+            self._put((tables[table], put["PutRequest"]["Item"]) for put in puts)
+            return {}
         if operation == "transact_write_items":
             puts = [one["Put"] for one in request["TransactItems"] if "Put" in one]
             self._put((tables[put["TableName"]], put["Item"]) for put in puts)

@@ -104,6 +104,14 @@ def with_product(
     return request
 
 
+def with_upload(desk: Desk) -> dict[str, Any]:
+    options: dict[str, Any] = {"headers": {"content-type": "text/csv"}, "query": {"upload": "true"}}
+    made, _ = desk.call("POST", "/catalog/imports", "", **options)
+    bucket = desk.stack.resolver.made["ImportsBucket"]
+    boto3.client("s3").put_object(Bucket=bucket, Key=made["importId"], Body=CSV.encode())
+    return {"path": {"id": made["importId"]}}
+
+
 def with_stock(desk: Desk) -> dict[str, Any]:
     path = {"sku": "MUG"}
     body = {"delta": 5, "reason": "received"}
@@ -180,6 +188,8 @@ ACTS: dict[tuple[str, str], list[Act]] = {
     ("POST", "/catalog/imports"): [
         Act({"ImportAccepted"}, just(body=CSV, headers={"content-type": "text/csv"}))
     ],
+    ("POST", "/catalog/imports/{id}/start"): [Act({"ImportAccepted"}, with_upload)],
+    ("POST", "/catalog/exports"): [Act(set(), just())],  # changes nothing of the shop
     ("PUT", "/identity/customers/{customerId}/roles"): [Act({"CustomerRolesChanged"}, with_account)],
     ("POST", "/identity/keys/rotations"): [Act({"SigningKeysChanged"}, just())],
     ("POST", "/inventory/stock/{sku}/adjustments"): [

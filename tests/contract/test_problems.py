@@ -27,6 +27,8 @@ MAKERS = {"problem", "_problem", "fault"}
 """Functions that make a problem of a code: of functions/shared/http.py, bodies.py, and tools/edge.py."""
 STAFF = {
     # the catalog's products, imports and exports
+    "body_not_expected", "columns_changing", "file_too_large", "invalid_upload", "too_many_rows", "unknown_export",
+    "unknown_field", "upload_missing",
     "empty_file", "invalid_dry_run", "invalid_format", "invalid_mapping", "invalid_slug", "invalid_status",
     "invalid_stock", "no_products", "not_csv", "not_jsonl", "not_utf8", "option_repeated", "options_mismatch",
     "price_required", "product_busy", "product_too_large", "sku_repeated", "sku_taken", "slug_taken",

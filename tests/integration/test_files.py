@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import os
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,12 @@ def imported(admin: Buyer, content: bytes, media: str = "text/csv") -> dict[str,
     """Import a file and return how it went."""
     job = admin.send("POST", "/catalog/imports", content, media=media)
     assert job.status == 202, job
-    path = f"/catalog/imports/{job.body['importId']}"
+    return ended(admin, job.body["importId"])
+
+
+def ended(admin: Buyer, import_id: str) -> dict[str, Any]:
+    """Wait for the end of an import and return how it went."""
+    path = f"/catalog/imports/{import_id}"
     assert eventually(lambda: admin.get(path)["status"] in ("completed", "failed"), seconds=3 * PATIENCE)
     found: dict[str, Any] = admin.get(path)
     return found
@@ -84,14 +90,52 @@ def test_a_broken_row_is_named_and_the_good_ones_come_in(admin: Buyer, guest: Bu
     assert guest.send("GET", "/catalog/products/cedar-bowl").status == 404
 
 
+def exported(admin: Buyer, form: str) -> bytes:
+    """Have all products exported and return the file, fetched from where the answer says."""
+    asked = admin.send("POST", f"/catalog/exports?format={form}", {})
+    assert asked.status == 202, asked
+    path = f"/catalog/exports/{asked.body['exportId']}"
+    assert eventually(lambda: admin.get(path)["status"] == "completed"), admin.get(path)
+    with urllib.request.urlopen(admin.get(path)["url"], timeout=30) as answer:
+        assert f'filename="products.{form}"' in answer.headers["Content-Disposition"]
+        content: bytes = answer.read()
+        return content
+
+
 @pytest.mark.parametrize("form", ["csv", "jsonl"])
 def test_what_is_exported_comes_back_without_a_change(form: str, admin: Buyer, guest: Buyer) -> None:
     imported(admin, (HERE / "blank-skus.csv").read_bytes())
-    exported = admin.send("GET", f"/catalog/exports?format={form}")
-    assert exported.status == 200
     before = guest.get("/catalog/products/linen-apron")
     media = "text/csv" if form == "csv" else "application/x-ndjson"
-    text = exported.body if isinstance(exported.body, str) else str(exported.body)
-    job = imported(admin, text.encode(), media)
+    job = imported(admin, exported(admin, form), media)
     assert (job["failed"], job["created"], job["updated"]) == (0, 0, 0), job
     assert guest.get("/catalog/products/linen-apron") == before
+
+
+def test_a_file_of_many_parts_is_sent_to_an_address_and_comes_in_by_many_workers(admin: Buyer) -> None:
+    head = "Handle,Title,Option1 Name,Option1 Value,Variant SKU,Variant Inventory Qty,Variant Price,Status\n"
+    rows = [
+        f"many-{number},Many {number},Size,{size},MANY-{number}-{size},{number},{number}.50,draft\n"
+        for number in range(160)
+        for size in ("S", "M")
+    ]
+    asked = admin.send("POST", "/catalog/imports?upload=true", b"", media="text/csv")
+    assert (asked.status, asked.body["status"]) == (202, "awaiting_upload"), asked
+    upload, path = asked.body["upload"], f"/catalog/imports/{asked.body['importId']}"
+    early = admin.send("POST", f"{path}/start", {})
+    assert (early.status, early.code) == (409, "upload_missing")
+    preflight = {"Origin": "https://shop.example", "Access-Control-Request-Method": "PUT",
+                 "Access-Control-Request-Headers": "content-type"}  # fmt: skip
+    with urllib.request.urlopen(
+        urllib.request.Request(upload["url"], method="OPTIONS", headers=preflight), timeout=30
+    ) as allowed:
+        assert allowed.headers["Access-Control-Allow-Origin"] in ("*", preflight["Origin"])
+    content = (head + "".join(rows)).encode()
+    put = urllib.request.Request(upload["url"], content, upload["headers"], method=upload["method"])
+    with urllib.request.urlopen(put, timeout=30) as answer:
+        assert answer.status == 200
+    assert admin.send("POST", f"{path}/start", {}).status == 202
+    job = ended(admin, asked.body["importId"])
+    assert (job["status"], job["total"], job["created"], job["rows"], job["rowsDone"]) == (
+        "completed", 160, 160, 320, 320,
+    ), job  # fmt: skip

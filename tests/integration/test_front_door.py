@@ -121,7 +121,7 @@ def test_a_customer_may_not_do_what_staff_may(amira: Buyer) -> None:
             "/catalog/products",
             {"title": "x", "variants": [{"price": {"amount": 1, "currency": "EUR"}}]},
         ),
-        ("GET", "/catalog/exports", None),
+        ("POST", "/catalog/exports", None),
         ("GET", "/identity/customers?email=a@example.com", None),
         ("POST", "/identity/keys/rotations", {}),
         ("GET", "/journal/events", None),

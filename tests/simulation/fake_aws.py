@@ -79,6 +79,17 @@ class FakeAWS:
         self.on_message(name, request["MessageBody"], request.get("MessageAttributes", {}))
         return {"MessageId": "sent"}
 
+    def _sqs_send_message_batch(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        entries = request["Entries"]
+        if not 1 <= len(entries) <= MAX_ENTRIES or len({entry["Id"] for entry in entries}) != len(entries):
+            raise client_error(
+                "BatchRequestTooLong", "1 to 10 entries, each with its own id", "SendMessageBatch"
+            )
+        for entry in entries:
+            body = {name: value for name, value in entry.items() if name != "Id"}
+            self._sqs_send_message({"QueueUrl": request["QueueUrl"], **body})
+        return {"Successful": [{"Id": entry["Id"], "MessageId": "sent"} for entry in entries]}
+
     def _s3_put_object(self, request: Mapping[str, Any]) -> dict[str, Any]:
         self.objects[request["Bucket"], request["Key"]] = request["Body"]
         return {}
@@ -86,7 +97,11 @@ class FakeAWS:
     def _s3_get_object(self, request: Mapping[str, Any]) -> dict[str, Any]:
         if (request["Bucket"], request["Key"]) not in self.objects:
             raise client_error("NoSuchKey", "The specified key does not exist.", "GetObject")
-        return {"Body": io.BytesIO(self.objects[request["Bucket"], request["Key"]])}
+        body = self.objects[request["Bucket"], request["Key"]]
+        if asked := request.get("Range"):
+            first, last = map(int, asked.removeprefix("bytes=").split("-"))
+            body = body[first : last + 1]
+        return {"Body": io.BytesIO(body)}
 
     def _secretsmanager_get_secret_value(self, request: Mapping[str, Any]) -> dict[str, Any]:
         if (

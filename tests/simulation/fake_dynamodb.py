@@ -20,6 +20,7 @@ from tests.simulation.fake_tables import Index, Key, Listener, RefusalError, Tab
 MAX_TRANSACTION_ACTIONS = 100
 MAX_TRANSACTION_BYTES = 4 * 1024 * 1024
 MAX_BATCH_KEYS = 100
+MAX_BATCH_PUTS = 25
 MAX_PAGE_BYTES = 1024 * 1024
 
 Row = tuple[Any, Key, Image]
@@ -197,6 +198,26 @@ class FakeDynamoDB:
 
     def delete_item(self, **request: Any) -> dict[str, Any]:
         return _answer("DeleteItem", lambda: self._alone("Delete", request))
+
+    def batch_write_item(self, *, RequestItems: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N803
+        return _answer("BatchWriteItem", lambda: self._batch_write(RequestItems))
+
+    def _batch_write(self, requests: Mapping[str, Any]) -> dict[str, Any]:
+        """Put items one by one: some may be given back, which is decided as for those of a read."""
+        if not 0 < sum(map(len, requests.values())) <= MAX_BATCH_PUTS:
+            raise invalid("Too many items requested for the BatchWriteItem call, or none")
+        waiting: dict[str, Any] = {}
+        for name, puts in requests.items():
+            table = self._table(name)
+            keys = [table.key_of(put["PutRequest"]["Item"]) for put in puts]
+            if len(set(keys)) != len(keys):
+                raise invalid("Provided list of item keys contains duplicates")
+            kept = self.reads.keep_back(len(keys))
+            if kept:
+                waiting[name] = puts[-kept:]
+            for put in puts[: len(puts) - kept]:
+                self._alone("Put", {"TableName": name, "Item": put["PutRequest"]["Item"]})
+        return {"UnprocessedItems": waiting}
 
     def transact_write_items(
         self,

@@ -24,6 +24,7 @@ TRAFFIC_FAULTS = {
 """The same for what happens between the calls; `skew` is in seconds."""
 
 WRITES = {"put_item", "update_item", "delete_item", "transact_write_items"}
+SENDS = {"put_events", "send_message", "send_message_batch", "batch_write_item"}
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class Weather:
         kinds = ["crash_before", "crash_after", "throttled", "unreachable", "lost_answer"]
         if operation in WRITES:
             kinds += ["conflict"]
-        if operation in WRITES or operation in ("put_events", "send_message"):
+        if operation in WRITES | SENDS:
             kinds += ["resent"]
         if operation == "put_events":
             kinds += ["partly_published"]

@@ -37,6 +37,7 @@ def send(deploy: Callable[[str], str], call: Send, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("SHOP_CURRENCY_NAME", "EUR")
     edge.catalog.cache_clear()
     edge.shelf.cache_clear()
+    edge.desk.cache_clear()
     table_lists._learnt.clear()
     return lambda *args, **options: call(edge.app, *args, **options)
 
@@ -51,9 +52,10 @@ def desk(send: Send, monkeypatch: pytest.MonkeyPatch) -> Send:
         .replace("${AWS::AccountId}", "1")
     )
     aws.s3().create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
-    queue = aws.sqs().create_queue(QueueName="souk-local-catalog-imports")
     monkeypatch.setenv("IMPORTS_BUCKET_NAME", bucket)
-    monkeypatch.setenv("IMPORTS_QUEUE_URL", queue["QueueUrl"])
+    for name in ("FILES", "IMPORTS"):
+        queue = aws.sqs().create_queue(QueueName=f"souk-local-catalog-{name.lower()}")
+        monkeypatch.setenv(f"{name}_QUEUE_URL", queue["QueueUrl"])
     return send
 
 
@@ -119,9 +121,9 @@ def bring(send: Send, text: str, options: dict[str, Any] = CSV) -> str:
     return import_id
 
 
-def messages() -> list[str]:
-    """Take the messages out of the imports' queue."""
-    sqs, url = aws.sqs(), os.environ["IMPORTS_QUEUE_URL"]
+def messages(queue: str = "FILES") -> list[str]:
+    """Take messages out of a queue of files (FILES) or of parts of them (IMPORTS)."""
+    sqs, url = aws.sqs(), os.environ[f"{queue}_QUEUE_URL"]
     taken = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
     for message in taken:
         sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
@@ -129,12 +131,25 @@ def messages() -> list[str]:
 
 
 def work() -> list[dict[str, str]]:
-    """Work off the imports' queue until it is empty; return what was given back."""
+    """Work off both queues until they are empty; return what was given back."""
     failed: list[dict[str, str]] = []
-    while bodies := messages():
-        for body in bodies:
-            failed += edge.on_import(sqs_event(body), Context())["batchItemFailures"]
+    workers = {"FILES": edge.on_file, "IMPORTS": edge.on_import}
+    for queue, worker in workers.items():
+        while bodies := messages(queue):
+            for body in bodies:
+                failed += worker(sqs_event(body), Context())["batchItemFailures"]
     return failed
+
+
+def exported(send: Send, form: str = "csv") -> str:
+    """Have all products exported and return the file."""
+    asked = send("POST", "/catalog/exports", query={"format": form}, **ADMIN)
+    assert asked.status == 202, asked.body
+    assert work() == []
+    answer = send("GET", "/catalog/exports/{id}", path={"id": asked.body["exportId"]}, **ADMIN)
+    assert answer.body["status"] == "completed", answer.body
+    stored = aws.s3().get_object(Bucket=os.environ["IMPORTS_BUCKET_NAME"], Key=asked.body["exportId"])
+    return stored["Body"].read().decode()
 
 
 def outcome(send: Send, import_id: str) -> dict[str, Any]:

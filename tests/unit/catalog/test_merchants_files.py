@@ -14,8 +14,8 @@ from functions.catalog.domain import key_of
 from functions.shared.clock import now
 from functions.shared.ids import new_id
 from tests.support import templates
-from tests.unit.catalog.conftest import ADMIN, Send, facts, listed, outcome, read, work
-from tests.unit.catalog.test_imports import counted, export
+from tests.unit.catalog.conftest import ADMIN, Send, exported, facts, listed, outcome, read, work
+from tests.unit.catalog.test_imports import counted
 
 FINDINGS = templates.ROOT.parent / "shared/findings"
 needs_findings = pytest.mark.skipif(
@@ -43,8 +43,8 @@ def finding(send: Send, number: str, **wish: Any) -> dict[str, Any]:
     assert body["errors"] == []
     again = handed_in(send, path.read_bytes(), **wish)
     assert (again["unchanged"], again["failed"]) == (again["total"], 0)
-    exported = handed_in(send, export().body.encode())
-    assert (exported["unchanged"], exported["failed"]) == (exported["total"], 0)
+    back = handed_in(send, exported(send).encode())
+    assert (back["unchanged"], back["failed"]) == (back["total"], 0)
     return body
 
 
@@ -60,8 +60,8 @@ def shown_skus(made: Any) -> list[str]:
     return [variant["merchantSku"] or variant["sku"] for variant in made["variants"]]
 
 
-def rows() -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(export().body)))
+def rows(send: Send) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(exported(send))))
 
 
 @needs_findings
@@ -78,7 +78,7 @@ def test_skus_are_shown_searched_and_exported_as_they_were_written(desk: Send) -
     made = [product(desk, f"kit-{letter}") for letter in "abcde"]
     assert (body["created"], [shown_skus(one)[0] for one in made]) == (5, written)
     assert [one["variants"][0]["sku"] for one in made] == [key_of(sku) for sku in written]
-    assert [row["Variant SKU"] for row in rows()] == written
+    assert [row["Variant SKU"] for row in rows(desk)] == written
     assert listed(desk, q="KIT B 12") == ["kit-b"]
     assert listed(desk, q="9:204#Amber;3:77120") == ["kit-d"]
 
@@ -112,7 +112,7 @@ def test_an_unlisted_product_is_reached_by_its_address_alone(desk: Send) -> None
     assert read(desk, "secret-sale").body["status"] == "unlisted"
     (fact,) = [fact for fact in facts() if fact["type"] == "ProductPublished"]
     assert fact["data"]["unlisted"] is True
-    assert rows()[0]["Status"] == "unlisted"
+    assert rows(desk)[0]["Status"] == "unlisted"
 
 
 @needs_findings
@@ -212,7 +212,7 @@ def test_rows_that_are_not_tracked_or_sold_below_zero_say_so(desk: Send) -> None
 def test_active_but_not_published_is_not_on_sale_and_exported_as_it_came(desk: Send) -> None:
     finding(desk, "16")
     assert (read(desk, "pos-only").status, listed(desk)) == (404, [])
-    assert (rows()[0]["Published"], rows()[0]["Status"]) == ("false", "active")
+    assert (rows(desk)[0]["Published"], rows(desk)[0]["Status"]) == ("false", "active")
 
 
 @needs_findings
@@ -302,7 +302,7 @@ def test_columns_without_a_field_come_back_in_the_export_and_are_for_staff_only(
         "Colour code": "=1+1",
     }
     assert "otherColumns" not in read(desk, "pot").body["variants"][0]
-    (row,) = rows()
+    (row,) = rows(desk)
     assert (row["Cost per item"], row["Colour code"]) == ("0.40", "'=1+1")
     handed_in(desk, b"Handle,Title,Variant Price,Cost per item\npot,Pot,1,\n")
     assert product(desk, "pot")["variants"][0]["otherColumns"] == {"Colour code": "=1+1"}
@@ -337,8 +337,8 @@ def test_no_spreadsheet_runs_an_exported_cell_and_it_comes_in_again_as_it_was(de
         }
         path, headers = {"id": made["id"]}, {"If-Match": '"1"'}
         assert desk("PUT", "/catalog/products/{id}", body, path=path, headers=headers, **ADMIN).status == 200
-    assert [cell[:1] for row in rows() for cell in (row["Title"], row["Vendor"])] == ["'"] * 12
-    assert handed_in(desk, export().body.encode())["unchanged"] == len(risky)
+    assert [cell[:1] for row in rows(desk) for cell in (row["Title"], row["Vendor"])] == ["'"] * 12
+    assert handed_in(desk, exported(desk).encode())["unchanged"] == len(risky)
 
 
 def test_a_dry_run_says_what_would_happen_and_changes_nothing(desk: Send) -> None:

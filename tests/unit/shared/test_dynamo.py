@@ -12,6 +12,7 @@ import msgspec
 import pytest
 from botocore.exceptions import ClientError
 
+from functions.shared import aws
 from functions.shared.dynamo import Table, cursor, decode, decode_item, encode, encode_item, from_cursor
 from functions.shared.errors import InvalidError
 
@@ -169,6 +170,37 @@ def test_more_items_than_one_request_takes_are_read(table: Table) -> None:
 
 def test_no_keys_are_no_items(table: Table) -> None:
     assert table.get_many([]) == []
+
+
+def test_more_items_than_a_batch_takes_are_all_written(table: Table) -> None:
+    items = [{"pk": "A", "sk": f"{number:03}"} for number in range(60)]
+    table.put_many(items)
+    table.put_many([])
+    assert sorted(item["sk"] for item in table.get_many(items)) == [item["sk"] for item in items]
+
+
+def test_items_that_a_batch_gives_back_are_written_in_the_next(table: Table) -> None:
+    given_back: list[Any] = []
+
+    def hold_back(params: Any, context: Any, **_: Any) -> None:
+        (puts,) = params["RequestItems"].values()
+        context["held"] = [puts.pop() for _ in range(len(puts) - 1)] if not given_back else []
+
+    def give_back(parsed: Any, context: Any, **_: Any) -> None:
+        if context["held"] and not given_back:
+            given_back.extend(context["held"])
+            parsed["UnprocessedItems"] = {table.name: context["held"]}
+
+    events = aws.dynamodb().meta.events
+    events.register("provide-client-params.dynamodb.BatchWriteItem", hold_back)
+    events.register("after-call.dynamodb.BatchWriteItem", give_back)
+    try:
+        items = [{"pk": "A", "sk": f"{number:03}"} for number in range(3)]
+        table.put_many(items)
+    finally:
+        events.unregister("provide-client-params.dynamodb.BatchWriteItem", hold_back)
+        events.unregister("after-call.dynamodb.BatchWriteItem", give_back)
+    assert (len(given_back), len(table.get_many(items))) == (2, 3)
 
 
 def fill(table: Table, count: int = 5) -> None:

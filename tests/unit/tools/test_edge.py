@@ -414,8 +414,7 @@ def test_the_edge_on_aws_knows_the_same_pages_and_the_same_lost_page() -> None:
     pages = {f"/{page.relative_to(edge.WEB)}" for page in edge.WEB.rglob("*.html")}
     assert set(re.findall(r"'(/[^']+\.html)'", code.partition("];")[0])) == pages
     assert code.partition("const LOST = `\n")[2].partition("`;")[0] == edge.LOST_PAGE.read_text()
-    policy = edge.SECURITY_HEADERS["Content-Security-Policy"]
-    assert f'"{policy}"' in code
+    assert f'"{edge.POLICY}"' in code
 
 
 def test_files_are_only_read() -> None:
@@ -461,8 +460,12 @@ def test_the_edge_on_aws_sends_the_same_security_headers() -> None:
     config = templates.resources("edge", "AWS::CloudFront::ResponseHeadersPolicy")["SiteHeaders"]
     headers = config["ResponseHeadersPolicyConfig"]
     fixed = headers["SecurityHeadersConfig"]
+    policy = fixed["ContentSecurityPolicy"]["ContentSecurityPolicy"]["Fn::Sub"]
+    bucket = templates.resources("catalog", "AWS::S3::Bucket")["ImportsBucket"]["BucketName"]["Fn::Sub"]
     sent = {
-        "Content-Security-Policy": fixed["ContentSecurityPolicy"]["ContentSecurityPolicy"],
+        "Content-Security-Policy": policy.replace(
+            f"https://{bucket}.s3.${{AWS::Region}}.amazonaws.com", edge.FILES
+        ),
         "X-Content-Type-Options": "nosniff",
         "X-Frame-Options": fixed["FrameOptions"]["FrameOption"],
         "Referrer-Policy": fixed["ReferrerPolicy"]["ReferrerPolicy"],

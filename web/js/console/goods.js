@@ -5,6 +5,7 @@ import { debounced, fill, h, sleep, toast } from "../lib/dom.js";
 import { moment } from "../lib/i18n.js";
 import { decimal, minor, price } from "../lib/money.js";
 import { explain, failed } from "../components/problem.js";
+import { saveAll, sendFile } from "./files.js";
 
 async function importFile(file, place) {
   const type = file.name.endsWith(".csv") ? "text/csv" : "application/x-ndjson";
@@ -12,12 +13,12 @@ async function importFile(file, place) {
   const said = h("p", { role: "status" }, "Sending…");
   const errors = h("tbody");
   fill(place, bar, said, h("div", { class: "scroll", tabindex: 0 }, h("table", { id: "import-errors" }, errors)));
-  const { data } = await call("POST", "/catalog/imports", { body: await file.text(), headers: { "Content-Type": type, "Idempotency-Key": idempotencyKey() } });
+  const data = await sendFile(file, type);
   for (;;) {
     const job = await get(`/catalog/imports/${data.importId}`);
     bar.max = job.total || 1;
     bar.value = job.done;
-    said.textContent = `${job.status}: ${job.done} of ${job.total || "?"} products, ${job.created} new, ${job.updated} changed, ${job.unchanged} unchanged, ${job.failed} failed`;
+    said.textContent = job.problem?.detail ?? `${job.status}: ${job.done} of ${job.total || "?"} products, ${job.created} new, ${job.updated} changed, ${job.unchanged} unchanged, ${job.failed} failed`;
     fill(errors, job.errors.map((one) => h("tr", {}, h("td", {}, `Row ${one.row}`), h("td", {}, one.field), h("td", {}, one.detail))));
     if (["completed", "failed"].includes(job.status)) return;
     await sleep(400);
@@ -31,6 +32,7 @@ export async function catalog(body) {
   const rows = h("tbody");
   const editor = h("div", { class: "beside" }, h("p", { class: "soft empty" }, "Choose a product to edit it."));
   const more = h("div");
+  const exported = h("p", { class: "small soft", role: "status", id: "export-progress" });
   const list = async (cursor) => {
     const page = await filled(`/catalog/admin/products?limit=50&sort=title&q=${encodeURIComponent(words.value.trim())}${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`);
     if (!cursor) fill(rows);
@@ -43,17 +45,9 @@ export async function catalog(body) {
     try { await importFile(file.files[0], progress); await list(); } catch (error) { fill(progress, failed(error)); }
   };
   const save = (format) => async () => {
-    try {
-      for (let cursor = "", number = 1; cursor !== null; number += 1) {
-        const { data, headers } = await call("GET", `/catalog/exports?format=${format}${cursor && `&cursor=${encodeURIComponent(cursor)}`}`);
-        const url = URL.createObjectURL(new Blob([typeof data === "string" ? data : JSON.stringify(data)]));
-        cursor = headers.get("X-Next-Cursor");
-        h("a", { href: url, download: `products${cursor || number > 1 ? `-${number}` : ""}.${format}` }).click();
-        URL.revokeObjectURL(url);
-      }
-    } catch (error) { toast(explain(error)); }
+    try { await saveAll(format, (text) => { exported.textContent = text; }); } catch (error) { toast(explain(error)); }
   };
-  fill(body, h("form", { class: "tools", onsubmit: send }, h("label", {}, "Import products", file), h("button", { class: "primary" }, "Import"), h("button", { class: "quiet", type: "button", onclick: save("csv") }, "Export CSV"), h("button", { class: "quiet", type: "button", onclick: save("jsonl") }, "Export JSONL")), progress,
+  fill(body, h("form", { class: "tools", onsubmit: send }, h("label", {}, "Import products", file), h("button", { class: "primary" }, "Import"), h("button", { class: "quiet", type: "button", onclick: save("csv") }, "Export CSV"), h("button", { class: "quiet", type: "button", onclick: save("jsonl") }, "Export JSONL")), progress, exported,
     h("div", { class: "split" }, h("div", { class: "scroll", tabindex: 0 }, words, h("table", {}, h("thead", {}, h("tr", {}, ["Product", "Maker", "Category", "Status", "Price"].map((text, index) => h("th", { class: index === 4 && "number" }, text)))), rows), more), editor));
   await list();
 }
