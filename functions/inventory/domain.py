@@ -335,19 +335,24 @@ def listed(level: Level, listing: Listing) -> Level | None:
 
 
 class Availability(NamedTuple):
-    """What everybody may know of a SKU; ``units`` that can leave at once, capped, None where they are not counted."""
+    """What everybody may know of a SKU; ``units`` that can leave at once, capped, None where they are not counted.
+
+    ``back_orderable``: more than those can be ordered, and are sent later.
+    """
 
     kind: Literal["in_stock", "back_order", "untracked", "out"]
     units: int | None
+    back_orderable: bool = False
 
 
 def availability(level: Level) -> Availability:
     """Return what everybody may know of a level."""
     if level.policy == "untracked":
         return Availability("untracked", None)
+    back_orderable = level.policy == "backorder"
     if level.available > 0:
-        return Availability("in_stock", min(level.available, SHOWN_AT_MOST))
-    return Availability("back_order" if level.policy == "backorder" else "out", 0)
+        return Availability("in_stock", min(level.available, SHOWN_AT_MOST), back_orderable)
+    return Availability("back_order" if back_orderable else "out", 0, back_orderable)
 
 
 # --- reservations ----------------------------------------------------------------------------------------------------

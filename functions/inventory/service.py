@@ -236,19 +236,22 @@ def on_orders_placed(table: InventoryTable, events: Sequence[Fact[OrderPlaced]],
     wanted = {order_id: _wanted(event.data) for order_id, event in waiting.items()}
     start = zlib.crc32(next(iter(waiting)).encode())
     tries = 0
+    sure = False
     while waiting:
         asked = {order_id: wanted[order_id] for order_id in waiting}
-        # A look that may be a moment old is cheap and nearly always right; after a try that failed it was not.
-        levels = table.levels({sku for lines in asked.values() for sku in lines}, consistent=tries > 0)
+        # A look that may be a moment old is cheap, and a write that relies on it fails where it was wrong. Nothing
+        # would tell of a rejection that was, so it needs a second look.
+        levels = table.levels({sku for lines in asked.values() for sku in lines}, consistent=sure)
         held, short = planned = plan(asked, levels, start + tries)
         answered = _hold(table, waiting, planned, levels, at)
         for order_id in held if answered is None else answered:
             del waiting[order_id]
-        for order_id in short if answered is None else ():
+        for order_id in short if answered is None and sure else ():
             _reject(table, waiting.pop(order_id), wanted[order_id], short[order_id], at)
         for each in levels.values():
             if any(len(memory.moments) > MOST_MOMENTS for memory in each.memories):
                 table.thin(each)
+        sure = True
         tries += len(waiting) == len(asked)
         if tries == _TRIES:
             raise BusyError(", ".join(waiting))

@@ -14,11 +14,15 @@ from functions.shared.types import Body, View
 
 
 class AvailabilityView(View, frozen=True):
-    """What can be had of a SKU; ``available``: units that can leave at once, 20 at most, null where uncounted."""
+    """What can be had of a SKU; ``available``: units that can leave at once, 20 at most, null where uncounted.
+
+    ``backOrderable``: more than those can be ordered, and are sent later.
+    """
 
     sku: str
     availability: Literal["in_stock", "back_order", "untracked", "out"]
     available: int | None
+    back_orderable: bool
 
 
 class AvailabilitiesView(View, frozen=True):
@@ -93,8 +97,7 @@ class SetShards(Body, frozen=True):
 
 def availability_view(level: Level) -> AvailabilityView:
     """Shape what everybody may know of a level."""
-    kind, units = availability(level)
-    return AvailabilityView(level.sku, kind, units)
+    return AvailabilityView(level.sku, *availability(level))
 
 
 def level_view(level: Level) -> LevelView:

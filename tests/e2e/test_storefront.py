@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -195,6 +196,29 @@ def test_the_email_address_is_changed_by_the_link_mailed_to_the_new_one(
     expect(page.get_by_text("Your e-mail address is confirmed.")).to_be_visible()
     page.goto("/account.html#profile")
     expect(page.get_by_text(f"You log in with {new}.")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    "elsewhere", ["//evil.example/x", "/\\evil.example/x", "https://evil.example/x", "javascript:alert(1)"]
+)
+def test_a_login_leads_to_no_other_shop(elsewhere: str, page: Page, customer: Person) -> None:
+    page.goto(f"/account.html?next={quote(elsewhere)}#login")
+    page.get_by_label("E-mail").fill(customer.email)
+    page.get_by_label("Password").fill(customer.password)
+    page.locator("form").get_by_role("button", name="Log in").click()
+    page.wait_for_url("/account.html#orders")
+
+
+def test_goods_on_back_order_are_not_said_to_be_nearly_gone(page: Page, sold: Callable[..., Any]) -> None:
+    sku = f"E2E{time.time_ns()}"
+    variant = {"sku": sku, "price": {"amount": 2500, "currency": "EUR"}, "stockPolicy": "backorder"}
+    product = sold("A lamp that is made to order", units=3, variants=[variant])
+    page.goto(f"/product.html?p={product['slug']}")
+    expect(page.get_by_text("3 in stock, more are sent later")).to_be_visible()
+    page.get_by_label("Quantity").fill("5")
+    page.get_by_role("button", name="Add to cart").click()
+    expect(page.get_by_role("dialog").get_by_label("Quantity of A lamp")).to_have_value("5")
+    expect(page.get_by_role("dialog").get_by_text("Only")).to_have_count(0)
 
 
 def test_an_account_is_erased_when_asked_twice(page: Page, newcomer: Person, watch: Watch) -> None:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from math import inf
 from typing import Any, NamedTuple
 
-from functions.inventory.domain import instant
+from functions.inventory.domain import instant, summed
 from functions.inventory.table import reservation_of
 from functions.shared.clock import parse
 from functions.shared.dynamo import Item, decode_item
@@ -21,6 +22,8 @@ from tests.simulation.fake_tables import Change
 from tests.simulation.world import Message, World
 
 TABLE = "souk-local-inventory"
+LONGEST_INVOCATION = 60.0
+"""Seconds."""
 MOVES = {
     None: {"reserved", "rejected", "refused"},
     "reserved": {"reserved", "committed", "released"},
@@ -68,6 +71,9 @@ class Stock(Watch):
         self.reserved: dict[str, int] = defaultdict(int)
         self.counts: dict[str, dict[int, int]] = defaultdict(dict)
         self.may_owe: set[str] = set()
+        self.sellable: dict[str, dict[tuple[str, str], float]] = defaultdict(dict)
+        self.sellable_until: dict[str, list[tuple[float, float]]] = defaultdict(list)
+        self.rejected_at: dict[str, float] = {}
         self.touched: set[str] = set()
         self.acknowledged: set[str] = set()
         self.reasons: set[str] = set()
@@ -95,6 +101,11 @@ class Stock(Watch):
         self.touched.add(sku)
         old, new = decode_item(change.old or {}), decode_item(change.new or {})
         policy = new.get("stock_policy", "tracked")
+        shares = self.sellable[sku]
+        self.sellable_until[sku].append((self.world.now, sum(shares.values())))
+        shares.pop(change.key, None)
+        if change.new:
+            shares[change.key] = new["available"] if policy == "tracked" else inf
         if policy == "backorder" or new.get("counted_ms", 0) != old.get("counted_ms", 0):
             self.may_owe.add(sku)
         by_an_order = change.old and change.new and old["version"] == new["version"]
@@ -106,6 +117,8 @@ class Stock(Watch):
     def _reservation(self, change: Change) -> None:
         old = decode_item(change.old) if change.old else {"status": None}
         new = decode_item(change.new) if change.new else {"status": "gone"}
+        if new["status"] == "rejected":
+            self.rejected_at[change.key[0].removeprefix("ORDER#")] = self.world.now
         if old["status"] != new["status"]:
             allowed = MOVES.get(old["status"], set())
             require(
@@ -128,6 +141,20 @@ class Stock(Watch):
         order_id = json.loads(message.body)["detail"]["data"]["orderId"]
         held = self.item("inventory", f"ORDER#{order_id}", "RESERVATION")
         require(held, "inventory answers every order", order_id)
+        if order_id in self.rejected_at:
+            lines = json.loads(message.body)["detail"]["data"]["lines"]
+            wanted = summed((line["sku"], line["quantity"]) for line in lines)
+            least = {sku: self._least(sku, self.rejected_at[order_id]) for sku in wanted}
+            require(
+                any(least[sku] < units for sku, units in wanted.items()),
+                "an order is rejected for want of goods only",
+                f"{order_id}: {wanted} of {least}",
+            )
+
+    def _least(self, sku: str, at: float) -> float:
+        """Return the least that an invocation which ended at a time may have seen of a SKU, in units for sale."""
+        seen = [units for until, units in self.sellable_until[sku] if until >= at - LONGEST_INVOCATION]
+        return min([*seen, sum(self.sellable[sku].values())])
 
     def _counted(self, fact: Mapping[str, Any]) -> None:
         """Take note of what was counted; the first count of a millisecond is the one."""

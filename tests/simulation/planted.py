@@ -90,6 +90,10 @@ BUGS = (
         "shards = shards or len(level.shares)",
     ),
     Bug(
+        "run out of what is sold on back-order", "functions.inventory.domain",
+        'policies.get(sku, "tracked") == "tracked"', 'policies.get(sku, "tracked") != "untracked"',
+    ),
+    Bug(
         "adjust stock again when the request is repeated", "functions.inventory.app",
         'adjustment_id = fingerprint(by, key, sku) if key else new_id("adj", at)', 'adjustment_id = new_id("adj", at)',
     ),

@@ -41,6 +41,7 @@ class Shop:
             name: [f"{name.upper()}-{size}" for size in "SL"[: random.randint(1, 2)]] for name in names
         }
         self.skus = [sku for skus in self.goods.values() for sku in skus]
+        self.policies = {sku: self.policy() for sku in self.skus}
         self.placed: list[str] = []
         self.poison: set[str] = set()
         self._keys = itertools.count(1)
@@ -76,8 +77,14 @@ class Shop:
                     self.split(sku)
 
     def product(self, slug: str) -> dict[str, Any]:
-        """Return a product's content with prices of today."""
-        variants = [{"sku": sku, "options": [sku], "price": self.price()} for sku in self.goods[slug]]
+        """Return a product's content with prices of today; now and then the shop sells a SKU in another way."""
+        for sku in self.goods[slug]:
+            if self.random.random() < 0.1:
+                self.policies[sku] = self.policy()
+        variants = [
+            {"sku": sku, "options": [sku], "price": self.price(), "stockPolicy": self.policies[sku]}
+            for sku in self.goods[slug]
+        ]
         return {
             "title": slug.title(),
             "slug": slug,
@@ -85,6 +92,10 @@ class Shop:
             "options": ["Size"],
             "variants": variants,
         }
+
+    def policy(self) -> str:
+        """Return how a SKU is sold: most have only what there is."""
+        return self.random.choices(["tracked", "backorder", "untracked"], [8, 2, 1])[0]
 
     def price(self) -> dict[str, Any]:
         return {"amount": self.random.randint(1, 5000), "currency": "EUR"}

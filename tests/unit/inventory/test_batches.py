@@ -81,17 +81,28 @@ def test_what_is_left_goes_to_the_first_of_a_batch_in_one_try(
     stocked(MUG=5)
     calls.made.clear()
     assert deliver(*orders(4, 2)) == []
-    assert calls.names() == ["batch_get_item", "transact_write_items", "put_item", "put_item"]
+    assert calls.names() == [
+        "batch_get_item",
+        "transact_write_items",
+        "batch_get_item",
+        "put_item",
+        "put_item",
+    ]
     assert level("MUG") == (5, 1)
     assert statuses(table, 4) == ["reserved", "reserved", "rejected", "rejected"]
 
 
-def test_a_refusal_takes_one_write_and_no_transaction(stocked: Any, deliver: Any, calls: Calls) -> None:
+def test_a_refusal_takes_a_second_look_and_one_write(stocked: Any, deliver: Any, calls: Calls) -> None:
     stocked(MUG=1)
     deliver(*orders(1))
     calls.made.clear()
     deliver(*[placed(f"ord_late_{number}", MUG=1) for number in range(10)])
-    assert calls.names() == ["batch_get_item", *["put_item"] * 10]
+    assert calls.names() == ["batch_get_item", "batch_get_item", *["put_item"] * 10]
+    looks = [call["RequestItems"] for name, call in calls.made if name == "batch_get_item"]
+    assert [[table.get("ConsistentRead", False) for table in look.values()] for look in looks] == [
+        [False],
+        [True],
+    ]
 
 
 def test_a_refusal_tells_what_the_others_of_the_batch_have_left(

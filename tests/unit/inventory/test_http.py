@@ -176,7 +176,12 @@ def test_the_public_is_told_what_can_be_had_and_no_more_than_twenty(
     tell(published(**{"MUG-1": policy}))
     if units:
         adjust(send, units)
-    told = {"sku": "MUG-1", "availability": availability, "available": available}
+    told = {
+        "sku": "MUG-1",
+        "availability": availability,
+        "available": available,
+        "backOrderable": policy == "backorder",
+    }
     assert public(send, "MUG-1") == [told]
     assert send("GET", "/inventory/stock/{sku}", path={"sku": "MUG-1"}).body == told
 

@@ -38,8 +38,15 @@ function availability(known) {
     case "out": return [t("product.out"), "none"];
     case "back_order": return [t("product.backorder"), "good"];
     case "untracked": return [t("product.untracked"), "good"];
-    default: return [t(known.available <= 5 ? "product.low" : known.available < MOST_TOLD ? "product.stock" : "product.plenty", { count: known.available }), known.available <= 5 ? "low" : "good"];
+    default: return stocked(known);
   }
+}
+
+/** Return what a buyer reads of units that can leave at once: that few are left only where no more can be ordered. */
+function stocked({ available, backOrderable }) {
+  if (available >= MOST_TOLD) return [t("product.plenty", { count: available }), "good"];
+  if (backOrderable) return [t("product.more", { count: available }), "good"];
+  return available <= 5 ? [t("product.low", { count: available }), "low"] : [t("product.stock", { count: available }), "good"];
 }
 
 function view(product) {
