@@ -15,6 +15,11 @@ from tests.simulation.reading import content_of, quantities_of
 from tests.simulation.world import World
 
 
+def is_shipped(sku: str) -> bool:
+    """Tell whether units of a SKU are sent: maps are downloads."""
+    return not sku.startswith("MAP-")
+
+
 class Carts(Watch):
     """Carts change by what people do, by merging, and by what was ordered."""
 
@@ -126,6 +131,11 @@ class Prices(Watch):
                 line["unitPrice"] in self.ever[line["sku"]] and line["total"] == line["unitPrice"] * line["quantity"],
                 "a buyer pays the catalog's price", f"{order_id}: {line}, ever {sorted(self.ever[line['sku']])}",
             )  # fmt: skip
+        require(
+            any(is_shipped(line["sku"]) for line in lines) == (totals["shipping"] > 0),
+            "shipping is paid for what is shipped, and for nothing else",
+            f"{order_id}: {lines}, {totals}",
+        )
         subtotal = sum(line["total"] for line in lines)
         parts = subtotal + totals["shipping"] + totals["tax"] + totals.get("rounding", 0)
         require(

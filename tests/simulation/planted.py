@@ -206,6 +206,10 @@ BUGS = (
         'actions = [self.putting(item, "version = :version", same)]', "actions = [self.putting(item)]",
     ),
     Bug(
+        "ship what is not shipped", "functions.cart.quotes",
+        "ships=not lines or any(line.ships for line in lines)", "ships=True",
+    ),
+    Bug(
         "a cart keeps the price of when a line was added", "functions.cart.domain",
         "offer.price if sold else line.price, line.price,", "line.price, line.price,",
     ),

@@ -11,7 +11,7 @@ from random import Random
 from typing import Any
 
 from functions.shared.clock import rfc3339
-from tests.simulation.check_carts import Prices
+from tests.simulation.check_carts import Prices, is_shipped
 from tests.simulation.check_orders import Orders
 from tests.simulation.check_stock import Stock
 from tests.simulation.checker import require
@@ -36,7 +36,7 @@ class Shop:
     ) -> None:
         self.world, self.people, self.random = world, people, random
         self.orders, self.prices, self.stock = orders, prices, stock
-        names = ["pot", "mug", "lamp"][: random.randint(1, 3)]
+        names = ["pot", "mug", "map"][: random.randint(1, 3)]
         self.goods = {
             name: [f"{name.upper()}-{size}" for size in "SL"[: random.randint(1, 2)]] for name in names
         }
@@ -82,7 +82,13 @@ class Shop:
             if self.random.random() < 0.1:
                 self.policies[sku] = self.policy()
         variants = [
-            {"sku": sku, "options": [sku], "price": self.price(), "stockPolicy": self.policies[sku]}
+            {
+                "sku": sku,
+                "options": [sku],
+                "price": self.price(),
+                "stockPolicy": self.policies[sku],
+                "requiresShipping": is_shipped(sku),
+            }
             for sku in self.goods[slug]
         ]
         return {
