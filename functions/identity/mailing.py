@@ -38,9 +38,9 @@ def deliver(
             log.note(mail=order.id, mailKind=order.kind)
             send(table, order, sender=sender, public_url=public_url, at=at)
         except Exception as error:  # noqa: BLE001 one mail's failure must not reach the others
-            log.failure(error)
+            log.failed(error)
             failed.append(record["messageId"])
-    log.note(failed=len(failed), outcome="partial" if failed else "ok")
+        log.end()
     return failed
 
 

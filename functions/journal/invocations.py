@@ -44,7 +44,7 @@ def of(correlation_id: str, since: datetime) -> list[dict[str, Any]]:
     """Return the invocations that worked for one request since then, oldest first: calls, deliveries, mails, retries.
 
     Each is ``{"time" (milliseconds since 1970), "service", "function", "kind", "outcome", "durationMs", "coldStart",
-    "error", "fields"}``. A batch of deliveries is logged under its last one's correlation id.
+    "error", "fields"}``. Each delivery of a batch has a line of its own.
     """
     pattern = f'{{ $.correlationId = "{correlation_id}" }}'
     start = max(epoch(since), 0) * 1000  # the logs begin with 1970

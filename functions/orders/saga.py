@@ -127,13 +127,15 @@ def expire(table: OrdersTable, at: datetime, limit: int = 100) -> tuple[int, int
     """
     overdue, failed = table.overdue(rfc3339(at), limit), 0
     for order_id in overdue:
+        log.begin(order_id)
         try:
             _change(
                 table, order_id, lambda order: expired(order, rfc3339(at)), lambda after: decision(after, at)
             )
         except Exception as error:  # noqa: BLE001 see above
-            log.failure(error)
+            log.failed(error)
             failed += 1
+        log.end()
     return len(overdue), failed
 
 

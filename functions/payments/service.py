@@ -304,16 +304,22 @@ def sweep(table: PaymentsTable, providers: Providers, at: datetime, limit: int =
     due = table.due(at, limit)
     payments = [found for order_id, refund_id in due if not refund_id and (found := table.payment(order_id))]
     payments.sort(key=lambda found: found.status != "authorized")
-    work: list[Callable[[], object]] = [partial(_go_on, table, providers, found, at) for found in payments]
+    work: list[tuple[str, Callable[[], object]]] = [
+        (found.order_id, partial(_go_on, table, providers, found, at)) for found in payments
+    ]
     begun = [(order_id, refund_id) for order_id, refund_id in due if refund_id]
     work += [
-        partial(refunds.finish, table, providers, order_id, refund_id, at) for order_id, refund_id in begun
+        (order_id, partial(refunds.finish, table, providers, order_id, refund_id, at))
+        for order_id, refund_id in begun
     ]
-    for go_on in work:
+    for order_id, go_on in work:
+        log.begin(order_id)
+        log.note(orderId=order_id)
         try:
             go_on()
         except Exception as error:  # noqa: BLE001 one payment's trouble must not reach the others
-            log.failure(error)
+            log.failed(error)
+        log.end()
     return len(work)
 
 

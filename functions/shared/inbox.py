@@ -105,7 +105,6 @@ def deliver(batch: SQSEvent, handlers: Handlers) -> BatchResponse:
         `Together` are handed over where the first of them stands; a queue promises no order anyway.
     """
     failed: list[str] = []
-    types: dict[str, int] = {}
     waiting: dict[Any, tuple[Callable[[Any], None], list[_Entry]]] = {}
     for number, record in enumerate(batch):
         message = record.to_dict()
@@ -114,12 +113,10 @@ def deliver(batch: SQSEvent, handlers: Handlers) -> BatchResponse:
         except UnreadableError as error:
             failed += _put_aside(message, error)
             continue
-        types[envelope.type] = types.get(envelope.type, 0) + 1
         place = envelope.type if isinstance(handler, Together) else number
         waiting.setdefault(place, (handler, []))[1].append(_Entry(message, fact, envelope))
     for handler, entries in waiting.values():
         failed += _handled(handler, entries)
-    log.note(facts=types, failed=len(failed), outcome="partial" if failed else "ok")
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
 
 
@@ -127,26 +124,37 @@ def _handled(handler: Callable[[Any], None], entries: list[_Entry]) -> list[str]
     """Have the facts handled, together where that is possible; return the messages that failed."""
     if isinstance(handler, Together) and len(entries) > 1:
         try:
+            log.begin_together([(entry.envelope.correlation_id, _named(entry)) for entry in entries])
             handler.all([entry.fact for entry in entries])
+            log.end()
             return []
         except Exception as error:  # noqa: BLE001 whose fault it is shows when each is tried alone
             if _will_pass(error):
-                log.failure(error)
+                log.failed(error)
+                log.end()
                 return [entry.message["messageId"] for entry in entries]
     return [message_id for entry in entries for message_id in _handled_alone(handler, entry)]
 
 
 def _handled_alone(handler: Callable[[Any], None], entry: _Entry) -> list[str]:
     message = entry.message
+    log.begin_together(())
+    log.begin(entry.envelope.correlation_id, entry.envelope.id)
+    log.note(**_named(entry))
     try:
-        log.begin(entry.envelope.correlation_id, entry.envelope.id)
         handler(entry.fact)
     except UnreadableError as error:
         return _put_aside(message, error)
     except Exception as error:  # noqa: BLE001 one record's failure must not reach the others
-        log.failure(error)
+        log.failed(error)
+        log.end()
         return [message["messageId"]]
+    log.end()
     return []
+
+
+def _named(entry: _Entry) -> dict[str, str]:
+    return {"fact": entry.envelope.type}
 
 
 _OF_THE_REQUEST = {"ValidationException", "ValidationError", "ItemCollectionSizeLimitExceeded"}
@@ -162,8 +170,10 @@ def _will_pass(error: Exception) -> bool:
 
 
 def _put_aside(message: dict[str, Any], error: UnreadableError) -> list[str]:
-    log.note(level="error", unreadable=str(error)[:200], messageId=message["messageId"])
-    return [] if _park(message, str(error)) else [message["messageId"]]
+    log.note(level="error", unreadable=str(error)[:200], messageId=message["messageId"], outcome="parked")
+    failed = [] if _park(message, str(error)) else [message["messageId"]]
+    log.end()
+    return failed
 
 
 def _park(message: dict[str, Any], reason: str) -> bool:
@@ -175,6 +185,6 @@ def _park(message: dict[str, Any], reason: str) -> bool:
             MessageAttributes={"reason": {"DataType": "String", "StringValue": reason[:250] or "unreadable"}},
         )
     except Exception as error:  # noqa: BLE001 the queue's own redrive is the second way
-        log.failure(error)
+        log.failed(error)
         return False
     return True

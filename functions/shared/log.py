@@ -1,7 +1,8 @@
-"""One JSON line per invocation: what ran, for which request, how long, and how it ended.
+"""One JSON line per invocation, or per record of one given several: what ran, for which request, how it ended.
 
 Ids only: no body, no address, no token ever reaches the log. Fields that a handler learns on the way are added
-with `note`. The line also carries the correlation id, which names a whole purchase across all services.
+with `note`. The line also carries the correlation id, which names a whole purchase across all services: that is why
+each record of a batch has a line of its own (`end`). ``requestId`` is the invocation's, and tells which came together.
 """
 
 from __future__ import annotations
@@ -11,10 +12,13 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
+
+Lines = Sequence[tuple[str, Mapping[str, Any]]]
+"""Correlation ids, and what each one's line has besides the rest."""
 
 
 class Invocation:
@@ -22,6 +26,10 @@ class Invocation:
 
     def __init__(self) -> None:
         self.cold = True
+        self.kind = self.request_id = ""
+        self.since = 0.0
+        self.written = False
+        self.together: Lines = ()
         self.correlation_id = ""
         self.causation_id: str | None = None
         self.actor: str | None = None
@@ -32,7 +40,7 @@ current = Invocation()
 
 
 def note(**fields: Any) -> None:
-    """Add fields to this invocation's line: ids, counts and codes, never content."""
+    """Add fields to the line: ids, counts and codes, never content."""
     current.fields.update(fields)
 
 
@@ -47,13 +55,31 @@ def failure(error: BaseException) -> None:
     )
 
 
+def failed(error: BaseException) -> None:
+    """Say that a record failed, with the error."""
+    failure(error)
+    note(outcome="failed")
+
+
 def begin(correlation_id: str, causation_id: str | None = None) -> None:
     """Say on whose behalf the code runs from here on; facts raised carry both ids."""
     current.correlation_id, current.causation_id, current.actor = correlation_id, causation_id, None
 
 
+def begin_together(lines: Lines) -> None:
+    """Say on whose behalf the code runs from here on where these are several at once: each gets its line."""
+    current.together = lines
+
+
+def end() -> None:
+    """Write the line of a record, or of those that were worked on together; what follows is of the next."""
+    _write_lines()
+    _open()
+    current.written = True
+
+
 def logged(kind: str, handler: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    """Return the handler with its line: written once, after it returned or raised.
+    """Return the handler with its line, written after it returned or raised; none where its records have had theirs.
 
     Parameters
     ----------
@@ -63,10 +89,8 @@ def logged(kind: str, handler: Callable[[Any, Any], Any]) -> Callable[[Any, Any]
 
     @functools.wraps(handler, updated=())
     def run(event: Any, context: Any) -> Any:
-        started = time.perf_counter()
-        request_id = getattr(context, "aws_request_id", "")
-        current.fields = {"outcome": "ok"}
-        begin(request_id)
+        current.kind, current.request_id = kind, getattr(context, "aws_request_id", "")
+        _open()
         try:
             return handler(event, context)
         except Exception as error:
@@ -74,22 +98,38 @@ def logged(kind: str, handler: Callable[[Any, Any], Any]) -> Callable[[Any, Any]
             note(outcome="raised")
             raise
         finally:
-            _write(kind, request_id, started)
+            if current.fields != _NOTHING or not current.written:
+                _write_lines()
 
     return run
 
 
-def _write(kind: str, request_id: str, started: float) -> None:
+_NOTHING = {"outcome": "ok"}
+
+
+def _open() -> None:
+    current.fields, current.together, current.written = {**_NOTHING}, (), False
+    current.since = time.perf_counter()
+    begin(current.request_id)
+
+
+def _write_lines() -> None:
+    for correlation_id, fields in current.together or ((current.correlation_id, {}),):
+        _write(correlation_id, fields)
+
+
+def _write(correlation_id: str, fields: Mapping[str, Any]) -> None:
     line = {
         "level": "info",
         "service": os.environ.get("SERVICE_NAME", ""),
         "function": os.environ.get("AWS_LAMBDA_FUNCTION_NAME", ""),
-        "kind": kind,
-        "correlationId": current.correlation_id,
-        "requestId": request_id,
+        "kind": current.kind,
+        "correlationId": correlation_id,
+        "requestId": current.request_id,
         "coldStart": current.cold,
-        "durationMs": round((time.perf_counter() - started) * 1000, 1),
+        "durationMs": round((time.perf_counter() - current.since) * 1000, 1),
         **current.fields,
+        **fields,
     }
     current.cold = False
     sys.stdout.write(msgspec.json.encode(line).decode() + "\n")

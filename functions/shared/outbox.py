@@ -8,6 +8,7 @@ sets it or removes it, else the facts of an older write would go out again (harm
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -177,9 +178,8 @@ def publish(event: dict[str, Any], tell: Tell | None = None) -> None:
         record["dynamodb"]["NewImage"] for record in event["Records"] if "NewImage" in record["dynamodb"]
     ]
     envelopes = [envelope for image in images if "outbox" in image for envelope in unpack(image, tell)]
-    log.note(facts=len(envelopes))
-    if envelopes:
-        log.begin(envelopes[0].correlation_id)
+    told = Counter(envelope.correlation_id for envelope in envelopes)
+    log.begin_together([(correlation_id, {"facts": facts}) for correlation_id, facts in told.items()])
     for chunk in _chunks([_entry(envelope) for envelope in envelopes]):
         answer = aws.eventbridge().put_events(Entries=chunk)
         if answer["FailedEntryCount"]:

@@ -121,7 +121,7 @@ def _first(spans: list[Span], function: str, fact: str = "") -> Span:
     """Return the first invocation of a function, or of one that was handed a fact; StopIteration without one."""
     return next(
         span for span in spans
-        if span.function == function and (not fact or fact in (span.line.get("facts") or {}))
+        if span.function == function and (not fact or span.line.get("fact") == fact)
     )  # fmt: skip
 
 

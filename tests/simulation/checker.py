@@ -135,12 +135,13 @@ class Failures(Watch):
             r.get("body") in self.poison for r in invocation.event.get("Records", ())
         ):
             return
-        fields = invocation.log.fields
-        error = fields.get("error")
-        require(
-            error is None or error in MAY_COME_AGAIN, "nothing fails unless something is wrong",
-            f"#{invocation.number} {invocation}: {error} {fields.get('message')} {fields.get('stack')}",
-        )  # fmt: skip
+        error = None
+        for fields in map(json.loads, (line for line in invocation.lines if '"error"' in line)):
+            error = fields.get("error") or error
+            require(
+                error is None or error in MAY_COME_AGAIN, "nothing fails unless something is wrong",
+                f"#{invocation.number} {invocation}: {error} {fields.get('message')} {fields.get('stack')}",
+            )  # fmt: skip
         failed = invocation.error is not None or (
             invocation.kind == "http" and invocation.result["statusCode"] >= 500
         )

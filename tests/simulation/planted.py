@@ -111,7 +111,7 @@ BUGS = (
     ),
     Bug(
         "swallow a handler's error", "functions.shared.inbox",
-        'log.failure(error)\n        return [message["messageId"]]', "log.failure(error)",
+        'log.end()\n        return [message["messageId"]]', "log.end()\n        return []",
     ),
     Bug(
         "one id for all facts of an aggregate", "functions.shared.outbox",

@@ -34,6 +34,7 @@ class Invocation:
         self.started, self.skew = started, skew
         self.wake = 0.0
         self.log = log.Invocation()
+        self.lines: list[str] = []
         self.request: Any = None
         self.result: Any = None
         self.error: BaseException | None = None
@@ -48,8 +49,10 @@ class Invocation:
 class Machine:
     """The machine under the handlers, made deterministic: its clock, its randomness, its standard output."""
 
-    def __init__(self, entropy: Random, sleep: Callable[[float], None]) -> None:
-        self.entropy, self.sleep = entropy, sleep
+    def __init__(
+        self, entropy: Random, sleep: Callable[[float], None], printed: Callable[[str], object]
+    ) -> None:
+        self.entropy, self.sleep, self.printed = entropy, sleep, printed
         self.travel = time_machine.travel(START, tick=False)
         self.moment = START
 
@@ -59,7 +62,7 @@ class Machine:
         global_random._urandom = os.urandom = self.entropy.randbytes  # type: ignore[attr-defined]
         global_random.seed(self.entropy.getrandbits(64))
         time.sleep, time.monotonic = self.sleep, lambda: self.moment
-        sys.stdout = _Discarded()
+        sys.stdout = _Printed(self.printed)
         for module in list(sys.modules.values()):
             if getattr(module, "__name__", "").startswith("functions."):
                 _forget(module)
@@ -73,10 +76,14 @@ class Machine:
         self.traveller.move_to(moment)
 
 
-class _Discarded:
+class _Printed:
     """Where the log lines of the invocations go."""
 
+    def __init__(self, printed: Callable[[str], object]) -> None:
+        self.printed = printed
+
     def write(self, text: str) -> int:
+        self.printed(text)
         return len(text)
 
     def flush(self) -> None:

@@ -92,7 +92,7 @@ class World:
             self.aws.dynamodb.create_table(**table)
         self.aws.dynamodb.listeners.append(self._on_change)
         self.aws.dynamodb.reads = Reads(self._is_stale, self._kept_back)
-        self._machine = Machine(Random(self.random.getrandbits(64)), self.sleep)
+        self._machine = Machine(Random(self.random.getrandbits(64)), self.sleep, self._printed)
         self._machine.install()
         aws.use(lambda name: Client(name, self.call))
         return self
@@ -105,6 +105,10 @@ class World:
             invocation.greenlet.throw(GreenletExit)
         aws.use(None)
         self._machine.remove()
+
+    def _printed(self, line: str) -> None:
+        if self._current is not None:
+            self._current.lines.append(line)
 
     def tell(self, what: str, data: Any) -> None:
         """Tell the observers: ``change``, ``event``, ``done``…"""

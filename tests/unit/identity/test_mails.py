@@ -459,7 +459,7 @@ def test_a_failure_of_ses_is_logged_without_the_recipient(
     capsys.readouterr()
     on_mail(sqs_event(*orders), Context())
     line = json.loads(capsys.readouterr().out)
-    assert (line["outcome"], line["error"], line["message"]) == ("partial", "SendError", "MessageRejected")
+    assert (line["outcome"], line["error"], line["message"]) == ("failed", "SendError", "MessageRejected")
     assert "amira" not in json.dumps(line)
 
 

@@ -243,6 +243,20 @@ def test_the_sweeper_runs_as_a_function(
     assert orders_app.sweep({}, Context()) == {"overdue": 1, "failed": 0}
 
 
+def test_each_order_that_is_overdue_has_its_line_and_its_own_trace(
+    place: Any, monkeypatch: pytest.MonkeyPatch, told: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ORDER_DEADLINE_SECONDS", "0")
+    placed = {place().body["orderId"] for _ in range(2)}
+    capsys.readouterr()
+    orders_app.sweep({}, Context())
+    *lines, last = map(json.loads, capsys.readouterr().out.splitlines())
+    assert {(line["correlationId"], line["orderId"]) for line in lines} == {(one, one) for one in placed}
+    assert (len(lines), last["overdue"], last["correlationId"]) == (2, 2, last["requestId"])
+    off = [event["detail"] for event in told() if event["detail-type"] == "OrderCancelled"]
+    assert {detail["correlationId"] for detail in off} == placed
+
+
 # --- races ---------------------------------------------------------------------------------------------------------
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
+from functions.shared import log
 from tests.unit.payments.conftest import ORDER, Shop
 
 
@@ -85,3 +88,11 @@ def test_one_payment_that_fails_does_not_hold_up_the_others(shop: Shop) -> None:
     shop.provider.up()
     shop.sweep(minutes=2)
     assert shop.payment.status == "captured"
+
+
+def test_each_payment_that_is_looked_at_has_its_line(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
+    shop.place()
+    capsys.readouterr()
+    log.logged("sweep", lambda *_: shop.sweep(minutes=8))({}, None)
+    (line,) = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (line["correlationId"], line["orderId"], line["outcome"]) == (ORDER, ORDER, "ok")

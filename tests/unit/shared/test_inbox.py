@@ -167,7 +167,7 @@ def test_without_a_dead_letter_queue_the_unreadable_is_given_back_and_the_line_s
     monkeypatch.delenv("INBOX_DLQ_URL")
     assert consumer.receives("poison") == ["message-0"]
     line = json.loads(capsys.readouterr().out)
-    assert (line["level"], line["error"], line["outcome"]) == ("error", "KeyError", "partial")
+    assert (line["level"], line["error"], line["outcome"]) == ("error", "KeyError", "failed")
 
 
 def test_a_consumer_may_take_every_fact_whatever_it_says(consumer: Consumer) -> None:
@@ -197,23 +197,61 @@ def test_an_empty_batch_is_done(consumer: Consumer) -> None:
     assert consumer.receives() == []
 
 
-def test_a_batch_writes_one_line_with_what_it_held(
+def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_each_record_of_a_batch_has_a_line_under_its_own_correlation_id(
     consumer: Consumer, capsys: pytest.CaptureFixture[str]
 ) -> None:
     consumer.fails = refuse(2, RuntimeError("busy"))
     consumer.receives(event(1), event(2), event(3, "WishTold"))
-    line = json.loads(capsys.readouterr().out)
-    assert (line["kind"], line["outcome"], line["failed"]) == ("inbox", "partial", 1)
-    assert line["facts"] == {"WishGranted": 2, "WishTold": 1}
-    assert (line["level"], line["error"]) == ("error", "RuntimeError")
+    told = lines(capsys)
+    assert [(line["correlationId"], line["fact"], line["outcome"]) for line in told] == [
+        ("purchase-1", "WishGranted", "ok"),
+        ("purchase-2", "WishGranted", "failed"),
+        ("purchase-3", "WishTold", "ok"),
+    ]
+    assert {line["kind"] for line in told} == {"inbox"}
+    assert len({line["requestId"] for line in told}) == 1
+    assert [line.get("error") for line in told] == [None, "RuntimeError", None]
+    assert [line["level"] for line in told] == ["info", "error", "info"]
 
 
-def test_the_line_of_a_batch_without_failures_says_so(
+def test_what_is_noted_of_a_record_is_in_its_line_alone(
+    consumer: Consumer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    consumer.fails = lambda fact: log.note(wish=fact.data.wish_id) if fact.id.startswith("wsh_1") else None
+    consumer.receives(event(1), event(2))
+    assert [line.get("wish") for line in lines(capsys)] == ["wsh_1", None]
+
+
+def test_a_record_that_comes_alone_has_one_line(
     consumer: Consumer, capsys: pytest.CaptureFixture[str]
 ) -> None:
     consumer.receives(event(1))
-    line = json.loads(capsys.readouterr().out)
-    assert (line["level"], line["outcome"], line["failed"]) == ("info", "ok", 0)
+    (line,) = lines(capsys)
+    assert (line["level"], line["outcome"], line["fact"]) == ("info", "ok", "WishGranted")
+
+
+def test_only_the_first_line_of_a_batch_is_a_cold_start(
+    consumer: Consumer, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log, "current", log.Invocation())
+    consumer.receives(event(1), event(2))
+    assert [line["coldStart"] for line in lines(capsys)] == [True, False]
+
+
+def test_a_record_that_is_put_aside_has_its_line_beside_the_others(
+    consumer: Consumer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    consumer.receives("poison", event(2))
+    told = lines(capsys)
+    assert [(line["outcome"], line.get("messageId")) for line in told] == [
+        ("parked", "message-0"),
+        ("ok", None),
+    ]
+    assert [line["correlationId"] for line in told] == [told[0]["requestId"], "purchase-2"]
 
 
 def test_the_line_names_the_message_that_was_put_aside_and_not_its_content(
@@ -336,3 +374,43 @@ def test_a_fact_of_a_group_says_on_whose_behalf_it_is_handled(group: Group) -> N
 
     on_inbox(sqs_event(event(1), event(2)), Context())
     assert seen == [("purchase-1", "wsh_1.1.WishGranted"), ("purchase-2", "wsh_2.1.WishGranted")]
+
+
+def test_each_fact_of_a_group_has_a_line_under_its_own_correlation_id(
+    group: Group, capsys: pytest.CaptureFixture[str]
+) -> None:
+    group.receives(event(1), event(2), event(3, "WishTold"))
+    assert [(line["correlationId"], line["fact"], line["outcome"]) for line in lines(capsys)] == [
+        ("purchase-1", "WishGranted", "ok"),
+        ("purchase-2", "WishGranted", "ok"),
+        ("purchase-3", "WishTold", "ok"),
+    ]
+
+
+def test_a_group_that_has_to_come_again_says_so_of_each_fact(
+    group: Group, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails(numbers: list[str]) -> None:
+        raise raised("ThrottlingException")
+
+    group.fails = fails
+    group.receives(event(1), event(2))
+    assert [(line["correlationId"], line["outcome"], line["error"]) for line in lines(capsys)] == [
+        ("purchase-1", "failed", "ClientError"),
+        ("purchase-2", "failed", "ClientError"),
+    ]
+
+
+def test_facts_of_a_group_that_are_tried_alone_have_a_line_each(
+    group: Group, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails(numbers: list[str]) -> None:
+        if "wsh_1" in numbers:
+            raise ValueError("it is the first")
+
+    group.fails = fails
+    group.receives(event(1), event(2))
+    assert [(line["correlationId"], line["outcome"]) for line in lines(capsys)] == [
+        ("purchase-1", "failed"),
+        ("purchase-2", "ok"),
+    ]

@@ -1,4 +1,4 @@
-"""The log: one JSON line per invocation, with ids and never with content."""
+"""The log: one JSON line per invocation, or per record of it, with ids and never with content."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from functions.shared import log
-from functions.shared.log import begin, logged, note
+from functions.shared.log import begin, end, logged, note
 from tests.support.lambda_events import Context
 
 
@@ -110,3 +110,30 @@ def test_a_function_keeps_its_name_under_the_log() -> None:
 def test_an_invocation_without_a_lambda_context_is_logged_too(capsys: pytest.CaptureFixture[str]) -> None:
     logged("sweep", lambda event, context: None)({}, None)
     assert lines(capsys)[0]["requestId"] == ""
+
+
+def test_each_record_has_its_line_and_what_is_noted_after_them_one_more(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def sweep(event: Any, context: Any) -> None:
+        for order_id in ("ord_1", "ord_2"):
+            begin(order_id)
+            note(orderId=order_id)
+            end()
+        note(overdue=2)
+
+    context = Context()
+    logged("sweep", sweep)({}, context)
+    told = [(line["correlationId"], line.get("orderId"), line.get("overdue")) for line in lines(capsys)]
+    assert told == [("ord_1", "ord_1", None), ("ord_2", "ord_2", None), (context.aws_request_id, None, 2)]
+
+
+def test_an_invocation_that_raises_after_its_records_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    def handler(event: Any, context: Any) -> None:
+        begin("purchase-1")
+        end()
+        raise LookupError("table is gone")
+
+    with pytest.raises(LookupError):
+        logged("inbox", handler)({}, Context())
+    assert [line["outcome"] for line in lines(capsys)] == ["ok", "raised"]

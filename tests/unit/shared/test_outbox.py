@@ -17,7 +17,7 @@ from functions.shared import aws, log
 from functions.shared.dynamo import encode_item
 from functions.shared.outbox import PublishError, fact, pack, publish, unpack
 from functions.shared.types import Data
-from tests.support.lambda_events import stream_event
+from tests.support.lambda_events import Context, stream_event
 
 AT = datetime(2026, 11, 22, 17, 5, 9, 123_000, tzinfo=UTC)
 
@@ -253,12 +253,35 @@ def test_what_was_published_before_a_refusal_is_published_again(bus: Stubber) ->
     publish(batch)
 
 
-def test_the_line_counts_the_facts_and_names_the_purchase(bus: Stubber) -> None:
-    log.begin("purchase-1")
-    batch = stream_event(image(granted(1), granted(2)))
+def of_two_purchases() -> dict[str, Any]:
+    """Return a batch of three facts: two of purchase-1, and one of purchase-2 between them."""
+    images = []
+    for version, purchase in ((1, "purchase-1"), (2, "purchase-2"), (3, "purchase-1")):
+        log.begin(purchase)
+        images.append(image(granted(version)))
     log.begin("other")
-    log.current.fields = {}
-    accept(bus, 2)
-    publish(batch)
-    assert log.current.fields == {"facts": 2}
-    assert log.current.correlation_id == "purchase-1"
+    return stream_event(*images)
+
+
+def told(capsys: pytest.CaptureFixture[str]) -> list[tuple[str, int, str]]:
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    return [(line["correlationId"], line["facts"], line["outcome"]) for line in lines]
+
+
+def test_each_purchase_of_a_batch_has_its_line_with_the_number_of_its_facts(
+    bus: Stubber, capsys: pytest.CaptureFixture[str]
+) -> None:
+    batch = of_two_purchases()
+    accept(bus, 3)
+    log.logged("publish", lambda event, _: publish(event))(batch, Context())
+    assert told(capsys) == [("purchase-1", 2, "ok"), ("purchase-2", 1, "ok")]
+
+
+def test_each_purchase_of_a_batch_says_that_it_was_not_published(
+    bus: Stubber, capsys: pytest.CaptureFixture[str]
+) -> None:
+    batch = of_two_purchases()
+    bus.add_client_error("put_events", "InternalException", http_status_code=400)
+    with pytest.raises(ClientError):
+        log.logged("publish", lambda event, _: publish(event))(batch, Context())
+    assert told(capsys) == [("purchase-1", 2, "raised"), ("purchase-2", 1, "raised")]
