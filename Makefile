@@ -103,6 +103,8 @@ growth: setup ## See how cost grows with products, customers and orders, with li
 	@$(PYTHON) tools/bootstrap.py pictures
 	@PYTHONHASHSEED=0 $(venv)/python -m tests.bench.growth
 	@.local/pictures/bin/python tests/bench/draw.py
+bench-imports: setup ## Count what an import takes for each product: units and calls
+	@$(venv)/python -m tests.bench.imports
 flash-sale: setup ## Sell 1,000 units to 10,000 buyers at once in virtual time, and draw it (LIVE=1: on the running stack, BUYERS=500 UNITS=100)
 ifdef LIVE
 	@$(souk) flash-sale

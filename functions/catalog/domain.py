@@ -451,8 +451,18 @@ def terms(product: Product) -> list[str]:
     return text.words(product.title, product.vendor, product.category, *product.tags, *shown)[:MAX_WORDS]
 
 
+def has_list(word: str) -> bool:
+    """Tell whether the products with a word stand in a list: not for one Latin letter or digit, which too many have."""
+    return len(word) > 1 or not word.isascii()
+
+
+def listed_words(product: Product) -> list[str]:
+    """Return those of a product's words that have a list."""
+    return [word for word in terms(product) if has_list(word)]
+
+
 def lists(product: Product) -> tuple[str, ...]:
     """Return the lists a product stands in: that of its status, and when published one for each facet and word."""
     if product.status != "published":
         return (product.status,)
-    return ("published", *facets(product), *(f"word:{word}" for word in terms(product)))
+    return ("published", *facets(product), *(f"word:{word}" for word in listed_words(product)))

@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from functions.catalog import applying, formats, planning, service, shopify
-from functions.catalog.domain import Product, Stored, normalised, skus, terms, with_columns_of
+from functions.catalog.domain import Product, Stored, listed_words, normalised, skus, with_columns_of
 from functions.catalog.events import CountedLine, ImportAccepted, StockCounted
 from functions.catalog.planning import Plan, Segment
 from functions.catalog.rows import Entry, Problem
@@ -36,6 +36,7 @@ from functions.shared.ids import new_id
 from functions.shared.outbox import fact, pack
 
 MAX_LINES = 100  # of one StockCounted
+_TRIES = 3  # after the first that something else was there before
 UPLOAD_WITHIN = timedelta(hours=2)
 """How long a file may take to come: its address is good for one hour, and an upload that has begun may go on."""
 DONE_WITHIN = timedelta(hours=24)
@@ -267,7 +268,7 @@ def _new_words(entries: list[Entry], known: Mapping[str, Stored], currency: str)
             continue
         with suppress(DomainError):  # told when it is its turn
             product = normalised(applying.merge(None, entry, currency).product, currency)
-            words |= dict.fromkeys(terms(product) if product.status == "published" else ())
+            words |= dict.fromkeys(listed_words(product) if product.status == "published" else ())
     return list(words)
 
 
@@ -312,35 +313,51 @@ def _apply(shelf: Shelf, now: Job, index: int, entry: Entry, before: Stored | No
 
 
 def _store(shelf: Shelf, now: Job, index: int, entry: Entry, before: Stored | None, at: datetime) -> _Done:
+    """Store an entry; whose SKUs are already another product's is asked once that has shown to matter."""
+
+    def taken() -> dict[str, str]:
+        return _taken(shelf.catalog, entry, before.id if before else _id(now, index))
+
+    others = taken() if now.dry_run else {}
+    for _ in range(_TRIES):
+        with suppress(ConflictError):
+            return _tried(shelf, now, index, entry, before, others, at)
+        before = shelf.catalog.by_slug(entry.slug)  # another import of the same products may have been faster
+        others = taken()
+    return _tried(shelf, now, index, entry, before, others, at)
+
+
+def _tried(
+    shelf: Shelf,
+    now: Job,
+    index: int,
+    entry: Entry,
+    before: Stored | None,
+    taken: dict[str, str],
+    at: datetime,
+) -> _Done:
+    """Store an entry; raise ConflictError where something else was there first."""
     product_id, origin = _id(now, index), f"{now.id}#{index}"
-    for last in (False, False, True):
-        taken = _taken(shelf.catalog, entry, (before.id if before else product_id))
-        merged = applying.merge(before.product if before else None, entry, shelf.currency, taken)
-        said = [*entry.warnings, *merged.warnings]
-        if now.dry_run:
-            return _foreseen(shelf, entry, before, merged.product, said)
-        try:
-            if before is None:
-                fresh = ",".join(map(str, sorted(merged.fresh)))
-                made = service.create(
-                    shelf.catalog, merged.product, product_id, currency=shelf.currency, at=at,
-                    origin=f"{origin}#created#{fresh}",
-                )  # fmt: skip
-                return _Done("created", said, made, merged.fresh)
+    merged = applying.merge(before.product if before else None, entry, shelf.currency, taken)
+    said = [*entry.warnings, *merged.warnings]
+    if now.dry_run:
+        return _foreseen(shelf, entry, before, merged.product, said)
+    if before is None:
+        fresh = ",".join(map(str, sorted(merged.fresh)))
+        made = service.create(
+            shelf.catalog, merged.product, product_id, currency=shelf.currency, at=at,
+            origin=f"{origin}#created#{fresh}",
+        )  # fmt: skip
+        return _Done("created", said, made, merged.fresh)
 
-            def remake(found: Stored) -> tuple[Product, str]:
-                again = applying.merge(found.product, entry, shelf.currency, taken)  # noqa: B023 called at once
-                return again.product, f"{origin}#updated#{','.join(map(str, sorted(again.fresh)))}"
+    def remake(found: Stored) -> tuple[Product, str]:
+        again = applying.merge(found.product, entry, shelf.currency, taken)
+        return again.product, f"{origin}#updated#{','.join(map(str, sorted(again.fresh)))}"
 
-            after = service.overwrite(shelf.catalog, before, remake, currency=shelf.currency, at=at)
-            if not after.origin.startswith(f"{origin}#updated"):
-                return _Done("unchanged", said, after)
-            return _Done("updated", said, after, _fresh_in(after.origin))
-        except ConflictError:
-            if last:
-                raise
-            before = shelf.catalog.by_slug(entry.slug)  # another import of the same products was faster
-    raise AssertionError("the last try returns or raises")
+    after = service.overwrite(shelf.catalog, before, remake, currency=shelf.currency, at=at)
+    if not after.origin.startswith(f"{origin}#updated"):
+        return _Done("unchanged", said, after)
+    return _Done("updated", said, after, _fresh_in(after.origin))
 
 
 def _fresh_in(origin: str) -> frozenset[int]:

@@ -183,7 +183,7 @@ def _store(
         origin=origin or (before.origin if before else ""), listed=domain.lists(clean),
     )  # fmt: skip
     if clean.status == "published":
-        table.learn(domain.terms(clean))
+        table.learn(domain.listed_words(clean))
     table.learn_columns(sorted({name for one in clean.variants for name in one.other_columns or ()}))
     outbox = pack(fact(_raised(before, after), after.id, after.version, at))
     _check_size(after, outbox)
@@ -339,10 +339,11 @@ def find(
 
 
 def _lists(table: CatalogTable, wanted: Wanted) -> list[str]:
-    if len(wanted.words) > 1:
-        return [f"word:{max(wanted.words[:-1], key=len)}"]
-    if wanted.words:
-        known = table.words(wanted.words[0], _MANY_WORDS + 1)
+    whole = [word for word in wanted.words[:-1] if domain.has_list(word)]
+    if whole:
+        return [f"word:{max(whole, key=len)}"]
+    if wanted.words and domain.has_list(wanted.words[-1]):
+        known = table.words(wanted.words[-1], _MANY_WORDS + 1)
         if len(known) <= _MANY_WORDS:
             return [f"word:{word}" for word in known]
     by_length = ("tag:", "vendor:", "category:")

@@ -7,7 +7,7 @@
 | deleted | PRODUCT#<id>        | DELETED    | outbox                                                              |
 | slug    | SLUG#<slug>         | SLUG       | product_id                                                          |
 | SKU     | SKU#<sku>           | SKU        | product_id, claimed_at                                              |
-| entry   | LIST#<list>#<shard> | product id | card (JSON), facets, terms, price_key, title_key                    |
+| entry   | LIST#<list>#<shard> | product id | card (JSON), facets, terms; price_key, title_key in long lists       |
 | name    | NAMES#<kind>        | name#shard | name, count: categories, vendors and tags, with how many products   |
 | column  | COLUMNS             | column     | every column of a file that is kept without a field                 |
 | word    | WORDS#<initial>     | word       | every word that search has met                                      |

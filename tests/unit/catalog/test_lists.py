@@ -9,7 +9,7 @@ import pytest
 
 from functions.catalog import table_lists
 from functions.catalog.app import app, catalog
-from functions.catalog.domain import Price, Product, Variant, lists, terms
+from functions.catalog.domain import Price, Product, Variant, card, lists, terms
 from functions.shared import aws
 from functions.shared.clock import now
 from functions.shared.ids import new_id
@@ -248,7 +248,9 @@ def put(product: Product) -> None:
     """Have a product stand in its lists."""
     table, product_id = catalog(), new_id("prd", now())
     for name in lists(product):
-        table.put({**table_lists._entry_key(name, product_id), **table_lists.entry(product_id, product)})
+        keys = {} if table_lists._is_short(name) else table_lists.order_keys(card(product_id, product))
+        shown = {**table_lists.entry(product_id, product), **keys}
+        table.put({**table_lists._entry_key(name, product_id), **shown})
     table.learn(terms(product))
 
 
@@ -315,3 +317,68 @@ def test_everyone_is_told_how_many_decimals_each_currency_has(call: Callable[...
     told = {one["currency"]: one["exponent"] for one in answer.body["items"]}
     assert (told["HUF"], told["ISK"], told["KWD"], told["CLF"]) == (2, 0, 3, 4)
     assert told == EXPONENTS
+
+
+def titles(send: Send, **query: str) -> list[str]:
+    """Return the titles of all pages, three products each."""
+    found: list[str] = []
+    while True:
+        page = send("GET", PRODUCTS, query={"limit": "3", **query}).body
+        found += [item["title"] for item in page["items"]]
+        if page["nextCursor"] is None:
+            return found
+        query["cursor"] = page["nextCursor"]
+
+
+@pytest.mark.parametrize("most", [1000, 7])
+@pytest.mark.parametrize("sort", ["price", "-price", "title", "-title"])
+def test_hits_of_a_word_and_a_tag_come_in_order_however_many_there_are(
+    send: Send, monkeypatch: pytest.MonkeyPatch, sort: str, most: int
+) -> None:
+    monkeypatch.setattr(table_lists, "MAX_SORTED", most)
+    for number in range(8):
+        put(
+            Product(
+                f"Pot {number * 3 % 8}",
+                (Variant(Price(number // 2, "EUR")),),
+                tags=("Red",),
+                status="published",
+            )
+        )
+        put(Product(f"Cup {number}", (Variant(Price(number // 2, "EUR")),), status="published"))
+    prices = [f"Pot {number * 3 % 8}" for number in range(8)]
+    found = {"q": titles(send, q="pot", sort=sort), "tag": titles(send, tag="red", sort=sort)}
+    assert found["q"] == found["tag"]
+    assert sorted(found["q"]) == [f"Pot {number}" for number in range(8)]
+    if sort.endswith("title"):
+        assert found["q"] == sorted(found["q"], reverse=sort == "-title")
+    else:
+        steps = [prices.index(title) // 2 for title in found["q"]]
+        assert steps == sorted(steps, reverse=sort == "-price")
+
+
+def test_a_cursor_holds_when_a_list_grows_too_long_to_be_sorted(
+    send: Send, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(6):
+        put(Product(f"Pot {number}", (Variant(Price(number, "EUR")),), status="published"))
+    first = send("GET", PRODUCTS, query={"q": "pot", "sort": "price", "limit": "2"}).body
+    monkeypatch.setattr(table_lists, "MAX_SORTED", 3)
+    assert titles(send, q="pot", sort="price", cursor=first["nextCursor"]) == [
+        f"Pot {n}" for n in range(2, 6)
+    ]
+
+
+def test_a_single_letter_is_searched_for_without_a_list_of_its_own(send: Send) -> None:
+    create(send, "shirt", title="Shirt M", tags=["x"])
+    create(send, "shirt-s", title="Shirt S")
+    create(send, "mug", title="Mug")
+    assert listed(send, q="m") == ["mug", "shirt"]
+    assert listed(send, q="m shirt") == ["shirt"]
+    assert listed(send, q="shirt s") == ["shirt-s", "shirt"]
+    assert listed(send, q="s sh") == ["shirt-s"]
+    assert not [item for item in rows() if item["pk"]["S"].startswith("LIST#word:m#")]
+
+
+def rows() -> list[dict[str, Any]]:
+    return aws.dynamodb().scan(TableName=catalog().name)["Items"]
