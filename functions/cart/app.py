@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import secrets
 from typing import TypeVar
 
@@ -52,8 +53,7 @@ B = TypeVar("B", bound=Body)
 
 app = Service("cart")
 
-_GUEST_KEY_CHARACTERS = 16
-"""A guest's Idempotency-Key brings back the cart's token, so it must be as hard to guess: a random UUID will do."""
+_SECRET = re.compile(r"[\x21-\x7e]{32,128}")
 
 
 @functools.cache
@@ -88,7 +88,11 @@ def get_countries() -> Response:
 
 @app.endpoint("POST", "/carts", auth="optional", body=OpenCart, returns=OpenedView, status=201)
 def open_cart() -> Response:
-    """Open a cart: 201 a guest's new one with its token, or the customer's own, the same each time | 400 | 409."""
+    """Open a cart: 201 a guest's new one with its token, or the customer's own, the same each time | 400 | 409.
+
+    Idempotency keys are no secrets, and a guest's cart is opened by its token alone: a guest's key counts together with
+    a secret that he sends along in X-Cart-Secret (32 to 128 random characters). Without one each call opens a cart.
+    """
     optional_body(OpenCart)
     subject, at = caller(app).subject, now()
     if subject:
@@ -96,11 +100,17 @@ def open_cart() -> Response:
             app, carts(), f"open#{subject}", at,
             lambda: opened(service.open_customer_cart(carts(), subject, at).id),
         )  # fmt: skip
-    token = guest_token(key_of(app))
-    answer = answered_once(
-        app, carts(), "open#guest", at,
-        lambda: opened(service.open_guest_cart(carts(), new_id("crt", at), token, at).id),
-    )  # fmt: skip
+    key, secret = key_of(app), guest_secret()
+
+    def run() -> Response:
+        return opened(service.open_guest_cart(carts(), new_id("crt", at), token, at).id)
+
+    if key and secret:
+        token = fingerprint("cart-token", secret, key)
+        answer = answered_once(app, carts(), f"open#{fingerprint('guest', secret)}", at, run)
+    else:
+        token = secrets.token_urlsafe(32)
+        answer = run()
     # Only now: the stored answer must not hold the token.
     answer.body = msgspec.json.encode({**msgspec.json.decode(answer.body), "token": token}).decode()
     return answer
@@ -171,16 +181,12 @@ def optional_body(kind: type[B]) -> B:
     return decode_body(raw or b"{}", kind)
 
 
-def guest_token(key: str | None) -> str:
-    """Return a guest's token: random, or, so that a repeated request gets it again, a digest of the request's key."""
-    if key is None:
-        return secrets.token_urlsafe(32)
-    if len(key) < _GUEST_KEY_CHARACTERS:
-        raise InvalidError(
-            "weak_idempotency_key",
-            f"Without a login, take a random Idempotency-Key of at least {_GUEST_KEY_CHARACTERS} characters.",
-        )
-    return fingerprint("cart-token", key)
+def guest_secret() -> str | None:
+    """Return the secret that a guest proves by who repeats a request, None without one; raise InvalidError."""
+    secret = header(app, "x-cart-secret")
+    if secret is not None and not _SECRET.fullmatch(secret):
+        raise InvalidError("invalid_cart_secret", "X-Cart-Secret takes 32 to 128 visible ASCII characters.")
+    return secret
 
 
 def checked_sku(text: str) -> str:

@@ -132,7 +132,8 @@ class Shop:
     def visit(self, subject: str | None) -> None:
         """Fill a cart, take a quote, and do something with it."""
         logs_in = subject is not None and self.random.random() < 0.25
-        opened = self.surely("POST", "/carts", subject=None if logs_in else subject, headers=self.key())
+        headers = {**self.key(), "X-Cart-Secret": f"{next(self._keys):032d}"}
+        opened = self.surely("POST", "/carts", subject=None if logs_in else subject, headers=headers)
         if opened.status != 201:
             return
         cart: dict[str, Any] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import uuid
 from datetime import timedelta
 from typing import Any
@@ -34,8 +35,16 @@ def test_a_guest_gets_a_cart_and_the_token_to_it(shop: Shop) -> None:
 
 
 def test_the_table_never_holds_a_guests_token(shop: Shop) -> None:
-    token = shop.send("POST", "/carts", headers={"Idempotency-Key": str(uuid.uuid4())}).body["token"]
-    assert token not in json.dumps(stored())
+    headers = proof()
+    token = shop.send("POST", "/carts", headers=headers).body["token"]
+    kept = json.dumps(stored())
+    assert token not in kept
+    assert headers["X-Cart-Secret"] not in kept
+
+
+def proof(key: str = "k1") -> dict[str, str]:
+    """Return a key, and a secret that nobody else has."""
+    return {"Idempotency-Key": key, "X-Cart-Secret": secrets.token_urlsafe(32)}
 
 
 def test_each_guest_gets_a_cart_of_their_own(shop: Shop) -> None:
@@ -43,8 +52,8 @@ def test_each_guest_gets_a_cart_of_their_own(shop: Shop) -> None:
 
 
 def test_a_guests_repeated_request_gets_the_same_cart_and_token(shop: Shop) -> None:
-    key = {"Idempotency-Key": str(uuid.uuid4())}
-    first, second = shop.send("POST", "/carts", headers=key), shop.send("POST", "/carts", headers=key)
+    headers = proof()
+    first, second = shop.send("POST", "/carts", headers=headers), shop.send("POST", "/carts", headers=headers)
     assert (second.status, second.body) == (201, first.body)
     assert shop.send(
         "GET", "/carts/{cartId}", path={"cartId": second.body["cartId"]},
@@ -52,9 +61,41 @@ def test_a_guests_repeated_request_gets_the_same_cart_and_token(shop: Shop) -> N
     ).status == 200  # fmt: skip
 
 
-def test_a_guests_key_that_others_could_guess_is_refused(shop: Shop) -> None:
-    answer = shop.send("POST", "/carts", headers={"Idempotency-Key": "1"})
-    assert problem(answer)[:2] == (400, "weak_idempotency_key")
+@pytest.mark.parametrize(
+    "others", [proof(), {"Idempotency-Key": "k1"}, {"X-Cart-Secret": "s" * 32}], ids=["own", "none", "no key"]
+)
+@pytest.mark.parametrize("key", ["k1", str(uuid.uuid4())], ids=["short", "random"])
+def test_a_guests_key_gives_nobody_else_the_cart(shop: Shop, key: str, others: dict[str, str]) -> None:
+    mine = proof(key)
+    if "Idempotency-Key" in others:
+        others = {**others, "Idempotency-Key": key}
+    first, second = shop.send("POST", "/carts", headers=mine), shop.send("POST", "/carts", headers=others)
+    assert (first.status, second.status) == (201, 201)
+    assert first.body["cartId"] != second.body["cartId"]
+    assert first.body["token"] != second.body["token"]
+    assert shop.send("POST", "/carts", headers=mine).body == first.body
+
+
+def test_without_a_secret_two_guests_with_one_key_have_a_cart_each(shop: Shop) -> None:
+    headers = {"Idempotency-Key": str(uuid.uuid4())}
+    first, second = shop.send("POST", "/carts", headers=headers), shop.send("POST", "/carts", headers=headers)
+    assert (first.status, second.status) == (201, 201)
+    assert first.body["cartId"] != second.body["cartId"]
+    assert first.body["token"] != second.body["token"]
+
+
+def test_one_secret_opens_a_cart_for_each_key(shop: Shop) -> None:
+    one = proof("k1")
+    first = shop.send("POST", "/carts", headers=one)
+    second = shop.send("POST", "/carts", headers={**one, "Idempotency-Key": "k2"})
+    assert first.body["cartId"] != second.body["cartId"]
+    assert first.body["token"] != second.body["token"]
+
+
+@pytest.mark.parametrize("secret", ["", "s" * 31, "s" * 129, "s" * 31 + " s", "s" * 31 + "é"])
+def test_a_secret_that_could_be_guessed_is_refused(shop: Shop, secret: str) -> None:
+    answer = shop.send("POST", "/carts", headers={"Idempotency-Key": "k1", "X-Cart-Secret": secret})
+    assert problem(answer)[:2] == (400, "invalid_cart_secret")
     assert stored() == []
 
 

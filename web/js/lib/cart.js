@@ -1,6 +1,6 @@
 // The cart in use: a guest's by its capability token, a customer's by who they are.
 
-import { Problem, call, get, idempotencyKey, post, session } from "./api.js";
+import { Problem, call, get, post, session } from "./api.js";
 
 const KEPT = "souk.cart";
 const SEEN = "souk.cart.seen";
@@ -25,7 +25,7 @@ async function reference() {
   const mine = kept();
   const customer = session.claims()?.sub ?? null;
   if (mine && mine.customer === customer) return mine;
-  return remember(await post("/carts", undefined, { headers: { "Idempotency-Key": idempotencyKey() } }));
+  return remember(await post("/carts"));
 }
 
 function remember(made) {
