@@ -464,6 +464,21 @@ def test_a_message_that_comes_twice_changes_nothing(desk: Send) -> None:
     assert read(desk, "pot").body["version"] == 1
 
 
+@pytest.mark.parametrize("before", [1, 4, 5, 6, 7, 8])
+def test_two_workers_on_one_part_at_once_count_it_once(desk: Send, before: int) -> None:
+    import_id = bring(desk, HEADER + POT + CUP)
+    on_file(sqs_event(*messages()), Context())
+    messages("IMPORTS")
+    with meanwhile(before, lambda: imports.work(shelf(), import_id, 0, now())):
+        imports.work(shelf(), import_id, 0, now())
+    body = outcome(desk, import_id)
+    assert (body["status"], counts(body), body["rowsDone"]) == (
+        "completed", told(total=2, done=2, created=2), 2,
+    )  # fmt: skip
+    assert [read(desk, slug).body["version"] for slug in ("pot", "cup")] == [1, 1]
+    assert counted() == {"POT.SMALL": 3}
+
+
 def test_a_message_that_comes_late_does_not_undo_what_happened_since(desk: Send) -> None:
     import_id = bring(desk, HEADER + POT)
     (body,) = messages()
