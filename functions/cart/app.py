@@ -13,7 +13,7 @@ from chalice.app import Response, SQSEvent
 
 from functions.cart import service
 from functions.cart.domain import Shown, Visitor
-from functions.cart.events import OrderConfirmed, ProductChanged, ProductPublished, ProductWithdrawn
+from functions.cart.events import CustomerErased, OrderConfirmed, ProductChanged, ProductPublished, ProductWithdrawn
 from functions.cart.quotes import BasisPoints, Terms
 from functions.cart.table import CartTable
 from functions.cart.views import (
@@ -166,6 +166,7 @@ def on_inbox(batch: SQSEvent) -> inbox.BatchResponse:
             ProductChanged: lambda fact: service.on_product(table, fact),
             ProductWithdrawn: lambda fact: service.on_product_withdrawn(table, fact),
             OrderConfirmed: lambda fact: service.on_order_confirmed(table, fact),
+            CustomerErased: lambda fact: service.on_customer_erased(table, fact, now()),
         },
     )
 

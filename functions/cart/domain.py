@@ -22,6 +22,8 @@ UNTAXED = "exempt"
 GUEST_KEPT = timedelta(days=30)
 CUSTOMER_KEPT = timedelta(days=90)
 """How long a cart lives after its last change by people; checked whenever it is read."""
+ERASED_KEPT = timedelta(days=1)
+"""How long no cart can be opened for a customer who was erased: longer than any access token lives (15 minutes)."""
 SETTLED_KEPT = 10
 """How many confirmed orders a cart remembers: enough to outlive the moment until their quoted lines are forgotten."""
 

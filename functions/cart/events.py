@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functions.shared.types import CartId, Data, Money, OrderId, ProductId, Sku
+from functions.shared.types import CartId, CustomerId, Data, Money, OrderId, ProductId, Sku
 
 PUBLISHED: tuple[type[Data], ...] = ()
 
@@ -43,3 +43,9 @@ class OrderConfirmed(Data, frozen=True):
 
     order_id: OrderId
     cart_id: CartId
+
+
+class CustomerErased(Data, frozen=True):
+    """identity: a customer wants to be forgotten."""
+
+    customer_id: CustomerId

@@ -11,7 +11,7 @@ import msgspec
 
 from functions.cart import domain, quotes
 from functions.cart.domain import Cart, Offer, Shown, Visitor
-from functions.cart.events import OrderConfirmed, ProductPublished, ProductWithdrawn, VariantState
+from functions.cart.events import CustomerErased, OrderConfirmed, ProductPublished, ProductWithdrawn, VariantState
 from functions.cart.quotes import Quote, Terms
 from functions.cart.table import CartTable, Known, Quoted
 from functions.shared import signing
@@ -48,6 +48,8 @@ def open_customer_cart(table: CartTable, customer_id: str, at: datetime) -> Cart
         new = domain.emptied(found, at) if found else domain.customers_cart(cart_id, customer_id, at)
         if table.replace(found, new) if found else table.create(new):
             return new
+    if table.is_erased(cart_id):
+        raise NotFoundError("account_erased", "This account was erased; shop on without it.")
     raise _busy()
 
 
@@ -196,6 +198,11 @@ def on_order_confirmed(table: CartTable, event: Fact[OrderConfirmed]) -> None:
     else:
         raise BusyError(order_id)
     table.forget_quoted(order_id)
+
+
+def on_customer_erased(table: CartTable, event: Fact[CustomerErased], at: datetime) -> None:
+    """Delete the customer's cart, for good: what still has a token for it opens no other. Safe to repeat."""
+    table.erase(derived_id("crt", event.data.customer_id), at + domain.ERASED_KEPT)
 
 
 def _successor(table: CartTable, cart_id: str) -> Cart | None:

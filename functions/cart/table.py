@@ -2,6 +2,7 @@
 
 | item         | pk           | sk      | attributes                                                               |
 | cart         | CART#<id>    | CART    | lines, version, customer_id or token_digest, merged_into, settled        |
+| erased       | CART#<id>    | CART    | erased, in place of the cart of a customer who is no more                |
 | offer        | SKU#<sku>    | OFFER   | product_id, title, price, image_url, for_sale, taxable, ships, version,  |
 |              |              |         | told_at                                                                  |
 | product      | PRODUCT#<id> | PRODUCT | version, skus: all it ever had                                           |
@@ -49,7 +50,15 @@ class CartTable(Table):
         if len(cart_id) > _MAX_ID:
             return None
         item = self.get(_cart_key(cart_id))
-        return _cart(item) if item else None
+        return _cart(item) if item and "erased" not in item else None
+
+    def erase(self, cart_id: str, until: datetime) -> None:
+        """Delete a cart, and let none of that id be created until then."""
+        self.put({**_cart_key(cart_id), "erased": True, "expires": epoch(until)})
+
+    def is_erased(self, cart_id: str) -> bool:
+        """Tell whether a cart was erased."""
+        return "erased" in (self.get(_cart_key(cart_id)) or {})
 
     def create(self, cart: Cart) -> bool:
         """Store a new cart; False where there is one of that id, expired or not."""

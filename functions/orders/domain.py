@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Annotated, Literal, NamedTuple, assert_never
 
+import msgspec
 from msgspec import Meta
 
 from functions.shared.addresses import PostalAddress
@@ -32,6 +33,11 @@ LINK_KEPT = timedelta(days=30)
 
 MAX_NOTES = 100
 """Timeline entries of one order, decisions aside: a hundred small refunds must not fill the item (400 KB)."""
+
+ERASED = "erased"
+"""What stands in the place of what named a person who was erased; a token of a provider is never that."""
+ERASED_EMAIL = "erased@erased.invalid"
+"""No address there can be (RFC 2606): no mail is sent to it."""
 
 Status = Literal["placed", "confirmed", "cancelled"]
 """An order's life: placed → confirmed → cancelled, or placed → cancelled. Shipping adds states after confirmed."""
@@ -219,6 +225,12 @@ class Order:
         assert_never(self.status)
 
 
+    @property
+    def is_erased(self) -> bool:
+        """Tell whether its customer was erased."""
+        return self.content.email == ERASED_EMAIL
+
+
 MailKind = Status | Literal["payment_failed"]
 
 
@@ -366,6 +378,30 @@ def paid_again(order: Order, at: str, by: str) -> Order:
     entry = Entry(at, "OrderPaymentChanged", by)
     timeline = (*order.timeline, entry)
     return replace(order, attempts=order.attempts + 1, timeline=timeline, version=order.version + 1)
+
+
+def without_person(order: Order) -> Order:
+    """Return a decided order without what told of its customer; unchanged where nothing of that is left.
+
+    What was sold keeps whom it was sold to, as delivery and books have to (invoices name their recipient); nothing
+    was sold by a cancelled order: it keeps the country alone. An order that waits for its decision is left as it is.
+    """
+    address = order.content.shipping_address
+    match order.status:
+        case "placed":
+            return order
+        case "confirmed":
+            pass
+        case "cancelled":
+            address = PostalAddress(
+                name=ERASED, line1=ERASED, city=ERASED, postal_code=ERASED, country=address.country
+            )
+        case _:
+            assert_never(order.status)
+    content = msgspec.structs.replace(
+        order.content, email=ERASED_EMAIL, payment_token=ERASED, shipping_address=address
+    )
+    return order if content == order.content else replace(order, content=content, version=order.version + 1)
 
 
 def told_again(order: Order) -> Order:

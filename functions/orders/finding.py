@@ -5,17 +5,20 @@ All of it is safe to repeat, in any order: what a customer's erasure has taken o
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import NamedTuple
 
-from functions.orders.domain import Order, Term, name_words, personal_terms, terms
+from functions.orders.domain import Order, Term, name_words, personal_terms, terms, without_person
 from functions.orders.events import CustomerErased, OrderCancelled, OrderConfirmed
-from functions.orders.table import OrdersTable
+from functions.orders.saga import BusyError
+from functions.orders.table import MAILS_KEPT, OrdersTable
 from functions.orders.table_finds import FindsTable
 from functions.shared import log
 from functions.shared.errors import InvalidError
 from functions.shared.ids import read_order_number
 from functions.shared.inbox import Fact
 
+_TRIES = 8
 _PAGES = 20
 """Pages of an index that one search looks through for the other words of a name."""
 
@@ -33,6 +36,13 @@ def on_decided(table: OrdersTable, finds: FindsTable, event: Fact[OrderConfirmed
     if order is None:  # the table was restored to a time before the order: there is nothing to find
         log.note(unknownOrder=event.data.order_id)
         return
+    _note(finds, order)
+    if order.customer_id and finds.is_customer_erased(order.customer_id):
+        finds.erase(order.order_id, order.placed_at)
+        _forget_person(table, order.order_id)
+
+
+def _note(finds: FindsTable, order: Order) -> None:
     personal = personal_terms(order)
     if not finds.note_number(order.order_id, personal):
         finds.note(order, terms(order) - personal)
@@ -42,10 +52,21 @@ def on_decided(table: OrdersTable, finds: FindsTable, event: Fact[OrderConfirmed
         finds.forget(order, personal)
 
 
-def on_erased(finds: FindsTable, event: Fact[CustomerErased]) -> None:
-    """Forget whom a customer's orders were for."""
+def on_erased(table: OrdersTable, finds: FindsTable, event: Fact[CustomerErased], at: datetime) -> None:
+    """Forget whom a customer's orders were for, also those that are decided, or placed, after this."""
+    finds.note_erased(event.data.customer_id, at + MAILS_KEPT)
     for order_id, placed_at in finds.orders_of(event.data.customer_id):
         finds.erase(order_id, placed_at)
+        _forget_person(table, order_id)
+
+
+def _forget_person(table: OrdersTable, order_id: str) -> None:
+    for _ in range(_TRIES):
+        order = table.order(order_id)
+        after = without_person(order) if order else None
+        if order is None or after is None or after is order or table.erase(order, after):
+            return
+    raise BusyError(order_id)
 
 
 def find(table: OrdersTable, finds: FindsTable, kind: str, text: str, limit: int, after: str | None) -> Page:

@@ -71,9 +71,11 @@ def request(table: OrdersTable, order_id: str, mail_id: str, *, by: str, at: dat
     Raises
     ------
     ConflictError
-        The order is not decided, so there is nothing to tell yet.
+        The order is not decided, so there is nothing to tell yet; or its customer was erased, so there is nobody.
     """
     order = service.order_of(table, order_id)
+    if order.is_erased:
+        raise ConflictError("customer_erased", "The customer was erased; there is no address to write to.")
     if order.status == "placed":
         raise ConflictError(
             "order_undecided", "The order is not decided yet; there is no mail to send again."
@@ -86,6 +88,8 @@ def _send_once(
     table: OrdersTable, office: Office, order: Order, mail_id: str, by: str | None, at: datetime
 ) -> None:
     log.note(orderId=order.order_id, mail=mail_id)
+    if order.is_erased:
+        return
     kind: MailKind = "payment_failed" if order.unpaid else order.status
     if not table.claim_mail(order.order_id, Mail(mail_id, kind, by), at, at + CLAIMED):
         if table.mail_sent(order.order_id, mail_id):

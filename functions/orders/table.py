@@ -76,6 +76,15 @@ class OrdersTable(Table):
         changed = self.update(_key(before.order_id), expression, values, condition="#version = :read")
         return changed is not None
 
+    def erase(self, before: Order, after: Order) -> bool:
+        """Store an order's content without its customer, and no facts; False when it has changed meanwhile."""
+        changed = self.update(
+            _key(before.order_id), "SET content = :content, #version = :version REMOVE outbox",
+            {":content": _packed(after.content), ":version": after.version, ":read": before.version},
+            condition="#version = :read",
+        )  # fmt: skip
+        return changed is not None
+
     def orders_of(self, customer_id: str, limit: int, after: str | None) -> tuple[list[Order], str | None]:
         """Return a page of a customer's orders, newest first, and the cursor of the next."""
         start = (

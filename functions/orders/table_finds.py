@@ -3,6 +3,7 @@
 | item   | pk                   | sk                    | attributes                                   |
 | number | FIND#number#<number> | <order>               | terms: the order's personal ones; or erased  |
 | find   | FIND#<kind>#<word>   | <placed at>#<order>   |                                              |
+| erased | ERASED#<customer>    | ERASED                | none: what is decided later is forgotten too |
 
 ``kind`` is ``email``, ``name`` (one item a word) or ``sku``. A number follows from its order's id, so its item is where
 to read what else is to go when the customer is erased; ``erased`` keeps a late fact from bringing that back.
@@ -11,9 +12,11 @@ to read what else is to go when the customer is erased; ``erased`` keeps a late 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import NamedTuple
 
 from functions.orders.domain import Order, Term
+from functions.shared.clock import epoch
 from functions.shared.dynamo import Table, cursor, from_cursor
 from functions.shared.ids import order_number
 
@@ -53,6 +56,14 @@ class FindsTable(Table):
             self.delete(_term_key(Term(kind, word), placed_at, order_id))
         self.update(key, "REMOVE terms")
 
+    def note_erased(self, customer_id: str, until: datetime) -> None:
+        """Remember that a customer was erased, longer than facts of theirs may come."""
+        self.put({**_erased_key(customer_id), "expires": epoch(until)})
+
+    def is_customer_erased(self, customer_id: str) -> bool:
+        """Tell whether a customer was erased."""
+        return self.get(_erased_key(customer_id)) is not None
+
     def forget(self, order: Order, terms: Iterable[Term]) -> None:
         """Take back what was stored while the customer was being erased."""
         for term in sorted(terms):
@@ -77,6 +88,10 @@ class FindsTable(Table):
 
 def _number_key(order_id: str) -> dict[str, str]:
     return {"pk": f"FIND#number#{order_number(order_id)}", "sk": order_id}
+
+
+def _erased_key(customer_id: str) -> dict[str, str]:
+    return {"pk": f"ERASED#{customer_id}", "sk": "ERASED"}
 
 
 def _partition(term: Term) -> str:

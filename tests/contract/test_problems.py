@@ -38,7 +38,7 @@ STAFF = {
     "no_reservation", "stock_below_reserved", "stock_busy", "stock_changed", "stock_short", "stock_too_large",
     "zero_delta",
     # orders and payments
-    "empty_search", "invalid_number", "one_search",
+    "customer_erased", "empty_search", "invalid_number", "one_search",
     "invalid_customer", "not_captured", "order_decided", "order_undecided", "payment_busy", "refund_refused",
     "refund_too_large",
     # accounts and keys
