@@ -13,7 +13,13 @@ from chalice.app import Response, SQSEvent
 
 from functions.cart import service
 from functions.cart.domain import Shown, Visitor
-from functions.cart.events import CustomerErased, OrderConfirmed, ProductChanged, ProductPublished, ProductWithdrawn
+from functions.cart.events import (
+    CustomerErased,
+    OrderConfirmed,
+    ProductChanged,
+    ProductPublished,
+    ProductWithdrawn,
+)
 from functions.cart.quotes import BasisPoints, Terms
 from functions.cart.table import CartTable
 from functions.cart.views import (

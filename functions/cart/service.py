@@ -11,7 +11,13 @@ import msgspec
 
 from functions.cart import domain, quotes
 from functions.cart.domain import Cart, Offer, Shown, Visitor
-from functions.cart.events import CustomerErased, OrderConfirmed, ProductPublished, ProductWithdrawn, VariantState
+from functions.cart.events import (
+    CustomerErased,
+    OrderConfirmed,
+    ProductPublished,
+    ProductWithdrawn,
+    VariantState,
+)
 from functions.cart.quotes import Quote, Terms
 from functions.cart.table import CartTable, Known, Quoted
 from functions.shared import signing

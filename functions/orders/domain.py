@@ -224,7 +224,6 @@ class Order:
                 return rfc3339(parse(confirmed.time) + window)
         assert_never(self.status)
 
-
     @property
     def is_erased(self) -> bool:
         """Tell whether its customer was erased."""

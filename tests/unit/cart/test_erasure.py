@@ -81,9 +81,7 @@ def test_the_mark_outlives_every_token_and_no_more(shop: Shop) -> None:
     assert ERASED_KEPT.total_seconds() > 15 * 60
 
 
-def test_a_write_that_read_the_cart_before_the_erasure_is_refused(
-    shop: Shop, cart: Any
-) -> None:
+def test_a_write_that_read_the_cart_before_the_erasure_is_refused(shop: Shop, cart: Any) -> None:
     table = cart_app.carts()
     cart_id = derived_id("crt", AMIRA)
     before = table.cart(cart_id)

@@ -1,4 +1,4 @@
-"""A customer who was erased: what their orders forget, what books and delivery keep, and that nothing brings it back."""
+"""A customer who was erased: what their orders forget, what books and delivery keep; nothing brings it back."""
 
 from __future__ import annotations
 
