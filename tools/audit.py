@@ -91,7 +91,7 @@ def read(stack: Stack) -> Books:
     """Return the books of a stack."""
     books = Books()
     for item in _items(stack, "orders"):
-        if item["sk"] == "ORDER":
+        if item["sk"] == "ORDER" and "bought_by" not in item:
             books.orders[_id(item)] = order_of(item)
     for item in _items(stack, "inventory"):
         _stock_item(books, item)

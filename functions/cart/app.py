@@ -15,7 +15,9 @@ from functions.cart import service
 from functions.cart.domain import Shown, Visitor
 from functions.cart.events import (
     CustomerErased,
+    OrderCancelled,
     OrderConfirmed,
+    OrderPlaced,
     ProductChanged,
     ProductPublished,
     ProductWithdrawn,
@@ -150,13 +152,15 @@ def merge(cartId: str) -> Response:  # noqa: N803
 
 @app.endpoint("POST", "/carts/{cartId}/quote", auth="optional", body=AskQuote, returns=QuoteView)
 def quote(cartId: str) -> Response:  # noqa: N803
-    """Quote a cart: 200 | 400 | 404 | 409 empty, lines withdrawn | 422 country not served.
+    """Quote a cart: 200 | 400 | 404 | 409 empty, lines withdrawn, or being bought | 422 country not served.
 
-    Asked again it gives another quote, and changes nothing else.
+    Asked again it gives another quote for the same purchase, and changes nothing else.
     """
     request, at = read_body(app, AskQuote), now()
     email, address = deliverable(request.email), checked(request.shipping_address, "/shippingAddress")
-    promised, text = service.quote(carts(), new_id("quo", at), cartId, visitor(), email, address, terms(), at)
+    promised, text = service.quote(
+        carts(), cartId, visitor(), email, address, terms(), at, again=request.again
+    )
     log.note(quoteId=promised.id)
     return json_response(quote_view(promised, text))
 
@@ -171,7 +175,9 @@ def on_inbox(batch: SQSEvent) -> inbox.BatchResponse:
             ProductPublished: lambda fact: service.on_product(table, fact),
             ProductChanged: lambda fact: service.on_product(table, fact),
             ProductWithdrawn: lambda fact: service.on_product_withdrawn(table, fact),
-            OrderConfirmed: lambda fact: service.on_order_confirmed(table, fact),
+            OrderPlaced: lambda fact: service.on_order_placed(table, fact, now()),
+            OrderConfirmed: lambda fact: service.on_order_confirmed(table, fact, now()),
+            OrderCancelled: lambda fact: service.on_order_cancelled(table, fact, now()),
             CustomerErased: lambda fact: service.on_customer_erased(table, fact, now()),
         },
     )

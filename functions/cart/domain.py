@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Mapping, Sized
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from functions.shared.clock import rfc3339
 from functions.shared.errors import ConflictError, NotFoundError, UnprocessableError
+from functions.shared.ids import derived_id
 from functions.shared.types import Money
 
 MAX_LINES = 50
@@ -24,8 +25,10 @@ CUSTOMER_KEPT = timedelta(days=90)
 """How long a cart lives after its last change by people; checked whenever it is read."""
 ERASED_KEPT = timedelta(days=1)
 """How long no cart can be opened for a customer who was erased: longer than any access token lives (15 minutes)."""
-SETTLED_KEPT = 10
-"""How many confirmed orders a cart remembers: enough to outlive the moment until their quoted lines are forgotten."""
+MAX_ON_ORDER = 10
+"""Undecided orders that a cart remembers: only asking again for what is on order makes more than one."""
+MAX_REPLACED = 8
+"""Purchases from before merging that a cart remembers; their quotes end after 15 minutes anyway."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,12 @@ class Cart:
     """A customer's cart, or a guest's, which belongs to whoever has the token of which it keeps the digest.
 
     A cart that was merged only tells where to.
+
+    ``purchase`` is the id of the quotes that are given until what they offer is bought: orders derives the order's id
+    from it, so however many were given, one is ordered. ``on_order``: by order, what it will take out of the cart once
+    it is confirmed (quantity by SKU); empty where only the buyer has told us of it, None where it is confirmed and its
+    OrderPlaced is still to come. ``replaces``: purchases of two carts that were merged, of which quotes may still be
+    about; an order of the merged cart makes them void. An order that is in none of the three has ended.
     """
 
     id: str
@@ -60,11 +69,22 @@ class Cart:
     lines: tuple[Line, ...] = ()
     version: int = 1
     merged_into: str | None = None
-    settled: tuple[str, ...] = ()
+    purchase: str = ""
+    replaces: tuple[str, ...] = ()
+    on_order: Mapping[str, Mapping[str, int] | None] = field(default_factory=dict)
 
     def line(self, sku: str) -> Line | None:
         """Return the line of a SKU."""
         return next((line for line in self.lines if line.sku == sku), None)
+
+    @property
+    def offered(self) -> str:
+        """Return the id of the order that the quotes given now will become."""
+        return derived_id("ord", self.purchase)
+
+    def knows(self, order_id: str) -> bool:
+        """Tell whether an order is of this cart, and may still have something to take out of it."""
+        return derived_id("quo", order_id) in (self.purchase, *self.replaces) or order_id in self.on_order
 
     @property
     def quantities(self) -> dict[str, int]:
@@ -138,9 +158,9 @@ def token_digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def customers_cart(cart_id: str, customer_id: str, at: datetime) -> Cart:
+def customers_cart(cart_id: str, customer_id: str, purchase: str, at: datetime) -> Cart:
     """Return a customer's new cart."""
-    return Cart(cart_id, customer_id, None, at + CUSTOMER_KEPT)
+    return Cart(cart_id, customer_id, None, at + CUSTOMER_KEPT, purchase=purchase)
 
 
 def emptied(cart: Cart, at: datetime) -> Cart:
@@ -148,9 +168,9 @@ def emptied(cart: Cart, at: datetime) -> Cart:
     return _changed(cart, (), at)
 
 
-def guests_cart(cart_id: str, token: str, at: datetime) -> Cart:
+def guests_cart(cart_id: str, token: str, purchase: str, at: datetime) -> Cart:
     """Return a new cart for whoever has the token."""
-    return Cart(cart_id, None, token_digest(token), at + GUEST_KEPT)
+    return Cart(cart_id, None, token_digest(token), at + GUEST_KEPT, purchase=purchase)
 
 
 def opened(cart: Cart | None, visitor: Visitor, at: datetime) -> Cart:
@@ -234,11 +254,12 @@ def without_line(cart: Cart, sku: str, at: datetime) -> Cart:
     return cart if len(lines) == len(cart.lines) else _changed(cart, lines, at)
 
 
-def merged(own: Cart, guest: Cart, at: datetime) -> tuple[Cart, Cart]:
+def merged(own: Cart, guest: Cart, purchase: str, at: datetime) -> tuple[Cart, Cart]:
     """Return the customer's cart with the guest's lines added, and what is left of the guest's.
 
     Quantities of a SKU in both are added up to at most 999; its line is as old, and remembers the price, of the
-    older of the two.
+    older of the two. Where both had some, they are bought by a new purchase that makes those of both void, so that a
+    tab which still shows either buys nothing twice.
 
     Raises
     ------
@@ -248,10 +269,18 @@ def merged(own: Cart, guest: Cart, at: datetime) -> tuple[Cart, Cart]:
     lines = {line.sku: line for line in own.lines}
     for line in guest.lines:
         lines[line.sku] = _both(lines[line.sku], line) if line.sku in lines else line
-    settled = tuple(dict.fromkeys((*own.settled, *guest.settled)))[-SETTLED_KEPT:]
     check_room(lines, MAX_MERGED_LINES)
-    into = replace(_changed(own, tuple(lines.values()), at), settled=settled)
-    left = replace(_changed(guest, (), at), merged_into=own.id)
+    offering = guest if guest.lines else own
+    into = replace(
+        _changed(own, tuple(lines.values()), at),
+        purchase=offering.purchase,
+        replaces=offering.replaces,
+        on_order=_latest({**own.on_order, **guest.on_order}),
+    )
+    if own.lines and guest.lines:
+        replaced = (own.purchase, *own.replaces, guest.purchase, *guest.replaces)
+        into = replace(into, purchase=purchase, replaces=replaced[-MAX_REPLACED:])
+    left = replace(_changed(guest, (), at), merged_into=own.id, on_order={}, replaces=())
     return into, left
 
 
@@ -260,12 +289,89 @@ def _both(one: Line, other: Line) -> Line:
     return replace(older, quantity=min(one.quantity + other.quantity, MAX_QUANTITY))
 
 
-def after_order(cart: Cart, order_id: str, ordered: Mapping[str, int]) -> Cart:
-    """Return the cart without the units that were ordered; what was added since the quote stays."""
-    left = (replace(line, quantity=line.quantity - ordered.get(line.sku, 0)) for line in cart.lines)
-    settled = (*cart.settled, order_id)[-SETTLED_KEPT:]
-    lines = tuple(line for line in left if line.quantity > 0)
-    return replace(cart, lines=lines, settled=settled, version=cart.version + 1)
+def to_quote(cart: Cart, again: str | None, purchase: str) -> Cart:
+    """Return the cart as it is to be quoted: for a new purchase where what it offered is on order.
+
+    Parameters
+    ----------
+    again
+        The id of the order that the buyer knows of, and wants these lines besides.
+    purchase
+        The id of a new purchase, for where one is begun.
+
+    Raises
+    ------
+    ConflictError
+        Some of the lines are being bought by an order that is not decided, and the buyer does not say to know of it.
+    """
+    shared = [
+        order_id
+        for order_id, lines in cart.on_order.items()
+        if lines is None or not lines.keys().isdisjoint(cart.quantities)
+    ]
+    if shared and shared[-1] != again:
+        raise ConflictError(
+            "lines_on_order",
+            f"The order {shared[-1]} is buying these already; to buy them again as well, name that order.",
+            pointer="/again",
+            parameters={"orderId": shared[-1], "link": f"/orders/{shared[-1]}"},
+        )
+    begun = {*cart.on_order, again} if again and cart.knows(again) else set(cart.on_order)
+    is_begun = not cart.purchase or cart.offered in begun
+    left = () if is_begun else tuple(one for one in cart.replaces if derived_id("ord", one) not in begun)
+    if not is_begun and left == cart.replaces:
+        return cart
+    return replace(
+        cart,
+        purchase=purchase if is_begun else cart.purchase,
+        replaces=left,
+        on_order=_latest(
+            {order_id: cart.on_order.get(order_id, {}) for order_id in (*cart.on_order, *begun)}
+        ),
+        version=cart.version + 1,
+    )
+
+
+def ordered(cart: Cart, order_id: str, lines: Mapping[str, int], purchase: str) -> Cart:
+    """Return the cart knowing what an order will take out of it; one that is known, or has ended, changes nothing."""
+    if not cart.knows(order_id) or cart.on_order.get(order_id):
+        return cart
+    if cart.on_order.get(order_id, {}) is None:
+        return _taken(cart, order_id, lines, purchase)
+    return replace(cart, on_order=_latest({**cart.on_order, order_id: lines}), version=cart.version + 1)
+
+
+def after_order(cart: Cart, order_id: str, purchase: str) -> Cart:
+    """Return the cart without the units that a confirmed order took; what was added since the quote stays."""
+    if not cart.knows(order_id) or cart.on_order.get(order_id, {}) is None:
+        return cart
+    lines = cart.on_order.get(order_id)
+    if lines:
+        return _taken(cart, order_id, lines, purchase)
+    return replace(cart, on_order=_latest({**cart.on_order, order_id: None}), version=cart.version + 1)
+
+
+def released(cart: Cart, order_id: str, purchase: str) -> Cart:
+    """Return the cart free to be bought again after an order of it was cancelled: all of its lines stay."""
+    return _taken(cart, order_id, {}, purchase) if cart.knows(order_id) else cart
+
+
+def _taken(cart: Cart, order_id: str, taken: Mapping[str, int], purchase: str) -> Cart:
+    """Return the cart after an order has ended: without what it took, and offering a new purchase."""
+    is_offered, ended = order_id == cart.offered, derived_id("quo", order_id)
+    left = (replace(line, quantity=line.quantity - taken.get(line.sku, 0)) for line in cart.lines)
+    return replace(
+        cart,
+        lines=tuple(line for line in left if line.quantity > 0),
+        purchase=purchase if is_offered else cart.purchase,
+        replaces=() if is_offered else tuple(one for one in cart.replaces if one != ended),
+        on_order={known: lines for known, lines in cart.on_order.items() if known != order_id},
+        version=cart.version + 1,
+    )
+
+
+def _latest(on_order: Mapping[str, Mapping[str, int] | None]) -> dict[str, Mapping[str, int] | None]:
+    return dict(list(on_order.items())[-MAX_ON_ORDER:])
 
 
 def check_room(lines: Sized, limit: int = MAX_LINES) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functions.shared.types import CartId, CustomerId, Data, Money, OrderId, ProductId, Sku
+from functions.shared.types import CartId, CustomerId, Data, Money, OrderId, ProductId, Quantity, Sku
 
 PUBLISHED: tuple[type[Data], ...] = ()
 
@@ -38,8 +38,30 @@ class ProductWithdrawn(Data, frozen=True):
     skus: tuple[Sku, ...]
 
 
+class OrderedLine(Data, frozen=True):
+    """A line of an order."""
+
+    sku: Sku
+    quantity: Quantity
+
+
+class OrderPlaced(Data, frozen=True):
+    """orders: someone is buying these lines of a cart."""
+
+    order_id: OrderId
+    cart_id: CartId
+    lines: tuple[OrderedLine, ...]
+
+
 class OrderConfirmed(Data, frozen=True):
     """orders: it is sold."""
+
+    order_id: OrderId
+    cart_id: CartId
+
+
+class OrderCancelled(Data, frozen=True):
+    """orders: it is off."""
 
     order_id: OrderId
     cart_id: CartId

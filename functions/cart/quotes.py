@@ -35,8 +35,6 @@ from functions.shared.types import (
 )
 
 VALID = timedelta(minutes=15)
-LINES_KEPT = timedelta(days=30)
-"""How long an order's confirmation may take to arrive and still empty the cart."""
 _MAX_TOTAL = 99_999_999_999  # what ``Minor`` takes, and so every service after this one
 
 BasisPoints = Annotated[int, Meta(ge=0, le=10_000)]
@@ -68,7 +66,11 @@ class Totals(Data, frozen=True):
 
 
 class Quote(Data, frozen=True):
-    """What is signed; `customer_id` is None in a guest's quote, which then anyone who has it may order by."""
+    """What is signed; `customer_id` is None in a guest's quote, which then anyone who has it may order by.
+
+    ``id``: of the purchase, the same in all quotes of the cart until one is ordered. ``cart_version``: the cart's.
+    ``replaces``: purchases that are void once this one is ordered, and the other way round.
+    """
 
     id: str
     cart_id: CartId
@@ -79,6 +81,8 @@ class Quote(Data, frozen=True):
     shipping_address: PostalAddress
     issued_at: Timestamp
     expires_at: Timestamp
+    cart_version: int
+    replaces: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -116,7 +120,6 @@ class Terms:
 
 
 def quoted(
-    quote_id: str,
     cart: Cart,
     lines: tuple[PricedLine, ...],
     email: str,
@@ -142,9 +145,18 @@ def quoted(
         detail = f"Not for sale any more, remove from the cart: {skus}."
         raise ConflictError("lines_withdrawn", detail, parameters={"skus": skus, "titles": titles})
     return Quote(
-        quote_id, cart.id, cart.customer_id, email, tuple(map(_promised, lines)),
-        totals(lines, shipping, rate, terms.currency, terms.step), address, rfc3339(at), rfc3339(at + VALID),
-    )  # fmt: skip
+        id=cart.purchase,
+        cart_id=cart.id,
+        customer_id=cart.customer_id,
+        email=email,
+        lines=tuple(map(_promised, lines)),
+        totals=totals(lines, shipping, rate, terms.currency, terms.step),
+        shipping_address=address,
+        issued_at=rfc3339(at),
+        expires_at=rfc3339(at + VALID),
+        cart_version=cart.version,
+        replaces=cart.replaces,
+    )
 
 
 def totals(lines: Iterable[PricedLine], shipping: int, rate: int, currency: str, step: int = 1) -> Totals:

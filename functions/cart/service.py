@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 
 import msgspec
@@ -13,17 +14,19 @@ from functions.cart import domain, quotes
 from functions.cart.domain import Cart, Offer, Shown, Visitor
 from functions.cart.events import (
     CustomerErased,
+    OrderCancelled,
     OrderConfirmed,
+    OrderPlaced,
     ProductPublished,
     ProductWithdrawn,
     VariantState,
 )
 from functions.cart.quotes import Quote, Terms
-from functions.cart.table import CartTable, Known, Quoted
+from functions.cart.table import CartTable, Known
 from functions.shared import signing
 from functions.shared.addresses import PostalAddress
 from functions.shared.errors import ConflictError, NotFoundError
-from functions.shared.ids import derived_id
+from functions.shared.ids import derived_id, new_id
 from functions.shared.inbox import Fact
 
 _TRIES = 12
@@ -35,7 +38,7 @@ class BusyError(RuntimeError):
 
 def open_guest_cart(table: CartTable, cart_id: str, token: str, at: datetime) -> Cart:
     """Store and return a guest's new cart."""
-    cart = domain.guests_cart(cart_id, token, at)
+    cart = domain.guests_cart(cart_id, token, new_id("quo", at), at)
     if not table.create(cart):
         raise _busy()
     return cart
@@ -51,7 +54,10 @@ def open_customer_cart(table: CartTable, customer_id: str, at: datetime) -> Cart
         found = table.cart(cart_id)
         if found and domain.is_alive(found, at):
             return domain.opened(found, Visitor(customer_id), at)
-        new = domain.emptied(found, at) if found else domain.customers_cart(cart_id, customer_id, at)
+        purchase = new_id("quo", at)
+        new = (
+            domain.emptied(found, at) if found else domain.customers_cart(cart_id, customer_id, purchase, at)
+        )
         if table.replace(found, new) if found else table.create(new):
             return new
     if table.is_erased(cart_id):
@@ -115,32 +121,39 @@ def merge(
         own = open_customer_cart(table, customer_id, at)
         if guest.merged_into:
             return _shown(table, own, terms)
-        after = domain.merged(own, guest, at)
+        after = domain.merged(own, guest, new_id("quo", at), at)
         if table.merge((own, guest), after):
             return _shown(table, after[0], terms)
     raise _busy()
 
 
 def quote(
-    table: CartTable, quote_id: str, cart_id: str, visitor: Visitor, email: str, address: PostalAddress, terms: Terms,
+    table: CartTable,
+    cart_id: str,
+    visitor: Visitor,
+    email: str,
+    address: PostalAddress,
+    terms: Terms,
     at: datetime,
-) -> tuple[Quote, str]:  # fmt: skip
+    *,
+    again: str | None = None,
+) -> tuple[Quote, str]:
     """Return a quote and its signed text; the cart takes note that the buyer has been shown its prices.
 
-    Raises what `quotes.quoted` raises.
+    Until one of them is ordered, all quotes of a cart are for one purchase. Raises what `quotes.quoted` and
+    `domain.to_quote` raise.
     """
     for _ in _tries():
-        cart = domain.opened(table.cart(cart_id), visitor, at)
+        before = domain.opened(table.cart(cart_id), visitor, at)
+        cart = domain.to_quote(before, again, new_id("quo", at))
         lines = _shown(table, cart, terms).lines
-        promised = quotes.quoted(quote_id, cart, lines, email, address, terms, at)
         seen = domain.acknowledged(cart, lines, at)
-        if seen is cart or table.replace(cart, seen):
-            break
-    else:
-        raise _busy()
-    order_id = derived_id("ord", quote_id)
-    table.remember_quoted(order_id, Quoted(cart_id, cart.quantities), at + quotes.LINES_KEPT)
-    return promised, signing.sign("quote", msgspec.json.encode(promised))
+        if seen is not before:
+            seen = replace(seen, version=before.version + 1)
+        promised = quotes.quoted(seen, lines, email, address, terms, at)
+        if seen is before or table.replace(before, seen):
+            return promised, signing.sign("quote", msgspec.json.encode(promised))
+    raise _busy()
 
 
 def on_product(table: CartTable, event: Fact[ProductPublished]) -> None:
@@ -189,21 +202,34 @@ def _take_product(
             table.drop_offer(sku, product_id, version, told_at)
 
 
-def on_order_confirmed(table: CartTable, event: Fact[OrderConfirmed]) -> None:
-    """Take exactly what was ordered out of the cart it was quoted from, or the one that was merged into since."""
-    order_id = event.data.order_id
-    quoted = table.quoted(order_id)
-    if quoted is None:
-        return
+def on_order_placed(table: CartTable, event: Fact[OrderPlaced], at: datetime) -> None:
+    """Take note of what an order is buying, so that it is not quoted a second time by accident."""
+    lines = {line.sku: line.quantity for line in event.data.lines}
+    _follow(
+        table, event.data, lambda cart: domain.ordered(cart, event.data.order_id, lines, new_id("quo", at))
+    )
+
+
+def on_order_confirmed(table: CartTable, event: Fact[OrderConfirmed], at: datetime) -> None:
+    """Take exactly what was ordered out of the cart."""
+    _follow(table, event.data, lambda cart: domain.after_order(cart, event.data.order_id, new_id("quo", at)))
+
+
+def on_order_cancelled(table: CartTable, event: Fact[OrderCancelled], at: datetime) -> None:
+    """Leave the lines of an order that is off in the cart, to be bought again."""
+    _follow(table, event.data, lambda cart: domain.released(cart, event.data.order_id, new_id("quo", at)))
+
+
+def _follow(
+    table: CartTable, order: OrderPlaced | OrderConfirmed | OrderCancelled, rule: Callable[[Cart], Cart]
+) -> None:
+    """Have the cart an order was quoted from, or the one that was merged into since, follow what became of it."""
     for _ in _tries():
-        cart = _successor(table, quoted.cart_id)
-        if cart is None or order_id in cart.settled:
-            break
-        if table.replace(cart, domain.after_order(cart, order_id, quoted.lines)):
-            break
-    else:
-        raise BusyError(order_id)
-    table.forget_quoted(order_id)
+        cart = _successor(table, order.cart_id)
+        after = rule(cart) if cart else None
+        if cart is None or after is None or after is cart or table.replace(cart, after):
+            return
+    raise BusyError(order.order_id)
 
 
 def on_customer_erased(table: CartTable, event: Fact[CustomerErased], at: datetime) -> None:

@@ -1,15 +1,15 @@
 """The cart table.
 
 | item         | pk           | sk      | attributes                                                               |
-| cart         | CART#<id>    | CART    | lines, version, customer_id or token_digest, merged_into, settled        |
+| cart         | CART#<id>    | CART    | lines, version, customer_id or token_digest, merged_into, purchase,      |
+|              |              |         | replaces, on_order                                                       |
 | erased       | CART#<id>    | CART    | erased, in place of the cart of a customer who is no more                |
 | offer        | SKU#<sku>    | OFFER   | product_id, title, price, image_url, for_sale, taxable, ships, version,  |
 |              |              |         | told_at                                                                  |
 | product      | PRODUCT#<id> | PRODUCT | version, skus: all it ever had                                           |
-| quoted lines | ORDER#<id>   | QUOTED  | cart_id, lines: quantity by SKU                                          |
 
 Offers are the service's own copy of the catalog; ``version`` is the product's, ``told_at`` the time of the fact.
-Carts and quoted lines carry ``expires``, when DynamoDB may clean up; a cart's expiry is checked when it is read.
+Carts carry ``expires``, when DynamoDB may clean up; it is checked when a cart is read.
 """
 
 from __future__ import annotations
@@ -33,15 +33,8 @@ class Known(NamedTuple):
     skus: frozenset[str]
 
 
-class Quoted(NamedTuple):
-    """What an order will take out of a cart once it is confirmed: quantity by SKU."""
-
-    cart_id: str
-    lines: dict[str, int]
-
-
 class CartTable(Table):
-    """Carts, offers and quoted lines, each change under its condition."""
+    """Carts and offers, each change under its condition."""
 
     # --- carts ---------------------------------------------------------------------------------------------------
 
@@ -142,27 +135,6 @@ class CartTable(Table):
         )
         return changed is not None
 
-    # --- quoted lines --------------------------------------------------------------------------------------------
-
-    def remember_quoted(self, order_id: str, quoted: Quoted, expires: datetime) -> bool:
-        """Store what an order placed by a quote will take out of the cart; False where that is stored already."""
-        item = {
-            **_quoted_key(order_id),
-            "cart_id": quoted.cart_id,
-            "lines": quoted.lines,
-            "expires": epoch(expires),
-        }
-        return self.put(item, "attribute_not_exists(pk)")
-
-    def quoted(self, order_id: str) -> Quoted | None:
-        """Return what an order takes out of which cart, None where that is done."""
-        item = self.get(_quoted_key(order_id))
-        return Quoted(item["cart_id"], item["lines"]) if item else None
-
-    def forget_quoted(self, order_id: str) -> bool:
-        """Forget what an order takes out: it is done; False where it was forgotten before."""
-        return self.delete(_quoted_key(order_id), "attribute_exists(pk)")
-
 
 def _cart_key(cart_id: str) -> dict[str, str]:
     return {"pk": f"CART#{cart_id}", "sk": "CART"}
@@ -174,10 +146,6 @@ def _offer_key(sku: str) -> dict[str, str]:
 
 def _product_key(product_id: str) -> dict[str, str]:
     return {"pk": f"PRODUCT#{product_id}", "sk": "PRODUCT"}
-
-
-def _quoted_key(order_id: str) -> dict[str, str]:
-    return {"pk": f"ORDER#{order_id}", "sk": "QUOTED"}
 
 
 def _line_name(sku: str) -> str:
@@ -193,10 +161,18 @@ def _line_item(line: Line) -> Item:
 
 def _cart_item(cart: Cart) -> Item:
     return {
-        **_cart_key(cart.id), "cart_id": cart.id, "customer_id": cart.customer_id, "token_digest": cart.token_digest,
-        "lines": {_line_name(line.sku)[1:]: _line_item(line) for line in cart.lines}, "version": cart.version,
-        "expires": epoch(cart.expires), "merged_into": cart.merged_into, "settled": list(cart.settled),
-    }  # fmt: skip
+        **_cart_key(cart.id),
+        "cart_id": cart.id,
+        "customer_id": cart.customer_id,
+        "token_digest": cart.token_digest,
+        "lines": {_line_name(line.sku)[1:]: _line_item(line) for line in cart.lines},
+        "version": cart.version,
+        "expires": epoch(cart.expires),
+        "merged_into": cart.merged_into,
+        "purchase": cart.purchase,
+        "replaces": list(cart.replaces) or None,
+        "on_order": [[order_id, lines] for order_id, lines in cart.on_order.items()] or None,
+    }
 
 
 def _cart(item: Item) -> Cart:
@@ -205,10 +181,17 @@ def _cart(item: Item) -> Cart:
         for line in item["lines"].values()
     )
     return Cart(
-        item["cart_id"], item.get("customer_id"), item.get("token_digest"),
-        datetime.fromtimestamp(item["expires"], UTC), tuple(sorted(lines, key=lambda line: (line.added_at, line.sku))),
-        item["version"], item.get("merged_into"), tuple(item["settled"]),
-    )  # fmt: skip
+        id=item["cart_id"],
+        customer_id=item.get("customer_id"),
+        token_digest=item.get("token_digest"),
+        expires=datetime.fromtimestamp(item["expires"], UTC),
+        lines=tuple(sorted(lines, key=lambda line: (line.added_at, line.sku))),
+        version=item["version"],
+        merged_into=item.get("merged_into"),
+        purchase=item.get("purchase", ""),
+        replaces=tuple(item.get("replaces", ())),
+        on_order=dict(item.get("on_order", ())),
+    )
 
 
 def _offer(item: Item) -> Offer | None:

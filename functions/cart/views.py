@@ -8,7 +8,17 @@ from functions.cart.domain import PricedLine, Shown
 from functions.cart.quotes import Quote, QuoteLine, Totals
 from functions.shared.addresses import AddressBody, CountryFormat, PostalAddress, format_of
 from functions.shared.clock import rfc3339
-from functions.shared.types import Body, CartId, Country, Currency, Email, Minor, Quantity, View
+from functions.shared.types import (
+    Body,
+    CartId,
+    Country,
+    Currency,
+    Email,
+    Minor,
+    OrderId,
+    Quantity,
+    View,
+)
 
 
 class OpenCart(Body, frozen=True):
@@ -28,10 +38,14 @@ class MergeCart(Body, frozen=True):
 
 
 class AskQuote(Body, frozen=True):
-    """What a quote needs beside the cart."""
+    """What a quote needs beside the cart.
+
+    ``again``: the order that is buying these lines already, where they are to be bought once more on purpose.
+    """
 
     email: Email
     shipping_address: AddressBody
+    again: OrderId | None = None
 
 
 class OpenedView(View, frozen=True):
@@ -96,7 +110,10 @@ class CartView(View, frozen=True):
 
 
 class QuoteView(View, frozen=True):
-    """A promise for 15 minutes; `quote` is what POST /orders takes, the rest is what it says."""
+    """A promise for 15 minutes; `quote` is what POST /orders takes, the rest is what it says.
+
+    ``quote_id`` is the same in all quotes of a cart until one of them is ordered: only one of them can be.
+    """
 
     quote_id: str
     quote: str
@@ -106,6 +123,7 @@ class QuoteView(View, frozen=True):
     shipping_address: PostalAddress
     issued_at: str
     expires_at: str
+    cart_version: int
 
 
 def countries_view(countries: list[str]) -> CountriesView:
@@ -147,6 +165,13 @@ def cart_view(shown: Shown) -> CartView:
 def quote_view(quote: Quote, text: str) -> QuoteView:
     """Shape a quote and its signed text."""
     return QuoteView(
-        quote.id, text, quote.cart_id, quote.lines, quote.totals, quote.shipping_address, quote.issued_at,
-        quote.expires_at,
-    )  # fmt: skip
+        quote_id=quote.id,
+        quote=text,
+        cart_id=quote.cart_id,
+        lines=quote.lines,
+        totals=quote.totals,
+        shipping_address=quote.shipping_address,
+        issued_at=quote.issued_at,
+        expires_at=quote.expires_at,
+        cart_version=quote.cart_version,
+    )

@@ -85,7 +85,7 @@ def health() -> Response:
 
 @app.endpoint("POST", "/orders", auth="optional", body=PlaceOrder, returns=PlacedView, status=202)
 def place_order() -> Response:
-    """Place the order of a quote: 202 the order | 400 forged | 404 another's | 409 used otherwise | 410 expired."""
+    """Place the order of a quote: 202 the order | 400 forged | 404 another's | 409 bought already | 410 expired."""
     request, who = read_body(app, PlaceOrder), caller(app)
     quote = service.read_quote(request.quote, who)
     key = idempotency_key(who.subject or quote.cart_id)

@@ -156,6 +156,7 @@ class Content(Data, frozen=True):
     shipping_address: PostalAddress
     payment_token: str
     decide_by: Timestamp
+    cart_version: int = 0
 
 
 class Entry(NamedTuple):

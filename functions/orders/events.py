@@ -62,7 +62,8 @@ def published_address(kept: PostalAddress) -> Address:
 class OrderPlaced(Data, frozen=True, kw_only=True):
     """Someone wants to buy: hold the stock, hold the money, and say so before `decide_by`.
 
-    ``customer_id`` is null for a guest. ``payment_token`` is for payments alone: never log it.
+    ``cart_version``: the cart's, when it was quoted. ``customer_id`` is null for a guest. ``payment_token`` is for
+    payments alone: never log it.
     """
 
     order_id: OrderId
@@ -75,6 +76,7 @@ class OrderPlaced(Data, frozen=True, kw_only=True):
     payment_token: PaymentToken
     placed_at: Timestamp
     decide_by: Annotated[Timestamp, Meta(examples=["2026-11-22T17:07:09.123Z"])]
+    cart_version: Annotated[int, Meta(ge=0, examples=[3])] = 0
 
 
 class OrderConfirmed(Data, frozen=True, kw_only=True):
@@ -262,7 +264,11 @@ class CustomerErased(Data, frozen=True):
 
 
 class Quote(Data, frozen=True, kw_only=True):
-    """What the buyer was promised (signing purpose ``quote``); ``customer_id`` is null where a guest asked."""
+    """What the buyer was promised (signing purpose ``quote``); ``customer_id`` is null where a guest asked.
+
+    ``id`` names a purchase: a cart gives quotes of the same id until one of them is ordered. ``replaces``: purchases of
+    carts that were merged into this one; of all of these, one is ordered.
+    """
 
     id: str
     cart_id: CartId
@@ -272,3 +278,5 @@ class Quote(Data, frozen=True, kw_only=True):
     totals: Totals
     shipping_address: PostalAddress
     expires_at: Timestamp
+    cart_version: int = 0
+    replaces: Annotated[tuple[str, ...], Meta(max_length=16)] = ()

@@ -81,6 +81,7 @@ def tell(kind: str, item: Item) -> Data:
                 payment_token=content.payment_token,
                 placed_at=order.placed_at,
                 decide_by=content.decide_by,
+                cart_version=content.cart_version,
             )
         case "OrderConfirmed":
             return OrderConfirmed(**common, total=total)

@@ -18,6 +18,8 @@ from functions.shared.http import Caller
 from functions.shared.ids import derived_id, is_id
 
 _TRIES = 8
+VOID_KEPT = timedelta(hours=1)
+"""How long a purchase that another has made void is remembered; its quotes end after 15 minutes."""
 
 
 class Key(NamedTuple):
@@ -57,14 +59,16 @@ def place(
 ) -> tuple[Order, bool]:  # fmt: skip
     """Place the order of a quote, to be decided within `wait`; return it, and whether it had been placed before.
 
-    One quote gives one order, whose id follows from the quote's. Placed again it is returned as it was the first time.
+    All quotes of a purchase give one order, whose id follows from theirs: the first to come. Placed again it is
+    returned as it was the first time.
 
     Raises
     ------
     GoneError
         The quote has expired.
     ConflictError
-        The quote was ordered with another token or by another customer, or the key belongs to another request.
+        Another quote of the purchase was ordered, or this one with another token or by another customer; or the key
+        belongs to another request.
     """
     order = _ordered(quote, payment_token, who, at, at + wait)
     log.note(orderId=order.order_id)
@@ -77,10 +81,13 @@ def place(
         raise ConflictError(
             "idempotency_key_reused", "This Idempotency-Key was used with another request; take a new one."
         )
-    if table.place(order, saga.placed(order, at)):
+    replaced = [derived_id("ord", purchase) for purchase in quote.replaces]
+    if table.place(order, saga.placed(order, at), replaced, at + VOID_KEPT):
         return order, False
     try:
-        return _same(order_of(table, order.order_id), order), True
+        if found := table.order(order.order_id):
+            return _same(found, order), True
+        raise _already(table.bought_by([order.order_id, *replaced]) or order.order_id)
     except ConflictError:
         if key:
             table.free_key(key.digest, key.fingerprint)
@@ -89,22 +96,35 @@ def place(
 
 def _ordered(quote: Quote, payment_token: str, who: Caller, at: datetime, decide_by: datetime) -> Order:
     content = Content(
-        quote.cart_id, quote.email, quote.lines, quote.totals, quote.shipping_address, payment_token,
-        rfc3339(decide_by),
-    )  # fmt: skip
+        cart_id=quote.cart_id,
+        email=quote.email,
+        lines=quote.lines,
+        totals=quote.totals,
+        shipping_address=quote.shipping_address,
+        payment_token=payment_token,
+        decide_by=rfc3339(decide_by),
+        cart_version=quote.cart_version,
+    )
     return Order(derived_id("ord", quote.id), who.subject, rfc3339(at), content)
 
 
 def _same(before: Order, asked: Order) -> Order:
-    """Return the order a quote gave before, as it was placed; raise ConflictError where another is asked for."""
-    content = msgspec.structs.replace(asked.content, decide_by=before.content.decide_by)
+    """Return the order of a purchase, as it was placed; raise ConflictError where another is asked for."""
+    content = msgspec.structs.replace(
+        asked.content, decide_by=before.content.decide_by, cart_version=before.content.cart_version
+    )
     if before.content != content or before.customer_id not in (None, asked.customer_id):
-        raise ConflictError(
-            "quote_used",
-            "This quote was ordered by already, in another way; ask for a new one.",
-            pointer="/quote",
-        )
+        raise _already(before.order_id)
     return as_placed(before)
+
+
+def _already(order_id: str) -> ConflictError:
+    return ConflictError(
+        "already_ordered",
+        f"The order {order_id} has bought this already; to buy it again, ask for a quote that says so.",
+        pointer="/quote",
+        parameters={"orderId": order_id, "link": f"/orders/{order_id}"},
+    )
 
 
 def order_of(table: OrdersTable, order_id: str) -> Order:

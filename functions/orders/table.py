@@ -5,23 +5,25 @@
 |                 |                            |       | open_at = deadline, if placed | placed_at               |
 |                 |                            |       | open_shard = UNPAID#<0…7>, if |                         |
 |                 |                            |       | it could not be charged       |                         |
+| bought already  | ORDER#<order>              | ORDER |                               |                         |
 | idempotency key | IDEM#<digest of scope,key> | IDEM  |                               |                         |
 | mail            | ORDER#<order>              | MAIL#<mail> |                         |                         |
 | mail request    | ORDER#<order>              | REQUEST#<mail> |                      |                         |
 
 What staff find orders by is in table_finds.py.
 
-An order is one item, so that what it decides and the fact of it are one write; it carries the outbox of that. An
-``outbox`` names facts only: their data is made of the item (saga.tell). A write unit pays for one kilobyte, indexes
-included, and an order of a few lines is to fit: ``content`` is domain.Content as JSON arrays, without names (fields
-are only ever added to its types, at the end); a ``timeline`` entry is ``<time> <type> <cause> <detail>``, with
+In the place of an order that can never be, because another bought the same (carts that were merged), ``bought_by``
+names that other. An order is one item, so that what it decides and the fact of it are one write; it carries the outbox
+of that. An ``outbox`` names facts only: their data is made of the item (saga.tell). A write unit pays for one kilobyte,
+indexes included, and an order of a few lines is to fit: ``content`` is domain.Content as JSON arrays, without names
+(fields are only ever added to its types, at the end); a ``timeline`` entry is ``<time> <type> <cause> <detail>``, with
 ``~`` for the order's id.
 """
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -45,21 +47,42 @@ class OrdersTable(Table):
     def order(self, order_id: str) -> Order | None:
         """Return an order, None where there is none."""
         item = self.get(_key(order_id))
-        return order_of(item) if item else None
+        return order_of(item) if item and "bought_by" not in item else None
 
     def orders(self, order_ids: Iterable[str]) -> list[Order]:
         """Return the orders of these ids that exist, in no particular order."""
-        return list(map(order_of, self.get_many([_key(order_id) for order_id in dict.fromkeys(order_ids)])))
+        items = self.get_many([_key(order_id) for order_id in dict.fromkeys(order_ids)])
+        return [order_of(item) for item in items if "bought_by" not in item]
 
-    def place(self, order: Order, outbox: str) -> bool:
-        """Store a new order; False where it exists."""
+    def bought_by(self, order_ids: Iterable[str]) -> str | None:
+        """Return the order that has bought what the first of these was to buy: itself or another, None if none has."""
+        found = (self.get(_key(order_id)) for order_id in order_ids)
+        return next((item.get("bought_by", item["pk"].partition("#")[2]) for item in found if item), None)
+
+    def place(
+        self, order: Order, outbox: str, replaced: Sequence[str] = (), until: datetime | None = None
+    ) -> bool:
+        """Store a new order in the place of all that are replaced by it; False where one of them is there.
+
+        Parameters
+        ----------
+        replaced
+            Ids of orders that can never be once this one is; two carts that were merged have such.
+        until
+            When nobody can order by their quotes any more.
+        """
         item = {
             **_key(order.order_id), "customer": order.customer_id, "placed_at": order.placed_at,
             "content": _packed(order.content), "outbox": outbox,
             **_open("OPEN", order.order_id, order.content.decide_by),
             **_standing(order),
         }  # fmt: skip
-        return self.put(item, "attribute_not_exists(pk)")
+        free = "attribute_not_exists(pk)"
+        if not replaced or until is None:
+            return self.put(item, free)
+        expires = {"bought_by": order.order_id, "expires": epoch(until)}
+        marks = [self.putting({**_key(order_id), **expires}, free) for order_id in replaced]
+        return self.transact(self.putting(item, free), *marks) is None
 
     def change(self, before: Order, after: Order, outbox: str | None) -> bool:
         """Store what has become of an order, with its facts; False when it has changed meanwhile."""

@@ -90,6 +90,22 @@ def test_the_form_survives_a_reload_a_decline_and_the_page_cache(page: Page) -> 
     assert page.evaluate("sessionStorage.getItem('souk.checkout')") is None
 
 
+def test_a_cart_paid_in_two_tabs_is_bought_once_and_again_only_on_purpose(page: Page, watch: Watch) -> None:
+    add_to_cart(page, TAGINE)
+    fill_in(page)
+    other = page.context.new_page()
+    fill_in(other, line1="Weserstrasse 7")
+    page.get_by_role("button", name="Pay €").click()
+    page.wait_for_url("**/order.html?id=*")
+    other.get_by_role("button", name="Pay €").click()
+    expect(other.get_by_role("link", name="See that order")).to_have_attribute(
+        "href", page.url.removeprefix(page.url.split("/order.html")[0])
+    )
+    expect(page.locator("#status")).to_have_text("Confirmed")
+    assert "/checkout.html" in other.url
+    watch.errors.clear()  # the browser reports the 409
+
+
 @pytest.mark.parametrize(
     ("locale", "review", "missing", "wrong"),
     [

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from tests.support.buyer import Buyer, eventually
+import pytest
+
+from tests.support.buyer import ADDRESS, Buyer, eventually
 
 Stock = Callable[[str], tuple[int, int]]
 Payment = Callable[[str], dict[str, Any]]
@@ -112,6 +114,51 @@ def test_the_same_quote_is_one_order_however_often_it_is_placed(
     assert len({answer.body["orderId"] for answer in answers}) == 1
     amira.decided(answers[0].body["orderId"])
     assert eventually(lambda: stock(sku) == (4, 4))
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_cart_quoted_in_two_tabs_is_bought_once_whichever_is_first(
+    amira: Buyer, goods: Goods, stock: Stock, payment: Payment, first: int
+) -> None:
+    sku = goods(10, price=1000)
+    cart = amira.fill_cart({sku: 2})
+    elsewhere = {**ADDRESS, "city": "Potsdam", "postalCode": "14467"}
+    tabs = [amira.quote(cart), amira.quote(cart, shippingAddress=elsewhere)]
+    placed = amira.place(tabs[first]["quote"])
+    assert placed.status == 202, placed
+    order_id = placed.body["orderId"]
+    for _ in ("while it is being decided", "and after"):
+        answer = amira.place(tabs[1 - first]["quote"], "tok_mastercard")
+        assert (answer.status, answer.code) == (409, "already_ordered")
+        assert answer.body["parameters"] == {"orderId": order_id, "link": f"/orders/{order_id}"}
+        assert amira.decided(order_id)["status"] == "confirmed"
+    assert eventually(lambda: amira.get(f"/carts/{cart}")["lines"] == [])
+    assert eventually(lambda: payment(order_id)["status"] == "captured")
+    assert stock(sku) == (8, 8)
+
+
+def test_what_is_on_order_is_quoted_again_on_purpose_only_and_two_orders_then_take_their_own(
+    amira: Buyer, goods: Goods, stock: Stock
+) -> None:
+    sku = goods(10)
+    cart = amira.fill_cart({sku: 2})
+    first = amira.place(amira.quote(cart)["quote"], "tok_slow").body["orderId"]
+    second = amira.place(amira.quote(cart, again=first)["quote"]).body["orderId"]
+    assert first != second
+    assert [amira.decided(one)["status"] for one in (second, first)] == ["confirmed", "confirmed"]
+    assert eventually(lambda: stock(sku) == (6, 6))
+    assert eventually(lambda: amira.get(f"/carts/{cart}")["lines"] == [])
+
+
+def test_a_cart_whose_order_was_declined_is_ordered_with_another_card(amira: Buyer, goods: Goods) -> None:
+    cart = amira.fill_cart({goods(10): 2})
+    declined = amira.place(amira.quote(cart)["quote"], "tok_chargeDeclined").body["orderId"]
+    assert amira.decided(declined)["status"] == "cancelled"
+    at_once = amira.quote(cart, again=declined)
+    assert eventually(lambda: amira.ask_quote(cart).status == 200), "the cart never heard of the cancellation"
+    placed = amira.place(at_once["quote"]).body["orderId"]
+    assert amira.decided(placed)["status"] == "confirmed"
+    assert eventually(lambda: amira.get(f"/carts/{cart}")["lines"] == [])
 
 
 def test_the_last_unit_is_sold_once(

@@ -11,13 +11,20 @@ from functions.shared.dynamo import decode_item
 from tests.simulation.checker import Watch, require
 from tests.simulation.expressions import Image
 from tests.simulation.fake_tables import Change
-from tests.simulation.reading import content_of, quantities_of
+from tests.simulation.reading import content_of, is_void, on_order_of, quantities_of
 from tests.simulation.world import World
 
 
 def is_shipped(sku: str) -> bool:
     """Tell whether units of a SKU are sent: maps are downloads."""
     return not sku.startswith("MAP-")
+
+
+def is_new_order(change: Change) -> bool:
+    """Tell whether an order was just placed."""
+    return (change.table, change.key[1], change.old) == ("souk-local-orders", "ORDER", None) and not is_void(
+        change.new
+    )
 
 
 class Carts(Watch):
@@ -27,6 +34,11 @@ class Carts(Watch):
         super().__init__(world)
         self.emptied: set[str] = set()
         self.confirmed: set[str] = set()
+        self.placed: dict[str, set[str]] = {}
+        self.sources: dict[tuple[str, str], set[str]] = defaultdict(set)
+        self.merged: dict[str, set[str]] = defaultdict(set)
+        self.free: dict[str, set[str]] = defaultdict(set)
+        self.on_purpose: set[str] = set()
         self.changes: dict[str, tuple[Image | None, Image]] = {}
 
     def changed(self, change: Change) -> None:
@@ -38,6 +50,36 @@ class Carts(Watch):
             and change.new.get("status") == {"S": "confirmed"}
         ):
             self.confirmed.add(change.key[0].removeprefix("ORDER#"))
+        if is_new_order(change):
+            self._placed(change.key[0].removeprefix("ORDER#"), content_of(change.new or {}))
+
+    def quoted(self, quote: dict[str, Any], *, again: bool) -> None:
+        """Take note of a quote as it was answered: whose lines it has, what had left the cart, or that it was asked."""
+        order_id, cart_id = "ord_" + quote["quoteId"].partition("_")[2], quote["cartId"]
+        self.sources[order_id, cart_id] |= {cart_id, *self.merged[cart_id]}
+        self.free[order_id] |= self.emptied
+        self.on_purpose |= {order_id} if again else set()
+
+    def _placed(self, order_id: str, content: dict[str, Any]) -> None:
+        """Check that an order buys nothing that another is buying out of the same cart, unless that was asked for.
+
+        A cart that another was merged into has the lines of both.
+        """
+        skus, sources = (
+            {line["sku"] for line in content["lines"]},
+            self.sources[order_id, content["cartId"]],
+        )
+        for other in sorted(self.placed.keys() - self.free[order_id]):
+            image = self.items("orders")[f"ORDER#{other}", "ORDER"]
+            shared = skus & {line["sku"] for line in content_of(image)["lines"]}
+            require(
+                not shared
+                or self.placed[other].isdisjoint(sources)
+                or image["status"]["S"] == "cancelled"
+                or order_id in self.on_purpose,
+                "no cart is bought twice unasked", f"{order_id} and {other} of {sources}: {sorted(shared)}",
+            )  # fmt: skip
+        self.placed[order_id] = sources
 
     def settled(self) -> None:
         changes, self.changes = self.changes, {}
@@ -48,17 +90,12 @@ class Carts(Watch):
             )
             if "merged_into" in new and "merged_into" not in (old or {}):
                 own = changes.get(new["merged_into"]["S"])
+                self.merged[new["merged_into"]["S"]].add(cart_id)
                 require(own, "merging carts loses nothing", f"{cart_id} went nowhere")
                 self._merged(old, *(own or (None, {})))
-            settled = [entry["S"] for entry in new["settled"]["L"]]
-            require(
-                len(set(settled)) == len(settled),
-                "a cart is emptied once for an order",
-                f"{cart_id}: {settled}",
-            )
-            for order_id in settled:
-                if order_id not in self.emptied:
-                    self._emptied(order_id, old, new)
+                continue
+            for order_id in sorted(on_order_of(old).keys() - on_order_of(new).keys()):
+                self._ended(order_id, old, new)
 
     def _merged(self, guest: Image | None, old: Image | None, new: Image) -> None:
         both = quantities_of(old)
@@ -68,23 +105,30 @@ class Carts(Watch):
             both == quantities_of(new), "merging carts loses nothing", f"{both}, got {quantities_of(new)}"
         )
 
-    def _emptied(self, order_id: str, old: Image | None, new: Image) -> None:
-        self.emptied.add(order_id)
+    def _ended(self, order_id: str, old: Image | None, new: Image) -> None:
+        """Check what an order that is on order no more took out of its cart: all of it, or nothing once it is off."""
+        image = self.items("orders").get((f"ORDER#{order_id}", "ORDER"))
+        require(image, "a cart knows of orders that there are", order_id)
+        content, found = content_of(image or {}), quantities_of(new)
+        if found == quantities_of(old) and (image or {})["status"]["S"] == "cancelled":
+            return
+        require(order_id not in self.emptied, "a cart is emptied once for an order", order_id)
         require(order_id in self.confirmed, "a cart is emptied only by a confirmed order", order_id)
-        content = content_of(self.items("orders")[f"ORDER#{order_id}", "ORDER"])
+        self.emptied.add(order_id)
         left = quantities_of(old)
         for line in content["lines"]:
             left[line["sku"]] = left.get(line["sku"], 0) - line["quantity"]
         left = {sku: quantity for sku, quantity in left.items() if quantity > 0}
-        found = quantities_of(new)
         require(left == found, "a cart loses exactly what was ordered", f"{order_id}: {left}, {found}")
 
     def ended(self) -> None:
-        missing = sorted(self.confirmed - self.emptied)
+        orders = self.all("orders", "ORDER#", "ORDER")
+        confirmed = {order_id for order_id, order in orders.items() if order["status"] == "confirmed"}
+        missing = sorted(confirmed - self.emptied)
         require(not missing, "a confirmed order leaves its cart", ", ".join(missing))
-        for order_id in sorted(self.confirmed):
-            quoted = self.item("cart", f"ORDER#{order_id}", "QUOTED")
-            require(quoted is None, "a confirmed order leaves its cart", f"{order_id} is still remembered")
+        for cart_id, cart in self.all("cart", "CART#", "CART").items():
+            left = [order_id for order_id, lines in cart.get("on_order") or () if lines != {}]
+            require(not left, "nothing is on order that has ended", f"{cart_id}: {left}")
 
 
 class Prices(Watch):
@@ -106,7 +150,7 @@ class Prices(Watch):
             offer = decode_item(change.new)
             price = offer["price"]["amount"] if offer["for_sale"] else None
             self.offered[offer["sku"]].append((self.world.now, price))
-        elif change.table == "souk-local-orders" and change.key[1] == "ORDER" and change.old is None:
+        elif is_new_order(change):
             self._placed(change.key[0], content_of(change.new))
 
     def quoted(self, quote: dict[str, Any], since: float) -> None:

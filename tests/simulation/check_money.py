@@ -37,7 +37,7 @@ class Money(Watch):
 
     def changed(self, change: Change) -> None:
         if change.table == "souk-local-orders" and change.key[1] == "ORDER":
-            if change.new and change.new["status"]["S"] == "confirmed":
+            if change.new and change.new.get("status") == {"S": "confirmed"}:
                 self.confirmed.add(change.key[0].removeprefix("ORDER#"))
         elif change.table == TABLE:
             old, new = decode_item(change.old or {}), decode_item(change.new or {})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import Any
 
 from functions.orders.domain import PARTICIPANTS
@@ -12,7 +13,7 @@ from functions.shared.ids import order_number
 from tests.simulation.checker import Watch, require
 from tests.simulation.deployment import SETTINGS
 from tests.simulation.fake_tables import Change
-from tests.simulation.reading import content_of
+from tests.simulation.reading import content_of, is_void
 from tests.simulation.world import World
 
 TABLE = "souk-local-orders"
@@ -26,18 +27,21 @@ class Orders(Watch):
     def __init__(self, world: World) -> None:
         super().__init__(world)
         self.confirmed: set[str] = set()
-        self.promised: dict[str, Any] = {}
+        self.promised: dict[str, list[dict[str, Any]]] = defaultdict(list)
         self.acknowledged: set[str] = set()
 
     def quoted(self, quote: dict[str, Any]) -> None:
         """Take note of a quote as the cart answered it."""
-        self.promised["ord_" + quote["quoteId"].partition("_")[2]] = quote
+        self.promised["ord_" + quote["quoteId"].partition("_")[2]].append(quote)
 
     def changed(self, change: Change) -> None:
         if change.table != TABLE or change.key[1] != "ORDER":
             return
         order_id = change.key[0].removeprefix("ORDER#")
         require(change.new, "an order is never lost", order_id)
+        if is_void(change.new):
+            require(not change.old, "an order is never lost", order_id)
+            return
         old, new = decode_item(change.old or {}), decode_item(change.new or {})
         require(
             new["status"] in MOVES[old.get("status")], "a decision is final",
@@ -67,15 +71,12 @@ class Orders(Watch):
             self._confirmed(order_id, content_of(change.new or {}))
 
     def _placed(self, order_id: str, content: dict[str, Any]) -> None:
-        promised = self.promised.get(order_id)
+        promised = self.promised.get(order_id, [])
         require(promised, "only what a cart has quoted is ordered", order_id)
-        for name in ("cartId", "lines", "totals", "shippingAddress"):
-            given = _without_nulls(promised[name])  # type: ignore[index]
-            require(
-                content[name] == given,
-                "an order is what was quoted",
-                f"{order_id}: {content[name]} for {given}",
-            )
+        names = ("cartId", "lines", "totals", "shippingAddress")
+        given = [{name: _without_nulls(quote[name]) for name in names} for quote in promised]
+        ordered = {name: content[name] for name in names}
+        require(ordered in given, "an order is what was quoted", f"{order_id}: {ordered} for {given}")
 
     def _in_time(self, order_id: str, old: dict[str, Any], new: dict[str, Any]) -> None:
         """Check that a customer called a confirmed order off within the window, or while it could not be charged."""

@@ -15,6 +15,7 @@ from functions.shared.dynamo import decode_item
 from tests.simulation.deployment import QueueSource
 from tests.simulation.expressions import Image
 from tests.simulation.fake_tables import Change
+from tests.simulation.reading import is_void
 from tests.simulation.workers import Invocation
 from tests.simulation.world import Message, World
 
@@ -74,7 +75,7 @@ class Watch:
         return {
             key[0].removeprefix(prefix): decode_item(image)
             for key, image in self.items(service).items()
-            if key[0].startswith(prefix) and key[1].startswith(sk)
+            if key[0].startswith(prefix) and key[1].startswith(sk) and not is_void(image)
         }
 
     def changed(self, change: Change) -> None:

@@ -99,11 +99,11 @@ BUGS = (
     ),
     Bug(
         "publish before writing", "functions.orders.table",
-        'return self.put(item, "attribute_not_exists(pk)")',
+        "return self.put(item, free)",
         "from functions.orders import saga\n"
-        "        from functions.shared import outbox as early, dynamo\n"
-        '        early.publish({"Records": [{"dynamodb": {"NewImage": dynamo.encode_item(item)}}]}, saga.tell)\n'
-        '        return self.put(item, "attribute_not_exists(pk)")',
+        "            from functions.shared import outbox as early, dynamo\n"
+        '            early.publish({"Records": [{"dynamodb": {"NewImage": dynamo.encode_item(item)}}]}, saga.tell)\n'
+        "            return self.put(item, free)",
     ),
     Bug(
         "ignore FailedEntryCount", "functions.shared.outbox",
@@ -219,8 +219,17 @@ BUGS = (
         'version, told_at = __import__("time").time_ns(), event.time',
     ),
     Bug(
-        "empty the cart twice", "functions.cart.service",
-        "or order_id in cart.settled:", "or order_id in ():",
+        "empty the cart twice", "functions.cart.domain",
+        "if not cart.knows(order_id) or cart.on_order.get(order_id):", "if cart.on_order.get(order_id):",
+    ),
+    Bug(
+        "quote what is on order as a purchase of its own", "functions.cart.service",
+        "cart = domain.to_quote(before, again, new_id(\"quo\", at))",
+        "cart = replace(before, purchase=new_id(\"quo\", at), version=before.version + 1)",
+    ),
+    Bug(
+        "leave the quotes of merged carts good", "functions.orders.table",
+        "if not replaced or until is None:", "if True:",
     ),
     Bug(
         "change a cart without looking at its version", "functions.cart.table",

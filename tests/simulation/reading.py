@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -22,3 +23,13 @@ def content_of(image: Image) -> dict[str, Any]:
 def quantities_of(image: Image | None) -> dict[str, int]:
     """Return the units by SKU in a cart, by its item; nothing where there is none."""
     return dict(_cart(decode_item(image)).quantities) if image else {}
+
+
+def on_order_of(image: Image | None) -> Mapping[str, Any]:
+    """Return what a cart knows to be on order, by order."""
+    return _cart(decode_item(image)).on_order if image else {}
+
+
+def is_void(image: Image | None) -> bool:
+    """Tell whether an item stands in the place of an order that can never be (functions/orders/table.py)."""
+    return image is not None and "bought_by" in image

@@ -46,10 +46,10 @@ def run(seed: int) -> Outcome:
     weather = faults.draw(Random(random.getrandbits(64)), deployed.services, SECONDS)
     world = World(deployed, Random(random.getrandbits(64)), weather)
     orders = Orders(world)
-    stock, prices = Stock(world), Prices(world)
-    checker = Checker(world, [stock, orders, Money(world), Carts(world), prices])
+    stock, carts, prices = Stock(world), Carts(world), Prices(world)
+    checker = Checker(world, [stock, orders, Money(world), carts, prices])
     people = People(world)
-    shop = Shop(world, people, Random(random.getrandbits(64)), orders, prices, stock)
+    shop = Shop(world, people, Random(random.getrandbits(64)), orders, carts, prices, stock)
     checker.failures.poison = checker.reversals.poison = shop.poison
     violation, note = None, ""
     with world:

@@ -11,7 +11,7 @@ from random import Random
 from typing import Any
 
 from functions.shared.clock import rfc3339
-from tests.simulation.check_carts import Prices, is_shipped
+from tests.simulation.check_carts import Carts, Prices, is_shipped
 from tests.simulation.check_orders import Orders
 from tests.simulation.check_stock import Stock
 from tests.simulation.checker import require
@@ -32,10 +32,17 @@ class Shop:
     """The people of one run, and what they remember."""
 
     def __init__(
-        self, world: World, people: People, random: Random, orders: Orders, prices: Prices, stock: Stock
+        self,
+        world: World,
+        people: People,
+        random: Random,
+        orders: Orders,
+        carts: Carts,
+        prices: Prices,
+        stock: Stock,
     ) -> None:
         self.world, self.people, self.random = world, people, random
-        self.orders, self.prices, self.stock = orders, prices, stock
+        self.orders, self.carts, self.prices, self.stock = orders, carts, prices, stock
         names = ["pot", "mug", "map"][: random.randint(1, 3)]
         self.goods = {
             name: [f"{name.upper()}-{size}" for size in "SL"[: random.randint(1, 2)]] for name in names
@@ -143,18 +150,31 @@ class Shop:
         if opened.body["token"]:
             cart["headers"] = {"X-Cart-Token": opened.body["token"]}
         wanted = self.fill(cart)
+        tabs: list[dict[str, Any]] = []
         if logs_in:
+            before = self.quote(cart)
+            tabs += [before.body] if before.status == 200 else []
             cart = self.log_in(str(subject), cart)
-        request = {"email": "amira@example.com", "shippingAddress": ADDRESS}
-        since = self.world.now
-        quote = self.surely("POST", "/carts/{cartId}/quote", request, **cart)
+        quote = self.quote(cart)
+        if quote.status == 409 and quote.body["code"] == "lines_on_order" and self.random.random() < 0.5:
+            quote = self.quote(cart, again=quote.body["parameters"]["orderId"])
         if quote.status == 200:
-            self.orders.quoted(quote.body)
-            self.prices.quoted(quote.body, since)
             if subject is None and wanted:
                 quoted = {line["sku"]: line["quantity"] for line in quote.body["lines"]}
                 require(quoted == wanted, "a quote holds what is in the cart", f"{quoted} of {wanted}")
-            self.decide(subject, quote.body)
+            self.decide(subject, quote.body, cart, tabs)
+
+    def quote(self, cart: dict[str, Any], again: str | None = None, name: str = ADDRESS["name"]) -> Answer:
+        """Ask for a quote; `again`: on purpose, besides an order."""
+        request = {"email": "amira@example.com", "shippingAddress": {**ADDRESS, "name": name}}
+        since = self.world.now
+        asked = {**request, "again": again} if again else request
+        answer = self.surely("POST", "/carts/{cartId}/quote", asked, **cart)
+        if answer.status == 200:
+            self.orders.quoted(answer.body)
+            self.carts.quoted(answer.body, again=again is not None)
+            self.prices.quoted(answer.body, since)
+        return answer
 
     def fill(self, cart: dict[str, Any]) -> dict[str, int] | None:
         """Put some goods into a cart; return which and how many, None where some answer left that open.
@@ -184,12 +204,62 @@ class Shop:
             return cart
         return {"subject": subject, "path": {"cartId": merged.body["cartId"]}}
 
-    def decide(self, subject: str | None, quote: dict[str, Any]) -> None:
+    def decide(
+        self, subject: str | None, quote: dict[str, Any], cart: dict[str, Any], tabs: list[dict[str, Any]]
+    ) -> None:
         """Order by a quote, in one of the ways people do, good and bad."""
         way = self.random.choices(
-            [self.order, self.double_click, self.forge, self.steal, self.dawdle], [10, 3, 1, 1, 1]
+            [self.order, self.double_click, self.forge, self.steal, self.dawdle, None, self.retry],
+            [10, 3, 1, 1, 1, 5, 3],
         )[0]
-        way(subject, quote)
+        if way is None or (tabs and self.random.random() < 0.5):
+            self.two_tabs(subject, quote, cart, tabs)
+        elif way == self.retry:
+            self.retry(subject, quote, cart)
+        else:
+            way(subject, quote)
+
+    def two_tabs(
+        self, subject: str | None, quote: dict[str, Any], cart: dict[str, Any], tabs: list[dict[str, Any]]
+    ) -> None:
+        """Have quotes in several tabs and pay in each, at once or one after the other: the cart is bought once."""
+        quotes = [*tabs, quote]
+        for name in ("Amira H.", "A. Haddad")[: self.random.randint(1, 2)]:
+            other = self.quote(cart, name=name)
+            quotes += [other.body] if other.status == 200 else []
+        self.random.shuffle(quotes)
+        at_once, clicks = self.random.random() < 0.5, []
+        for one in quotes:
+            click = self.people.post(
+                "POST", "/orders", self.payment(one), subject=subject, headers=self.key()
+            )
+            clicks.append((click, one))
+            if not at_once:
+                self.people.join(click)
+                self.people.sleep(self.random.choice([0.1, 1, 30]) * self.random.random())
+        for click, one in clicks:
+            self.acknowledge(self.people.join(click), one)
+
+    def retry(self, subject: str | None, quote: dict[str, Any], cart: dict[str, Any]) -> None:
+        """Order with a card that is declined, and again with another as soon as the order is off."""
+        body = {"quote": quote["quote"], "payment": {"token": "tok_chargeDeclined"}}
+        answer = self.surely("POST", "/orders", body, subject=subject, headers=self.key())
+        self.acknowledge(answer, quote)
+        if answer.status != 202:
+            return
+        headers = {"X-Order-Token": answer.body["orderToken"]} if answer.body["orderToken"] else {}
+        path = {"orderId": answer.body["orderId"]}
+        for _ in range(20):
+            seen = self.people.send("GET", "/orders/{orderId}", path=path, subject=subject, headers=headers)
+            if seen.status == 200 and seen.body["status"] != "placed":
+                break
+            self.people.sleep(0.5)
+        else:
+            return
+        if seen.body["status"] == "cancelled":
+            other = self.quote(cart, again=answer.body["orderId"])
+            if other.status == 200:
+                self.order(subject, other.body)
 
     def order(self, subject: str | None, quote: dict[str, Any]) -> None:
         """Order once, keep at it until it is known to have worked, and perhaps think again."""
@@ -282,7 +352,12 @@ class Shop:
         """Order too late."""
         self.people.sleep(16 * 60)
         answer = self.people.send("POST", "/orders", self.payment(quote), subject=subject, headers=self.key())
-        require(answer.status in (0, 410, 500, 502, 503), "an expired quote buys nothing", str(answer))
+        bought = (
+            answer.status == 409 and answer.body["code"] == "already_ordered"
+        )  # in another tab, or by a thief
+        require(
+            bought or answer.status in (0, 410, 500, 502, 503), "an expired quote buys nothing", str(answer)
+        )
 
     def payment(self, quote: dict[str, Any]) -> dict[str, Any]:
         return {"quote": quote["quote"], "payment": {"token": self.random.choice([*TOKENS, *DOOMED])}}
@@ -324,7 +399,7 @@ class Shop:
                 self.refund(self.random.choice(self.placed))
 
     def refund(self, order_id: str) -> None:
-        quote = self.orders.promised[order_id]
+        quote = self.orders.promised[order_id][0]
         total = quote["totals"]["total"]
         pending: list[Pending] = []
         for _ in range(self.random.randint(1, 3)):

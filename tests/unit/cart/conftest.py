@@ -72,10 +72,25 @@ class Shop:
         """Have the catalog tell of a product of one variant."""
         assert self.told(product([(sku, amount)], **{"product_id": f"prd_{sku}", **options})) == []
 
+    def placed(self, quoted: Any) -> Any:
+        """Return orders' fact of the order placed by a quote."""
+        return self._ordered("OrderPlaced", quoted, lines=quoted.body["lines"])
+
     def confirmed(self, quoted: Any) -> Any:
         """Return orders' confirmation of the order placed by a quote."""
-        order_id = quoted.body["quoteId"].replace("quo_", "ord_")
-        return sample("orders/OrderConfirmed.v1", orderId=order_id, cartId=quoted.body["cartId"])
+        return self._ordered("OrderConfirmed", quoted)
+
+    def cancelled(self, quoted: Any) -> Any:
+        """Return orders' cancellation of the order placed by a quote."""
+        return self._ordered("OrderCancelled", quoted)
+
+    def _ordered(self, kind: str, quoted: Any, **data: Any) -> Any:
+        return sample(f"orders/{kind}.v1", orderId=order_of(quoted), cartId=quoted.body["cartId"], **data)
+
+
+def order_of(quoted: Any) -> str:
+    """Return the id of the order that a quote becomes."""
+    return str(quoted.body["quoteId"].replace("quo_", "ord_"))
 
 
 def at_line(cart: Any, sku: str) -> Any:

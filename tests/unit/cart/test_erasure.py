@@ -88,6 +88,6 @@ def test_a_write_that_read_the_cart_before_the_erasure_is_refused(shop: Shop, ca
     assert before
     shop.told(erased())
     assert not table.replace(before, before)
-    assert not table.create(customers_cart(cart_id, AMIRA, now()))
+    assert not table.create(customers_cart(cart_id, AMIRA, "quo_1", now()))
     assert table.cart(cart_id) is None
     assert service._successor(table, cart_id) is None

@@ -147,11 +147,6 @@ def test_a_customers_quote_names_the_customer(shop: Shop) -> None:
     assert payload(shop.quote(filled(shop, subject="cus_1")))["customerId"] == "cus_1"
 
 
-def test_the_same_cart_quoted_twice_gives_two_quotes(shop: Shop) -> None:
-    cart = filled(shop)
-    assert shop.quote(cart).body["quoteId"] != shop.quote(cart).body["quoteId"]
-
-
 def test_an_edited_quote_is_no_quote(shop: Shop) -> None:
     text, signature = shop.quote(filled(shop)).body["quote"].split(".")
     said = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))

@@ -19,7 +19,15 @@ from functions.shared.addresses import PostalAddress
 from functions.shared.clock import now, rfc3339
 from functions.shared.errors import ConflictError, NotFoundError
 from functions.shared.types import Money
-from tests.unit.cart.conftest import ADDRESS, Shop, as_fact, expire, product
+from tests.unit.cart.conftest import ADDRESS, Shop, as_fact, expire, order_of, product
+
+ADDRESS_OF_AMIRA = PostalAddress(
+    name=ADDRESS["name"],
+    line1=ADDRESS["line1"],
+    city=ADDRESS["city"],
+    postal_code=ADDRESS["postalCode"],
+    country=ADDRESS["country"],
+)
 
 
 class Meddled(CartTable):
@@ -53,10 +61,6 @@ class Meddled(CartTable):
     def note_product(self, product_id: str, before: Any, after: Any) -> bool:
         self._meddle()
         return super().note_product(product_id, before, after)
-
-    def forget_quoted(self, order_id: str) -> bool:
-        self._meddle()
-        return super().forget_quoted(order_id)
 
 
 @pytest.fixture
@@ -176,24 +180,44 @@ def test_a_quote_is_of_the_cart_whose_prices_it_acknowledges(selling: Shop) -> N
     selling.set(cart, "A", 2)
     selling.told(product([("A", 150), ("B", 200)], 2))
     table = Meddled(lambda: selling.set(cart, "B", 1))
-    address = PostalAddress(
-        name=ADDRESS["name"], line1=ADDRESS["line1"], city=ADDRESS["city"],
-        postal_code=ADDRESS["postalCode"], country=ADDRESS["country"],
-    )  # fmt: skip
-    quote, _ = service.quote(table, "quo_1", *who(cart), "a@example.com", address, terms(), now())
+    quote, _ = service.quote(table, *who(cart), "a@example.com", ADDRESS_OF_AMIRA, terms(), now())
     assert {line.sku: line.quantity for line in quote.lines} == {"A": 2, "B": 1}
 
 
 def confirmed(shop: Shop, quoted: Any) -> Any:
-    """Return orders' confirmation as its handler gets it."""
+    """Tell of an order, and return its confirmation as its handler gets it."""
+    shop.told(shop.placed(quoted))
     return as_fact(shop.confirmed(quoted), OrderConfirmed)
+
+
+def test_an_order_told_of_while_the_cart_is_quoted_again_is_not_quoted_twice(selling: Shop) -> None:
+    cart = selling.open()
+    selling.set(cart, "A", 2)
+    first = selling.quote(cart)
+    selling.told(product([("A", 150), ("B", 200)], 2))  # so that the quote has something to store
+    table = Meddled(lambda: selling.told(selling.placed(first)))
+    with pytest.raises(ConflictError, match="lines_on_order"):
+        service.quote(table, *who(cart), "a@example.com", ADDRESS_OF_AMIRA, terms(), now())
+
+
+def test_two_tabs_that_ask_again_at_once_get_one_purchase_more(selling: Shop) -> None:
+    cart = selling.open()
+    selling.set(cart, "A", 2)
+    first = selling.quote(cart)
+    selling.told(selling.placed(first))
+    others: list[Any] = []
+    table = Meddled(lambda: others.append(selling.quote(cart, again=order_of(first))))
+    quote, _ = service.quote(
+        table, *who(cart), "a@example.com", ADDRESS_OF_AMIRA, terms(), now(), again=order_of(first)
+    )
+    assert [quote.id] == [other.body["quoteId"] for other in others]
 
 
 def test_a_line_set_while_an_order_is_taken_out_is_there(selling: Shop) -> None:
     cart = selling.open()
     selling.set(cart, "A", 2)
     fact = confirmed(selling, selling.quote(cart))
-    service.on_order_confirmed(Meddled(lambda: selling.set(cart, "B", 3)), fact)
+    service.on_order_confirmed(Meddled(lambda: selling.set(cart, "B", 3)), fact, now())
     assert selling.lines(cart) == {"B": 3}
 
 
@@ -203,45 +227,15 @@ def test_two_deliveries_of_a_confirmation_at_once_take_out_once(selling: Shop) -
     quoted = selling.quote(cart)
     selling.set(cart, "A", 9)
     table = Meddled(lambda: selling.told(selling.confirmed(quoted)))
-    service.on_order_confirmed(table, confirmed(selling, quoted))
+    service.on_order_confirmed(table, confirmed(selling, quoted), now())
     assert selling.lines(cart) == {"A": 7}
-
-
-class Dying(CartTable):
-    """The real table until the very last write of taking out an order."""
-
-    def forget_quoted(self, order_id: str) -> bool:
-        raise ConnectionError(order_id)
-
-
-def test_a_delivery_that_died_before_forgetting_takes_nothing_more(selling: Shop) -> None:
-    cart = selling.open()
-    selling.set(cart, "A", 2)
-    quoted = selling.quote(cart)
-    selling.set(cart, "A", 9)
-    with pytest.raises(ConnectionError):
-        service.on_order_confirmed(Dying("souk-local-cart"), confirmed(selling, quoted))
-    selling.told(selling.confirmed(quoted))
-    assert selling.lines(cart) == {"A": 7}
-
-
-def test_a_merged_cart_brings_along_which_orders_have_been_taken_out(selling: Shop) -> None:
-    guest = selling.open()
-    selling.set(guest, "A", 2)
-    quoted = selling.quote(guest)
-    selling.set(guest, "A", 9)
-    with pytest.raises(ConnectionError):
-        service.on_order_confirmed(Dying("souk-local-cart"), confirmed(selling, quoted))
-    selling.merge(guest, "cus_1")
-    selling.told(selling.confirmed(quoted))
-    assert selling.lines(selling.open(subject="cus_1")) == {"A": 7}
 
 
 def test_an_order_of_a_cart_merged_meanwhile_leaves_the_customers_cart(selling: Shop) -> None:
     guest = selling.open()
     selling.set(guest, "A", 2)
     fact = confirmed(selling, selling.quote(guest))
-    service.on_order_confirmed(Meddled(lambda: selling.merge(guest, "cus_1")), fact)
+    service.on_order_confirmed(Meddled(lambda: selling.merge(guest, "cus_1")), fact, now())
     assert selling.lines(selling.open(subject="cus_1")) == {}
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from functions.cart import domain
@@ -61,7 +61,7 @@ def of(lines: dict[str, int], **options: str) -> Cart:
 
 @given(quantities, quantities)
 def test_merging_adds_up_every_line_of_both_carts(own: dict[str, int], guest: dict[str, int]) -> None:
-    into, left = domain.merged(of(own, customer="cus_1"), of(guest, cart_id="crt_2"), AT)
+    into, left = domain.merged(of(own, customer="cus_1"), of(guest, cart_id="crt_2"), "quo_3", AT)
     assert into.quantities == {
         sku: min(own.get(sku, 0) + guest.get(sku, 0), 999) for sku in own.keys() | guest.keys()
     }
@@ -72,28 +72,32 @@ def test_a_merged_line_remembers_the_price_of_the_older_one() -> None:
     old = replace(a_cart(1), lines=(Line("A", 1, Money(90, "EUR"), rfc3339(AT - timedelta(days=1))),))
     new = replace(a_cart(1), lines=(Line("A", 1, Money(100, "EUR"), rfc3339(AT)),))
     for own, guest in ((old, new), (new, old)):
-        assert domain.merged(own, guest, AT)[0].lines[0].price == Money(90, "EUR")
+        assert domain.merged(own, guest, "quo_3", AT)[0].lines[0].price == Money(90, "EUR")
 
 
 def test_merging_loses_nothing_even_where_that_is_more_than_an_order_takes() -> None:
-    into, _ = domain.merged(a_cart(*[1] * 50), of({f"G{number}": 1 for number in range(50)}), AT)
+    into, _ = domain.merged(a_cart(*[1] * 50), of({f"G{number}": 1 for number in range(50)}), "quo_3", AT)
     assert len(into.lines) == 100
 
 
 def test_a_cart_that_merging_made_too_large_takes_no_new_sku() -> None:
-    into, _ = domain.merged(a_cart(*[1] * 50), of({"G": 1}), AT)
+    into, _ = domain.merged(a_cart(*[1] * 50), of({"G": 1}), "quo_3", AT)
     with pytest.raises(ConflictError, match="too_many_lines"):
         with_line(into, "NEW")
 
 
 def test_merging_without_end_is_refused() -> None:
     with pytest.raises(ConflictError, match="too_many_lines"):
-        domain.merged(a_cart(*[1] * 160), of({f"G{number}": 1 for number in range(50)}), AT)
+        domain.merged(a_cart(*[1] * 160), of({f"G{number}": 1 for number in range(50)}), "quo_3", AT)
 
 
 @given(quantities, quantities)
 def test_an_order_takes_out_what_it_has_and_no_more(lines: dict[str, int], ordered: dict[str, int]) -> None:
-    left = domain.after_order(of(lines), "ord_1", ordered).quantities
+    assume(ordered)
+    cart = domain.ordered(replace(of(lines), purchase="quo_1"), "ord_1", ordered, "quo_2")
+    after = domain.after_order(cart, "ord_1", "quo_2")
+    left = after.quantities
+    assert (after.purchase, after.on_order) == ("quo_2", {})
     assert left == {
         sku: quantity - ordered.get(sku, 0)
         for sku, quantity in lines.items()

@@ -47,7 +47,7 @@ def quote(table: OrdersTable) -> Callable[..., str]:
         placed = sample("orders/OrderPlaced.v1")["detail"]["data"]
         shown = {
             name: placed[name]
-            for name in ("cartId", "customerId", "email", "lines", "totals", "shippingAddress")
+            for name in ("cartId", "cartVersion", "customerId", "email", "lines", "totals", "shippingAddress")
         }
         times = {"issuedAt": rfc3339(at), "expiresAt": rfc3339(at + valid_for)}
         payload = {"id": new_id("quo", at), **shown, **times, **changes}

@@ -114,13 +114,60 @@ def test_a_quote_with_another_token_is_used_up(place: Any, quote: Any, table: Or
     text = quote()
     place(text)
     answer = place(text, token="tok_mastercard")
-    assert (answer.status, answer.body["code"]) == (409, "quote_used")
+    assert (answer.status, answer.body["code"]) == (409, "already_ordered")
     assert len(orders_in(table)) == 1
 
 
-def test_another_promise_under_the_same_quote_id_is_no_repeat(place: Any, quote: Any) -> None:
-    place(quote(id=QUOTE))
-    assert place(quote(id=QUOTE, email="eve@example.com")).body["code"] == "quote_used"
+def test_of_two_quotes_of_one_purchase_one_is_ordered_and_the_other_told_by_which(
+    place: Any, quote: Any, table: OrdersTable
+) -> None:
+    order_id = place(quote(id=QUOTE)).body["orderId"]
+    answer = place(quote(id=QUOTE, email="bea@example.com"))
+    assert (answer.status, answer.body["code"], answer.body["pointer"]) == (409, "already_ordered", "/quote")
+    assert answer.body["parameters"] == {"orderId": order_id, "link": f"/orders/{order_id}"}
+    assert len(orders_in(table)) == 1
+
+
+def test_two_quotes_that_promise_the_same_are_one_order_though_the_cart_has_changed_in_between(
+    place: Any, quote: Any, table: OrdersTable
+) -> None:
+    first = place(quote(id=QUOTE, cartVersion=3)).body
+    assert place(quote(id=QUOTE, cartVersion=5)).body == first
+
+
+REPLACED = ["quo_01kaqz5r7b8v0w3m2x4y6t9n1a", "quo_01kaqz5r7b8v0w3m2x4y6t9n1b"]
+
+
+@pytest.mark.parametrize("before", REPLACED)
+def test_a_quote_of_merged_carts_makes_those_of_both_void(
+    place: Any, quote: Any, table: OrdersTable, before: str
+) -> None:
+    order_id = place(quote(replaces=REPLACED)).body["orderId"]
+    answer = place(quote(id=before))
+    assert (answer.status, answer.body["code"]) == (409, "already_ordered")
+    assert answer.body["parameters"]["orderId"] == order_id
+    assert table.order(before.replace("quo_", "ord_")) is None
+
+
+@pytest.mark.parametrize("before", REPLACED)
+def test_a_quote_of_merged_carts_is_void_once_that_of_either_is_ordered(
+    place: Any, quote: Any, table: OrdersTable, before: str
+) -> None:
+    order_id = place(quote(id=before)).body["orderId"]
+    answer = place(quote(id=QUOTE, replaces=REPLACED))
+    assert (answer.status, answer.body["parameters"]["orderId"]) == (409, order_id)
+    assert len(orders_in(table)) == 1
+
+
+def test_a_quote_of_merged_carts_may_be_sent_twice(place: Any, quote: Any, told: Any) -> None:
+    text = quote(id=QUOTE, replaces=REPLACED)
+    assert place(text).body == place(text).body
+    assert len(told()) == 1
+
+
+def test_an_order_carries_its_carts_version(place: Any, quote: Any, told: Any) -> None:
+    place(quote(cartVersion=7))
+    assert [event["detail"]["data"]["cartVersion"] for event in told()] == [7]
 
 
 # --- whose it is ---------------------------------------------------------------------------------------------------
@@ -153,8 +200,8 @@ def test_a_customers_quote_is_not_found_by_others(
 def test_a_guests_quote_that_a_customer_ordered_by_is_used_up_for_others(place: Any, quote: Any) -> None:
     text = quote(customerId=None)
     place(text)
-    assert place(text, subject=None).body["code"] == "quote_used"
-    assert place(text, subject="cus_eve").body["code"] == "quote_used"
+    assert place(text, subject=None).body["code"] == "already_ordered"
+    assert place(text, subject="cus_eve").body["code"] == "already_ordered"
 
 
 def test_a_guest_who_logs_in_and_sends_the_same_again_gets_the_same_order(place: Any, quote: Any) -> None:
@@ -199,7 +246,7 @@ def test_a_guests_key_belongs_to_the_cart(place: Any, quote: Any) -> None:
 def test_a_request_that_came_to_nothing_leaves_its_key_free(place: Any, quote: Any) -> None:
     text = quote()
     place(text)
-    assert place(text, token="tok_other", **key()).body["code"] == "quote_used"
+    assert place(text, token="tok_other", **key()).body["code"] == "already_ordered"
     assert place(**key()).status == 202
 
 
@@ -280,7 +327,7 @@ def test_an_order_is_found_again_after_its_quote_has_expired(place: Any, quote: 
     text, late = quote(id=QUOTE), quote(id=QUOTE, valid_for=timedelta(0))
     first = place(text)
     assert (place(late).status, place(late).body) == (202, first.body)
-    assert place(late, token="tok_other").body["code"] == "quote_used"
+    assert place(late, token="tok_other").body["code"] == "already_ordered"
 
 
 # --- bad bodies ----------------------------------------------------------------------------------------------------

@@ -61,8 +61,9 @@ export const setLine = async (sku, quantity) => changed(await withCart((cart) =>
     : call("DELETE", path, { headers }).then(({ data }) => data);
 }).then((data) => data ?? read()));
 
-export const quote = (email, shippingAddress) => withCart((cart) =>
-  post(`/carts/${cart.id}/quote`, { email, shippingAddress }, { headers: capability(cart) }));
+/** Ask for a quote; `again`: the order that buys these lines already, where they are bought once more on purpose. */
+export const quote = (email, shippingAddress, again) => withCart((cart) =>
+  post(`/carts/${cart.id}/quote`, { email, shippingAddress, ...(again && { again }) }, { headers: capability(cart) }));
 
 /** After log-in: bring the guest's cart along; nothing in either is lost. */
 export async function merge() {

@@ -2,7 +2,7 @@
 
 import { call, get, idempotencyKey, post, session } from "../lib/api.js";
 import * as cart from "../lib/cart.js";
-import { debounced, fill, h } from "../lib/dom.js";
+import { debounced, fill, h, sleep } from "../lib/dom.js";
 import { locale, t } from "../lib/i18n.js";
 import { price } from "../lib/money.js";
 import { lacking, levels } from "../lib/stock.js";
@@ -13,9 +13,10 @@ import { paymentChoice } from "../components/payment-choice.js";
 const place = document.querySelector("#checkout");
 /**
  * `quote` is of what was on the screen as `of` tells, `seen` the last quote that was shown, which a press of the button agrees to;
- * `turn` counts the changes, so that a quote asked for before one of them is not taken.
+ * `turn` counts the changes, so that a quote asked for before one of them is not taken; `again` is the order beside which, or
+ * instead of which where it was cancelled, the buyer wants these items.
  */
-const state = { cart: null, levels: new Map(), fields: null, quote: null, of: null, key: null, seen: null, turn: 0, paying: false };
+const state = { cart: null, levels: new Map(), fields: null, quote: null, of: null, key: null, seen: null, turn: 0, paying: false, again: null };
 
 const field = (name, key, { wide, ...attributes } = {}) => h("label", { class: wide && "wide" }, t(key), h("input", { name, required: true, ...attributes }));
 
@@ -61,6 +62,9 @@ function scarce(line) {
   return left !== null && h("span", { class: "small error" }, " · ", t(left ? "cart.scarce" : "cart.gone", { count: left }));
 }
 
+const ON_ORDER = new Set(["lines_on_order", "already_ordered"]);
+const FOLLOW_EVERY = 1500;  // milliseconds
+const FOLLOWED = 60;
 const FIELDS = ["email", "name", "line1", "line2", "postalCode", "city", "region", "country"];
 
 /** Return what is on the screen, as a quote is asked for it: the e-mail address and where the goods go. */
@@ -96,7 +100,7 @@ async function requote(fields) {
   const { turn } = state;
   const asked = wish(fields);
   try {
-    const quote = await cart.quote(...asked);
+    const quote = await cart.quote(...asked, state.again);
     if (turn !== state.turn) return false;  // something has changed meanwhile, and is asked for on its own
     Object.assign(state, { quote, of: JSON.stringify(asked), key: idempotencyKey() });
     trouble.textContent = "";
@@ -110,7 +114,35 @@ async function requote(fields) {
 
 /** Say why it did not work, at the field where it is one; whoever is typing elsewhere is left there. */
 function refused(fields, error) {
+  if (ON_ORDER.has(error.code)) return void bought(fields, error);
   trouble.textContent = mark(fields, error, { focus: false }) ? "" : explain(error);
+}
+
+/** Say that an order buys these items already, with the ways to look at it and to buy them again on purpose. */
+function bought(fields, error) {
+  const { orderId } = error.parameters;
+  const again = () => { state.again = orderId; void requote(fields); };
+  unmark(fields);
+  fill(trouble, h("span", {}, explain(error)), " ", h("a", { href: `/order.html?id=${encodeURIComponent(orderId)}` }, t("checkout.see")), " ",
+    h("button", { type: "button", class: "quiet", onclick: again }, t("checkout.again")));
+  void follow(fields, orderId);
+}
+
+/** While an order keeps these items from being bought: once it is cancelled they are asked for anew, once it is confirmed the cart is read. */
+async function follow(fields, orderId) {
+  const { turn } = state;
+  const waits = () => turn === state.turn && fields.isConnected;
+  for (let tries = 0; tries < FOLLOWED && waits(); tries += 1) {
+    const order = await get(`/orders/${encodeURIComponent(orderId)}`, { headers: cart.orderTokens.header(orderId) }).catch(() => null);
+    if (!order || !waits()) return;
+    if (order.status === "cancelled") {
+      state.again = orderId;
+      if (await requote(fields)) trouble.textContent = t("checkout.off");
+      return;
+    }
+    if (order.status !== "placed") await cart.read().catch(() => null);
+    await sleep(FOLLOW_EVERY);
+  }
 }
 
 async function pay(event) {
@@ -190,7 +222,7 @@ async function scan(fields) {
 async function start() {
   try {
     const [data, served] = await Promise.all([cart.read(), countries()]);
-    Object.assign(state, { cart: data, quote: null, seen: null, turn: state.turn + 1, paying: false });
+    Object.assign(state, { cart: data, quote: null, seen: null, turn: state.turn + 1, paying: false, again: new URLSearchParams(location.search).get("again") });
     button.removeAttribute("aria-disabled");
     if (!data?.lines.length) return void fill(place, h("p", { class: "notice" }, t("cart.empty")), h("a", { class: "button", href: "/products.html" }, t("home.shop")));
     const fields = form(served);

@@ -48,7 +48,7 @@ function message(order, late, timeline) {
   if (order.status === "placed") return h("p", { role: "status" }, t(late ? "order.late" : "order.working"));
   if (order.status === "cancelled") {
     const retry = ["out_of_stock", "payment_declined", "timeout"].includes(order.reason);
-    return h("div", { class: "notice bad", role: "alert" }, h("p", {}, t(`reason.${order.reason}`), timeline.filter((entry) => entry.type === "PaymentDeclined").map((entry) => ` ${t(`decline.${DECLINES.has(entry.detail) ? entry.detail : "other"}`)}.`)), retry && h("a", { class: "button", href: "/checkout.html" }, t("order.again")));
+    return h("div", { class: "notice bad", role: "alert" }, h("p", {}, t(`reason.${order.reason}`), timeline.filter((entry) => entry.type === "PaymentDeclined").map((entry) => ` ${t(`decline.${DECLINES.has(entry.detail) ? entry.detail : "other"}`)}.`)), retry && h("a", { class: "button", href: `/checkout.html?again=${encodeURIComponent(id)}` }, t("order.again")));
   }
   if (order.unpaid) return h("form", { class: "notice bad stack", role: "alert", onsubmit: pay }, h("p", {}, t("order.unpaid")), paymentChoice(), h("div", {}, h("button", { class: "primary" }, t("checkout.pay", { price: price(order.totals.total, order.totals.currency) }))));
   if (order.paymentStatus === "capture_failed") return h("p", { role: "status" }, t("order.paying"));
