@@ -95,18 +95,21 @@ class OrdersTable(Table):
         kept = {name: value for name, value in wanted.items() if value is not None}
         expression = "SET " + ", ".join(f"#{name} = :{name}" for name in kept)
         expression += " REMOVE " + ", ".join(f"#{name}" for name in dropped) if dropped else ""
-        values = {f":{name}": value for name, value in kept.items()} | {":read": before.version}
-        changed = self.update(_key(before.order_id), expression, values, condition="#version = :read")
+        return self._store(before, expression, {f":{name}": value for name, value in kept.items()})
+
+    def _store(self, before: Order, expression: str, values: Item) -> bool:
+        """Change an order's item; False when it has changed meanwhile."""
+        read = {**values, ":read": before.version}
+        changed = self.update(_key(before.order_id), expression, read, condition="#version = :read")
         return changed is not None
 
     def erase(self, before: Order, after: Order) -> bool:
         """Store an order's content without its customer, and no facts; False when it has changed meanwhile."""
-        changed = self.update(
-            _key(before.order_id), "SET content = :content, #version = :version REMOVE outbox",
-            {":content": _packed(after.content), ":version": after.version, ":read": before.version},
-            condition="#version = :read",
-        )  # fmt: skip
-        return changed is not None
+        return self._store(
+            before,
+            "SET content = :content, #version = :version REMOVE outbox",
+            {":content": _packed(after.content), ":version": after.version},
+        )
 
     def orders_of(self, customer_id: str, limit: int, after: str | None) -> tuple[list[Order], str | None]:
         """Return a page of a customer's orders, newest first, and the cursor of the next."""
