@@ -178,7 +178,7 @@ def on_inbox(batch: SQSEvent) -> inbox.BatchResponse:
             OrderPlaced: lambda fact: service.on_order_placed(table, fact, now()),
             OrderConfirmed: lambda fact: service.on_order_confirmed(table, fact, now()),
             OrderCancelled: lambda fact: service.on_order_cancelled(table, fact, now()),
-            CustomerErased: lambda fact: service.on_customer_erased(table, fact, now()),
+            CustomerErased: lambda fact: service.on_customer_erased(table, fact),
         },
     )
 

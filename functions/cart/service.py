@@ -25,6 +25,7 @@ from functions.cart.quotes import Quote, Terms
 from functions.cart.table import CartTable, Known
 from functions.shared import signing
 from functions.shared.addresses import PostalAddress
+from functions.shared.clock import parse
 from functions.shared.errors import ConflictError, NotFoundError
 from functions.shared.ids import derived_id, new_id
 from functions.shared.inbox import Fact
@@ -232,9 +233,9 @@ def _follow(
     raise BusyError(order.order_id)
 
 
-def on_customer_erased(table: CartTable, event: Fact[CustomerErased], at: datetime) -> None:
+def on_customer_erased(table: CartTable, event: Fact[CustomerErased]) -> None:
     """Delete the customer's cart, for good: what still has a token for it opens no other. Safe to repeat."""
-    table.erase(derived_id("crt", event.data.customer_id), at + domain.ERASED_KEPT)
+    table.erase(derived_id("crt", event.data.customer_id), parse(event.time) + domain.ERASED_KEPT)
 
 
 def _successor(table: CartTable, cart_id: str) -> Cart | None:

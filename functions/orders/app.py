@@ -237,7 +237,7 @@ def on_finds(batch: SQSEvent) -> inbox.BatchResponse:
     decided: inbox.Handlers = dict.fromkeys(
         (OrderConfirmed, OrderCancelled), lambda fact: finding.on_decided(orders(), finds(), fact)
     )
-    erased: inbox.Handlers = {CustomerErased: lambda fact: finding.on_erased(orders(), finds(), fact, now())}
+    erased: inbox.Handlers = {CustomerErased: lambda fact: finding.on_erased(orders(), finds(), fact)}
     return inbox.deliver(batch, {**decided, **erased})
 
 

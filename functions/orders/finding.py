@@ -5,7 +5,6 @@ All of it is safe to repeat, in any order: what a customer's erasure has taken o
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import NamedTuple
 
 from functions.orders.domain import Order, Term, name_words, personal_terms, terms, without_person
@@ -14,6 +13,7 @@ from functions.orders.saga import BusyError
 from functions.orders.table import MAILS_KEPT, OrdersTable
 from functions.orders.table_finds import FindsTable
 from functions.shared import log
+from functions.shared.clock import parse
 from functions.shared.errors import InvalidError
 from functions.shared.ids import read_order_number
 from functions.shared.inbox import Fact
@@ -52,9 +52,9 @@ def _note(finds: FindsTable, order: Order) -> None:
         finds.forget(order, personal)
 
 
-def on_erased(table: OrdersTable, finds: FindsTable, event: Fact[CustomerErased], at: datetime) -> None:
+def on_erased(table: OrdersTable, finds: FindsTable, event: Fact[CustomerErased]) -> None:
     """Forget whom a customer's orders were for, also those that are decided, or placed, after this."""
-    finds.note_erased(event.data.customer_id, at + MAILS_KEPT)
+    finds.note_erased(event.data.customer_id, parse(event.time) + MAILS_KEPT)
     for order_id, placed_at in finds.orders_of(event.data.customer_id):
         finds.erase(order_id, placed_at)
         _forget_person(table, order_id)

@@ -15,7 +15,6 @@ from functions.orders.domain import name_words
 from functions.orders.events import CustomerErased, OrderConfirmed
 from functions.orders.table_finds import FindsTable
 from functions.shared import aws
-from functions.shared.clock import now
 from functions.shared.ids import order_number, read_order_number
 from functions.shared.inbox import Fact
 from functions.shared.outbox import Aggregate
@@ -189,7 +188,7 @@ def test_what_was_noted_while_the_customer_was_erased_is_taken_back(
 
         def note(self, order: Any, terms: Any) -> None:
             super().note(order, terms)
-            finding.on_erased(table, FindsTable(self.name), fact, now())
+            finding.on_erased(table, FindsTable(self.name), fact)
 
     order = place()
     fact = read(erased(), CustomerErased)
