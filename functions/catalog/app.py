@@ -9,7 +9,7 @@ from typing import Any
 
 from chalice.app import Response, SQSEvent
 
-from functions.catalog import exports, imports, service, tasks, views
+from functions.catalog import exports, imports, messages, service, tasks, views
 from functions.catalog.domain import STATUSES, Product, facet
 from functions.catalog.table import CatalogTable
 from functions.catalog.table_exports import ExportsTable
@@ -41,7 +41,9 @@ app = Service("catalog")
 PUBLIC = {"Cache-Control": "public, max-age=0, s-maxage=15, stale-while-revalidate=60"}
 """Caches on the way answer for 15 seconds; a browser asks each time, and is told 304 where nothing has changed."""
 MAX_PRODUCT_BYTES = 1_000_000
-MAX_FILE_BYTES = 5_500_000  # Lambda is called with 6 MB at most (Lambda quotas)
+MAX_FILE_BYTES = (
+    4_600_000  # Lambda is called with 6 MB at most (Lambda quotas), and a CSV comes to it as base64
+)
 
 
 @functools.cache
@@ -205,7 +207,7 @@ def post_import() -> Response:
     /catalog/imports/{id}. ``?stock=set`` sets the stock of SKUs that are there too, ``?dryRun=true`` only tells what
     would happen, ``?mapping=`` is a JSON object of the file's columns, each with the field that it stands for.
 
-    A body has room for 5.5 MB. For a file of up to 200 MB, send none and ``?upload=true``: the answer names an address
+    A body has room for 4.6 MB. For a file of up to 200 MB, send none and ``?upload=true``: the answer names an address
     to PUT the file to, with the same Content-Type, and POST /catalog/imports/{id}/start has it worked off.
     """
     who = caller(app)
@@ -246,6 +248,26 @@ def get_import(id: str) -> Response:
     job = imports.job(table, id)
     problems = table.problems(job.id, page_limit(given, 100, 500), given.get("cursor"))
     return json_response(views.import_view(job, problems))
+
+
+@app.endpoint("GET", "/catalog/imports/{id}/messages")
+def get_import_messages(id: str) -> Response:
+    """Get all that is said of an import's rows as a CSV file (``?cursor=``): 200 | 400 | 403 | 404.
+
+    Where there is more than fits into one answer, the header Link names the next part.
+    """
+    caller(app).require("staff", "admin")
+    given = query_parameters(app, "cursor")
+    job = imports.job(shelf().imports, id)
+    page = messages.page(shelf().imports, job.id, given.get("cursor"))
+    headers: dict[str, Any] = {
+        "Content-Type": "text/csv; charset=utf-8",
+        "Content-Disposition": f'attachment; filename="{job.id}.csv"',
+    }
+    if page.following:
+        headers["X-Next-Cursor"] = page.following
+        headers["Link"] = f'</catalog/imports/{job.id}/messages?cursor={page.following}>; rel="next"'
+    return Response(page.text, headers=headers)
 
 
 @app.endpoint("POST", "/catalog/exports", returns=views.ExportView, status=202)

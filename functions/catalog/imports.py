@@ -136,7 +136,9 @@ def start(shelf: Shelf, import_id: str, at: datetime) -> Job:
 
 
 def _read_as(made: Plan, mapping: Mapping[str, str]) -> ReadAs:
-    return ReadAs(made.layout.form, made.encoding, made.layout.delimiter, made.kept, dict(mapping))
+    return ReadAs(
+        made.layout.form, made.encoding, made.layout.delimiter, made.kept, dict(mapping), made.layout.sign
+    )
 
 
 def job(imports: ImportsTable, import_id: str) -> Job:
@@ -230,7 +232,7 @@ def _work(shelf: Shelf, found: Found, entries: list[Entry], at: datetime) -> Non
         counts[done.outcome] += 1
         counts["warnings"] += sum(problem.level == "warning" for problem in done.problems)
         said[index] = done.problems
-        counted = _counted(now, entry, done)
+        counted = _counted(now, index, entry, done)
         counts["stock_kept"] += len(entry.quantities) - len(counted) if done.stored else 0
         lines += [counted[start : start + MAX_LINES] for start in range(0, len(counted), MAX_LINES)]
     shelf.imports.note(now, said)
@@ -273,7 +275,7 @@ def _new_words(entries: list[Entry], known: Mapping[str, Stored], currency: str)
 
 
 class _Done(NamedTuple):
-    """What became of an entry; ``fresh`` are those of its variants that were not there before."""
+    """What became of an entry; ``fresh`` are those of its variants that came to a product which was there before."""
 
     outcome: Outcome
     problems: list[Problem]
@@ -281,15 +283,20 @@ class _Done(NamedTuple):
     fresh: frozenset[int] = frozenset()
 
 
-def _counted(now: Job, entry: Entry, done: _Done) -> list[CountedLine]:
-    """Return the units of the SKUs that are new, or of all where the import sets stock; of those that are tracked."""
+def _counted(now: Job, index: int, entry: Entry, done: _Done) -> list[CountedLine]:
+    """Return the units of the SKUs that are new, or of all where the import sets stock; of those that are tracked.
+
+    All are new in a product that the entry itself made, also where a worker died after that and others have changed
+    it since.
+    """
     if done.stored is None:
         return []
+    every = now.stock or done.stored.id == _id(now, index)
     variants = done.stored.product.variants
     found = []
-    for index, place in enumerate(applying.places(done.stored.product, entry)):
-        units = entry.quantities.get(index)
-        if units is None or place is None or not (now.stock or index in done.fresh):
+    for at, place in enumerate(applying.places(done.stored.product, entry)):
+        units = entry.quantities.get(at)
+        if units is None or place is None or not (every or at in done.fresh):
             continue
         if variants[place].stock_policy != "untracked":
             found.append(CountedLine(variants[place].sku, units))
@@ -302,8 +309,8 @@ def _apply(shelf: Shelf, now: Job, index: int, entry: Entry, before: Stored | No
     origin = f"{now.id}#{index}"
     if before and before.origin.startswith(f"{origin}#"):  # by a worker that could not note its progress
         shelf.catalog.finish(before)
-        created = before.origin.startswith(f"{origin}#created")
-        fresh = _fresh_in(before.origin)
+        created = before.origin == f"{origin}#created"
+        fresh = frozenset[int]() if created else _fresh_in(before.origin)
         return _Done("created" if created else "updated", list(entry.warnings), before, fresh)
     try:
         return _store(shelf, now, index, entry, before, at)
@@ -343,12 +350,15 @@ def _tried(
     if now.dry_run:
         return _foreseen(shelf, entry, before, merged.product, said)
     if before is None:
-        fresh = ",".join(map(str, sorted(merged.fresh)))
         made = service.create(
-            shelf.catalog, merged.product, product_id, currency=shelf.currency, at=at,
-            origin=f"{origin}#created#{fresh}",
-        )  # fmt: skip
-        return _Done("created", said, made, merged.fresh)
+            shelf.catalog,
+            merged.product,
+            product_id,
+            currency=shelf.currency,
+            at=at,
+            origin=f"{origin}#created",
+        )
+        return _Done("created", said, made)
 
     def remake(found: Stored) -> tuple[Product, str]:
         again = applying.merge(found.product, entry, shelf.currency, taken)

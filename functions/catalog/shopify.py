@@ -96,13 +96,14 @@ _COLUMN_OF = {
 class Row:
     """A row by our names of its columns: a column that the file does not have is not there, and reads as blank.
 
-    ``broken`` says why its cells cannot be told, if so.
+    ``broken`` says why its cells cannot be told, if so; ``said`` are warnings: column, code and detail.
     """
 
     number: int
     cells: Mapping[str, str]
     others: Mapping[str, str] = field(default_factory=dict)
     broken: str = ""
+    said: tuple[tuple[str, str, str], ...] = ()
 
     def __getitem__(self, key: str) -> str:
         return self.cells.get(key, "")
@@ -346,6 +347,9 @@ def _entry(slug: str, rows: list[Row], reader: _Reader) -> Entry:
     counted = {index: reader.quantity(row) for index, row in enumerate(variants)}
     quantities = {index: quantity for index, quantity in counted.items() if quantity is not None}
 
+    reader.untracked(first, product["variants"], quantities)
+    reader.pass_on(variants)
+
     def place(pointer: str) -> tuple[int, str]:
         match = re.match(r"/(variants|images)/([0-9]+)", pointer)
         row = first
@@ -521,6 +525,19 @@ class _Reader:
             self.refuse(row, "quantity", "invalid_number", f"{text[:20]} is no whole number.")
             return None
         return max(0, int(re.split("[.,]", text)[0])) if text else None
+
+    def untracked(self, first: Row, variants: list[dict[str, Any]], quantities: Mapping[int, int]) -> None:
+        """Say where quantities are not counted, because nobody tracks them."""
+        idle = sum(units > 0 and variants[at].get("tracked") is False for at, units in quantities.items())
+        if idle:
+            detail = f"{idle} variants have a quantity and no inventory tracker: they are always for sale, not counted."
+            self.warn(first, "tracker", "stock_untracked", detail)
+
+    def pass_on(self, rows: list[Row]) -> None:
+        """Say what was found where the rows were made."""
+        for row in rows:
+            for key, code, detail in row.said:
+                self.warn(row, key, code, detail)
 
     def position(self, row: Row) -> int:
         """Return where an image stands; one without a position comes last."""

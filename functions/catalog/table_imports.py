@@ -35,13 +35,18 @@ Status = Literal["awaiting_upload", "queued", "running", "completed", "failed"]
 
 
 class ReadAs(msgspec.Struct, frozen=True, rename="camel"):
-    """How a file was read; ``columns_kept`` are those without a field, ``mapping`` the columns that were given one."""
+    """How a file was read.
+
+    ``columns_kept`` are those without a field, ``mapping`` the columns that were given one; ``decimal_sign`` is blank
+    where the file does not say which it has.
+    """
 
     format: str = ""
     encoding: str = "utf-8"
     delimiter: str = ""
     columns_kept: tuple[str, ...] = ()
     mapping: dict[str, str] = {}
+    decimal_sign: str = ""
 
 
 @dataclass(frozen=True)

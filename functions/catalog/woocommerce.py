@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 from functions.catalog.csv_records import Record, records
@@ -22,16 +23,28 @@ _LABELS = {
     "compare_at": "Regular price", "quantity": "Stock", "tracker": "Stock", "policy": "Backorders allowed?",
     "taxable": "Tax status", "tax_code": "Tax class", "barcode": "GTIN, UPC, EAN, or ISBN", "image": "Images",
     "grams": "Weight (g)", "kilograms": "Weight (kg)", "pounds": "Weight (lbs)", "ounces": "Weight (oz)",
-    "vendor": "Brands", "position": "Images", "alt": "Images",
+    "shipping": "Type", "vendor": "Brands", "position": "Images", "alt": "Images",
     **{f"option{number}": f"Attribute {number} value(s)" for number in (1, 2, 3)},
     **{f"option{number}_name": f"Attribute {number} name" for number in (1, 2, 3)},
 }  # fmt: skip
 _USED = {
     *(plain_name(label) for label in _LABELS.values()), *_WEIGHTS, "id", "type", "parent", "sale price", "in stock",
 }  # fmt: skip
+_SOURCES = {
+    "body": ("description", "short description"), "type": ("categories",), "tags": ("tags",), "vendor": ("brands",),
+    "image": ("images",), "position": ("images",), "variant_image": ("images",), "sku": ("sku",),
+    "published": ("published", "visibility in catalog"), "status": ("published", "visibility in catalog"),
+    "price": ("regular price", "sale price"), "compare_at": ("sale price",), "tracker": ("stock", "in stock"),
+    "quantity": ("stock", "in stock"), "policy": ("backorders allowed", "in stock"), "taxable": ("tax status",),
+    **{f"option{number}": (f"attribute {number} name",) for number in (1, 2, 3)},
+    **{f"option{number}_name": (f"attribute {number} name",) for number in (1, 2, 3)},
+}  # fmt: skip
+"""The columns that say what each of our columns says; where a file has none of them, it says nothing of it."""
 NAMES = ("type", "sku", "name", "published", "regular price", "categories", "images", "parent")
 NUMBERS = ("regular price", "sale price", *_WEIGHTS)
 _OPTIONS = (1, 2, 3)
+_ANY = "Any"
+"""The value of an attribute that a variation leaves to the buyer."""
 
 
 def is_it(line: str) -> bool:
@@ -118,16 +131,74 @@ def sheet(lines: Iterator[Record], delimiter: str, slugs: Mapping[int, str] | No
         None if isinstance(added, int) or (number := families.number(added)) is None else products[number][1]
         for _, _, added in found
     ]
-    variable = {id(parent) for parent in parents if parent}
+    there = set(header.names)
+    absent = {key for key, sources in _SOURCES.items() if there.isdisjoint(sources)}
+    wide = [
+        _Line(line, cells, {name: cells.get(plain_name(name), "") for name in header.kept})
+        for line, cells, _ in found
+    ]
+    rows = _product_first(_rows(wide, parents))
+    return Sheet(_without(absent, rows), _LABELS, delimiter, header.kept)
+
+
+class _Line(NamedTuple):
+    """A row of the file: its cells by their columns' plain names, and those of columns without a field."""
+
+    record: Record
+    cells: dict[str, str]
+    others: dict[str, str]
+
+
+def _rows(lines: list[_Line], parents: list[dict[str, str] | None]) -> list[Row]:
+    """Return the lines as rows that bring variants and pictures; `parents` are the products of variations."""
+    families: dict[int, list[dict[str, str]]] = {}
+    for line, parent in zip(lines, parents, strict=True):
+        if parent:
+            families.setdefault(id(parent), []).append(line.cells)
+    left = {id(line.cells): line.others for line in lines}
     rows: list[Row] = []
-    for (line, cells, _), parent in zip(found, parents, strict=True):
-        others = {name: cells.get(plain_name(name), "") for name in header.kept}
-        if parent is None and id(cells) in variable:
-            rows += _pictures_of(line.row, cells)  # what can be bought are its variations
-            continue
-        rows.append(Row(line.row, _row(cells, parent or cells, first=parent is None), others, line.broken))
-        rows += _pictures_of(line.row, cells)[1:] if parent is None else []
-    return Sheet(_product_first(rows), _LABELS, delimiter, header.kept)
+    for line, parent in zip(lines, parents, strict=True):
+        if parent:
+            own = left.pop(id(parent), {})  # the first variation keeps what its product has no field for
+            both = {name: cell or own.get(name, "") for name, cell in line.others.items()}
+            rows.append(_variation(line._replace(others=both), parent, families[id(parent)]))
+        elif id(line.cells) in families:
+            rows += _pictures_of(line.record.row, line.cells)  # what can be bought are its variations
+        else:
+            cells = _row(line.cells, line.cells, first=True)
+            rows.append(Row(line.record.row, cells, line.others, line.record.broken))
+            rows += _pictures_of(line.record.row, line.cells)[1:]
+    return rows
+
+
+def _variation(line: _Line, parent: Mapping[str, str], family: list[dict[str, str]]) -> Row:
+    """Return a variation's row.
+
+    The units that all variations of a product share are given to the first of those that count none of their own.
+    """
+    record, cells, others = line
+    row = _row(cells, parent, first=False)
+    for at in _OPTIONS:
+        name, column = parent.get(f"attribute {at} name", "").strip(), f"attribute {at} value s"
+        if name and any(one.get(column, "").strip() for one in family):
+            row |= {f"option{at}_name": name, f"option{at}": cells.get(column, "").strip() or _ANY}
+    shared = parent.get("stock", "").strip()
+    if not shared or cells.get("stock", "").strip():
+        return Row(record.row, row, others, record.broken)
+    sharing = [one for one in family if not one.get("stock", "").strip()]
+    is_first = cells is sharing[0]
+    row |= {"tracker": "woocommerce", "quantity": shared if is_first else "0"}
+    detail = f"{len(sharing)} variations share {shared[:20]} units: the first has them, the others have none."
+    said = (("quantity", "stock_shared", detail),) if is_first and len(sharing) > 1 else ()
+    return Row(record.row, row, others, record.broken, said)
+
+
+def _without(absent: set[str], rows: list[Row]) -> list[Row]:
+    """Return the rows without what the file has no column for: that stays as it is."""
+    return [
+        replace(row, cells={key: cell for key, cell in row.cells.items() if key not in absent})
+        for row in rows
+    ]
 
 
 def _is_used(name: str) -> bool:
@@ -154,14 +225,17 @@ def _product_first(rows: list[Row]) -> list[Row]:
         handle = row["handle"]
         cells = {**row.cells, "title": row["title"] if handle not in seen else ""}
         seen.update([handle] if handle and cells["title"] else [])
-        found.append(Row(row.number, cells, row.others, row.broken))
+        found.append(replace(row, cells=cells))
     return found
 
 
 def _row(cells: Mapping[str, str], parent: Mapping[str, str], *, first: bool) -> dict[str, str]:
     """Return the cells of a row that brings a variant; its product's own are those of `parent`."""
     sale, regular = cells.get("sale price", "").strip(), cells.get("regular price", "").strip()
-    stock = cells.get("stock", "").strip() or ("" if first else parent.get("stock", "").strip())
+    stock, there = cells.get("stock", "").strip(), cells.get("in stock", "").strip().lower()
+    if not stock and there in ("0", "backorder"):
+        stock = "0"
+    kinds = cells.get("type", "").lower()
     row = {
         **_product(parent),
         "sku": cells.get("sku", ""),
@@ -169,7 +243,8 @@ def _row(cells: Mapping[str, str], parent: Mapping[str, str], *, first: bool) ->
         "compare_at": regular if sale else "",
         "tracker": "woocommerce" if stock else "",
         "quantity": stock,
-        "policy": "continue" if cells.get("backorders allowed", "").strip() in ("1", "notify") else "deny",
+        "policy": "continue" if there == "backorder" or _is_backordered(cells) else "deny",
+        "shipping": "false" if "virtual" in kinds or "downloadable" in kinds else "true",
         "taxable": "false" if cells.get("tax status", "").strip() == "none" else "true",
     }
     for name, key in _WEIGHTS.items():
@@ -183,12 +258,11 @@ def _row(cells: Mapping[str, str], parent: Mapping[str, str], *, first: bool) ->
         if not first:
             row["variant_image"] = images[0]
             row["image"] = ""
-    for number in _OPTIONS:
-        values = cells.get(f"attribute {number} value s", "").strip()
-        if not first:
-            row[f"option{number}"] = values
-            row[f"option{number}_name"] = parent.get(f"attribute {number} name", "").strip() if values else ""
     return row
+
+
+def _is_backordered(cells: Mapping[str, str]) -> bool:
+    return cells.get("backorders allowed", "").strip().lower() in ("1", "yes", "notify")
 
 
 def _product(cells: Mapping[str, str]) -> dict[str, str]:

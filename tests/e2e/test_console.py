@@ -313,6 +313,55 @@ def test_an_import_tells_its_bad_rows(console: Page, tmp_path: Path) -> None:
     expect(console.locator("#import-errors tr")).to_have_count(1)
     expect(console.locator("#import-errors")).to_contain_text("Row 3")
     expect(console.locator("#import-errors")).to_contain_text("Variant Price")
+    with console.expect_download() as download:
+        console.get_by_role("button", name="Download all messages").click()
+    text = Path(download.value.path()).read_text("utf-8-sig")
+    assert [line.split(",")[:4] for line in text.splitlines()] == [
+        ["row", "level", "field", "code"],
+        ["3", "error", "Variant Price", "invalid_amount"],
+    ]
+
+
+def test_a_file_is_tried_first_and_sets_stock_only_where_asked(
+    console: Page, tmp_path: Path, operator: Person
+) -> None:
+    slug = f"knife-{time.time_ns()}"
+    file = tmp_path / "produkte.csv"
+
+    def counted(units: int) -> None:
+        head = (
+            "Handle;Title;Variant SKU;Variant Inventory Tracker;Variant Inventory Qty;Variant Price;Lieferant"
+        )
+        text = f"{head}\n{slug};Käsemesser;{slug};shopify;{units};14,90;Müller\n"
+        file.write_bytes(text.encode("cp1252"))
+        console.get_by_label("Product file").set_input_files(file)
+
+    def on_hand(units: int) -> Callable[[], bool]:
+        path = f"/inventory/admin/stock?skus={slug}"
+        return lambda: [one["onHand"] for one in operator.calls.get(path)["items"]] == [units]
+
+    console.goto("/console/#catalog")
+    counted(5)
+    console.get_by_role("button", name="Try without changes").click()
+    expect(
+        console.get_by_text("Dry run, nothing is changed. completed: 1 of 1 products, 1 new")
+    ).to_be_visible()
+    expect(console.locator("#import-errors [data-level=outcome]")).to_contain_text("would be created")
+    reading = console.locator("#import-reading")
+    expect(reading).to_contain_text("WINDOWS-1252, semicolons between the cells, decimal comma")
+    expect(reading).to_contain_text("without a field here: Lieferant")
+    assert operator.calls.send("GET", f"/catalog/admin/products/{slug}").status == 404
+    console.get_by_role("button", name="Import").click()
+    expect(console.get_by_text(re.compile("^completed: 1 of 1 products, 1 new"))).to_be_visible()
+    assert operator.calls.get(f"/catalog/admin/products/{slug}")["title"] == "Käsemesser"
+    assert eventually(on_hand(5))
+    counted(9)
+    console.get_by_role("button", name="Import").click()
+    expect(console.get_by_text("1 quantities left the stock as it is.")).to_be_visible()
+    assert on_hand(5)()
+    console.get_by_label("Stock from the file replaces existing stock").check()
+    console.get_by_role("button", name="Import").click()
+    assert eventually(on_hand(9))
 
 
 def open_product(console: Page, title: str) -> None:

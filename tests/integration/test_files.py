@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import csv
 import os
+import time
 import urllib.request
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +28,9 @@ def rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def imported(admin: Buyer, content: bytes, media: str = "text/csv") -> dict[str, Any]:
+def imported(admin: Buyer, content: bytes, media: str = "text/csv", query: str = "") -> dict[str, Any]:
     """Import a file and return how it went."""
-    job = admin.send("POST", "/catalog/imports", content, media=media)
+    job = admin.send("POST", f"/catalog/imports{query}", content, media=media)
     assert job.status == 202, job
     return ended(admin, job.body["importId"])
 
@@ -41,6 +43,13 @@ def ended(admin: Buyer, import_id: str) -> dict[str, Any]:
     return found
 
 
+def on_hand(admin: Buyer, skus: Iterable[str]) -> dict[str, int]:
+    """Return the units on hand of each SKU that is stocked."""
+    asked = ",".join(skus)
+    levels = admin.get(f"/inventory/admin/stock?skus={asked}")["items"] if asked else []
+    return {level["sku"]: level["onHand"] for level in levels}
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_a_file_comes_in_whole_and_is_sold_from(path: Path, admin: Buyer, guest: Buyer) -> None:
     expected: dict[str, list[dict[str, str]]] = {}
@@ -48,7 +57,8 @@ def test_a_file_comes_in_whole_and_is_sold_from(path: Path, admin: Buyer, guest:
         expected.setdefault(row["Handle"], []).append(row)
     job = imported(admin, path.read_bytes())
     assert (job["status"], job["total"], job["failed"]) == ("completed", len(expected), 0), job
-    quantities: dict[str, int] = {}
+    counted: dict[str, int] = {}
+    untracked: dict[str, int] = {}
     for handle, given in expected.items():
         product = guest.get(f"/catalog/products/{handle}")
         variants = [row for row in given if row["Variant Price"]]
@@ -57,17 +67,16 @@ def test_a_file_comes_in_whole_and_is_sold_from(path: Path, admin: Buyer, guest:
         ]
         assert len(product["images"]) == len({row["Image Src"] for row in given if row["Image Src"]})
         for variant, row in zip(product["variants"], variants, strict=True):
-            quantities[variant["sku"]] = int(row["Variant Inventory Qty"])
-    assert len(quantities) == sum(1 for given in expected.values() for row in given if row["Variant Price"])
-
-    def arrived() -> bool:
-        levels = admin.get(f"/inventory/admin/stock?skus={','.join(quantities)}")["items"]
-        return {level["sku"]: level["onHand"] for level in levels} == quantities
-
-    assert eventually(arrived)
-    sku = next(sku for sku, quantity in quantities.items() if quantity > 0)
-    assert guest.decided(guest.buy({sku: 1})["orderId"])["status"] == "confirmed"
-    assert eventually(lambda: admin.get(f"/inventory/admin/stock/{sku}")["onHand"] == quantities[sku] - 1)
+            units = counted if row["Variant Inventory Tracker"] else untracked
+            units[variant["sku"]] = int(row["Variant Inventory Qty"])
+    bringing = sum(1 for given in expected.values() for row in given if row["Variant Price"])
+    assert len(counted) + len(untracked) == bringing
+    assert eventually(lambda: on_hand(admin, counted) == counted)
+    for sku, quantity in [*counted.items()][:1]:
+        assert guest.decided(guest.buy({sku: 1})["orderId"])["status"] == "confirmed"
+        assert eventually(lambda sku=sku, left=quantity - 1: on_hand(admin, [sku]) == {sku: left})
+    for sku, quantity in [*untracked.items()][:1]:  # without a tracker it is always for sale
+        assert guest.decided(guest.buy({sku: quantity + 1})["orderId"])["status"] == "confirmed"
 
 
 def test_a_file_that_is_imported_again_changes_nothing(admin: Buyer, guest: Buyer) -> None:
@@ -139,3 +148,58 @@ def test_a_file_of_many_parts_is_sent_to_an_address_and_comes_in_by_many_workers
     assert (job["status"], job["total"], job["created"], job["rows"], job["rowsDone"]) == (
         "completed", 160, 160, 320, 320,
     ), job  # fmt: skip
+
+
+HEAD = "Handle,Title,Variant SKU,Variant Inventory Tracker,Variant Inventory Qty,Variant Price\r\n"
+
+
+@pytest.mark.parametrize(("encoding", "name"), [("cp1252", "windows-1252"), ("utf-16", "utf-16")])
+def test_a_body_in_the_encoding_of_a_spreadsheet_arrives_as_it_was(
+    encoding: str, name: str, admin: Buyer, guest: Buyer
+) -> None:
+    slug = f"brulee-{time.time_ns()}"
+    job = imported(admin, f"{HEAD}{slug},Crème brûlée – 5 €,{slug},,,5.00\r\n".encode(encoding))
+    assert (job["created"], job["readAs"]["encoding"]) == (1, name), job
+    assert guest.get(f"/catalog/products/{slug}")["title"] == "Crème brûlée – 5 €"
+
+
+def test_units_that_were_sold_stay_sold_when_an_old_file_comes_in(admin: Buyer, guest: Buyer) -> None:
+    slug = f"jug-{time.time_ns()}"
+    content = f"{HEAD}{slug},Jug,{slug},shopify,5,5.00\r\n".encode()
+    imported(admin, content)
+    assert eventually(lambda: on_hand(admin, [slug]) == {slug: 5})
+    assert guest.decided(guest.buy({slug: 2})["orderId"])["status"] == "confirmed"
+    assert eventually(lambda: on_hand(admin, [slug]) == {slug: 3})
+    job = imported(admin, content)
+    assert (job["stock"], job["stockKept"], job["unchanged"]) == ("keep", 1, 1)
+    jug = f"{slug}-new"
+    imported(admin, content + f"{jug},New jug,{jug},shopify,4,5.00\r\n".encode())
+    assert eventually(lambda: on_hand(admin, [slug, jug]) == {slug: 3, jug: 4})
+
+    def is_set() -> bool:  # a count of the second of a sale has not seen the sale
+        assert imported(admin, content, query="?stock=set")["stock"] == "set"
+        return on_hand(admin, [slug]) == {slug: 5}
+
+    assert eventually(is_set)
+
+
+def test_a_product_of_2048_variants_is_sold_from_its_last_one(admin: Buyer, guest: Buyer) -> None:
+    slug = f"paint-{time.time_ns()}"
+    skus = [f"{slug[-6:]}-{number}" for number in range(2_048)]
+    head = (
+        "Handle,Title,Option1 Name,Option1 Value,Variant SKU,Variant Inventory Tracker,Variant Inventory Qty,"
+        "Variant Price,Status\r\n"
+    )
+    text = head + "".join(
+        f"{slug},{'' if number else 'Paint'},{'' if number else 'Colour'},{number},{sku},shopify,{number},5.00,"
+        f"{'' if number else 'active'}\r\n"
+        for number, sku in enumerate(skus)
+    )
+    job = imported(admin, text.encode())
+    assert (job["status"], job["created"], job["errors"]) == ("completed", 1, []), job
+    assert [one["sku"] for one in guest.get(f"/catalog/products/{slug}")["variants"]] == skus
+    shown = [skus[0], skus[1], skus[-1]]
+    assert eventually(
+        lambda: on_hand(admin, shown) == {skus[0]: 0, skus[1]: 1, skus[-1]: 2_047}, seconds=4 * PATIENCE
+    )
+    assert guest.decided(guest.buy({skus[-1]: 1})["orderId"])["status"] == "confirmed"

@@ -1,33 +1,15 @@
 // Catalog and stock: what a shop owner edits. A change made elsewhere meanwhile is shown, never overwritten.
 
 import { call, get, idempotencyKey, page as filled } from "../lib/api.js";
-import { debounced, fill, h, sleep, toast } from "../lib/dom.js";
+import { debounced, fill, h, toast } from "../lib/dom.js";
 import { moment } from "../lib/i18n.js";
 import { decimal, minor, price } from "../lib/money.js";
 import { explain, failed } from "../components/problem.js";
-import { saveAll, sendFile } from "./files.js";
-
-async function importFile(file, place) {
-  const type = file.name.endsWith(".csv") ? "text/csv" : "application/x-ndjson";
-  const bar = h("progress", { max: 1, value: 0, "aria-label": "Import" });
-  const said = h("p", { role: "status" }, "Sending…");
-  const errors = h("tbody");
-  fill(place, bar, said, h("div", { class: "scroll", tabindex: 0 }, h("table", { id: "import-errors" }, errors)));
-  const data = await sendFile(file, type);
-  for (;;) {
-    const job = await get(`/catalog/imports/${data.importId}`);
-    bar.max = job.total || 1;
-    bar.value = job.done;
-    said.textContent = job.problem?.detail ?? `${job.status}: ${job.done} of ${job.total || "?"} products, ${job.created} new, ${job.updated} changed, ${job.unchanged} unchanged, ${job.failed} failed`;
-    fill(errors, job.errors.map((one) => h("tr", {}, h("td", {}, `Row ${one.row}`), h("td", {}, one.field), h("td", {}, one.detail))));
-    if (["completed", "failed"].includes(job.status)) return;
-    await sleep(400);
-  }
-}
+import { saveAll } from "./files.js";
+import { importing } from "./imports.js";
 
 export async function catalog(body) {
-  const file = h("input", { type: "file", accept: ".csv,.jsonl,.ndjson", "aria-label": "Product file (Shopify CSV or JSONL)" });
-  const progress = h("div");
+  const incoming = importing(() => list());
   const words = h("input", { type: "search", placeholder: "Search products", "aria-label": "Search products", oninput: debounced(200, () => list()) });
   const rows = h("tbody");
   const editor = h("div", { class: "beside" }, h("p", { class: "soft empty" }, "Choose a product to edit it."));
@@ -39,15 +21,10 @@ export async function catalog(body) {
     rows.append(...page.items.map((one) => h("tr", {}, h("td", {}, h("button", { class: "plain", onclick: () => edit(one.id, editor, () => list()) }, one.title)), h("td", {}, one.vendor), h("td", {}, one.category), h("td", {}, h("span", { class: `badge ${one.status === "published" ? "good" : "soft"}` }, one.status)), h("td", { class: "number" }, price(one.price.min.amount, one.price.min.currency)))));
     fill(more, page.nextCursor && h("button", { class: "quiet", onclick: () => list(page.nextCursor) }, "Show more"));
   };
-  const send = async (event) => {
-    event.preventDefault();
-    if (!file.files[0]) return void file.focus();
-    try { await importFile(file.files[0], progress); await list(); } catch (error) { fill(progress, failed(error)); }
-  };
   const save = (format) => async () => {
     try { await saveAll(format, (text) => { exported.textContent = text; }); } catch (error) { toast(explain(error)); }
   };
-  fill(body, h("form", { class: "tools", onsubmit: send }, h("label", {}, "Import products", file), h("button", { class: "primary" }, "Import"), h("button", { class: "quiet", type: "button", onclick: save("csv") }, "Export CSV"), h("button", { class: "quiet", type: "button", onclick: save("jsonl") }, "Export JSONL")), progress, exported,
+  fill(body, incoming.form, incoming.place, h("div", { class: "tools" }, h("button", { class: "quiet", onclick: save("csv") }, "Export CSV"), h("button", { class: "quiet", onclick: save("jsonl") }, "Export JSONL")), exported,
     h("div", { class: "split" }, h("div", { class: "scroll", tabindex: 0 }, words, h("table", {}, h("thead", {}, h("tr", {}, ["Product", "Maker", "Category", "Status", "Price"].map((text, index) => h("th", { class: index === 4 && "number" }, text)))), rows), more), editor));
   await list();
 }
@@ -67,7 +44,7 @@ function form(product, etag, place, refresh) {
   const { currency } = product.variants[0].price;
   const trouble = h("div", { role: "alert" });
   const text = (name, label, attributes = {}) => h("label", {}, label, h("input", { name, value: product[name], maxlength: 255, ...attributes }));
-  const variant = (one, index) => h("tr", {}, h("td", { class: "mono" }, h("a", { href: `#stock/${encodeURIComponent(one.sku)}`, title: "Its stock" }, one.sku)), h("td", {}, one.options.join(" / ")),
+  const variant = (one, index) => h("tr", {}, h("td", { class: "mono" }, h("a", { href: `#stock/${encodeURIComponent(one.sku)}`, title: `Stock of ${one.sku}` }, one.merchantSku ?? one.sku)), h("td", {}, one.options.join(" / ")),
     ["price", "compareAt"].map((name) => h("td", {}, h("input", { name: `${name}-${index}`, class: "amount", inputmode: "decimal", "aria-label": `${name === "price" ? "Price" : "Price before"} of ${one.sku}`, required: name === "price", value: money(one[name]?.amount, currency) }))));
   const element = h("form", { class: "card stack", id: "product-form" },
     h("h2", {}, product.title), h("p", { class: "small soft" }, `Version ${product.version}, changed ${moment(product.updatedAt)}`),
