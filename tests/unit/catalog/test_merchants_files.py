@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from functions.catalog import imports
+from functions.catalog import imports, service
 from functions.catalog.app import shelf
-from functions.catalog.domain import key_of
+from functions.catalog.domain import Price, Product, Variant, key_of
 from functions.shared.clock import now
 from functions.shared.ids import new_id
 from tests.support import templates
@@ -391,3 +391,42 @@ def test_a_product_too_large_for_one_fact_is_refused_in_words(desk: Send) -> Non
     text = head + "".join(f"ring,Ring,Size,{'x' * 100} {at},1\n" for at in range(2048))
     (error,) = handed_in(desk, text.encode())["errors"]
     assert (error["code"], "make it two products" in error["detail"]) == ("product_too_large", True)
+
+
+def test_weights_of_every_unit_become_whole_grams_and_what_is_rounded_is_said(desk: Send) -> None:
+    cells = {"Weight (lb)": "1.5", "Weight (oz)": "8", "Weight (kg)": "0.75", "Variant Grams": "12.5 oz"}
+    weights = [680, 227, 750, 354]
+    for at, (column, cell) in enumerate(cells.items()):
+        body = handed_in(desk, f"Handle,Title,Variant Price,{column}\np{at},P,1,{cell}\n".encode())
+        assert product(desk, f"p{at}")["variants"][0]["grams"] == weights[at]
+        assert warned(body) == ([] if weights[at] == 750 else [(2, "weight_rounded")])
+
+
+def test_units_of_variants_without_a_tracker_are_not_counted_and_the_row_says_so(desk: Send) -> None:
+    head = b"Handle,Title,Variant Inventory Tracker,Variant Inventory Qty,Variant Price\n"
+    body = handed_in(desk, head + b"wrap,Wrap,,7,1\nbag,Bag,shopify,3,1\nbox,Box,,0,1\n")
+    assert (warned(body), counted()) == ([(2, "stock_untracked")], {"BAG": 3})
+
+
+def test_how_a_file_was_read_is_said_with_its_decimal_sign(desk: Send) -> None:
+    comma = handed_in(desk, b"Handle;Title;Variant Price\npot;Pot;1.234,50\n")
+    whole = handed_in(desk, b"Handle;Title;Variant Price\npan;Pan;5\n")
+    point = handed_in(desk, b"Handle,Title,Variant Price\ncup,Cup,5\n")
+    assert [body["readAs"]["decimalSign"] for body in (comma, whole, point)] == [",", "", "."]
+
+
+def test_a_product_that_an_import_made_gets_its_stock_also_after_a_crash_and_a_change(desk: Send) -> None:
+    at = now()
+    raw = b"Handle,Title,Variant SKU,Variant Inventory Qty,Variant Price\npot,Pot,P 1,3,1\n"
+    job = imports.accept(shelf(), raw, "csv", new_id("imp", at), at)
+    variant = Variant(Price(100, "EUR"), merchant_sku="P 1")
+    made = Product("Pot, as staff call it", (variant,), slug="pot", status="published")
+    service.create(shelf().catalog, made, imports._id(job, 0), currency="EUR", at=at)
+    assert work() == []
+    assert counted() == {key_of("P 1"): 3}
+
+
+def test_250_tags_are_kept_and_those_beyond_are_left_out_and_said(desk: Send) -> None:
+    tags = ", ".join(f"t{at}" for at in range(251))
+    body = handed_in(desk, f'Handle,Title,Tags,Variant Price\nhat,Hat,"{tags}",1\n'.encode())
+    assert (len(product(desk, "hat")["tags"]), warned(body)) == (250, [(2, "tags_dropped")])

@@ -213,6 +213,16 @@ def test_what_is_written_is_read_as_the_same_product(product: Product) -> None:
         assert with_columns_of(again, None) == with_columns_of(same, stored) == stored
 
 
+def test_2048_variants_are_read_written_and_read_as_the_same_product() -> None:
+    head = "Handle,Title,Option1 Name,Option1 Value,Variant SKU,Variant Price,Status\n"
+    first = "ral,RAL,No,0,R-0,1,active\n"
+    (entry,) = shopify.read(head + first + "".join(f"ral,,,{at},R-{at},1,\n" for at in range(1, 2048)), "EUR")
+    made = normalised(applying.merge(None, entry, "EUR").product, "EUR")
+    assert [variant.sku for variant in made.variants] == [f"R-{at}" for at in range(2048)]
+    (again,) = shopify.read(shopify.header() + shopify.write(made), "EUR")
+    assert normalised(applying.merge(made, again, "EUR").product, "EUR") == made
+
+
 # --- CSV records --------------------------------------------------------------------------------------------------
 
 
