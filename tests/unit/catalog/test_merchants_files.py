@@ -428,5 +428,5 @@ def test_a_product_that_an_import_made_gets_its_stock_also_after_a_crash_and_a_c
 
 def test_250_tags_are_kept_and_those_beyond_are_left_out_and_said(desk: Send) -> None:
     tags = ", ".join(f"t{at}" for at in range(251))
-    body = handed_in(desk, f'Handle,Title,Tags,Variant Price\nhat,Hat,"{tags}",1\n'.encode())
+    body = handed_in(desk, f'Handle,Title,Tags,Variant Price,Status\nhat,Hat,"{tags}",1,draft\n'.encode())
     assert (len(product(desk, "hat")["tags"]), warned(body)) == (250, [(2, "tags_dropped")])
