@@ -22,10 +22,10 @@ from tools import audit, buyer, dlq, options
 from tools.drain import drain, waiting
 from tools.report import ToolError, step
 from tools.seed import ADDRESS, Accounts
+from tools.services import consumers, services
 from tools.shop import Answer, Shop
 from tools.stack import ENVIRONMENT, Stack
 
-SERVICES = ("identity", "catalog", "inventory", "cart", "orders", "payments", "journal")
 PATIENCE = 240.0
 
 
@@ -42,7 +42,7 @@ class Row(NamedTuple):
 
 def main() -> None:
     """Break every service in every way."""
-    chosen = options.services(SERVICES) or list(SERVICES)
+    chosen = options.services(services()) or list(services())
     stack = options.running_stack()
     dlq.use(stack)
     rows = [one for service in chosen for one in rehearse(stack, service)]
@@ -161,7 +161,7 @@ def _variables(config: Any, **changes: str) -> dict[str, Any]:
 def ways(service: str) -> list[Callable[[Stack, str], contextlib.AbstractContextManager[None]]]:
     """Return the ways to break a service."""
     found: list[Callable[[Stack, str], contextlib.AbstractContextManager[None]]] = [down, raising, tableless]
-    if service in ("cart", "inventory", "orders", "payments", "journal"):
+    if service in consumers():
         found.append(deaf)
     if service == "payments":
         found += [failing, silent]

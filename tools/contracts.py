@@ -26,9 +26,9 @@ from msgspec import inspect
 from functions.shared.types import Data
 from tools import compatibility, sam, templates
 from tools.report import fail
+from tools.services import services
 
 ROOT = Path(__file__).resolve().parent.parent
-SERVICES = ("identity", "catalog", "inventory", "cart", "orders", "payments", "journal")
 _TIME = "2026-11-22T17:05:09.123Z"
 _PLAIN: dict[type[inspect.Type], Any] = {inspect.BoolType: False, inspect.IntType: 1}
 
@@ -127,7 +127,7 @@ def _example(kind: inspect.Type) -> Any:
 def contracts() -> dict[Path, str]:
     """Return every contract file's path and content."""
     files, samples = {}, []
-    for service in SERVICES:
+    for service in services():
         for kind in published(service):
             samples.append(sample(service, kind))
             for folder, made in (("schemas", schema(service, kind)), ("samples", samples[-1])):

@@ -33,20 +33,11 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from tools.emulator import HOST, ROOT
+from tools.services import segments
 from tools.stack import ENVIRONMENT, aws_session
 
 WEB = ROOT / "web"
 LOST_PAGE = WEB / "404.html"
-# First path segment -> service; infra/edge.yaml has a behaviour for each, and a test holds the two equal.
-SEGMENTS = {
-    "identity": "identity",
-    "catalog": "catalog",
-    "inventory": "inventory",
-    "carts": "cart",
-    "orders": "orders",
-    "payments": "payments",
-    "journal": "journal",
-}
 # What API Gateway allows: 29 s for an integration; 6 MB is what Lambda takes of its 10 MB.
 TIMEOUT = aiohttp.ClientTimeout(total=29, connect=2)
 MAX_BODY_BYTES = 6 * 1024 * 1024
@@ -158,7 +149,7 @@ class Faults:
         if time.monotonic() - self._asked > 1:
             self._asked = time.monotonic()  # before the answer: who comes meanwhile goes by the last one
             self._delays = await asyncio.to_thread(self._look_up)
-        return self._delays.get(SEGMENTS[segment], 0.0)
+        return self._delays.get(segments()[segment], 0.0)
 
     def _look_up(self) -> dict[str, float]:
         path = f"/souk/{ENVIRONMENT}/faults/"
@@ -182,7 +173,7 @@ class Apis:
 
     async def url(self, segment: str, *, other_than: str | None = None) -> str | None:
         """Return the URL before the path for a segment; see Addresses."""
-        service = SEGMENTS[segment]
+        service = segments()[segment]
         async with self._lock:
             known = self._ids.get(service)
             if (known is None or self._address(known) == other_than) and time.monotonic() - self._asked > 0.5:
@@ -225,7 +216,7 @@ class Edge:
         if any(re.fullmatch(r"(\.|%2e){1,2}", part, re.IGNORECASE) for part in path.split("/")):
             return problem(request, 400, "bad_path", "A path has no '.' or '..' segments here.")
         segment = path.split("/", 2)[1]
-        if segment not in SEGMENTS:
+        if segment not in segments():
             return static_file(request)
         return await self._ask(request, segment)
 

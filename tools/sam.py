@@ -22,12 +22,11 @@ from pathlib import Path
 
 from tools import build, templates
 from tools.report import ToolError, step
+from tools.services import EDGE, services
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILDS = ROOT / ".aws-sam"
 PLATFORM = "platform"
-# Templates in infra/ that are no service: CloudFront exists on AWS only.
-NOT_SERVICES = ("edge",)
 
 Parameters = Mapping[str, str]
 
@@ -51,7 +50,7 @@ class StackTemplate:
     @property
     def deployable(self) -> Path:
         """Return the template to deploy: as built, or as written where there is nothing to build."""
-        return self.source if self.name in NOT_SERVICES else self.built
+        return self.source if self.name == EDGE else self.built
 
     def inputs(self) -> str:
         """Return a hash of all that decides the build: template, code, dependencies, Python and platform."""
@@ -110,8 +109,7 @@ def configured() -> dict[str, dict[str, str]]:
 
 def all_stacks() -> list[StackTemplate]:
     """Return every stack there is a template for, the platform first."""
-    services = sorted(path.stem for path in (ROOT / "infra").glob("*.yaml") if path.stem not in NOT_SERVICES)
-    return [StackTemplate(PLATFORM), *(StackTemplate(name) for name in services)]
+    return [StackTemplate(PLATFORM), *(StackTemplate(name) for name in services())]
 
 
 def select(names: list[str] | None) -> list[StackTemplate]:

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from tools.drain import waiting
-from tools.edge import SEGMENTS
 from tools.report import ToolError, step
+from tools.services import segments
 from tools.shop import Answer, Shop, bearer, reason
 from tools.stack import ENVIRONMENT, Stack
 
@@ -58,8 +58,8 @@ def seed(stack: Stack, catalog: Path) -> Accounts:
     accounts = Accounts()
     shop = Shop(stack.url)
     with ThreadPoolExecutor() as pool:  # each first call starts a function
-        list(pool.map(lambda segment: wait_for_health(shop, segment), SEGMENTS))
-    step(f"every service answers: {', '.join(SEGMENTS)}")
+        list(pool.map(lambda segment: wait_for_health(shop, segment), segments()))
+    step(f"every service answers: {', '.join(segments())}")
     admin = ensure_account(stack, shop, accounts.admin, "Souk Admin", roles=["admin"])
     ensure_account(stack, shop, accounts.customer, "Mira Santos")
     step(f"accounts ready: {accounts.admin.email}, {accounts.customer.email}")

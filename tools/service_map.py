@@ -13,7 +13,8 @@ import json
 import sys
 from typing import Any
 
-from tools.contracts import ROOT, SERVICES, published
+from tools.contracts import ROOT, published
+from tools.services import services
 from tools.templates import resources
 
 TARGET = ROOT / "web/console/map.json"
@@ -41,11 +42,11 @@ def _consumes(service: str, facts: dict[str, str]) -> list[str]:
 
 def service_map() -> dict[str, Any]:
     """Return the map."""
-    facts = {kind.__name__: service for service in SERVICES for kind in published(service)}
-    services, edges = [], []
-    for service in SERVICES:
+    facts = {kind.__name__: service for service in services() for kind in published(service)}
+    nodes, edges = [], []
+    for service in services():
         consumes = _consumes(service, facts)
-        services.append(
+        nodes.append(
             {
                 "name": service,
                 "functions": _named(service, "AWS::Serverless::Function", "FunctionName"),
@@ -55,11 +56,11 @@ def service_map() -> dict[str, Any]:
                 "consumes": consumes,
             }
         )
-        for source in SERVICES:
+        for source in services():
             told = [kind for kind in consumes if facts[kind] == source]
             if told and source != service:
                 edges.append({"from": source, "to": service, "facts": told})
-    return {"services": services, "edges": edges}
+    return {"services": nodes, "edges": edges}
 
 
 def main() -> int:

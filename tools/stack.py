@@ -27,6 +27,7 @@ from localstack_client.session import Session  # type: ignore[import-untyped]
 from tools import archive, build, sam, streams
 from tools.emulator import HOST, REGION, ROOT, Emulator, living_process, require_free_port, stop_process
 from tools.report import ToolError
+from tools.services import segments
 
 ENVIRONMENT = "local"
 STATE = ROOT / ".local"
@@ -201,7 +202,7 @@ _DEPLOYED = f"/souk-tools/{ENVIRONMENT}/deployed/"
 def edge_code() -> str:
     """Return a hash of all that decides what an edge does: its own modules, and which services there are."""
     modules = [ROOT / "tools" / f"{name}.py" for name in ("edge", "stack", "emulator")]
-    return build.digest(modules, *(stack.name for stack in sam.all_stacks()))
+    return build.digest(modules, *(f"{segment}: {service}" for segment, service in segments().items()))
 
 
 def aws_session(endpoint_port: int) -> Session:

@@ -8,7 +8,7 @@ import urllib.request
 
 from tools import options, sam
 from tools.drain import waiting
-from tools.edge import SEGMENTS
+from tools.services import segments
 from tools.stack import Stack
 
 
@@ -24,10 +24,10 @@ def main() -> None:
     print("\nstack       deployed             answers")
     well = stack.edge_pid() is not None
     states = _stack_states(stack)
-    segments = {service: segment for segment, service in SEGMENTS.items()}
+    begins = {service: segment for segment, service in segments().items()}
     for template in sam.all_stacks():
         state = states.get(f"souk-local-{template.name}", "no")
-        segment = segments.get(template.name)
+        segment = begins.get(template.name)
         health = _health(f"{stack.url}/{segment}/health") if segment else "-"
         well = well and state.endswith("_COMPLETE") and health in ("-", "200")
         print(f"{template.name:10}  {state.lower():19}  {health}")

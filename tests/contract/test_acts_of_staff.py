@@ -16,7 +16,8 @@ from functions.shared.clock import now, rfc3339
 from functions.shared.ids import new_id
 from tests.support.lambda_events import Context, api_event, sample, sqs_event, stream_event
 from tests.support.moto_stack import MotoStack, forget
-from tests.support.services import app_of, services
+from tests.support.services import app_of
+from tools.services import services
 
 ACTOR = "cus_01kaqz5r7b8v0w3m2x4y6t9n1s"
 BEFORE = {"subject": "cus_01kaqz5r7b8v0w3m2x4y6t9n1b", "roles": "customer,staff,admin"}

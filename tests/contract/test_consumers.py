@@ -20,7 +20,8 @@ from tests.support import templates
 from tests.support.contracts import Contract, Event, consumed, contracts, fits, forms, read, rule_patterns
 from tests.support.lambda_events import Context, api_event, sqs_event
 from tests.support.moto_stack import MotoStack, forget, functions, handler
-from tests.support.services import app_of, services
+from tests.support.services import app_of
+from tools.services import services
 
 
 def consumers() -> list[str]:

@@ -11,9 +11,9 @@ import pytest
 
 from functions.shared.outbox import Envelope
 from tests.support.contracts import Contract, contracts, forms, read, rule_patterns
-from tests.support.services import services
 from tests.support.templates import ROOT
 from tools.contracts import published
+from tools.services import services
 
 CHECKER = jsonschema.Draft202012Validator.FORMAT_CHECKER
 

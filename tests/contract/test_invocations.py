@@ -11,8 +11,9 @@ import pytest
 from tests.support import templates
 from tests.support.intrinsics import Resolver
 from tests.support.moto_stack import functions
-from tests.support.services import app_of, services, stacks
+from tests.support.services import app_of, stacks
 from tests.support.templates import ROOT
+from tools.services import services
 
 EVENTS = ROOT / "events"
 SOURCES = {"SQS": "aws:sqs", "DynamoDB": "aws:dynamodb"}

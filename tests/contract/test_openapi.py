@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from tests.support.services import app_of, services
+from tests.support.services import app_of
 from tests.support.templates import ROOT
 from tools.openapi import documented
+from tools.services import services
 
 
 def page(service: str) -> dict[str, Any]:

@@ -8,8 +8,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.support.services import app_of, services
+from tests.support.services import app_of
 from tools.contracts import published
+from tools.services import services
 
 
 def patterns(schema: Any) -> Iterator[str]:

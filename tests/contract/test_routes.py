@@ -12,7 +12,8 @@ import pytest
 from tests.support import templates
 from tests.support.intrinsics import Resolver
 from tests.support.moto_stack import functions, handler
-from tests.support.services import app_of, services, stacks
+from tests.support.services import app_of, stacks
+from tools.services import services
 
 AUTH = {"NONE": "none", "Optional": "optional", "Required": "required"}
 GIVEN_BY_LAMBDA = {"AWS_LAMBDA_FUNCTION_NAME", "AWS_REGION", "AWS_ENDPOINT_URL"}

@@ -16,13 +16,13 @@ from botocore.exceptions import ClientError
 
 from tests.support.buyer import Buyer
 from tools.emulator import REGION
+from tools.services import publishers, services
 from tools.stack import Stack
 
 Acting = Callable[[str, str, str], Any]
 ANYBODY = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
 KEY = {"pk": {"S": "NOBODY#1"}, "sk": {"S": "NOBODY"}}
-SERVICES = ("identity", "catalog", "inventory", "cart", "orders", "payments", "journal")
-PUBLISHERS = ("identity", "catalog", "inventory", "orders", "payments", "journal")
+SERVICES, PUBLISHERS = services(), publishers()
 
 
 def policies(stack: Stack, role: str) -> dict[str, Any]:

@@ -1,21 +1,11 @@
-"""Which services there are: those with a template and an app."""
+"""The services' apps, and the stacks with functions."""
 
 from __future__ import annotations
 
 import importlib
 from typing import Any
 
-from tests.support.templates import ROOT
-
-NOT_SERVICES = ("edge",)
-
-
-def services() -> list[str]:
-    """Return the services, in the order of their names."""
-    stems = sorted(path.stem for path in (ROOT / "infra").glob("*.yaml"))
-    return [
-        name for name in stems if name not in NOT_SERVICES and (ROOT / "functions" / name / "app.py").exists()
-    ]
+from tools.services import services
 
 
 def stacks() -> list[str]:

@@ -15,7 +15,8 @@ from aiohttp import ClientResponse, web
 from aiohttp.test_utils import TestClient, TestServer
 from multidict import CIMultiDict
 
-from tools import edge, sam, templates
+from tools import edge, templates
+from tools.services import segments, services
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Test = Callable[[TestClient[Any, Any]], Coroutine[Any, Any, None]]
@@ -430,8 +431,8 @@ def test_the_edge_on_aws_has_the_same_segments() -> None:
         behaviour["PathPattern"].split("/")[1]: behaviour["TargetOriginId"]
         for behaviour in config["CacheBehaviors"]
     }
-    assert behaviours == edge.SEGMENTS
-    assert {origin["Id"] for origin in config["Origins"]} == {"site", *edge.SEGMENTS.values()}
+    assert behaviours == segments()
+    assert {origin["Id"] for origin in config["Origins"]} == {"site", *services()}
 
 
 def test_the_edge_on_aws_keeps_only_what_is_public_and_nobody_s_for_another() -> None:
@@ -447,13 +448,6 @@ def test_the_edge_on_aws_keeps_only_what_is_public_and_nobody_s_for_another() ->
     assert (policy["MinTTL"], policy["DefaultTTL"]) == (0, 0)  # what says nothing of caches is not kept
     assert "Authorization" in key["HeadersConfig"]["Headers"]
     assert key["QueryStringsConfig"] == {"QueryStringBehavior": "all"}
-
-
-def test_every_service_with_an_api_is_behind_the_edge() -> None:
-    with_an_api = {
-        stack.name for stack in sam.all_stacks() if templates.resources(stack.name, "AWS::Serverless::Api")
-    }
-    assert with_an_api <= set(edge.SEGMENTS.values())
 
 
 def test_the_edge_on_aws_sends_the_same_security_headers() -> None:

@@ -1,0 +1,29 @@
+"""Which services there are follows from folders and templates, and what depends on it from them."""
+
+from __future__ import annotations
+
+from configparser import ConfigParser
+
+from tools import import_contracts, services, templates
+
+FOLDERS = {path.parent.name for path in (templates.ROOT / "functions").glob("*/app.py")} - {"platform"}
+
+
+def test_a_service_is_a_folder_with_a_template() -> None:
+    assert set(services.services()) == FOLDERS
+
+
+def test_each_service_has_one_first_segment_of_paths_and_shares_it_with_none() -> None:
+    assert sorted(services.segments().values()) == sorted(FOLDERS)
+    assert services.segments()["carts"] == "cart"
+
+
+def test_each_service_is_in_every_contract_of_imports() -> None:
+    written = ConfigParser()
+    written.read(import_contracts.write())
+    contracts = {written[section]["name"]: written[section] for section in written.sections()[1:]}
+    every = {f"functions.{name}" for name in FOLDERS}
+    assert set(contracts["Services are independent of each other"]["modules"].split()) > every
+    assert set(contracts["Shared code knows no service"]["forbidden_modules"].split()) > every
+    assert set(contracts["app > service > table > events > domain"]["containers"].split()) == every
+    assert {f"{name}.domain" for name in every} == set(contracts["Domain is pure"]["source_modules"].split())
