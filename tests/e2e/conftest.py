@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from tests.integration.conftest import deploy_order, stack
+from tests.integration.conftest import deploy_order, logged_in, stack
 from tests.support.buyer import Buyer, eventually
 from tools import mail, seed
 from tools.emulator import ROOT
@@ -158,8 +158,7 @@ class Person(NamedTuple):
 def person(stack: Stack, name: str, *roles: str) -> Person:
     """Return somebody with a confirmed account and these roles."""
     account = seed.Account(f"{name}@souk.example", "a password for the browser")
-    token = seed.ensure_account(stack, seed.Shop(stack.url), account, name.title(), roles=list(roles) or None)
-    return Person(*account, Buyer(stack.url, {"Authorization": f"Bearer {token}"}))
+    return Person(*account, Buyer(stack.url, session=logged_in(stack, account, name.title(), *roles)))
 
 
 @pytest.fixture(scope="session")
@@ -177,8 +176,8 @@ def customer(stack: Stack) -> Person:
 @pytest.fixture(scope="session")
 def shop(stack: Stack, operator: Person) -> Stack:
     """The shop with its catalog loaded."""
-    token = operator.calls.headers["Authorization"].removeprefix("Bearer ")
-    seed.load_catalog(stack, seed.Shop(stack.url), token, CATALOG)
+    assert operator.calls.session
+    seed.load_catalog(stack, seed.Shop(stack.url), operator.calls.session.token(), CATALOG)
     return stack
 
 

@@ -377,7 +377,7 @@ def test_a_product_is_edited(console: Page, sold: Callable[..., Any], operator: 
     console.get_by_label("Maker").fill("Atelier Nour")
     console.get_by_label(f"Price of {product['variants'][0]['sku']}").fill("31.50")
     console.get_by_role("button", name="Save").click()
-    expect(console.get_by_role("status")).to_have_text("Saved.")
+    expect(console.locator(".toast")).to_have_text("Saved.")
     after = operator.calls.get(f"/catalog/admin/products/{product['id']}")
     assert (after["vendor"], after["variants"][0]["price"]["amount"]) == ("Atelier Nour", 3150)
 
@@ -398,7 +398,7 @@ def test_a_change_made_elsewhere_meanwhile_is_shown_not_overwritten(
     expect(conflict).to_contain_text("Theirs")
     expect(conflict).to_contain_text("Mine")
     console.get_by_role("button", name="Save yours over it").click()
-    expect(console.get_by_role("status")).to_have_text("Saved.")
+    expect(console.locator(".toast")).to_have_text("Saved.")
     assert operator.calls.get(f"/catalog/admin/products/{product['id']}")["vendor"] == "Mine"
     watch.errors.clear()  # the browser reports the 412
 
@@ -423,7 +423,7 @@ def test_a_customer_is_found_and_made_staff(console: Page, customer: Person) -> 
     for check in (True, False):
         console.get_by_label("staff").set_checked(check)
         console.get_by_role("button", name="Save roles").click()
-        expect(console.get_by_role("status")).to_have_text("Saved.")
+        expect(console.locator(".toast")).to_have_text("Saved.")
         expect(console.get_by_label("staff")).to_be_checked(checked=check)
 
 

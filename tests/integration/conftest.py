@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.buyer import Buyer, eventually
+from tests.support.buyer import Buyer, Session, eventually
 from tools import drain, sam, seed
 from tools.emulator import HOST
 from tools.stack import Stack
@@ -80,6 +80,13 @@ def stack(tmp_path_factory: pytest.TempPathFactory, deploy_order: list[str]) -> 
             made.emulator.stop()
 
 
+def logged_in(stack: Stack, who: seed.Account, name: str, *roles: str) -> Session:
+    """Return the session of somebody with a confirmed account and these roles."""
+    return Session(
+        lambda: seed.ensure_account(stack, seed.Shop(stack.url), who, name, roles=list(roles) or None)
+    )
+
+
 @pytest.fixture(scope="session")
 def account(stack: Stack) -> Callable[..., Buyer]:
     """Return a function that makes an account, verified and logged in."""
@@ -87,8 +94,7 @@ def account(stack: Stack) -> Callable[..., Buyer]:
 
     def make(*roles: str) -> Buyer:
         who = seed.Account(f"buyer-{next(numbers)}@souk.example", "a password for tests")
-        token = seed.ensure_account(stack, seed.Shop(stack.url), who, "Test Buyer", roles=list(roles) or None)
-        return Buyer(stack.url, {"Authorization": f"Bearer {token}"})
+        return Buyer(stack.url, session=logged_in(stack, who, "Test Buyer", *roles))
 
     return make
 

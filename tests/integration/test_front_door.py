@@ -32,7 +32,8 @@ def encoded(part: dict[str, Any]) -> str:
 @pytest.fixture
 def token(amira: Buyer) -> str:
     """A customer's own token, in force."""
-    return amira.headers["Authorization"].removeprefix("Bearer ")
+    assert amira.session
+    return amira.session.token()
 
 
 @pytest.fixture

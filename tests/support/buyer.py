@@ -43,12 +43,32 @@ def eventually(ask: Callable[[], T], *, seconds: float = PATIENCE) -> T:
     return answer
 
 
-class Buyer:
-    """Somebody at the front door; `headers` go with every request."""
+class Session:
+    """The access token of somebody, who logs in again long before it ends."""
 
-    def __init__(self, url: str, headers: dict[str, str] | None = None) -> None:
+    def __init__(self, log_in: Callable[[], str]) -> None:
+        self._log_in = log_in
+        self._renew()
+
+    def _renew(self) -> None:
+        self._token, self._since = self._log_in(), time.monotonic()
+
+    def token(self) -> str:
+        """Return a token that is good for some minutes at least."""
+        if time.monotonic() - self._since > 300:
+            self._renew()
+        return self._token
+
+
+class Buyer:
+    """Somebody at the front door, logged in or not; `headers` go with every request."""
+
+    def __init__(
+        self, url: str, headers: dict[str, str] | None = None, session: Session | None = None
+    ) -> None:
         self.url = url
         self.headers = dict(headers or {})
+        self.session = session
 
     def send(
         self, method: str, path: str, body: Any = None, *, media: str = "application/json", **headers: str
@@ -58,7 +78,9 @@ class Buyer:
         if data is None and body is not None:
             data = json.dumps(body).encode()
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        sent = {**self.headers, **({"Content-Type": media} if data is not None else {}), **named}
+        who = {"Authorization": f"Bearer {self.session.token()}"} if self.session else {}
+        what = {"Content-Type": media} if data is not None else {}
+        sent = {**who, **self.headers, **what, **named}
         request = urllib.request.Request(self.url + path, data=data, method=method, headers=sent)
         try:
             with urllib.request.urlopen(request, timeout=35) as answer:
