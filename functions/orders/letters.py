@@ -65,20 +65,22 @@ def _money(amount: int, totals: Totals) -> str:
     return f"{format_amount(amount, totals.currency)} {totals.currency}"
 
 
-_CONFIRMED = ("Your order is confirmed", "thank you: your order is confirmed, and set aside for you.")
+_CONFIRMED = ("Your order is confirmed", "thank you: your order is confirmed.")
 
 
 _UNPAID = (
     "Your order is still to be paid",
-    "your order is confirmed, but your bank would not let us take the payment when it was due: nothing was charged. "
+    "your order is confirmed, but the payment could not be taken when it was due: nothing was charged. "
     "Please pay by other means on the order's page (the link is below). Until then your goods are kept for you.",
 )
 
 
+# Stock and money are asked for at once: the bank may have set the amount aside before the other said no.
+_LET_GO = "Nothing was charged; an amount that your bank has set aside is let go again."
 _WHY: dict[Reason, str] = {
-    "out_of_stock": "your order was cancelled: an item was sold out before we could hold it. Nothing was charged.",
+    "out_of_stock": f"your order was cancelled: an item was sold out before we could hold it. {_LET_GO}",
     "payment_declined": "your order was cancelled: the payment was declined. Nothing was charged.",
-    "timeout": "your order was cancelled: we could not decide it in time. Nothing was charged; please try again.",
+    "timeout": f"your order was cancelled: we could not decide it in time. {_LET_GO} Please try again.",
     "customer": "you cancelled your order. What was charged is paid back.",
     "operator": "we had to cancel your order. What was charged is paid back.",
 }
