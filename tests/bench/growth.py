@@ -183,7 +183,7 @@ def by_lines(*, times: int = 0) -> dict[int, dict[str, Cost]]:
         shop = LargeShop(account, 100)
         for lines in LINES:
             cart = shop.cart(lines)
-            quotes = [shop.quote(cart) for _ in range(times + 2)]
+            quotes = shop.quotes(lines, times + 2)
             steps: dict[str, Callable[[], Any]] = {
                 "put into the cart": functools.partial(shop.put, cart, shop.skus[0]),
                 "quote": functools.partial(shop.quote, cart),
@@ -205,8 +205,7 @@ def by_batch(orders: int = 20, *, times: int = 0) -> dict[int, Cost]:
     with account.open():
         shop = LargeShop(account, 100)
         for batch in BATCHES:
-            cart = shop.cart(1)
-            quotes = [shop.quote(cart) for _ in range(orders * (times + 2))]
+            quotes = shop.quotes(1, orders * (times + 2))
 
             def place(quotes: list[str] = quotes, batch: int = batch) -> None:
                 for _ in range(orders):

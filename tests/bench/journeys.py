@@ -87,6 +87,20 @@ class Shop:
             self.put(cart, sku)
         return cart
 
+    def quotes(self, lines: int, times: int) -> list[str]:
+        """Return signed quotes of so many guests' carts, each with so many lines: each is a purchase of its own."""
+        return [self.quote(self._guests_cart(lines)) for _ in range(times)]
+
+    def _guests_cart(self, lines: int) -> dict[str, Any]:
+        opened = self.account.request("POST", "/carts", status=201).body
+        cart: dict[str, Any] = {
+            "headers": {"X-Cart-Token": opened["token"]},
+            "path": {"cartId": opened["cartId"]},
+        }
+        for sku in self.skus[:lines]:
+            self.put(cart, sku)
+        return cart
+
     def put(self, cart: dict[str, Any], sku: str) -> None:
         """Put two units into a cart."""
         path = {**cart["path"], "sku": sku}
@@ -129,8 +143,7 @@ def _orders(
 ) -> dict[str, Journey]:
     """Place orders and follow them: until OrderConfirmed is on the bus, and until nothing is left to do."""
     account = shop.account
-    cart = shop.cart(lines)
-    quotes = [shop.quote(cart) for _ in range(orders)]
+    quotes = shop.quotes(lines, orders)
     account.settle()
     before, connected, known = account.tally.copy(), account.connections, len(account.events)
     account._known.clear()

@@ -99,8 +99,7 @@ def record() -> dict[str, Recording]:
     account = _Recorder()
     with account.open():
         shop = Shop(account)
-        cart = shop.cart(1)
-        before, quote = shop.quote(cart), shop.quote(cart)
+        before, quote = shop.quotes(1, 2)
         account.settle()
         shop.place(before)
         account.settle(1, frozenset({"StockReserved", "PaymentAuthorized"}))
