@@ -153,7 +153,10 @@ class LargeShop(Shop):
                 content=content,
                 status="confirmed",
                 parts={"inventory": "committed", "payments": "captured"},
-                timeline=(orders.Entry(at, "StockReserved", f"{order_id}.1.StockReserved"),),
+                timeline=(
+                    orders.Entry(at, "StockReserved", f"{order_id}.1.StockReserved"),
+                    orders.Entry(at, "OrderConfirmed", f"{order_id}.1.PaymentAuthorized"),
+                ),
                 version=5,
             )
             table.change(order, done, None)

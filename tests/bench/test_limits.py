@@ -16,16 +16,18 @@ def journeys() -> dict[str, Journey]:
     return measure()
 
 
-def test_an_order_takes_at_most_10_invocations_to_be_confirmed(journeys: dict[str, Journey]) -> None:
-    assert journeys["1-line order, to confirmed"].total("invocations") <= 10
+def test_an_order_takes_at_most_11_invocations_to_be_confirmed(journeys: dict[str, Journey]) -> None:
+    """One of them tells the cart that its lines are on order, without which they could be bought twice."""
+    assert journeys["1-line order, to confirmed"].total("invocations") <= 11
 
 
 def test_an_order_takes_at_most_4_invocations_where_batches_are_full(journeys: dict[str, Journey]) -> None:
     assert journeys["1-line order, full batches, to confirmed"].total("invocations") <= 4
 
 
-def test_a_one_line_order_takes_at_most_14_write_units_to_be_confirmed(journeys: dict[str, Journey]) -> None:
-    assert journeys["1-line order, no key, to confirmed"].total("write_units") <= 14
+def test_a_one_line_order_takes_at_most_15_write_units_to_be_confirmed(journeys: dict[str, Journey]) -> None:
+    """One of them is of the cart that its lines are on order."""
+    assert journeys["1-line order, no key, to confirmed"].total("write_units") <= 15
 
 
 def test_an_idempotency_key_takes_at_most_2_write_units_more(journeys: dict[str, Journey]) -> None:
@@ -53,8 +55,8 @@ def order_placing() -> Artifact:
     return build("orders")
 
 
-def test_the_zip_of_the_order_placing_function_has_at_most_100_kb(order_placing: Artifact) -> None:
-    assert order_placing.zip_bytes <= 100_000
+def test_the_zip_of_the_order_placing_function_has_at_most_110_kb(order_placing: Artifact) -> None:
+    assert order_placing.zip_bytes <= 110_000
 
 
 def test_every_module_of_the_order_placing_function_is_shipped_compiled(order_placing: Artifact) -> None:

@@ -107,7 +107,7 @@ class VirtualInventory:
         """Have the handlers talk to this inventory, and live in its time."""
         environment = os.environ.copy()
         os.environ.update(self.environment)
-        machine = Machine(Random(self.random.getrandbits(64)), self._sleep)
+        machine = Machine(Random(self.random.getrandbits(64)), self._sleep, lambda line: None)
         machine.install()
         self._machine = machine
         aws.use(lambda service: Client(service, self._call))
