@@ -158,7 +158,7 @@ def read_file(shelf: Shelf, import_id: str, at: datetime) -> None:
     if found is None or found.status in ("awaiting_upload", "completed") or _too_late(found, at):
         return None
     if not found.parts:
-        with shelf.uploads.opened(import_id) as file:
+        with shelf.uploads.opened(import_id) as (file, etag):
             try:
                 made = planning.plan(
                     file,
@@ -168,7 +168,7 @@ def read_file(shelf: Shelf, import_id: str, at: datetime) -> None:
                 )
             except InvalidError as error:
                 return shelf.imports.fail(import_id, error.code, error.detail, at)
-        found = _planned(shelf, found, made, at)
+        found = _planned(shelf, found, made, etag, at)
     left = shelf.imports.parts_left(found)
     log.note(importId=import_id, rows=found.rows, parts=found.parts, left=len(left))
     shelf.uploads.enqueue_parts(import_id, left)
@@ -177,14 +177,16 @@ def read_file(shelf: Shelf, import_id: str, at: datetime) -> None:
     return None
 
 
-def _planned(shelf: Shelf, found: Job, made: Plan, at: datetime) -> Job:
+def _planned(shelf: Shelf, found: Job, made: Plan, etag: str, at: datetime) -> Job:
     """Note how a file is cut; what could not be read of it counts as one product that failed."""
     unread = int(made.unread is not None)
     planned = replace(
         found, total=made.entries + unread, rows=made.rows, parts=len(made.parts), done=unread, failed=unread,
         touched_at=rfc3339(at), read_as=_read_as(made, found.read_as.mapping),
     )  # fmt: skip
-    shelf.imports.plan(planned, made.layout, made.parts, made.entries, [made.unread] if made.unread else [])
+    layout = msgspec.structs.replace(made.layout, etag=etag)
+    unread_rows = [made.unread] if made.unread else []
+    shelf.imports.plan(planned, layout, made.parts, made.entries, unread_rows)
     return job(shelf.imports, found.id)
 
 
@@ -216,7 +218,7 @@ def _too_late(found: Job, at: datetime) -> bool:
 def _text(shelf: Shelf, found: Found, segment: Segment) -> str:
     if segment.begin == segment.end:
         return ""
-    raw = shelf.uploads.read(found.job.id, segment.begin, segment.end)
+    raw = shelf.uploads.read(found.job.id, segment.begin, segment.end, found.layout.etag)
     return raw.decode(found.layout.codec)
 
 

@@ -54,13 +54,17 @@ class Part(msgspec.Struct, frozen=True):
 
 
 class Layout(msgspec.Struct, frozen=True):
-    """What every part has to know of the file: ``codec`` is Python's name of its encoding."""
+    """What every part has to know of the file: ``codec`` is Python's name of its encoding.
+
+    ``etag`` tells it from another that was sent to its address since.
+    """
 
     form: Form
     codec: str
     delimiter: str = ""
     header: Segment = Segment(0, 0, 1)
     sign: str = ""
+    etag: str = ""
 
 
 class Plan(NamedTuple):

@@ -69,18 +69,17 @@ class Uploads:
             return None
 
     @contextmanager
-    def opened(self, key: str) -> Iterator[BinaryIO]:
-        """Give a file to be read from a disk: memory never holds the whole of it."""
+    def opened(self, key: str) -> Iterator[tuple[BinaryIO, str]]:
+        """Give a file to be read from a disk, so that memory never holds the whole of it, and its ETag."""
+        found = aws.s3().get_object(Bucket=self.bucket, Key=key)
         with tempfile.TemporaryFile() as local:
-            shutil.copyfileobj(self._body(Key=key), local, 1 << 20)
-            yield local
+            shutil.copyfileobj(found["Body"], local, 1 << 20)
+            yield local, found.get("ETag", "")
 
-    def read(self, key: str, begin: int, end: int) -> bytes:
-        """Return the bytes of a file from `begin` up to `end`."""
-        return bytes(self._body(Key=key, Range=f"bytes={begin}-{end - 1}").read())
-
-    def _body(self, **asked: Any) -> Any:
-        return aws.s3().get_object(Bucket=self.bucket, **asked)["Body"]
+    def read(self, key: str, begin: int, end: int, etag: str) -> bytes:
+        """Return the bytes of a file from `begin` up to `end`; ClientError where it is not the one with that ETag."""
+        asked: Any = {"Range": f"bytes={begin}-{end - 1}", **({"IfMatch": etag} if etag else {})}
+        return aws.s3().get_object(Bucket=self.bucket, Key=key, **asked)["Body"].read()
 
     def upload_address(self, key: str, media_type: str) -> str:
         """Return where one file of that type may be PUT to, by whoever has the address."""

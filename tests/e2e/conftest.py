@@ -85,10 +85,13 @@ def browser() -> Iterator[Browser]:
 
 
 class Watch:
-    """What a page must never do: errors on its console (the CSP's among them), requests to other origins."""
+    """What a page must never do: errors on its console (the CSP's among them), requests to other origins.
 
-    def __init__(self, origin: str) -> None:
-        self.origin = origin
+    Files of imports and exports are sent to and fetched from their bucket.
+    """
+
+    def __init__(self, origin: str, files: str) -> None:
+        self.origin, self.files = origin, files
         self.errors: list[str] = []
         self.foreign: list[str] = []
 
@@ -103,14 +106,14 @@ class Watch:
             self.errors.append(text)
 
     def _asked(self, url: str) -> None:
-        if not url.startswith((self.origin + "/", "data:", "blob:")):
+        if not url.startswith((self.origin + "/", self.files, "data:", "blob:")):
             self.foreign.append(url)
 
 
 @pytest.fixture
 def watch(shop: Stack) -> Iterator[Watch]:
     """The watch on every page of the test, read when it is over."""
-    made = Watch(shop.url)
+    made = Watch(shop.url, f"{shop.endpoint}/souk-local-catalog-imports-")
     yield made
     assert made.foreign == []
     assert made.errors == []

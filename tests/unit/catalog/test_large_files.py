@@ -240,6 +240,16 @@ def test_a_file_above_200_mb_is_refused_at_its_start(desk: Send, monkeypatch: py
     assert (start(desk, import_id).status, start(desk, import_id).body["code"]) == (413, "file_too_large")
 
 
+def test_a_file_that_is_replaced_after_it_was_cut_is_not_read_in_the_wrong_places(desk: Send) -> None:
+    import_id = bring(desk, HEADER + "pot,Pot,,,,,1\n")
+    on_file(sqs_event(*messages()), Context())
+    shelf().uploads.put(import_id, (HEADER + "pan,Pan,,,,,2\n").encode())
+    event = sqs_event(*messages("IMPORTS"))
+    event["Records"][0]["attributes"]["ApproximateReceiveCount"] = "5"
+    on_import(event, Context())
+    assert (outcome(desk, import_id)["status"], listed(desk)) == ("failed", [])
+
+
 def test_a_file_that_came_and_cannot_be_read_says_why(desk: Send) -> None:
     import_id = expected(desk).body["importId"]
     shelf().uploads.put(import_id, b"Name,Price\nPot,3\n")
@@ -379,7 +389,7 @@ def test_an_export_is_a_file_with_an_address_once_it_is_completed(desk: Send) ->
 def test_an_export_of_more_than_one_upload_part_is_whole(desk: Send, monkeypatch: pytest.MonkeyPatch) -> None:
     blocks = [bytes([number]) * 3_000_000 for number in range(7)]
     assert shelf().uploads.write("exp_large", blocks) == 21_000_000
-    assert shelf().uploads.read("exp_large", 0, 21_000_000) == b"".join(blocks)
+    assert shelf().uploads.read("exp_large", 0, 21_000_000, "") == b"".join(blocks)
 
 
 @pytest.mark.parametrize("moment", range(0, 60, 4))
