@@ -204,13 +204,14 @@ def _unrecorded(books: Books) -> Iterator[str]:
 
 
 def _payment(books: Books, order_id: str, payment: Item) -> Iterator[str]:
-    taken, given = (
-        sum(entry["amount"] for entry in books.entries[order_id] if entry["kind"] == kind)
-        for kind in ("capture", "refund")
-    )
-    if (payment["captured"], payment["refunded"]) != (taken, given):
-        recorded = f"captured {payment['captured']}, refunded {payment['refunded']}"
-        yield f"money {order_id}: {recorded}; the ledger says {taken} and {given}"
+    sums: dict[str, int] = defaultdict(int)
+    for entry in books.entries[order_id]:
+        sums[entry["kind"]] += entry["amount"]
+    taken, given = sums["capture"], sums["refund"] - sums["refund_failed"]
+    disputed = sums["dispute"] - sums["dispute_reinstated"]
+    recorded = payment["captured"], payment["refunded"], payment.get("disputed", 0)
+    if recorded != (taken, given, disputed):
+        yield f"money {order_id}: captured, refunded, disputed {recorded}; the ledger says {taken, given, disputed}"
     if given > taken or taken not in (0, payment["amount"]):
         yield f"money {order_id}: took {taken} and gave back {given} of {payment['amount']}"
     taken_there = [intent for intent in books.intents.get(order_id, ()) if intent["status"] == "captured"]
@@ -234,11 +235,17 @@ def orders(books: Books) -> Iterator[str]:
                 yield from _participants(books, order)
             case _:
                 assert_never(order.status)
-        if order.status == "cancelled" and payment.get("captured", 0) != payment.get("refunded", 0):
-            yield f"order {order_id}: cancelled, and {payment['captured'] - payment['refunded']} is kept"
+        kept = payment.get("captured", 0) - payment.get("refunded", 0) - payment.get("disputed", 0)
+        if order.status == "cancelled" and kept > 0 and not _is_seen_to(order):
+            yield f"order {order_id}: cancelled, and {kept} is kept"
         total = order.content.totals.total
         if payment and payment["amount"] != total:
             yield f"order {order_id}: ordered for {total}, payment of {payment['amount']}"
+
+
+def _is_seen_to(order: Order) -> bool:
+    """Tell whether what was not given back is on its way, with people, or with the bank."""
+    return bool(order.unsettled or order.back.refunding or order.back.disputed)
 
 
 def _participants(books: Books, order: Order) -> Iterator[str]:
@@ -249,7 +256,7 @@ def _participants(books: Books, order: Order) -> Iterator[str]:
         if record not in RECORDS[name][order.status]:
             yield f"order {order.order_id}: {order.status}, and its {who.part} is {record}"
         kept = who.has_agreed(told) if order.status == "confirmed" else who.holds_nothing(told)
-        if not kept:
+        if not kept and not (name == "payments" and _is_seen_to(order)):
             yield f"order {order.order_id}: {order.status}, and {name} has told it of {told}"
 
 
@@ -266,6 +273,9 @@ def facts(books: Books) -> Iterator[str]:
             by_type[entry["type"]].append(entry["data"])
         taken = sum(data["amount"]["amount"] for data in by_type["PaymentCaptured"])
         given = sum(data["amount"]["amount"] for data in by_type["PaymentRefunded"])
+        given -= sum(
+            data["amount"]["amount"] for data in by_type["PaymentRefundFailed"] if data.get("wasPaid")
+        )
         payment = books.payments[order_id]
         if (taken, given) != (payment["captured"], payment["refunded"]):
             yield f"facts {order_id}: told of {taken} captured, {given} refunded; the payment says otherwise"

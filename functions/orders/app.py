@@ -122,6 +122,14 @@ def list_unpaid() -> Response:
     return json_response(OrdersView([shown(order) for order in orders().unpaid(limit)], None))
 
 
+@app.endpoint("GET", "/orders/unsettled", returns=OrdersView)
+def list_unsettled() -> Response:
+    """List the orders of which a refund failed or that are disputed, for staff (``?limit=``): 200 | 400 | 403."""
+    caller(app).require("staff", "admin")
+    limit = page_limit(query_parameters(app, "limit"), 50)
+    return json_response(OrdersView([order_view(order) for order in orders().unsettled(limit)], None))
+
+
 @app.endpoint("GET", "/orders/search", returns=OrdersView)
 def search_orders() -> Response:
     """Find orders by one of ``?number=``, ``email``, ``name``, ``sku``, newest first, for staff: 200 | 400 | 403."""

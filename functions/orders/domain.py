@@ -60,7 +60,8 @@ class Participant(NamedTuple):
         Why an order is off on their no.
     states
         What each fact makes of their part, the facts in the order in which they come about, so that news which arrive
-        late do not set it back. Where there are two, the second is once all of the order's total went back.
+        late do not set it back. Where there are three, it is by whether none, some or all of the order's total went
+        back, which what the order knows of that decides.
     """
 
     part: str
@@ -88,6 +89,8 @@ class Participant(NamedTuple):
         return not self.has_agreed(state) or state in {self.states[fact][-1] for fact in self.undone_by}
 
 
+TAKEN = ("captured", "partially_refunded", "refunded")
+
 PARTICIPANTS: Mapping[str, Participant] = {
     "inventory": Participant(
         part="stock",
@@ -112,9 +115,13 @@ PARTICIPANTS: Mapping[str, Participant] = {
             "PaymentAuthorized": ("authorised",),
             "PaymentDeclined": ("declined",),
             "PaymentCaptureFailed": ("capture_failed",),
-            "PaymentCaptured": ("captured",),
+            "PaymentCaptured": TAKEN,
+            "PaymentRefundStarted": TAKEN,
+            "PaymentRefunded": TAKEN,
+            "PaymentRefundFailed": TAKEN,
+            "PaymentDisputed": TAKEN,
+            "PaymentDisputeClosed": TAKEN,
             "PaymentVoided": ("voided",),
-            "PaymentRefunded": ("partially_refunded", "refunded"),
         },
     ),
 }
@@ -172,14 +179,32 @@ class Entry(NamedTuple):
     detail: str = ""
 
 
+class MoneyBack(NamedTuple):
+    """What went back of an order's money, all told, in minor units, as of a version of its payment.
+
+    ``refunding`` is on its way, ``refund_failed`` is what refunds that failed still owe, ``disputed`` is what the
+    provider took back for disputes, of which ``open_disputes`` are not closed.
+    """
+
+    version: int = 0
+    refunded: int = 0
+    refunding: int = 0
+    refund_failed: int = 0
+    disputed: int = 0
+    open_disputes: int = 0
+
+
+NOTHING_BACK = MoneyBack()
+
+
 class News(NamedTuple):
     """What a participant's fact says of an order: a vote, or what became of what they held.
 
-    ``refunded``: all told. ``failed_attempt``: which of the means of payment that the buyer gave could not be charged.
+    ``back``: of its money. ``failed_attempt``: which of the means of payment that the buyer gave could not be charged.
     """
 
     entry: Entry
-    refunded: int = 0
+    back: MoneyBack = NOTHING_BACK
     failed_attempt: int = 0
 
 
@@ -187,8 +212,8 @@ class News(NamedTuple):
 class Order:
     """An order: what was bought, where it stands, and how it got there.
 
-    ``parts``: by participant, the state of what they speak of; ``refunded`` in minor units. ``attempts`` counts the
-    means of payment that the buyer gave, ``failed_attempt`` is the last of them that could not be charged.
+    ``parts``: by participant, the state of what they speak of. ``attempts`` counts the means of payment that the buyer
+    gave, ``failed_attempt`` is the last of them that could not be charged.
     """
 
     order_id: str
@@ -198,7 +223,7 @@ class Order:
     status: Status = "placed"
     reason: Reason | None = None
     parts: Mapping[str, str] = field(default_factory=dict)
-    refunded: int = 0
+    back: MoneyBack = NOTHING_BACK
     timeline: tuple[Entry, ...] = ()
     version: int = 1
     attempts: int = 1
@@ -229,6 +254,11 @@ class Order:
     def is_erased(self) -> bool:
         """Tell whether its customer was erased."""
         return self.content.email == ERASED_EMAIL
+
+    @property
+    def unsettled(self) -> bool:
+        """Tell whether people have to see to its money: a refund failed, or the buyer disputes the payment."""
+        return self.status != "placed" and bool(self.back.refund_failed or self.back.open_disputes)
 
 
 MailKind = Status | Literal["payment_failed"]
@@ -423,9 +453,9 @@ def _decided(order: Order, decision: Decision, at: str, cause: str, words: str =
 def _moved(order: Order, news: News, participants: Mapping[str, Participant]) -> Order:
     """Return the order with the news's word on their part, where it is not behind what is known."""
     name, who = next((name, who) for name, who in participants.items() if news.entry.type in who.states)
-    refunded = max(order.refunded, news.refunded)
-    states = who.states[news.entry.type]
-    state = states[-1] if refunded >= order.content.totals.total else states[0]
-    parts = {**order.parts, name: who.later(order.parts.get(name), state)}
+    back = max(order.back, news.back, key=lambda known: known.version)
+    state = who.later(order.parts.get(name), who.state(news.entry.type))
+    if state in TAKEN:
+        state = TAKEN[(back.refunded > 0) + (back.refunded >= order.content.totals.total)]
     failed = max(order.failed_attempt, news.failed_attempt)
-    return replace(order, parts=parts, refunded=refunded, failed_attempt=failed)
+    return replace(order, parts={**order.parts, name: state}, back=back, failed_attempt=failed)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
+import msgspec
 from msgspec import Meta
 
-from functions.orders.domain import PARTICIPANTS, Entry, News, OrderLine, Reason, Totals
+from functions.orders.domain import PARTICIPANTS, Entry, MoneyBack, News, OrderLine, Reason, Totals
 from functions.shared.addresses import PostalAddress
+from functions.shared.inbox import Fact
 from functions.shared.types import (
     CartId,
     Country,
@@ -148,9 +150,9 @@ class Said(Data, frozen=True):
         """Return what the timeline keeps of it."""
         return ""
 
-    def refunded(self) -> int:
-        """Return how much of the money went back, all told, in minor units."""
-        return 0
+    def money_back(self, version: int) -> MoneyBack:
+        """Return how much of the money went back, all told, as of a version of the payment."""
+        return MoneyBack()
 
     def failed_attempt(self) -> int:
         """Return which of the means of payment that the buyer gave could not be charged, 0 for none."""
@@ -226,32 +228,95 @@ class PaymentVoided(Said, frozen=True):
     """payments: the money is not held any more."""
 
 
-class PaymentRefunded(Said, frozen=True):
-    """payments: money went back, and how much all told."""
+class Back(Data, frozen=True):
+    """What went back of a payment, all told, in minor units."""
 
+    refunded: int = 0
+    refunding: int = 0
+    refund_failed: int = 0
+    disputed: int = 0
+    open_disputes: int = 0
+
+
+class _MoneyBack(Said, frozen=True):
     amount: Money
-    refunded_total: Money
+    back: Back | None = None
+
+    def why(self) -> str:
+        """Return what more the timeline keeps."""
+        return ""
 
     def detail(self) -> str:
-        """Return how much went back this time."""
-        return str(self.amount.amount)
+        """Return how much it is about, and why."""
+        return f"{self.amount.amount} {self.why()[:100]}".rstrip()
 
-    def refunded(self) -> int:
+    def money_back(self, version: int) -> MoneyBack:
         """Return how much went back all told."""
-        return self.refunded_total.amount
+        return MoneyBack(version, *msgspec.structs.astuple(self.back)) if self.back else MoneyBack()
 
 
-SAID = {kind.__name__: kind for kind in Said.__subclasses__()}
+class PaymentRefundStarted(_MoneyBack, frozen=True):
+    """payments: money is on its way back."""
+
+
+class PaymentRefunded(_MoneyBack, frozen=True, kw_only=True):
+    """payments: money went back, and how much all told; ``back`` is missing in old facts."""
+
+    refunded_total: Money
+
+    def money_back(self, version: int) -> MoneyBack:
+        """Return how much went back all told."""
+        return super().money_back(version) if self.back else MoneyBack(version, self.refunded_total.amount)
+
+
+class PaymentRefundFailed(_MoneyBack, frozen=True, kw_only=True):
+    """payments: money that was on its way back, or had gone back, is with the shop again."""
+
+    code: str
+
+    def why(self) -> str:
+        """Return why."""
+        return self.code
+
+
+class PaymentDisputed(_MoneyBack, frozen=True, kw_only=True):
+    """payments: the buyer disputes what was taken."""
+
+    reason: str
+
+    def why(self) -> str:
+        """Return why."""
+        return self.reason
+
+
+class PaymentDisputeClosed(_MoneyBack, frozen=True, kw_only=True):
+    """payments: a dispute is over."""
+
+    outcome: str
+
+    def why(self) -> str:
+        """Return how it ended."""
+        return self.outcome
+
+
+SAID = {
+    kind.__name__: kind
+    for kind in (*Said.__subclasses__(), *_MoneyBack.__subclasses__())
+    if kind is not _MoneyBack
+}
+ABOUT_MONEY = frozenset(kind.__name__ for kind in _MoneyBack.__subclasses__())
+"""The facts whose detail begins with an amount."""
 VOTES = tuple(SAID[fact] for who in PARTICIPANTS.values() for fact in (who.yes, who.no))
 PROGRESS = tuple(
     SAID[fact] for who in PARTICIPANTS.values() for fact in who.states if fact not in (who.yes, who.no)
 )
 
 
-def news(data: Said, event_id: str, time: str) -> News:
+def news(fact: Fact[Said]) -> News:
     """Return what a fact says of its order."""
-    entry = Entry(time, type(data).__name__, event_id, data.detail())
-    return News(entry, data.refunded(), data.failed_attempt())
+    said = fact.data
+    entry = Entry(fact.time, type(said).__name__, fact.id, said.detail())
+    return News(entry, said.money_back(fact.aggregate.version), said.failed_attempt())
 
 
 class CustomerErased(Data, frozen=True):

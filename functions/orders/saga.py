@@ -98,7 +98,7 @@ def on_vote(table: OrdersTable, event: Fact[Said], at: datetime) -> None:
 
     After the decision a vote changes nothing; but one that is a reminder has the decision told again.
     """
-    vote = news(event.data, event.id, event.time)
+    vote = news(event)
     reminder = getattr(event.data, "reminder", False)
 
     def rule(order: Order) -> Order:
@@ -111,7 +111,7 @@ def on_vote(table: OrdersTable, event: Fact[Said], at: datetime) -> None:
 
 def on_progress(table: OrdersTable, event: Fact[Said], at: datetime) -> None:
     """Write down what became of what a participant held for an order; tell where it is to be paid by other means."""
-    said = news(event.data, event.id, event.time)
+    said = news(event)
 
     def facts(after: Order) -> str | None:
         if not (said.failed_attempt and after.unpaid):

@@ -5,6 +5,9 @@
 |                 |                            |       | open_at = deadline, if placed | placed_at               |
 |                 |                            |       | open_shard = UNPAID#<0…7>, if |                         |
 |                 |                            |       | it could not be charged       |                         |
+|                 |                            |       | open_shard = UNSETTLED#<0…7>, |                         |
+|                 |                            |       | if a refund failed, or it is  |                         |
+|                 |                            |       | disputed                      |                         |
 | bought already  | ORDER#<order>              | ORDER |                               |                         |
 | idempotency key | IDEM#<digest of scope,key> | IDEM  |                               |                         |
 | mail            | ORDER#<order>              | MAIL#<mail> |                         |                         |
@@ -30,7 +33,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import astuple
 
-from functions.orders.domain import PARTICIPANTS, Content, Entry, Mail, Order, OrderLine, Totals
+from functions.orders.domain import PARTICIPANTS, Content, Entry, Mail, MoneyBack, Order, OrderLine, Totals
 from functions.shared.addresses import PostalAddress
 from functions.shared.clock import epoch, rfc3339
 from functions.shared.dynamo import Item, Table, cursor, from_cursor
@@ -88,8 +91,9 @@ class OrdersTable(Table):
         """Store what has become of an order, with its facts; False when it has changed meanwhile."""
         wanted = {**_standing(after), "outbox": outbox}
         dropped = [name for name, value in wanted.items() if value is None]
-        if after.unpaid:
-            wanted |= _open("UNPAID", after.order_id, after.placed_at)
+        if after.unpaid or after.unsettled:
+            state = "UNPAID" if after.unpaid else "UNSETTLED"
+            wanted |= _open(state, after.order_id, after.placed_at)
         elif after.status != "placed":
             dropped += ["open_shard", "open_at"]
         kept = {name: value for name, value in wanted.items() if value is not None}
@@ -149,6 +153,11 @@ class OrdersTable(Table):
     def unpaid(self, limit: int) -> list[Order]:
         """Return the confirmed orders that could not be charged, at most `limit`, oldest first."""
         found = (order for order in self._first_of("UNPAID", limit) if order.unpaid)
+        return sorted(found, key=lambda order: (order.placed_at, order.order_id))
+
+    def unsettled(self, limit: int) -> list[Order]:
+        """Return the orders of which a refund failed or that are disputed, at most `limit`, oldest first."""
+        found = (order for order in self._first_of("UNSETTLED", limit) if order.unsettled)
         return sorted(found, key=lambda order: (order.placed_at, order.order_id))
 
     def _first_of(self, state: str, limit: int) -> list[Order]:
@@ -230,7 +239,7 @@ def order_of(item: Item) -> Order:
         status=item["status"],
         reason=item.get("reason"),
         parts={name: item[who.part] for name, who in PARTICIPANTS.items() if who.part in item},
-        refunded=item.get("refunded", 0),
+        back=_back(item),
         timeline=tuple(_entry(text, order_id) for text in item.get("timeline", ())),
         version=item["version"],
         attempts=item.get("attempts", 1),
@@ -245,7 +254,8 @@ def _standing(order: Order) -> dict[str, Any]:
         "version": order.version,
         "reason": order.reason,
         **{who.part: order.parts.get(name) for name, who in PARTICIPANTS.items()},
-        "refunded": order.refunded or None,
+        "refunded": order.back.refunded or None,
+        "back": " ".join(map(str, order.back._replace(refunded=0))) if order.back.version else None,
         "timeline": [_text(entry, order.order_id) for entry in order.timeline] or None,
         "attempts": order.attempts if order.attempts > 1 else None,
         "failed_attempt": order.failed_attempt or None,
@@ -271,6 +281,12 @@ def _text(entry: Entry, order_id: str) -> str:
 def _entry(text: str, order_id: str) -> Entry:
     time, kind, cause, *detail = text.split(" ", 3)
     return Entry(time, kind, cause.replace("~", order_id), *detail)
+
+
+def _back(item: Item) -> MoneyBack:
+    """Return what went back; items from before that was versioned hold the refunded amount alone."""
+    known = MoneyBack(*map(int, item["back"].split())) if "back" in item else MoneyBack()
+    return known._replace(refunded=item.get("refunded", 0))
 
 
 def _open(state: str, order_id: str, at: str) -> dict[str, str]:

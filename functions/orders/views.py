@@ -18,7 +18,7 @@ from functions.orders.domain import (
     Totals,
     fact_of,
 )
-from functions.orders.events import PaymentToken
+from functions.orders.events import ABOUT_MONEY, PaymentToken
 from functions.shared.addresses import PostalAddress
 from functions.shared.ids import order_number
 from functions.shared.types import Body, Money, View
@@ -55,6 +55,8 @@ class OrderView(View, frozen=True):
     before any of it. ``unpaid``: it is confirmed, could not be charged, and waits for another means of payment.
     ``cancellable_until``: until when its customer may cancel it, RFC 3339; null where no time is set (it is placed, or
     unpaid) and where it is cancelled.
+    ``refunded`` has gone back, ``refunding`` is on its way, ``refund_failed`` should have gone back and did not,
+    ``disputed`` was taken back by the bank. ``unsettled``: a refund failed, or a dispute is open.
     """
 
     order_id: str
@@ -68,6 +70,10 @@ class OrderView(View, frozen=True):
     lines: tuple[OrderLine, ...]
     totals: Totals
     refunded: Money
+    refunding: Money
+    refund_failed: Money
+    disputed: Money
+    unsettled: bool
     shipping_address: PostalAddress
     placed_at: str
     decide_by: str
@@ -120,7 +126,8 @@ class EntryView(View, frozen=True):
 
     ``status``: the order's from then on. ``cause``: the id of an event, the subject who asked for it, ``guest`` or
     ``deadline``. ``detail``: why it was cancelled (``operator: …`` in an operator's words), the code of a decline, the
-    SKUs that fell short. ``amount``: what was refunded.
+    SKUs that fell short, why a refund failed, why a payment is disputed or how that ended. ``amount``: what the fact
+    is about.
     """
 
     time: str
@@ -204,7 +211,11 @@ def _shown(order: Order) -> dict[str, Any]:
         "email": content.email,
         "lines": content.lines,
         "totals": content.totals,
-        "refunded": Money(order.refunded, content.totals.currency),
+        **{
+            name: Money(getattr(order.back, name), content.totals.currency)
+            for name in ("refunded", "refunding", "refund_failed", "disputed")
+        },
+        "unsettled": order.unsettled,
         "shipping_address": content.shipping_address,
         "placed_at": order.placed_at,
         "decide_by": content.decide_by,
@@ -221,6 +232,7 @@ def timeline_view(order: Order) -> TimelineView:
     status: Status = "placed"
     for time, kind, cause, detail in (placed, *order.timeline):
         status = _STATUS_AFTER.get(kind, status)
-        amount = Money(int(detail), order.content.totals.currency) if kind == "PaymentRefunded" else None
-        items.append(EntryView(time, kind, status, cause, None if amount else detail or None, amount))
+        amount, _, why = detail.partition(" ") if kind in ABOUT_MONEY else ("", "", detail)
+        money = Money(int(amount), order.content.totals.currency) if amount else None
+        items.append(EntryView(time, kind, status, cause, why or None, money))
     return TimelineView(items)

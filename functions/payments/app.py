@@ -9,8 +9,8 @@ from typing import Annotated, Any
 from chalice.app import Response, SQSEvent
 from msgspec import Meta
 
-from functions.payments import refunds, service
-from functions.payments.domain import Entry, Payment, Refund
+from functions.payments import reconciling, refunds, service
+from functions.payments.domain import Dispute, Entry, Payment, Refund
 from functions.payments.events import OrderCancelled, OrderConfirmed, OrderPaymentChanged, OrderPlaced
 from functions.payments.providers import Provider, Providers
 from functions.payments.providers.secret import secret
@@ -81,10 +81,25 @@ def _stripe() -> Provider:
 
 
 class RefundView(View, frozen=True):
-    """Money given back; ``pending`` until the provider has paid it."""
+    """Money given back; ``pending`` until the provider has paid it, ``failed`` where the buyer never gets it.
+
+    ``code``: why it failed.
+    """
 
     refund_id: str
     amount: Money
+    reason: str
+    status: str
+    created_at: str
+    code: str | None
+
+
+class DisputeView(View, frozen=True):
+    """A buyer's complaint at the bank: ``open``, ``won``, ``lost`` or ``closed``, and what the provider took for it."""
+
+    dispute_id: str
+    amount: Money
+    withdrawn: Money
     reason: str
     status: str
     created_at: str
@@ -99,10 +114,13 @@ class PaymentView(View, frozen=True):
     captured: Money
     refunded: Money
     refundable: Money
+    refunding: Money
+    disputed: Money
     provider: str
     decline_code: str | None
     created_at: str
     refunds: list[RefundView]
+    disputes: list[DisputeView]
 
 
 class EntryView(View, frozen=True):
@@ -115,6 +133,7 @@ class EntryView(View, frozen=True):
     credit: str
     amount: Money
     refund_id: str | None
+    dispute_id: str | None
 
 
 class LedgerView(View, frozen=True):
@@ -152,24 +171,47 @@ class GiveBack(Body, frozen=True):
 def refund_view(refund: Refund) -> RefundView:
     """Shape a refund."""
     amount = Money(refund.amount, refund.currency)
-    return RefundView(refund.refund_id, amount, refund.reason, refund.status, refund.created_at)
+    return RefundView(refund.refund_id, amount, refund.reason, refund.status, refund.created_at, refund.code)
 
 
-def payment_view(payment: Payment, refunds: list[Refund]) -> PaymentView:
-    """Shape a payment with its refunds."""
+def dispute_view(dispute: Dispute) -> DisputeView:
+    """Shape a dispute."""
+    money = functools.partial(Money, currency=dispute.currency)
+    return DisputeView(
+        dispute_id=dispute.dispute_id,
+        amount=money(dispute.amount),
+        withdrawn=money(dispute.withdrawn),
+        reason=dispute.reason,
+        status=dispute.status,
+        created_at=dispute.created_at,
+    )
+
+
+def payment_view(payment: Payment, refunds: list[Refund], disputes: list[Dispute]) -> PaymentView:
+    """Shape a payment with its refunds and disputes."""
     money = functools.partial(Money, currency=payment.currency)
     return PaymentView(
-        payment.order_id, payment.standing, money(payment.amount), money(payment.captured),
-        money(payment.refunded), money(payment.refundable), payment.provider, payment.code, payment.created_at,
-        [refund_view(refund) for refund in refunds],
-    )  # fmt: skip
+        order_id=payment.order_id,
+        status=payment.standing,
+        amount=money(payment.amount),
+        captured=money(payment.captured),
+        refunded=money(payment.refunded),
+        refundable=money(payment.refundable),
+        refunding=money(payment.refunding),
+        disputed=money(payment.disputed),
+        provider=payment.provider,
+        decline_code=payment.code,
+        created_at=payment.created_at,
+        refunds=[refund_view(refund) for refund in refunds],
+        disputes=[dispute_view(dispute) for dispute in disputes],
+    )
 
 
 def entry_view(entry: Entry) -> EntryView:
     """Shape a line of the ledger."""
     return EntryView(
         entry.number, entry.time, entry.kind, entry.debit, entry.credit,
-        Money(entry.amount, entry.currency), entry.refund_id,
+        Money(entry.amount, entry.currency), entry.refund_id, entry.dispute_id,
     )  # fmt: skip
 
 
@@ -200,7 +242,7 @@ def get_payment(orderId: str) -> Response:  # noqa: N803 the name in the path
     """Get the payment of an order, for staff or the buyer: 200 | 404 none, or another's."""
     who = caller(app)
     found = service.visible_payment(payments(), orderId, who.subject, who.roles)
-    return json_response(payment_view(found, payments().refunds(orderId)))
+    return json_response(payment_view(found, payments().refunds(orderId), payments().disputes(orderId)))
 
 
 @app.endpoint("GET", "/payments/{orderId}/ledger", returns=LedgerView)
@@ -234,13 +276,13 @@ def give_back(orderId: str) -> Response:  # noqa: N803
 
 @app.endpoint("POST", "/payments/webhooks/{provider}", auth="none", returns=ReceivedView)
 def receive_notice(provider: str) -> Response:
-    """Take a provider's webhook: 200, also when repeated | 400 bad signature, too old | 404 | 413."""
+    """Take a provider's webhook: 200, also repeated or of no order of ours | 400 bad signature, too old | 404 | 413."""
     if provider != providers().chosen:
         raise NotFoundError("no_such_provider", "No webhooks are taken from there.")
     headers: dict[str, str] = dict(app.request.headers)
     at = now()
     notice = providers().named(provider).notice(headers, raw_body(app, MAX_NOTICE_BYTES), at)
-    service.on_notice(payments(), provider, notice, at)
+    reconciling.on_notice(payments(), providers(), provider, notice, at)
     return json_response(ReceivedView(received=True))
 
 
@@ -269,7 +311,10 @@ def publish(event: dict[str, Any], context: object) -> None:
 
 @app.lambda_function()
 def sweep(event: object, context: object) -> dict[str, int]:
-    """Every minute: ask for late decisions, and go on with captures, voids and refunds that were left open."""
+    """Every minute: ask for late decisions, and go on with captures, voids and refunds that were left open.
+
+    What a webhook told of is asked of the provider.
+    """
     open_ = service.sweep(payments(), providers(), now())
     log.note(open=open_)
     return {"open": open_}

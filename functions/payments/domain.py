@@ -28,6 +28,9 @@ The order has been cancelled by then, and providers forget idempotency keys afte
 from a dead-letter queue must never hold money a second time.
 """
 
+ASK_FOR_REFUND = timedelta(minutes=30)
+"""How long a refund that the provider has taken on is waited for before it is asked; its webhook mostly comes first."""
+
 MAKE_SURE = timedelta(minutes=10)
 """After a cancellation that came first, when no authorisation of the order can be under way any more."""
 
@@ -47,10 +50,17 @@ Waiting = Literal["capturing", "voiding", "refused"]
 """The states in which a payment waits for the provider."""
 
 RefundStatus = Literal["pending", "succeeded", "failed"]
+"""A refund's life: pending → succeeded or failed; one that succeeded may fail later, when the bank sends it back."""
+
+_REFUND_WAY: tuple[RefundStatus, ...] = ("pending", "succeeded", "failed")
+
+DisputeStatus = Literal["open", "won", "lost", "closed"]
+"""``won`` and ``lost`` by the shop; ``closed``: an inquiry that came to nothing."""
 
 PROVIDER_RECEIVABLE = "provider_receivable"  # what the provider owes the shop
 CUSTOMER_SALES = "customer_sales"
 CUSTOMER_REFUNDS = "customer_refunds"
+CUSTOMER_DISPUTES = "customer_disputes"  # what the provider took back because buyers disputed it
 
 _CARD_NUMBER = re.compile(r"\d{12,}")
 
@@ -59,9 +69,11 @@ _CARD_NUMBER = re.compile(r"\d{12,}")
 class Payment:
     """What one order pays.
 
-    ``refunding`` is promised to refunds under way; ``ref`` is the provider's own id; ``code`` says why it was declined,
-    or not captured; ``open_at`` is when the sweep looks at it, empty where nothing is left to do. ``attempt`` counts
-    the means of payment that the buyer gave, from 1.
+    ``refunding`` is promised to refunds under way, ``refund_failed`` was promised to refunds that failed and was not
+    given back since, ``disputed`` is what the provider took back for disputes. ``ref`` is the provider's own id;
+    ``code`` says why it was declined, or not captured; ``open_at`` is when the sweep looks at it, empty where nothing
+    is left to do. ``attempt`` counts the means of payment that the buyer gave, from 1. ``cancelled``: the order was
+    called off after the capture, so whatever comes back of it is the buyer's.
     """
 
     order_id: str
@@ -79,6 +91,10 @@ class Payment:
     refunding: int = 0
     open_at: str = ""
     attempt: int = 1
+    refund_failed: int = 0
+    disputed: int = 0
+    open_disputes: int = 0
+    cancelled: bool = False
 
     @property
     def key(self) -> str:
@@ -87,20 +103,24 @@ class Payment:
 
     @property
     def refundable(self) -> int:
-        """Return what can still be given back."""
-        return self.captured - self.refunded - self.refunding
+        """Return what can still be given back: a dispute can take what was given back already, so not below 0."""
+        return max(0, self.captured - self.refunded - self.refunding - self.disputed)
 
     @property
     def standing(self) -> str:
         """Return the status as people read it: a captured payment tells what was given back."""
         if self.status == "captured" and self.refunded:
-            return "refunded" if self.refunded == self.captured else "partially_refunded"
+            return "refunded" if self.refunded >= self.captured else "partially_refunded"
         return self.status
 
 
 @dataclass(frozen=True)
 class Refund:
-    """Money on its way back to the buyer; ``by`` is the person who gave it, None where a cancellation did."""
+    """Money on its way back to the buyer.
+
+    ``by`` is the person who gave it, None where a cancellation or the provider did. ``ref`` is the provider's own id
+    once it has taken the refund on; ``code`` says why it failed.
+    """
 
     order_id: str
     refund_id: str
@@ -111,6 +131,22 @@ class Refund:
     created_at: str
     by: str | None = None
     open_at: str = ""
+    ref: str = ""
+    code: str | None = None
+
+
+@dataclass(frozen=True)
+class Dispute:
+    """A buyer's complaint at the bank, by the provider's own id; ``withdrawn`` is what the provider took for it."""
+
+    order_id: str
+    dispute_id: str
+    amount: int
+    currency: str
+    reason: str
+    status: DisputeStatus
+    created_at: str
+    withdrawn: int = 0
 
 
 @dataclass(frozen=True)
@@ -120,12 +156,13 @@ class Entry:
     order_id: str
     number: int
     time: str
-    kind: Literal["capture", "refund"]
+    kind: Literal["capture", "refund", "refund_failed", "dispute", "dispute_reinstated"]
     debit: str
     credit: str
     amount: int
     currency: str
     refund_id: str | None = None
+    dispute_id: str | None = None
 
 
 def looks_like_a_card_number(token: str) -> bool:
@@ -222,20 +259,46 @@ def check_refund(payment: Payment, amount: int, currency: str) -> None:
         )
 
 
-def refund_begun(payment: Payment, refund: Refund) -> Payment:
-    """Return the payment with the refund's amount promised."""
-    return replace(payment, refunding=payment.refunding + refund.amount, version=payment.version + 1)
+def comes_later(status: RefundStatus, than: RefundStatus) -> bool:
+    """Tell whether a refund of one status can still become another: what is said late of it changes nothing."""
+    return _REFUND_WAY.index(status) > _REFUND_WAY.index(than)
 
 
-def refund_ended(payment: Payment, refund: Refund) -> Payment:
-    """Return the payment once a refund has succeeded (the amount is given back) or failed (it is not)."""
-    given = refund.amount if refund.status == "succeeded" else 0
+def refund_changed(payment: Payment, before: Refund | None, after: Refund) -> Payment:
+    """Return the payment once a refund is new (`before` is None), has succeeded, or has failed.
+
+    A pending one holds its amount, one that succeeded has given it back, and one that failed leaves it to be given
+    back by another.
+    """
+    pending, given, failed = (_amount(after, status) - _amount(before, status) for status in _REFUND_WAY)
+    made_good = min(payment.refund_failed, after.amount) if before is None and not failed else 0
     return replace(
         payment,
-        refunding=payment.refunding - refund.amount,
+        refunding=payment.refunding + pending,
         refunded=payment.refunded + given,
+        refund_failed=payment.refund_failed + failed - made_good,
         version=payment.version + 1,
     )
+
+
+def _amount(refund: Refund | None, status: RefundStatus) -> int:
+    return refund.amount if refund and refund.status == status else 0
+
+
+def dispute_changed(payment: Payment, before: Dispute | None, after: Dispute) -> Payment:
+    """Return the payment once a dispute is new (`before` is None), has moved money, or is closed."""
+    opened = (after.status == "open") - (before is not None and before.status == "open")
+    return replace(
+        payment,
+        disputed=payment.disputed + after.withdrawn - (before.withdrawn if before else 0),
+        open_disputes=payment.open_disputes + opened,
+        version=payment.version + 1,
+    )
+
+
+def looked_at(payment: Payment, again_at: str = "") -> Payment:
+    """Return the payment once the provider's refunds and disputes are known, or are to be asked for again."""
+    return replace(payment, version=payment.version + 1, open_at=again_at)
 
 
 def capture_entry(after: Payment, at: datetime) -> Entry:
@@ -246,21 +309,50 @@ def capture_entry(after: Payment, at: datetime) -> Entry:
     )  # fmt: skip
 
 
-def refund_entry(after: Payment, refund: Refund, at: datetime) -> Entry:
-    """Return the ledger's line of a refund."""
+def refund_entry(after: Payment, before: Refund | None, refund: Refund, at: datetime) -> Entry | None:
+    """Return the ledger's line of a refund that was paid, or came back after it was; None where no money moved."""
+    moved = _amount(refund, "succeeded") - _amount(before, "succeeded")
+    if not moved:
+        return None
+    accounts = (CUSTOMER_REFUNDS, PROVIDER_RECEIVABLE)
+    debit, credit = accounts if moved > 0 else accounts[::-1]
     return Entry(
-        after.order_id, after.version, rfc3339(at), "refund",
-        CUSTOMER_REFUNDS, PROVIDER_RECEIVABLE, refund.amount, refund.currency, refund.refund_id,
-    )  # fmt: skip
+        order_id=after.order_id,
+        number=after.version,
+        time=rfc3339(at),
+        kind="refund" if moved > 0 else "refund_failed",
+        debit=debit,
+        credit=credit,
+        amount=abs(moved),
+        currency=refund.currency,
+        refund_id=refund.refund_id,
+    )
 
 
-def totals(entries: Iterable[Entry]) -> tuple[int, int]:
-    """Return what the ledger says was captured and refunded: a payment's own totals must agree."""
-    taken = given = 0
-    for entry in entries:
-        taken += entry.amount if entry.debit == PROVIDER_RECEIVABLE else 0
-        given += entry.amount if entry.credit == PROVIDER_RECEIVABLE else 0
-    return taken, given
+def dispute_entry(after: Payment, before: Dispute | None, dispute: Dispute, at: datetime) -> Entry | None:
+    """Return the ledger's line of what a dispute took, or gave back; None where no money moved."""
+    moved = dispute.withdrawn - (before.withdrawn if before else 0)
+    if not moved:
+        return None
+    accounts = (CUSTOMER_DISPUTES, PROVIDER_RECEIVABLE)
+    debit, credit = accounts if moved > 0 else accounts[::-1]
+    return Entry(
+        order_id=after.order_id,
+        number=after.version,
+        time=rfc3339(at),
+        kind="dispute" if moved > 0 else "dispute_reinstated",
+        debit=debit,
+        credit=credit,
+        amount=abs(moved),
+        currency=dispute.currency,
+        dispute_id=dispute.dispute_id,
+    )
+
+
+def totals(entries: Iterable[Entry]) -> tuple[int, int, int]:
+    """Return what the ledger says was captured, refunded and disputed: a payment's own totals must agree."""
+    sums = balances(entries)
+    return -sums.get(CUSTOMER_SALES, 0), sums.get(CUSTOMER_REFUNDS, 0), sums.get(CUSTOMER_DISPUTES, 0)
 
 
 def balances(entries: Iterable[Entry]) -> dict[str, int]:

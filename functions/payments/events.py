@@ -9,7 +9,9 @@ from msgspec import Meta
 from functions.shared.types import Currency, CustomerId, Data, Minor, Money, OrderId, Timestamp
 
 RefundId = Annotated[str, Meta(max_length=40, examples=["rfd_01kaqz5r7b8v0w3m2x4y6t9n1c"])]
+DisputeId = Annotated[str, Meta(max_length=255, examples=["dp_1PgafyB7WZ01zgkWXz5Wl2Kq"])]
 
+NotYet = Annotated[Minor, Meta(examples=[0])]
 
 # --- published ---------------------------------------------------------------------------------------------------
 
@@ -61,6 +63,31 @@ class PaymentVoided(Data, frozen=True):
     amount: Money
 
 
+class MoneyBack(Data, frozen=True):
+    """What went back of a payment, all told, in minor units: true as of the fact's version of the payment.
+
+    ``refunding`` is on its way, ``refund_failed`` is what refunds that failed still owe, ``disputed`` is what the
+    provider took back for disputes, of which ``open_disputes`` are not closed.
+    """
+
+    currency: Currency
+    refunded: Minor = 0
+    refunding: NotYet = 0
+    refund_failed: NotYet = 0
+    disputed: NotYet = 0
+    open_disputes: Annotated[int, Meta(ge=0, examples=[0])] = 0
+
+
+class PaymentRefundStarted(Data, frozen=True):
+    """A refund is under way; whether the buyer gets it is told by PaymentRefunded or PaymentRefundFailed."""
+
+    order_id: OrderId
+    refund_id: RefundId
+    amount: Money
+    reason: Annotated[str, Meta(examples=["order_cancelled"])]
+    back: MoneyBack
+
+
 class PaymentRefunded(Data, frozen=True):
     """Money went back to the buyer; ``refunded_total`` is all that went back so far."""
 
@@ -69,6 +96,44 @@ class PaymentRefunded(Data, frozen=True):
     amount: Money
     reason: Annotated[str, Meta(examples=["order_cancelled"])]
     refunded_total: Money
+    back: MoneyBack | None = None
+
+
+class PaymentRefundFailed(Data, frozen=True):
+    """A refund will never reach the buyer; its amount can be given back by another.
+
+    ``was_paid``: it had been told as paid before, and the bank sent it back.
+    """
+
+    order_id: OrderId
+    refund_id: RefundId
+    amount: Money
+    reason: Annotated[str, Meta(examples=["order_cancelled"])]
+    code: Annotated[str, Meta(examples=["lost_or_stolen_card"])]
+    back: MoneyBack
+    was_paid: bool = False
+
+
+class PaymentDisputed(Data, frozen=True):
+    """A buyer disputes a payment at the bank, or the provider moved money for that: it has ``withdrawn`` so much."""
+
+    order_id: OrderId
+    dispute_id: DisputeId
+    amount: Money
+    withdrawn: Money
+    reason: Annotated[str, Meta(examples=["product_not_received"])]
+    back: MoneyBack
+
+
+class PaymentDisputeClosed(Data, frozen=True):
+    """A dispute is over: ``won`` or ``lost`` by the shop, or ``closed``, an inquiry that came to nothing."""
+
+    order_id: OrderId
+    dispute_id: DisputeId
+    amount: Money
+    withdrawn: Money
+    outcome: Annotated[str, Meta(examples=["won"])]
+    back: MoneyBack
 
 
 class SimulatorTroubleChanged(Data, frozen=True):
@@ -83,7 +148,11 @@ PUBLISHED = (
     PaymentCaptured,
     PaymentCaptureFailed,
     PaymentVoided,
+    PaymentRefundStarted,
     PaymentRefunded,
+    PaymentRefundFailed,
+    PaymentDisputed,
+    PaymentDisputeClosed,
     SimulatorTroubleChanged,
 )
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import partial
 from typing import assert_never
 
-from functions.payments import domain, refunds
+from functions.payments import domain, reconciling, refunds
 from functions.payments.domain import Payment
 from functions.payments.events import (
     OrderCancelled,
@@ -30,7 +30,6 @@ from functions.payments.providers import (
     AlreadyCapturedError,
     AlreadyVoidedError,
     Approved,
-    Notice,
     ProviderError,
     ProviderRefusedError,
     Providers,
@@ -334,7 +333,9 @@ def _go_on(table: PaymentsTable, providers: Providers, found: Payment, at: datet
             _cancel(table, providers, found.order_id, at)
         case "refused":
             _make_sure(table, providers, found, at)
-        case "captured" | "capture_failed" | "voided" | "declined":
+        case "captured":
+            reconciling.reconcile(table, providers, found.order_id, at)
+        case "capture_failed" | "voided" | "declined":
             pass  # the index may lag behind: nothing is open
         case _:
             assert_never(found.status)
@@ -355,19 +356,3 @@ def _postpone(
 ) -> bool:
     log.note(level="error", orderId=found.order_id, provider=str(error))
     return table.move(found, domain.postponed(found, status, at), None, at)
-
-
-def on_notice(table: PaymentsTable, provider: str, notice: Notice, at: datetime) -> None:
-    """Note what a provider tells, once, and have the next sweep look at the order's open steps.
-
-    Nothing is done on its word: capture, void and refund find out for themselves how things stand.
-    """
-    log.note(orderId=notice.order_id, notice=notice.kind)
-    new = table.take_note(provider, notice.event_id, notice.order_id, notice.kind, at)
-    if not new or not notice.order_id:
-        return
-    found = table.payment(notice.order_id)
-    if found is not None and found.status in ("capturing", "voiding"):
-        table.hasten(found, at)
-    for begun in table.refunds(notice.order_id):
-        table.postpone(begun, at)

@@ -3,6 +3,7 @@
 | item      | pk                        | sk               | index ``open`` (sparse): open_shard, open_at              |
 | payment   | PAYMENT#<order>           | PAYMENT          | OPEN#<0…7>, when the sweep looks at it (RFC 3339)         |
 | refund    | PAYMENT#<order>           | REFUND#<refund>  | the same, while it is pending                             |
+| dispute   | PAYMENT#<order>           | DISPUTE#<ref>    |                                                           |
 | entry     | PAYMENT#<order>           | ENTRY#<version>  |                                                           |
 | notice    | NOTICE#<provider>#<event> | NOTICE           |                                                           |
 | simulator | SIM#<order>[-<attempt>]   | INTENT           |                                                           |
@@ -17,12 +18,14 @@ exists nowhere else; the service never reads them.
 from __future__ import annotations
 
 import zlib
+from dataclasses import asdict, fields
 from datetime import datetime, timedelta
 from typing import Literal
 
-from functions.payments.domain import Entry, Payment, Refund
+from functions.payments.domain import Dispute, Entry, Payment, Refund, RefundStatus
 from functions.shared.clock import epoch, rfc3339
 from functions.shared.dynamo import Item, Table, cursor, from_cursor
+from functions.shared.ids import derived_id
 
 SHARDS = 8  # enough that sweeping and authorising never meet on one index partition
 NOTICES_KEPT = timedelta(days=30)
@@ -52,6 +55,17 @@ class PaymentsTable(Table):
         )  # fmt: skip
         return sorted(map(_refund, items), key=lambda refund: refund.created_at)
 
+    def dispute(self, order_id: str, dispute_id: str) -> Dispute | None:
+        """Return a dispute."""
+        item = self.get(_dispute_key(order_id, dispute_id))
+        return _dispute(item) if item else None
+
+    def disputes(self, order_id: str) -> list[Dispute]:
+        """Return the disputes of an order's payment, oldest first, at most 100."""
+        key = {":pk": _payment_key(order_id)["pk"], ":dispute": "DISPUTE#"}
+        items, _ = self.query("pk = :pk AND begins_with(sk, :dispute)", key, limit=100, consistent=True)
+        return sorted(map(_dispute, items), key=lambda dispute: dispute.created_at)
+
     def entries(self, order_id: str, limit: int, after: str | None) -> tuple[list[Entry], str | None]:
         """Return a page of an order's ledger, oldest first, and the cursor of the next."""
         pk = _payment_key(order_id)["pk"]
@@ -75,37 +89,50 @@ class PaymentsTable(Table):
         *,
         entry: Entry | None = None,
         refund: Refund | None = None,
+        was: RefundStatus | None = None,
+        dispute: Dispute | None = None,
     ) -> bool:
-        """Replace a payment, together with the ledger entry and the refund it belongs to.
+        """Replace a payment, together with the ledger entry and the refund or dispute it belongs to.
 
-        False, and nothing is written, when the payment or the refund has moved on.
+        False, and nothing is written, when the payment has moved on, or the refund is not what it `was` (None: new).
         """
         item, same = _payment_item(after, outbox, at), {":version": before.version}
-        if entry is None and refund is None:
-            return self.put(item, "version = :version", same)
         actions = [self.putting(item, "version = :version", same)]
         if entry is not None:
             actions.append(self.putting(_entry_item(entry), "attribute_not_exists(pk)"))
-        if refund is not None and refund.status == "pending":
+        if refund is not None and was is None:
             actions.append(self.putting(_refund_item(refund), "attribute_not_exists(pk)"))
         elif refund is not None:
-            pending = {":pending": "pending"}
-            actions.append(self.putting(_refund_item(refund), "#status = :pending", pending))
+            actions.append(self.putting(_refund_item(refund), "#status = :was", {":was": was}))
+        if dispute is not None:
+            actions.append(self.putting(_dispute_item(dispute)))
+        if len(actions) == 1:
+            return self.put(item, "version = :version", same)
         return self.transact(*actions) is None
 
-    def postpone(self, refund: Refund, next_at: datetime) -> None:
-        """Have the sweep look at a pending refund at another time."""
+    def postpone(self, refund: Refund, next_at: datetime, *, ref: str = "") -> None:
+        """Have the sweep look at a pending refund at another time; `ref`: the provider has taken it on by that id."""
         self.update(
-            _refund_key(refund.order_id, refund.refund_id), "SET open_at = :next",
-            {":next": rfc3339(next_at), ":pending": "pending"}, condition="#status = :pending",
-        )  # fmt: skip
+            _refund_key(refund.order_id, refund.refund_id),
+            "SET open_at = :next, #ref = :ref",
+            {":next": rfc3339(next_at), ":pending": "pending", ":ref": ref or refund.ref},
+            condition="#status = :pending",
+        )
 
-    def hasten(self, payment: Payment, at: datetime) -> None:
-        """Have the next sweep look at a payment that waits for the provider, if nothing has happened to it since."""
-        self.update(
-            _payment_key(payment.order_id), "SET open_at = :now REMOVE outbox",
-            {":now": rfc3339(at), ":version": payment.version}, condition="version = :version",
-        )  # fmt: skip
+    def hasten(self, order_id: str, at: datetime) -> bool:
+        """Have the next sweep look at a payment that waits for the provider, or of which something may have gone back.
+
+        It is a version of its own, so that who is looking just now does not take this for seen. False for others.
+        """
+        waiting = {":capturing": "capturing", ":voiding": "voiding", ":captured": "captured"}
+        place = {f":{name}": value for name, value in _open(order_id, rfc3339(at)).items()}
+        hastened = self.update(
+            _payment_key(order_id),
+            "SET open_shard = :open_shard, open_at = :open_at ADD version :one REMOVE outbox",
+            {**waiting, **place, ":one": 1},
+            condition=f"#status IN ({', '.join(waiting)})",
+        )
+        return hastened is not None
 
     def due(self, at: datetime, limit: int) -> list[tuple[str, str | None]]:
         """Return (order, refund or None) of what is open and due, at most `limit` of each shard, oldest first."""
@@ -118,13 +145,14 @@ class PaymentsTable(Table):
             found += [(item["pk"].partition("#")[2], item["sk"].partition("#")[2] or None) for item in items]
         return found
 
-    def take_note(self, provider: str, event_id: str, order_id: str | None, kind: str, at: datetime) -> bool:
-        """Store that the provider told of something; False where it told the same before."""
-        item = {
-            "pk": f"NOTICE#{provider}#{event_id}", "sk": "NOTICE", "order_id": order_id, "kind": kind,
-            "time": rfc3339(at), "expires": epoch(at + NOTICES_KEPT),
-        }  # fmt: skip
-        return self.put(item, "attribute_not_exists(pk)")
+    def noted(self, provider: str, event_id: str) -> bool:
+        """Tell whether a provider's notice was taken before."""
+        return self.get(_notice_key(provider, event_id)) is not None
+
+    def take_note(self, provider: str, event_id: str, order_id: str | None, kind: str, at: datetime) -> None:
+        """Store that the provider told of something."""
+        known = {"order_id": order_id, "kind": kind, "time": rfc3339(at), "expires": epoch(at + NOTICES_KEPT)}
+        self.put({**_notice_key(provider, event_id), **known})
 
 
 class SimulatorTable(Table):
@@ -142,12 +170,30 @@ class SimulatorTable(Table):
         )  # fmt: skip
         return int(counted["tries"]) if counted else 0
 
-    def authorise(self, payment: Payment, *, doomed: str | None = None) -> bool:
-        """Hold the money, `doomed` never to be captured; False where the intent has an outcome already."""
+    def authorise(
+        self, payment: Payment, *, doomed: str | None = None, way: str | None = None, disputed: bool = False
+    ) -> bool:
+        """Hold the money; False where the intent has an outcome already.
+
+        It may be `doomed` never to be captured, its refunds go a `way` of their own, and the buyer may dispute it.
+        """
+        complaint = {
+            "amount": payment.amount,
+            "withdrawn": payment.amount,
+            "status": "open",
+            "reason": "fraudulent",
+        }
         item: Item = {
-            **_intent_key(payment.key), "status": "authorized", "doomed": doomed, "amount": payment.amount,
-            "currency": payment.currency, "refunded": 0, "refunds": {},
-        }  # fmt: skip
+            **_intent_key(payment.key),
+            "status": "authorized",
+            "doomed": doomed,
+            "refund_way": way,
+            "amount": payment.amount,
+            "currency": payment.currency,
+            "refunded": 0,
+            "refunds": {},
+            "disputes": {derived_id("dp", payment.key): complaint} if disputed else {},
+        }
         return self.put(item, "attribute_not_exists(pk) OR #status = :trying", {":trying": "trying"})
 
     def turn(self, key: str, after: Literal["captured", "voided"]) -> bool:
@@ -159,15 +205,41 @@ class SimulatorTable(Table):
         values |= {":trying": "trying"} if after == "voided" else {}
         return self.update(_intent_key(key), "SET #status = :after", values, condition=condition) is not None
 
-    def give_back(self, payment: Payment, refund: Refund) -> bool:
-        """Pay a refund; False where it was paid before, or nothing allows it."""
-        name = f"refunds.#{refund.refund_id}"
+    def give_back(self, payment: Payment, refund_id: str, amount: int, status: RefundStatus) -> bool:
+        """Begin a refund; False where it was begun before, or nothing allows it."""
+        name = f"refunds.#{refund_id}"
+        values = {":amount": amount, ":room": payment.amount - amount, ":captured": "captured"}
         paid = self.update(
-            _intent_key(payment.key), f"SET {name} = :amount, refunded = refunded + :amount",
-            {":amount": refund.amount, ":room": payment.amount - refund.amount, ":captured": "captured"},
+            _intent_key(payment.key),
+            f"SET {name} = :made, refunded = refunded + :amount",
+            {**values, ":made": {"amount": amount, "status": status}},
             condition=f"#status = :captured AND refunded <= :room AND attribute_not_exists({name})",
-        )  # fmt: skip
+        )
         return paid is not None
+
+    def end_refund(
+        self, key: str, refund_id: str, before: RefundStatus, after: RefundStatus, amount: int
+    ) -> None:
+        """Have a refund come to its end, once; one that fails is not given back after all."""
+        name = f"refunds.#{refund_id}.#status"
+        back = amount if after == "failed" else 0
+        self.update(
+            _intent_key(key),
+            f"SET {name} = :after, refunded = refunded - :back",
+            {":after": after, ":before": before, ":back": back},
+            condition=f"{name} = :before",
+        )
+
+    def dispute(self, key: str, dispute_id: str, dispute: Item) -> bool:
+        """Have the buyer dispute what was captured, or the dispute go on; False where nothing was captured."""
+        values = {":dispute": dispute, ":captured": "captured"}
+        done = self.update(
+            _intent_key(key),
+            f"SET disputes.#{dispute_id} = :dispute",
+            values,
+            condition="#status = :captured",
+        )
+        return done is not None
 
     def trouble(self) -> Trouble:
         """Return what the simulator is put through."""
@@ -191,6 +263,14 @@ def _refund_key(order_id: str, refund_id: str) -> dict[str, str]:
     return {"pk": f"PAYMENT#{order_id}", "sk": f"REFUND#{refund_id}"}
 
 
+def _dispute_key(order_id: str, dispute_id: str) -> dict[str, str]:
+    return {"pk": f"PAYMENT#{order_id}", "sk": f"DISPUTE#{dispute_id}"}
+
+
+def _notice_key(provider: str, event_id: str) -> dict[str, str]:
+    return {"pk": f"NOTICE#{provider}#{event_id}", "sk": "NOTICE"}
+
+
 def _intent_key(key: str) -> dict[str, str]:
     return {"pk": f"SIM#{key}", "sk": "INTENT"}
 
@@ -210,6 +290,8 @@ def _payment_item(payment: Payment, outbox: str | None, at: datetime) -> Item:
         "captured": payment.captured, "refunded": payment.refunded, "refunding": payment.refunding,
         "created_at": payment.created_at, "changed_at": rfc3339(at),
         "attempt": payment.attempt if payment.attempt > 1 else None,
+        "refund_failed": payment.refund_failed or None, "disputed": payment.disputed or None,
+        "open_disputes": payment.open_disputes or None, "cancelled": payment.cancelled or None,
     }  # fmt: skip
 
 
@@ -218,6 +300,8 @@ def _payment(item: Item) -> Payment:
         item["order_id"], item["status"], item["amount"], item["currency"], item["provider"], item["version"],
         item["created_at"], item.get("customer_id"), item["ref"], item.get("code"),
         item["captured"], item["refunded"], item["refunding"], item.get("open_at", ""), item.get("attempt", 1),
+        item.get("refund_failed", 0), item.get("disputed", 0), item.get("open_disputes", 0),
+        item.get("cancelled", False),
     )  # fmt: skip
 
 
@@ -226,15 +310,23 @@ def _refund_item(refund: Refund) -> Item:
         **_refund_key(refund.order_id, refund.refund_id), **_open(refund.order_id, refund.open_at),
         "order_id": refund.order_id, "refund_id": refund.refund_id, "amount": refund.amount,
         "currency": refund.currency, "reason": refund.reason, "status": refund.status,
-        "created_at": refund.created_at, "by": refund.by,
+        "created_at": refund.created_at, "by": refund.by, "ref": refund.ref or None, "code": refund.code,
     }  # fmt: skip
 
 
 def _refund(item: Item) -> Refund:
     return Refund(
         item["order_id"], item["refund_id"], item["amount"], item["currency"], item["reason"], item["status"],
-        item["created_at"], item.get("by"), item.get("open_at", ""),
+        item["created_at"], item.get("by"), item.get("open_at", ""), item.get("ref", ""), item.get("code"),
     )  # fmt: skip
+
+
+def _dispute_item(dispute: Dispute) -> Item:
+    return {**_dispute_key(dispute.order_id, dispute.dispute_id), **asdict(dispute)}
+
+
+def _dispute(item: Item) -> Dispute:
+    return Dispute(**{field.name: item[field.name] for field in fields(Dispute)})
 
 
 def _entry_item(entry: Entry) -> Item:
@@ -242,12 +334,12 @@ def _entry_item(entry: Entry) -> Item:
         "pk": _payment_key(entry.order_id)["pk"], "sk": f"ENTRY#{entry.number:08d}",
         "order_id": entry.order_id, "number": entry.number, "time": entry.time, "kind": entry.kind,
         "debit": entry.debit, "credit": entry.credit, "amount": entry.amount, "currency": entry.currency,
-        "refund_id": entry.refund_id,
+        "refund_id": entry.refund_id, "dispute_id": entry.dispute_id,
     }  # fmt: skip
 
 
 def _entry(item: Item) -> Entry:
     return Entry(
         item["order_id"], item["number"], item["time"], item["kind"], item["debit"], item["credit"],
-        item["amount"], item["currency"], item.get("refund_id"),
+        item["amount"], item["currency"], item.get("refund_id"), item.get("dispute_id"),
     )  # fmt: skip

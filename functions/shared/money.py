@@ -93,3 +93,11 @@ def provider_amount(provider: str, amount: int, currency: str) -> int:
     theirs = _STRIPE_EXPONENTS.get(currency, decimals) if provider == "stripe" else decimals
     units: int = amount * 10**theirs // 10**decimals
     return units
+
+
+def shop_amount(provider: str, units: int, currency: str) -> int:
+    """Return an amount that a provider counts in its own units as minor units: provider_amount, backwards."""
+    decimals = exponent(currency)
+    theirs = _STRIPE_EXPONENTS.get(currency, decimals) if provider == "stripe" else decimals
+    amount: int = units * 10**decimals // 10**theirs
+    return amount

@@ -6,6 +6,7 @@ from collections import defaultdict
 from typing import Any
 
 from functions.orders.table import order_of
+from functions.payments.reconciling import MADE_AT_PROVIDER
 from functions.shared.dynamo import decode_item
 from tests.simulation.checker import Watch, require
 from tests.simulation.fake_tables import Change
@@ -21,7 +22,15 @@ MOVES = {
     "captured": {"voided"},  # of a free order
     "voiding": {"voided", "captured"},
 }
-ACCOUNTS = {("provider_receivable", "customer_sales"), ("customer_refunds", "provider_receivable")}
+ACCOUNTS = {
+    "capture": ("provider_receivable", "customer_sales"),
+    "refund": ("customer_refunds", "provider_receivable"),
+    "refund_failed": ("provider_receivable", "customer_refunds"),
+    "dispute": ("customer_disputes", "provider_receivable"),
+    "dispute_reinstated": ("provider_receivable", "customer_disputes"),
+}
+REFUND_MOVES = {None: {"pending", "succeeded", "failed"}, "pending": {"pending", "succeeded", "failed"},
+                "succeeded": {"failed"}, "failed": set()}  # fmt: skip
 
 
 class Money(Watch):
@@ -31,6 +40,7 @@ class Money(Watch):
         super().__init__(world)
         self.taken: dict[str, int] = defaultdict(int)
         self.given: dict[str, int] = defaultdict(int)
+        self.disputed: dict[str, int] = defaultdict(int)
         self.intents: dict[str, set[str]] = defaultdict(set)
         self.confirmed: set[str] = set()
         self.touched: set[str] = set()
@@ -49,6 +59,13 @@ class Money(Watch):
             elif kind == "PAYMENT" and change.key[1].startswith("ENTRY"):
                 require(not old and new, "the ledger is only added to", str(change.key))
                 self._entry(rest, new)
+            elif kind == "PAYMENT" and change.key[1].startswith("REFUND"):
+                before, after = old.get("status"), new.get("status")
+                require(
+                    after in REFUND_MOVES[before],
+                    "a refund goes its way once",
+                    f"{change.key}: {before} → {after}",
+                )
 
     def _intent(self, name: str, old: dict[str, Any], new: dict[str, Any]) -> None:
         order_id = name.partition("-")[0]
@@ -80,20 +97,19 @@ class Money(Watch):
             new["status"] == "captured" and new["refunded"] <= new["amount"],
             "never more is given back than was taken", f"{order_id}: {new['refunded']} of {new['amount']}",
         )  # fmt: skip
-        for refund_id in sorted(new["refunds"].keys() - old["refunds"].keys()):
+        ours = (name for name in new["refunds"].keys() - old["refunds"].keys() if name.startswith("rfd_"))
+        for refund_id in sorted(ours):
             recorded = self.item("payments", f"PAYMENT#{order_id}", f"REFUND#{refund_id}")
             require(
-                recorded and recorded["amount"] == new["refunds"][refund_id],
+                recorded and recorded["amount"] == new["refunds"][refund_id]["amount"],
                 "money is given back only on record", f"{order_id} {refund_id}",
             )  # fmt: skip
 
     def _payment(self, order_id: str, old: dict[str, Any], new: dict[str, Any]) -> None:
         require(new, "a payment is never lost", order_id)
         if old:
-            # A notice only hastens the next look, without a version of its own.
-            hastened = new == {**old, "open_at": new.get("open_at")}
             require(
-                hastened or new["version"] == old["version"] + 1, "a payment changes version by version",
+                new["version"] == old["version"] + 1, "a payment changes version by version",
                 f"{order_id}: {old['version']} → {new['version']}",
             )  # fmt: skip
         if new["status"] != old.get("status"):
@@ -105,12 +121,18 @@ class Money(Watch):
 
     def _entry(self, order_id: str, entry: dict[str, Any]) -> None:
         require(
-            (entry["debit"], entry["credit"]) in ACCOUNTS and entry["amount"] > 0,
+            (entry["debit"], entry["credit"]) == ACCOUNTS[entry["kind"]] and entry["amount"] > 0,
             "the ledger balances",
             str(entry),
         )
-        sums = self.taken if entry["kind"] == "capture" else self.given
-        sums[order_id] += entry["amount"]
+        sums, sign = {
+            "capture": (self.taken, 1),
+            "refund": (self.given, 1),
+            "refund_failed": (self.given, -1),
+            "dispute": (self.disputed, 1),
+            "dispute_reinstated": (self.disputed, -1),
+        }[entry["kind"]]
+        sums[order_id] += sign * entry["amount"]
         self.touched.add(order_id)
 
     def settled(self) -> None:
@@ -122,14 +144,27 @@ class Money(Watch):
 
     def _check(self, order_id: str, payment: dict[str, Any]) -> None:
         captured, refunded, refunding = payment["captured"], payment["refunded"], payment["refunding"]
+        booked = captured, refunded, payment.get("disputed", 0)
+        ledger = self.taken[order_id], self.given[order_id], self.disputed[order_id]
+        require(booked == ledger, "the ledger balances", f"{order_id}: {booked}, ledger {ledger}")
+        # What was refunded at the provider itself is not bound by what is promised here, only by what was taken.
+        promised = 0 if self._refunded_there(order_id) else refunding
         require(
-            (captured, refunded) == (self.taken[order_id], self.given[order_id]), "the ledger balances",
-            f"{order_id}: {captured} and {refunded}, ledger {self.taken[order_id]} and {self.given[order_id]}",
-        )  # fmt: skip
-        require(
-            captured in (0, payment["amount"]) and refunding >= 0 and refunded + refunding <= captured,
+            captured in (0, payment["amount"]) and refunding >= 0 and 0 <= refunded + promised <= captured,
             "never more is given back than was taken", f"{order_id}: {refunded} + {refunding} of {captured}",
         )  # fmt: skip
+        held = sum(one["amount"] for one in self._refunds_of(order_id) if one["status"] == "pending")
+        require(held == refunding, "what is promised is what is pending", f"{order_id}: {refunding}, {held}")
+
+    def _refunds_of(self, order_id: str) -> list[dict[str, Any]]:
+        return [
+            decode_item(image)
+            for key, image in self.items("payments").items()
+            if key[0] == f"PAYMENT#{order_id}" and key[1].startswith("REFUND#")
+        ]
+
+    def _refunded_there(self, order_id: str) -> bool:
+        return any(one["reason"] == MADE_AT_PROVIDER for one in self._refunds_of(order_id))
 
     def ended(self) -> None:
         payments = self.all("payments", "PAYMENT#", "PAYMENT")
@@ -148,6 +183,20 @@ class Money(Watch):
                 "every refund ends",
                 f"{refund_id}: {refund['status']}",
             )
+            self._as_there(refund)
+
+    def _as_there(self, refund: dict[str, Any]) -> None:
+        """Check that a refund ended as the provider says it did; one that the provider never made has failed."""
+        payment = self.item("payments", f"PAYMENT#{refund['order_id']}", "PAYMENT") or {}
+        attempt = payment.get("attempt", 1)
+        name = f"SIM#{refund['order_id']}" + (f"-{attempt}" if attempt > 1 else "")
+        intent = self.item("payments", name, "INTENT") or {"refunds": {}}
+        theirs = intent["refunds"].get(refund.get("ref") or refund["refund_id"], {"status": "failed"})
+        require(
+            theirs["status"] == refund["status"],
+            "a refund is what the provider says of it",
+            f"{refund['order_id']} {refund['refund_id']}: {refund['status']}, provider {theirs['status']}",
+        )
 
     def _refunds(self) -> dict[str, dict[str, Any]]:
         return {
@@ -162,8 +211,9 @@ class Money(Watch):
         standing = {intent["status"] for intent in attempts}
         taken = [intent for intent in attempts if intent["status"] == "captured"]
         charged = sum(intent["amount"] - intent["refunded"] for intent in taken)
+        moved = sum(dispute["withdrawn"] for intent in taken for dispute in intent["disputes"].values())
+        told = order_of({"pk": f"ORDER#{order_id}", **order})
         if order["status"] == "confirmed":
-            told = order_of({"pk": f"ORDER#{order_id}", **order})
             paid = len(taken) == 1 and payment.get("status") == "captured"
             failed = not taken and payment.get("status") == "capture_failed" and told.unpaid
             require(
@@ -173,11 +223,15 @@ class Money(Watch):
             )
         else:
             require(
-                standing <= {"voided", "captured", "trying"} and charged == 0,
+                standing <= {"voided", "captured", "trying"} and (charged <= moved or told.unsettled),
                 "a cancelled order keeps no money",
                 f"{order_id}: provider {standing}, {charged} charged",
             )
         require(
             charged == payment.get("captured", 0) - payment.get("refunded", 0), "the provider's books are ours",
             f"{order_id}: provider {charged}, ours {payment.get('captured')} less {payment.get('refunded')}",
+        )  # fmt: skip
+        require(
+            moved == payment.get("disputed", 0) == told.back.disputed, "a dispute takes what the provider says",
+            f"{order_id}: provider {moved}, ours {payment.get('disputed')}, the order {told.back.disputed}",
         )  # fmt: skip

@@ -131,7 +131,7 @@ class Orders(Watch):
         for service in self.world.deployed.services:
             left = [
                 key for key, image in self.items(service).items()
-                if not image.get("open_shard", {"S": "UNPAID"})["S"].startswith("UNPAID")
+                if not image.get("open_shard", {"S": "UNPAID"})["S"].startswith(("UNPAID", "UNSETTLED"))
             ]  # fmt: skip
             require(not left, "nothing is left open", f"{service}: {left[:5]}")
 
@@ -141,6 +141,8 @@ class Orders(Watch):
         for name, who in PARTICIPANTS.items():
             state = decided.parts.get(name)
             fits = who.has_agreed(state) if decided.status == "confirmed" else who.holds_nothing(state)
+            # What could not be given back, or went back another way, is for people to see to.
+            fits = fits or (name == "payments" and bool(decided.unsettled or decided.back.disputed))
             require(
                 fits, "what everyone has told an order fits its decision",
                 f"{order_id}: {decided.status}, {name} {state}",
@@ -156,6 +158,13 @@ class Orders(Watch):
                 told is None or (order.get("payment"), order.get("refunded", 0)) == (told, refunded),
                 "an order knows what became of its money", f"{order_id}: {order.get('payment')}, payments says {told}",
             )  # fmt: skip
+        back = (payment.get("refunding", 0), payment.get("refund_failed", 0), payment.get("open_disputes", 0))
+        known = decided.back
+        require(
+            back == (known.refunding, known.refund_failed, known.open_disputes),
+            "an order knows what became of its money",
+            f"{order_id}: {known}, payments says {back}",
+        )
         held = self.item("inventory", f"ORDER#{order_id}", "RESERVATION") or {}
         left = {"committed": "committed", "released": "released", "returned": "released"}.get(
             held.get("status", "")

@@ -54,6 +54,7 @@ def run(seed: int) -> Outcome:
     violation, note = None, ""
     with world:
         world.aws.secrets["souk-local-signing"] = "k" * 64
+        world.aws.secrets["souk-local-payments-webhook"] = "w" * 64
         try:
             _live(world, people, shop)
             drain(world, checker)
@@ -78,7 +79,7 @@ def _live(world: World, people: People, shop: Shop) -> None:
     world.weather.calm = False
     world.begin()
     lives = [shop.buyer(number) for number in range(shop.random.randint(6, 14))]
-    lives += [shop.staff, shop.warehouse, shop.merchant, shop.vandal]
+    lives += [shop.staff, shop.bank, shop.warehouse, shop.merchant, shop.vandal]
     spread = shop.random.choice([1.0, 20.0, SECONDS])
     for life in lives:
         people.start(life, world.now + shop.random.random() * spread)

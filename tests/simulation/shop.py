@@ -10,7 +10,12 @@ from datetime import UTC, datetime
 from random import Random
 from typing import Any
 
+from functions.payments.domain import Payment
+from functions.payments.providers.signature import sign
+from functions.payments.table import SimulatorTable
 from functions.shared.clock import rfc3339
+from functions.shared.dynamo import decode_item
+from functions.shared.ids import derived_id
 from tests.simulation.check_carts import Carts, Prices, is_shipped
 from tests.simulation.check_orders import Orders
 from tests.simulation.check_stock import Stock
@@ -22,6 +27,8 @@ ADDRESS = {
     "name": "Amira Haddad", "line1": "Lindenstrasse 12", "city": "Berlin", "postalCode": "10969", "country": "DE",
 }  # fmt: skip
 TOKENS = ["tok_visa"] * 6 + ["tok_chargeDeclined", "tok_slow", "tok_flaky", "tok_lost"]
+GIVES_BACK = ["tok_pendingRefund", "tok_pendingRefundFails", "tok_refundFails"]
+"""Tokens whose refunds go ways of their own; disputes are the bank's (Shop.bank)."""
 DOOMED = ["tok_lapses", "tok_captureRefused"]
 """Tokens of which the money is held and can never be taken."""
 ADMIN = {"subject": "cus_admin", "roles": "admin"}
@@ -285,7 +292,10 @@ class Shop:
             if self.random.random() < 0.2:
                 self.cancel(subject, order)
                 return
-            tokens = [self.random.choice([*TOKENS, *DOOMED]) for _ in range(self.random.choice([1, 1, 2]))]
+            tokens = [
+                self.random.choice([*TOKENS, *GIVES_BACK, *DOOMED])
+                for _ in range(self.random.choice([1, 1, 2]))
+            ]
             pending = [
                 self.people.post(
                     "POST",
@@ -360,7 +370,10 @@ class Shop:
         )
 
     def payment(self, quote: dict[str, Any]) -> dict[str, Any]:
-        return {"quote": quote["quote"], "payment": {"token": self.random.choice([*TOKENS, *DOOMED])}}
+        return {
+            "quote": quote["quote"],
+            "payment": {"token": self.random.choice([*TOKENS, *GIVES_BACK, *DOOMED])},
+        }
 
     def acknowledge(self, answer: Answer, quote: dict[str, Any]) -> None:
         """Remember an order that was acknowledged; check that it is the quote's."""
@@ -414,6 +427,66 @@ class Shop:
             ]  # fmt: skip
         for one in pending:
             self.people.join(one)
+
+    def bank(self) -> None:
+        """Be the provider: give back unasked, have buyers dispute, and tell of it late, twice, in any order."""
+        webhooks: list[str] = []
+        for _ in range(self.random.randint(2, 8)):
+            self.people.sleep(self.random.choice([5, 30, 120]) * self.random.random())
+            intents = [
+                decode_item(image)
+                for key, image in self.world.aws.dynamodb.tables["souk-local-payments"].items.items()
+                if key[1] == "INTENT" and image["status"]["S"] == "captured"
+            ]
+            if intents:
+                webhooks.append(self.moved_there(self.random.choice(intents)))
+        self.random.shuffle(webhooks)
+        for ref in [*webhooks, *webhooks[:2]]:
+            self.tell_shop(ref)
+
+    def moved_there(self, intent: dict[str, Any]) -> str:
+        """Have some of a payment go back at the provider, or a dispute go on; return the provider's id of it."""
+        far, key = SimulatorTable("souk-local-payments"), intent["pk"].removeprefix("SIM#")
+        order_id, _, attempt = key.partition("-")
+        of = Payment(
+            order_id, "captured", intent["amount"], "EUR", "simulator", 1, "", attempt=int(attempt or 1)
+        )
+        match self.random.choice(["refund", "dispute", "dispute", "nothing"]):
+            case "refund":
+                left = intent["amount"] - intent["refunded"]
+                amount = self.random.choice([left, max(1, left // 2), 1])
+                far.give_back(
+                    of, f"re_{next(self._keys)}", amount, self.random.choice(["succeeded", "pending"])
+                )
+            case "dispute":
+                name, known = next(iter(intent["disputes"].items()), ("dp_1", None))
+                taken = intent["amount"]
+                status, withdrawn = self.random.choice(
+                    [("open", 0), ("open", taken), ("won", 0), ("lost", taken), ("closed", 0)]
+                )
+                known = known or {"amount": taken, "reason": "fraudulent"}
+                far.dispute(key, name.replace("-", "_"), {**known, "status": status, "withdrawn": withdrawn})
+        return derived_id("sim", key)
+
+    def tell_shop(self, ref: str) -> None:
+        """Tell the shop of money that moved, until it has taken that; sometimes twice at once."""
+        event = json.dumps({"id": f"evt_{next(self._keys)}", "type": "refund.updated", "paymentRef": ref})
+        secret = self.world.aws.secrets["souk-local-payments-webhook"]
+        for _ in range(100):
+            pending = [
+                self.people.post(
+                    "POST",
+                    "/payments/webhooks/{provider}",
+                    event,
+                    path={"provider": "simulator"},
+                    headers={"Simulator-Signature": sign(event.encode(), secret, int(self.world.now))},
+                )
+                for _ in range(self.random.choice([1, 1, 2]))
+            ]
+            answers = [self.people.join(one) for one in pending]
+            if any(answer.status == 200 for answer in answers):
+                return
+            self.people.sleep(30 + 30 * self.random.random())
 
     def warehouse(self) -> None:
         """Receive, lose, find and count units; spread them over shards and bring them together."""

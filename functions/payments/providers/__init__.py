@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeVar
 
-from functions.payments.domain import Payment, Refund
+from functions.payments.domain import DisputeStatus, Payment, Refund, RefundStatus
 
 T = TypeVar("T")
 
@@ -36,15 +36,42 @@ class Declined:
 
 
 @dataclass(frozen=True)
+class MadeRefund:
+    """A refund as the provider knows it, by its own id; ``refund_id`` is ours where we asked for it."""
+
+    ref: str
+    amount: int
+    currency: str
+    status: RefundStatus
+    refund_id: str | None = None
+    code: str | None = None
+
+
+@dataclass(frozen=True)
+class MadeDispute:
+    """A dispute as the provider knows it, by its own id; ``withdrawn``: what of its amount is taken back now."""
+
+    ref: str
+    amount: int
+    currency: str
+    status: DisputeStatus
+    withdrawn: int
+    reason: str
+
+
+@dataclass(frozen=True)
 class Notice:
     """What a provider told us unasked: that something happened to an order's payment.
 
-    It is never believed, only taken as a reason to look.
+    It is never believed, only taken as a reason to look. ``ref`` is the provider's own id of the payment, for what was
+    made there and names no order of ours; ``is_money_back``: it tells of a refund or a dispute.
     """
 
     event_id: str
     kind: str
     order_id: str | None
+    ref: str | None = None
+    is_money_back: bool = False
 
 
 class ProviderError(RuntimeError):
@@ -87,8 +114,14 @@ class Provider(Protocol):
     def void(self, payment: Payment) -> None:
         """See to it that nothing is held, now or later, also for a payment without `ref`; AlreadyCapturedError."""
 
-    def refund(self, payment: Payment, refund: Refund) -> None:
-        """Give the refund's amount back, once for each refund id."""
+    def refund(self, payment: Payment, refund: Refund) -> MadeRefund:
+        """Give the refund's amount back, once for each refund id; return how it stands, now and each time again."""
+
+    def money_back(self, payment: Payment) -> tuple[list[MadeRefund], list[MadeDispute]]:
+        """Return all refunds and disputes of a captured payment, whoever made them."""
+
+    def order_of(self, ref: str) -> str | None:
+        """Return the order that a payment of the provider's id was made for, None where it is none of ours."""
 
     def notice(self, headers: Mapping[str, str], body: bytes, at: datetime) -> Notice:
         """Return a webhook's content; raise InvalidError for a bad signature or an old timestamp."""
@@ -109,9 +142,17 @@ class NothingToPay:
     def void(self, payment: Payment) -> None:
         """Free nothing."""
 
-    def refund(self, payment: Payment, refund: Refund) -> None:
+    def refund(self, payment: Payment, refund: Refund) -> MadeRefund:
         """Refuse: nothing was taken."""
         raise ProviderRefusedError("nothing_captured")
+
+    def money_back(self, payment: Payment) -> tuple[list[MadeRefund], list[MadeDispute]]:
+        """Return none: nothing was taken."""
+        return [], []
+
+    def order_of(self, ref: str) -> str | None:
+        """Know of none."""
+        return None
 
     def notice(self, headers: Mapping[str, str], body: bytes, at: datetime) -> Notice:
         """Nobody calls."""

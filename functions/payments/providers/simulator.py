@@ -7,6 +7,10 @@
 | tok_lost               | approved, but the first answer is lost                    |
 | tok_lapses             | approved, but the hold is gone when it is to be captured  |
 | tok_captureRefused     | approved, but the capture is refused for good             |
+| tok_pendingRefund      | approved; a refund is pending first, and succeeds         |
+| tok_pendingRefundFails | approved; a refund is pending first, and fails            |
+| tok_refundFails        | approved; a refund succeeds, and fails when asked about   |
+| tok_createDispute      | approved, and disputed as soon as it is captured          |
 | tok_chargeDeclined     | declined: card_declined                                   |
 | tok_insufficientFunds  | declined: insufficient_funds                              |
 | anything else          | declined: invalid_token                                   |
@@ -30,18 +34,21 @@ from typing import Annotated, TypeVar
 import msgspec
 from msgspec import Meta
 
-from functions.payments.domain import Payment, Refund
+from functions.payments.domain import Payment, Refund, RefundStatus
 from functions.payments.providers import (
     AlreadyCapturedError,
     AlreadyVoidedError,
     Approved,
     Declined,
+    MadeDispute,
+    MadeRefund,
     Notice,
     ProviderRefusedError,
     ProviderUnavailableError,
 )
 from functions.payments.providers.signature import verify
 from functions.payments.table import SimulatorTable, Trouble
+from functions.shared.dynamo import Item
 from functions.shared.errors import InvalidError
 from functions.shared.ids import derived_id
 from functions.shared.types import Data
@@ -51,7 +58,14 @@ T = TypeVar("T")
 SIGNATURE_HEADER = "simulator-signature"
 _DECLINES = {"tok_chargeDeclined": "card_declined", "tok_insufficientFunds": "insufficient_funds"}
 _DOOMED = {"tok_lapses": "lapsed", "tok_captureRefused": "capture_refused"}
-_APPROVES = {"tok_visa", "tok_slow", "tok_flaky", "tok_lost", *_DOOMED}
+_WAYS: dict[str, tuple[RefundStatus, RefundStatus]] = {
+    "tok_pendingRefund": ("pending", "succeeded"),
+    "tok_pendingRefundFails": ("pending", "failed"),
+    "tok_refundFails": ("succeeded", "failed"),
+}
+"""What becomes of a refund, by the token that paid: at first, and once the provider is asked for it again."""
+_DISPUTED = "tok_createDispute"
+_APPROVES = {"tok_visa", "tok_slow", "tok_flaky", "tok_lost", _DISPUTED, *_DOOMED, *_WAYS}
 _FAILURES_OF_FLAKY = 2
 
 
@@ -59,6 +73,7 @@ class _Event(Data, frozen=True):
     id: Annotated[str, Meta(max_length=255)]
     type: str
     order_id: str | None = None
+    payment_ref: str | None = None
 
 
 class Simulator:
@@ -90,9 +105,17 @@ class Simulator:
         """Free what is held; an order never seen is barred from then on."""
         self._called(lambda: self._void(payment))
 
-    def refund(self, payment: Payment, refund: Refund) -> None:
+    def refund(self, payment: Payment, refund: Refund) -> MadeRefund:
         """Give back, once for each refund id."""
-        self._called(lambda: self._refund(payment, refund))
+        return self._called(lambda: self._refund(payment, refund))
+
+    def money_back(self, payment: Payment) -> tuple[list[MadeRefund], list[MadeDispute]]:
+        """Return the refunds and disputes of an intent."""
+        return self._called(lambda: self._money_back(payment))
+
+    def order_of(self, ref: str) -> str | None:
+        """Return the order of an intent."""
+        return derived_id("ord", ref).partition("-")[0] if ref.startswith("sim_") else None
 
     def _called(self, work: Callable[[], T]) -> T:
         """Return what a call comes to, in the trouble that an operator asked for."""
@@ -112,7 +135,13 @@ class Simulator:
             if token not in _APPROVES:
                 return Declined(_DECLINES.get(token, "invalid_token"))
             self._hesitate(draft, token)
-            if self._table.authorise(draft, doomed=_DOOMED.get(token)) and token == "tok_lost":  # noqa: S105 a test token's name
+            held = self._table.authorise(
+                draft,
+                doomed=_DOOMED.get(token),
+                way=token if token in _WAYS else None,
+                disputed=token == _DISPUTED,
+            )
+            if held and token == "tok_lost":  # noqa: S105 a test token's name
                 raise ProviderUnavailableError("simulated: the answer is lost")
             intent = self._table.intent(draft.key)
         if intent is None or intent["status"] == "voided":
@@ -144,18 +173,46 @@ class Simulator:
         if intent and intent["status"] == "captured":
             raise AlreadyCapturedError(payment.order_id)
 
-    def _refund(self, payment: Payment, refund: Refund) -> None:
-        if self._table.give_back(payment, refund):
-            return
-        intent = self._table.intent(payment.key)
-        if intent is None or refund.refund_id not in intent.get("refunds", {}):
+    def _refund(self, payment: Payment, refund: Refund) -> MadeRefund:
+        name = refund.ref or refund.refund_id
+        way = (self._table.intent(payment.key) or {}).get("refund_way", "")
+        first, _ = _WAYS.get(way, ("succeeded", "succeeded"))
+        if not refund.ref and self._table.give_back(payment, name, refund.amount, first):
+            return _made(payment.currency, name, {"amount": refund.amount, "status": first})
+        intent = self._table.intent(payment.key)  # as it is now: the try before may have been done unheard
+        if intent is None or name not in intent.get("refunds", {}):
             raise ProviderRefusedError("more_than_captured" if intent else "not_captured")
+        if intent["refunds"][name]["status"] != "pending":
+            return _made(payment.currency, name, intent["refunds"][name])
+        return self._asked(payment, intent, name)
+
+    def _money_back(self, payment: Payment) -> tuple[list[MadeRefund], list[MadeDispute]]:
+        intent = self._table.intent(payment.key) or {}
+        refunds = [self._asked(payment, intent, name) for name in intent.get("refunds", {})]
+        disputes = intent.get("disputes", {})
+        return refunds, [MadeDispute(ref, currency=intent["currency"], **disputes[ref]) for ref in disputes]
+
+    def _asked(self, payment: Payment, intent: Item, name: str) -> MadeRefund:
+        """Return how a refund stands once it has been asked for: a step further on its way."""
+        made = intent["refunds"][name]
+        first, last = _WAYS.get(intent.get("refund_way", ""), ("pending", "succeeded"))
+        following = {"pending": "succeeded", first: last}.get(made["status"], made["status"])
+        if following != made["status"]:
+            self._table.end_refund(payment.key, name, made["status"], following, made["amount"])
+        return _made(payment.currency, name, {**made, "status": following})
 
     def notice(self, headers: Mapping[str, str], body: bytes, at: datetime) -> Notice:
-        """Read ``{id, type, orderId}``, signed as Stripe signs, in the header Simulator-Signature."""
+        """Read ``{id, type, orderId or paymentRef}``, signed as Stripe signs, in the header Simulator-Signature."""
         verify(headers.get(SIGNATURE_HEADER, ""), body, self._webhook_secret(), at)
         try:
             event = msgspec.json.decode(body, type=_Event)
         except msgspec.MsgspecError:
             raise InvalidError("invalid_body", "This is not an event of the simulator.") from None
-        return Notice(event.id, event.type, event.order_id)
+        back = event.type.startswith(("refund.", "dispute."))
+        return Notice(event.id, event.type, event.order_id, event.payment_ref, back)
+
+
+def _made(currency: str, name: str, made: Item) -> MadeRefund:
+    code = "bank_account_closed" if made["status"] == "failed" else None
+    ours = name if name.startswith("rfd_") else None
+    return MadeRefund(name, made["amount"], currency, made["status"], ours, code)

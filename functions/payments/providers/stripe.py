@@ -10,17 +10,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Annotated
-from urllib.parse import urlencode
+from urllib.parse import quote
 
 import msgspec
 from msgspec import Meta, Struct
 
-from functions.payments.domain import Payment, Refund
+from functions.payments.domain import DisputeStatus, Payment, Refund, RefundStatus
 from functions.payments.providers import (
     AlreadyCapturedError,
     AlreadyVoidedError,
     Approved,
     Declined,
+    MadeDispute,
+    MadeRefund,
     Notice,
     ProviderRefusedError,
     ProviderUnavailableError,
@@ -30,13 +32,13 @@ from functions.payments.providers.stripe_api import (
     OTHER_FIELDS,
     CardDeclinedError,
     Intent,
-    MadeRefund,
-    MadeRefunds,
     Reason,
     StripeApi,
+    StripeDispute,
+    StripeRefund,
 )
 from functions.shared.errors import InvalidError
-from functions.shared.money import AmountError, provider_amount
+from functions.shared.money import AmountError, provider_amount, shop_amount
 
 # Codes that a buyer can act on; every other reason is card_declined, as Stripe advises for lost and stolen cards.
 _TOLD = {"insufficient_funds", "expired_card", "incorrect_cvc", "authentication_required"}
@@ -47,8 +49,25 @@ _REFUSALS = {
 }  # fmt: skip
 
 
+_REFUNDS: dict[str, RefundStatus] = {
+    "pending": "pending", "requires_action": "pending", "succeeded": "succeeded",
+    "failed": "failed", "canceled": "failed",
+}  # fmt: skip
+"""A refund's status by Stripe's (docs.stripe.com/api/refunds/object); no word at all is still to be decided."""
+
+_DISPUTES: dict[str, DisputeStatus] = {
+    "won": "won",
+    "lost": "lost",
+    "warning_closed": "closed",
+    "prevented": "closed",
+}
+"""A dispute's status by Stripe's (docs.stripe.com/api/disputes/object); every other is open."""
+
+
 class _Object(Struct, frozen=True):
+    id: str = ""
     metadata: dict[str, str] | None = None
+    payment_intent: str | None = None
 
 
 class _EventData(Struct, frozen=True):
@@ -148,21 +167,35 @@ class Stripe:
                 raise
             return None
 
-    def refund(self, payment: Payment, refund: Refund) -> None:
+    def refund(self, payment: Payment, refund: Refund) -> MadeRefund:
         """Give back, once for each refund id: looked for first, because Stripe forgets idempotency keys."""
-        query = urlencode({"payment_intent": payment.ref, "limit": 100})
-        made = self._api.get(f"refunds?{query}", MadeRefunds).data
-        found = next((one for one in made if one.metadata.get("refund_id") == refund.refund_id), None)
+        if refund.ref:
+            return _made(self._api.get(f"refunds/{quote(refund.ref, safe='')}", StripeRefund))
+        made = self._api.all("refunds", {"payment_intent": payment.ref}, StripeRefund)
+        found = next((one for one in made if _ours(one) == refund.refund_id), None)
         found = found or self._api.post(
-            "refunds", MadeRefund,
+            "refunds", StripeRefund,
             {
                 "payment_intent": payment.ref, "amount": _amount(refund.amount, refund.currency),
                 "metadata[order_id]": payment.order_id, "metadata[refund_id]": refund.refund_id,
             },
             key=refund.refund_id,
         )  # fmt: skip
-        if found.status in ("failed", "canceled"):
-            raise ProviderRefusedError(f"refund_{found.status}")
+        return _made(found)
+
+    def money_back(self, payment: Payment) -> tuple[list[MadeRefund], list[MadeDispute]]:
+        """Return the refunds and disputes of the order's intent, whoever made them."""
+        of = {"payment_intent": payment.ref}
+        refunds = [_made(one) for one in self._api.all("refunds", of, StripeRefund)]
+        return refunds, [_dispute(one) for one in self._api.all("disputes", of, StripeDispute)]
+
+    def order_of(self, ref: str) -> str | None:
+        """Return the order that an intent was made for."""
+        try:
+            intent = self._api.get(f"payment_intents/{quote(ref, safe='')}", Intent)
+        except ProviderRefusedError:
+            return None
+        return (intent.metadata or {}).get("order_id")
 
     def notice(self, headers: Mapping[str, str], body: bytes, at: datetime) -> Notice:
         """Read an event of Stripe, signed in the header Stripe-Signature."""
@@ -171,7 +204,10 @@ class Stripe:
             event = msgspec.json.decode(body, type=_Event)
         except msgspec.MsgspecError:
             raise InvalidError("invalid_body", "This is not an event of Stripe.") from None
-        return Notice(event.id, event.type, (event.data.object.metadata or {}).get("order_id"))
+        about = event.data.object
+        ref = about.payment_intent or (about.id if about.id.startswith("pi_") else None)
+        back = event.type.startswith(("refund.", "charge.refund", "charge.dispute."))
+        return Notice(event.id, event.type, (about.metadata or {}).get("order_id"), ref, back)
 
     def _intent(self, payment: Payment) -> Intent:
         """Return the order's one intent, making it if there is none."""
@@ -185,6 +221,32 @@ class Stripe:
 def _told(reason: Reason) -> str:
     given = reason.decline_code or reason.code
     return given if given in _TOLD else "card_declined"
+
+
+def _ours(made: StripeRefund) -> str | None:
+    given = (made.metadata or {}).get("refund_id", "")
+    return given if len(given) <= 40 and given.startswith("rfd_") else None
+
+
+def _made(made: StripeRefund) -> MadeRefund:
+    currency, status = made.currency.upper(), _REFUNDS.get(made.status or "pending", "pending")
+    return MadeRefund(
+        ref=made.id,
+        amount=shop_amount(Stripe.name, made.amount, currency),
+        currency=currency,
+        status=status,
+        refund_id=_ours(made),
+        code=made.failure_reason or made.status if status == "failed" else None,
+    )
+
+
+def _dispute(made: StripeDispute) -> MadeDispute:
+    # What was moved is told in the currency that is paid out: only its sign is the same for every shop.
+    taken = sum(moved.amount for moved in made.balance_transactions) < 0
+    currency = made.currency.upper()
+    amount = shop_amount(Stripe.name, made.amount, currency)
+    status = _DISPUTES.get(made.status, "open")
+    return MadeDispute(made.id, amount, currency, status, amount if taken else 0, made.reason[:60])
 
 
 def _amount(amount: int, currency: str) -> int:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import urlencode
 
 import msgspec
@@ -42,20 +42,40 @@ class Intent(Struct, frozen=True):
     id: str
     status: str
     last_payment_error: Reason | None = None
+    metadata: dict[str, str] | None = None
 
 
-class MadeRefund(Struct, frozen=True):
-    """A Refund."""
+class StripeRefund(Struct, frozen=True):
+    """A Refund; `amount` in Stripe's units."""
 
     id: str
+    amount: int
+    currency: str
     status: str | None = None
-    metadata: dict[str, str] = {}
+    failure_reason: str | None = None
+    metadata: dict[str, str] | None = None
 
 
-class MadeRefunds(Struct, frozen=True):
-    """A list of Refunds."""
+class Moved(Struct, frozen=True):
+    """What a dispute did to the shop's balance, in the units and the currency of that."""
 
-    data: list[MadeRefund]
+    amount: int
+
+
+class StripeDispute(Struct, frozen=True):
+    """A Dispute; `amount` in Stripe's units."""
+
+    id: str
+    amount: int
+    currency: str
+    status: str
+    reason: str = "general"
+    balance_transactions: list[Moved] = []
+
+
+class _Page(Struct, Generic[T], frozen=True):
+    data: list[T]
+    has_more: bool = False
 
 
 class _Failure(Struct, frozen=True):
@@ -86,6 +106,18 @@ class StripeApi:
     ) -> T:
         """Return the answer to a command; `key` is its idempotency key."""
         return _read(self._send("POST", path, fields, key), kind)
+
+    def all(self, path: str, query: Mapping[str, str], kind: type[T]) -> list[T]:
+        """Return all items of a list, page by page."""
+        found: list[T] = []
+        after: dict[str, str] = {}
+        while True:
+            given = urlencode({**query, "limit": 100, **after})
+            page = self.get(f"{path}?{given}", _Page[kind])  # type: ignore[valid-type]
+            found += page.data
+            if not (page.has_more and page.data):
+                return found
+            after = {"starting_after": page.data[-1].id}  # type: ignore[attr-defined]
 
     def create(self, path: str, fields: Mapping[str, Any], key: str) -> Intent:
         """Return the intent made under a key, as it is now and not as it was when it was made."""

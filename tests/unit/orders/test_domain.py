@@ -18,6 +18,7 @@ from functions.orders.domain import (
     PARTICIPANTS,
     Content,
     Entry,
+    MoneyBack,
     News,
     Order,
     OrderLine,
@@ -58,7 +59,7 @@ PAYMENT_NO = news("PaymentDeclined")
 VOTES = (STOCK_YES, STOCK_NO, PAYMENT_YES, PAYMENT_NO)
 PROGRESS = (
     news("StockCommitted"), news("StockReleased"), news("PaymentCaptured"), news("PaymentVoided"),
-    news("PaymentRefunded", 4, refunded=341), news("PaymentRefunded", 5, refunded=5341),
+    news("PaymentRefunded", 4, back=MoneyBack(4, 341)), news("PaymentRefunded", 5, back=MoneyBack(5, 5341)),
 )  # fmt: skip
 CONFIRMED = voted(voted(PLACED, STOCK_YES, SOON), PAYMENT_YES, SOON)
 
@@ -283,7 +284,7 @@ def test_in_whatever_order_progress_is_heard_the_end_is_the_same(said: list[News
     for one in said:
         order = noted(order, one)
     assert order.parts == {"inventory": "committed", "payments": "refunded"}
-    assert order.refunded == 5341
+    assert order.back.refunded == 5341
     assert len(order.timeline) == len(CONFIRMED.timeline) + 4
 
 
@@ -334,16 +335,55 @@ def test_an_order_that_is_off_keeps_its_reason() -> None:
 
 def test_a_part_of_the_money_back_is_not_all_of_it() -> None:
     part = noted(CONFIRMED, PROGRESS[4])
-    assert (part.parts["payments"], part.refunded) == ("partially_refunded", 341)
+    assert (part.parts["payments"], part.back.refunded) == ("partially_refunded", 341)
     assert noted(part, PROGRESS[5]).parts["payments"] == "refunded"
+
+
+def test_a_refund_that_came_back_is_not_back_any_more_whatever_is_heard_late() -> None:
+    failed = news("PaymentRefundFailed", 6, back=MoneyBack(6, 341, 0, 5000))
+    order = noted(noted(CONFIRMED, PROGRESS[5]), failed)
+    assert (order.parts["payments"], order.back.refund_failed, order.unsettled) == (
+        "partially_refunded",
+        5000,
+        True,
+    )
+    for late in (
+        PROGRESS[5],
+        PROGRESS[4],
+        PROGRESS[2],
+        news("PaymentRefundStarted", 3, back=MoneyBack(3, 0, 5000)),
+    ):
+        order = noted(order, late)
+    assert (order.parts["payments"], order.back) == ("partially_refunded", failed.back)
+
+
+@given(st.permutations(range(1, 6)))
+def test_in_whatever_order_refunds_and_disputes_are_heard_the_newest_word_holds(numbers: list[int]) -> None:
+    said = {
+        1: news("PaymentRefundStarted", 1, back=MoneyBack(1, 0, 5341)),
+        2: news("PaymentRefunded", 2, back=MoneyBack(2, 5341)),
+        3: news("PaymentRefundFailed", 3, back=MoneyBack(3, 0, 0, 5341)),
+        4: news("PaymentDisputed", 4, back=MoneyBack(4, 0, 0, 5341, 5341, 1)),
+        5: news("PaymentDisputeClosed", 5, back=MoneyBack(5, 0, 0, 5341, 0, 0)),
+    }
+    order = CONFIRMED
+    for number in numbers:
+        order = noted(order, said[number])
+    assert (order.parts["payments"], order.back) == ("captured", said[5].back)
+
+
+def test_an_open_dispute_is_for_people_to_see_to_until_it_is_closed() -> None:
+    disputed = noted(CONFIRMED, news("PaymentDisputed", 4, back=MoneyBack(4, 0, 0, 0, 5341, 1)))
+    lost = noted(disputed, news("PaymentDisputeClosed", 5, back=MoneyBack(5, 0, 0, 0, 5341, 0)))
+    assert (disputed.unsettled, lost.unsettled, lost.back.disputed) == (True, False, 5341)
 
 
 def test_the_timeline_is_bounded_and_what_comes_after_still_counts() -> None:
     order = CONFIRMED
     for number in range(2 * MAX_NOTES):
-        order = noted(order, news("PaymentRefunded", number, refunded=number))
+        order = noted(order, news("PaymentRefunded", number, back=MoneyBack(number, number)))
     assert len(order.timeline) == MAX_NOTES
-    assert order.refunded == 2 * MAX_NOTES - 1
+    assert order.back.refunded == 2 * MAX_NOTES - 1
     assert cancelled(order, "operator", SOON, "cus_staff").timeline[-1].type == "OrderCancelled"
 
 

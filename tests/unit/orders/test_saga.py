@@ -289,7 +289,9 @@ BACK = "inventory/StockReleased.v1", "payments/PaymentRefunded.v1"
 
 def refunded(order_id: str, version: int, amount: int, total: int) -> Any:
     euros = [{"amount": one, "currency": "EUR"} for one in (amount, total)]
-    return about("payments/PaymentRefunded.v1", order_id, version, amount=euros[0], refundedTotal=euros[1])
+    back = {"currency": "EUR", "refunded": total}
+    name = "payments/PaymentRefunded.v1"
+    return about(name, order_id, version, amount=euros[0], refundedTotal=euros[1], back=back)
 
 
 def test_capture_and_commit_are_written_down_once(

@@ -27,9 +27,8 @@ from functions.shared.dynamo import encode_item
 from functions.shared.inbox import Fact
 from functions.shared.outbox import unpack
 from tests.support.lambda_events import sample
-from tests.unit.payments.fake_provider import FakeProvider
+from tests.unit.payments.fake_provider import ORDER, FakeProvider
 
-ORDER = "ord_01kaqz5r7b8v0w3m2x4y6t9n1c"
 NOW = parse("2026-11-22T17:05:09.123Z")
 WEBHOOK_SECRET = "whsec_test"
 ENVIRONMENT = {
@@ -130,6 +129,31 @@ class Shop:
     def ledger(self) -> list[tuple[str, str, str, int]]:
         entries, _ = self.table.entries(ORDER, 100, None)
         return [(entry.kind, entry.debit, entry.credit, entry.amount) for entry in entries]
+
+
+class Written(PaymentsTable):
+    """The table, which remembers what it told."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.outboxes: list[str] = []
+
+    def move(self, before: Payment, after: Payment, outbox: str | None, *args: Any, **options: Any) -> bool:
+        moved = super().move(before, after, outbox, *args, **options)
+        self.outboxes += [outbox] if moved and outbox else []
+        return moved
+
+
+@pytest.fixture
+def facts(shop: Shop) -> Callable[[], list[tuple[str, dict[str, Any]]]]:
+    """Return a function that gives the facts of the payment since, with their data."""
+    shop.table = written = Written(shop.table.name)
+
+    def read() -> list[tuple[str, dict[str, Any]]]:
+        every = [fact for outbox in written.outboxes for fact in unpack({"outbox": {"S": outbox}})]
+        return [(fact.type, json.loads(bytes(fact.data))) for fact in every]
+
+    return read
 
 
 @pytest.fixture

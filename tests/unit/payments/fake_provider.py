@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 
-from functions.payments.domain import Payment, Refund
+from functions.payments.domain import Payment, Refund, RefundStatus
 from functions.payments.providers import (
     AlreadyCapturedError,
     AlreadyVoidedError,
     Approved,
     Declined,
+    MadeDispute,
+    MadeRefund,
     Notice,
     ProviderRefusedError,
     ProviderUnavailableError,
 )
+
+ORDER = "ord_01kaqz5r7b8v0w3m2x4y6t9n1c"
 
 
 class Crash(BaseException):
@@ -29,7 +34,9 @@ class FakeProvider:
     def __init__(self) -> None:
         self.status: dict[str, str] = {}
         self.captured: dict[str, int] = {}
-        self.refunds: dict[str, dict[str, int]] = {}
+        self.refunds: dict[str, dict[str, MadeRefund]] = {}
+        self.disputes: dict[str, dict[str, MadeDispute]] = {}
+        self.first: RefundStatus = "succeeded"
         self.calls: list[str] = []
         self.seen: list[str] = []
         self._before: dict[str, list[BaseException]] = {}
@@ -55,6 +62,32 @@ class FakeProvider:
     def lapse(self, key: str) -> None:
         """Have what is held under a key end, without anybody having asked for it."""
         self.status[key] = "voided"
+
+    def given(self, key: str) -> dict[str, int]:
+        """Return what the refunds of a payment gave back, or are about to, by their ids."""
+        made = self.refunds.get(key, {}).values()
+        return {one.refund_id or one.ref: one.amount for one in made if one.status != "failed"}
+
+    def end(self, refund_id: str, status: RefundStatus, key: str = ORDER) -> None:
+        """Have a refund end so, whatever it was."""
+        code = "account_closed" if status == "failed" else None
+        made = self.refunds[key][f"re_{refund_id}"]
+        self.refunds[key][made.ref] = replace(made, status=status, code=code)
+
+    def made_there(
+        self,
+        ref: str,
+        amount: int,
+        status: RefundStatus = "succeeded",
+        key: str = ORDER,
+        currency: str = "EUR",
+    ) -> None:
+        """Have somebody make a refund at the provider itself."""
+        self.refunds.setdefault(key, {})[ref] = MadeRefund(ref, amount, currency, status)
+
+    def dispute(self, dispute: MadeDispute, key: str = ORDER) -> None:
+        """Have a buyer dispute a payment, or a dispute go on."""
+        self.disputes.setdefault(key, {})[dispute.ref] = dispute
 
     def crash_after(self, step: str) -> None:
         """Have the worker die after a step's effect."""
@@ -104,14 +137,29 @@ class FakeProvider:
         self.status[payment.key] = "voided"
         self._end("void")
 
-    def refund(self, payment: Payment, refund: Refund) -> None:
+    def refund(self, payment: Payment, refund: Refund) -> MadeRefund:
         self._begin("refund")
-        given = self.refunds.setdefault(payment.key, {})
-        if refund.refund_id not in given:
-            if sum(given.values()) + refund.amount > self.captured.get(payment.key, 0):
+        made = self.refunds.setdefault(payment.key, {})
+        ref = refund.ref or f"re_{refund.refund_id}"
+        if ref not in made:
+            given = sum(self.given(payment.key).values())
+            if refund.ref or given + refund.amount > self.captured.get(payment.key, 0):
                 raise ProviderRefusedError("more_than_captured")
-            given[refund.refund_id] = refund.amount
+            made[ref] = MadeRefund(ref, refund.amount, refund.currency, self.first, refund.refund_id)
+        answer = made[ref]
         self._end("refund")
+        return answer
+
+    def money_back(self, payment: Payment) -> tuple[list[MadeRefund], list[MadeDispute]]:
+        self._begin("money_back")
+        made = self.refunds.get(payment.key, {}), self.disputes.get(payment.key, {})
+        answer = list(made[0].values()), list(made[1].values())
+        self._end("money_back")
+        return answer
+
+    def order_of(self, ref: str) -> str | None:
+        self._begin("order_of")
+        return ref.removeprefix("fake_") if ref.removeprefix("fake_") in self.status else None
 
     def notice(self, headers: Mapping[str, str], body: bytes, at: datetime) -> Notice:
         return Notice("evt_1", "something", None)

@@ -34,9 +34,15 @@ async def idempotent(request: web.Request, handler: Any) -> web.StreamResponse:
     return made
 
 
+async def no_disputes(request: web.Request) -> web.StreamResponse:
+    """Answer what Stripe does where nobody disputed anything; localstripe does not know of disputes."""
+    return web.json_response({"object": "list", "data": [], "has_more": False})
+
+
 def main() -> None:
     store.dump_to_disk = lambda: None
     app.middlewares.insert(0, idempotent)
+    app.router.add_get("/v1/disputes", no_disputes)
     listening = socket.create_server(("127.0.0.1", 0))
     sys.stdout.write(f"{listening.getsockname()[1]}\n")
     sys.stdout.flush()

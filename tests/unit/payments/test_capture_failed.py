@@ -142,7 +142,7 @@ def test_a_cancellation_while_the_other_means_is_held_leaves_nothing_held(lapsed
 def test_a_cancellation_while_the_other_means_is_taken_gives_it_back(lapsed: Shop) -> None:
     lapsed.provider.meanwhile("capture", lapsed.cancel)
     lapsed.pay_again()
-    assert (lapsed.payment.standing, lapsed.provider.refunds[SECOND]) != ({}, {})
+    assert (lapsed.payment.standing, lapsed.provider.given(SECOND)) != ({}, {})
     assert lapsed.payment.standing == "refunded"
     assert [amount for *_, amount in lapsed.ledger()] == [5000, 5000]
 

@@ -134,7 +134,7 @@ def test_a_captured_order_that_is_cancelled_is_refunded_in_full(shop: Shop) -> N
     shop.confirm()
     shop.cancel()
     assert (shop.payment.standing, shop.payment.refunded) == ("refunded", 5000)
-    assert sum(shop.provider.refunds[ORDER].values()) == 5000
+    assert sum(shop.provider.given(ORDER).values()) == 5000
     money = {"amount": 5000, "currency": "EUR"}
     ((kind, data),) = shop.told()
     assert (kind, data["amount"], data["refundedTotal"], data["reason"]) == (

@@ -111,7 +111,7 @@ def test_a_full_refund_whose_worker_died_is_paid_once(
         shop.cancel()
     shop.cancel()
     assert (shop.payment.refunded, shop.payment.refunding) == (5000, 0)
-    assert (list(shop.provider.refunds[ORDER].values()), len(shop.ledger())) == ([5000], 2)
+    assert (list(shop.provider.given(ORDER).values()), len(shop.ledger())) == ([5000], 2)
 
 
 def test_a_capture_whose_worker_died_is_taken_once(shop: Shop) -> None:
@@ -191,7 +191,7 @@ def test_a_cancellation_that_comes_while_a_lost_capture_waits_refunds_it(shop: S
     shop.provider.lose("capture", times=3)
     shop.confirm()
     shop.cancel()
-    assert (shop.payment.standing, sum(shop.provider.refunds[ORDER].values())) == ("refunded", 5000)
+    assert (shop.payment.standing, sum(shop.provider.given(ORDER).values())) == ("refunded", 5000)
 
 
 def test_two_workers_with_the_same_order_hold_once(shop: Shop) -> None:

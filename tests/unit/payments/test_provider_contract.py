@@ -41,7 +41,7 @@ def simulator(table: PaymentsTable, _: Callable[[], str]) -> Side:
     def money(payment: Payment) -> tuple[int, int]:
         intent = far.intent(payment.order_id) or {}
         taken = intent["amount"] if intent.get("status") == "captured" else 0
-        return taken, sum(intent.get("refunds", {}).values())
+        return taken, intent.get("refunded", 0)
 
     return Side(Simulator(far, lambda: "s", 0), "tok_visa", "tok_chargeDeclined", "tok_nobody", money)
 
@@ -50,8 +50,7 @@ def fake(_: PaymentsTable, __: Callable[[], str]) -> Side:
     made = FakeProvider()
 
     def money(payment: Payment) -> tuple[int, int]:
-        given = made.refunds.get(payment.order_id, {})
-        return made.captured.get(payment.order_id, 0), sum(given.values())
+        return made.captured.get(payment.order_id, 0), sum(made.given(payment.order_id).values())
 
     return Side(made, "good", "declined", "nobody", money)
 
@@ -173,3 +172,34 @@ def test_more_than_was_captured_is_refused(side: Side, held: Payment) -> None:
     with pytest.raises(ProviderRefusedError):
         side.provider.refund(held, a_refund(held, "rfd_big", 5001))
     assert side.money(held) == (5000, 0)
+
+
+def test_a_refund_is_told_as_it_stands_and_is_listed_by_our_id(side: Side, held: Payment) -> None:
+    side.provider.capture(held)
+    refund = a_refund(held, f"rfd_c{held.order_id[4:20]}", 2000)
+    made = side.provider.refund(held, refund)
+    assert (made.amount, made.currency, made.status, made.refund_id) == (
+        2000,
+        "EUR",
+        "succeeded",
+        refund.refund_id,
+    )
+    assert side.provider.money_back(held) == ([made], [])
+
+
+def test_a_refund_that_was_taken_on_is_found_by_its_ref_and_not_made_again(side: Side, held: Payment) -> None:
+    side.provider.capture(held)
+    refund = a_refund(held, f"rfd_d{held.order_id[4:20]}", 2000)
+    made = side.provider.refund(held, refund)
+    assert side.provider.refund(held, replace(refund, ref=made.ref)) == made
+    assert side.money(held) == (5000, 2000)
+
+
+def test_what_nobody_gave_back_or_disputes_is_an_empty_list(side: Side, held: Payment) -> None:
+    side.provider.capture(held)
+    assert side.provider.money_back(held) == ([], [])
+
+
+def test_a_payments_own_id_leads_to_its_order(side: Side, held: Payment) -> None:
+    assert side.provider.order_of(held.ref) == held.order_id
+    assert side.provider.order_of("pi_nobody") is None

@@ -16,6 +16,7 @@ from functions.payments.domain import Refund
 from functions.payments.providers import (
     Approved,
     Declined,
+    MadeDispute,
     ProviderRefusedError,
     ProviderUnavailableError,
 )
@@ -130,7 +131,7 @@ def test_each_step_that_moves_money_has_a_key_of_its_own(answers: tuple[Answers,
     told.give(200, intent("requires_capture"))
     told.give(200, intent("succeeded"))
     told.give(200, {"data": []})
-    told.give(200, {"id": "re_1", "status": "succeeded"})
+    told.give(200, made_refund("succeeded"))
     stripe.authorise(held, "pm_1")
     stripe.capture(held)
     stripe.refund(held, a_refund())
@@ -241,17 +242,113 @@ def test_a_tombstone_of_another_amount_is_not_taken_for_voided(answers: tuple[An
 
 def test_a_refund_whose_key_stripe_has_forgotten_is_found(answers: tuple[Answers, Stripe]) -> None:
     told, stripe = answers
-    told.give(200, {"data": [{"id": "re_1", "status": "succeeded", "metadata": {"refund_id": "rfd_1"}}]})
-    stripe.refund(replace(a_payment(), ref="pi_1"), a_refund())
-    assert len(told.asked) == 1
+    told.give(200, {"data": [made_refund("succeeded", metadata={"refund_id": "rfd_1"})]})
+    made = stripe.refund(replace(a_payment(), ref="pi_1"), a_refund())
+    assert (made.ref, made.status, made.refund_id, len(told.asked)) == ("re_1", "succeeded", "rfd_1", 1)
 
 
-def test_a_refund_that_failed_at_stripe_is_refused(answers: tuple[Answers, Stripe]) -> None:
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        ("pending", "pending"),
+        ("requires_action", "pending"),
+        (None, "pending"),
+        ("a_word_of_tomorrow", "pending"),
+        ("succeeded", "succeeded"),
+        ("failed", "failed"),
+        ("canceled", "failed"),
+    ],
+)
+def test_a_refund_is_paid_only_when_stripe_says_so(
+    answers: tuple[Answers, Stripe], theirs: str | None, ours: str
+) -> None:
     told, stripe = answers
     told.give(200, {"data": []})
-    told.give(200, {"id": "re_1", "status": "failed"})
-    with pytest.raises(ProviderRefusedError):
-        stripe.refund(replace(a_payment(), ref="pi_1"), a_refund())
+    told.give(200, made_refund(theirs))
+    assert stripe.refund(replace(a_payment(), ref="pi_1"), a_refund()).status == ours
+
+
+def test_a_refund_that_stripe_has_taken_on_is_asked_for_and_never_made_again(
+    answers: tuple[Answers, Stripe],
+) -> None:
+    told, stripe = answers
+    told.give(200, made_refund("failed", failure_reason="lost_or_stolen_card"))
+    made = stripe.refund(replace(a_payment(), ref="pi_1"), replace(a_refund(), ref="re_1"))
+    assert (made.status, made.code) == ("failed", "lost_or_stolen_card")
+    assert [(method, path) for method, path, *_ in told.asked] == [("GET", "/v1/refunds/re_1")]
+
+
+def test_all_refunds_and_disputes_are_read_page_by_page(answers: tuple[Answers, Stripe]) -> None:
+    told, stripe = answers
+    told.give(200, {"data": [made_refund("succeeded", metadata={"refund_id": "rfd_1"})], "has_more": True})
+    told.give(200, {"data": [made_refund("pending", id="re_2", metadata={"refund_id": "x"})]})
+    told.give(200, {"data": [a_dispute("needs_response", -5000)]})
+    refunds, disputes = stripe.money_back(replace(a_payment(), ref="pi_1"))
+    assert [(one.ref, one.refund_id, one.status) for one in refunds] == [
+        ("re_1", "rfd_1", "succeeded"),
+        ("re_2", None, "pending"),
+    ]
+    assert [path for _, path, *_ in told.asked] == [
+        "/v1/refunds?payment_intent=pi_1&limit=100",
+        "/v1/refunds?payment_intent=pi_1&limit=100&starting_after=re_1",
+        "/v1/disputes?payment_intent=pi_1&limit=100",
+    ]
+    assert disputes == [MadeDispute("dp_1", 5000, "EUR", "open", 5000, "fraudulent")]
+
+
+@pytest.mark.parametrize(
+    ("status", "moved", "ours", "withdrawn"),
+    [
+        ("warning_needs_response", [], "open", 0),
+        ("warning_under_review", [], "open", 0),
+        ("warning_closed", [], "closed", 0),
+        ("needs_response", [-5000], "open", 5000),
+        ("under_review", [-5000], "open", 5000),
+        ("lost", [-5000], "lost", 5000),
+        ("won", [-5000, 5000], "won", 0),
+        ("under_review", [-5431], "open", 5000),  # paid out in another currency: only the sign counts
+    ],
+)
+def test_what_a_dispute_has_taken_is_read_off_what_it_moved(
+    answers: tuple[Answers, Stripe], status: str, moved: list[int], ours: str, withdrawn: int
+) -> None:
+    told, stripe = answers
+    told.give(200, {"data": []})
+    told.give(200, {"data": [a_dispute(status, *moved)]})
+    _, (dispute,) = stripe.money_back(replace(a_payment(), ref="pi_1"))
+    assert (dispute.status, dispute.withdrawn) == (ours, withdrawn)
+
+
+@pytest.mark.parametrize(
+    ("currency", "theirs", "ours"), [("eur", 100, 100), ("isk", 10_000, 100), ("mga", 1, 100)]
+)
+def test_stripes_units_are_read_as_minor_units(
+    answers: tuple[Answers, Stripe], currency: str, theirs: int, ours: int
+) -> None:
+    told, stripe = answers
+    told.give(200, {"data": [made_refund("succeeded", amount=theirs, currency=currency)]})
+    told.give(200, {"data": []})
+    (made,), _ = stripe.money_back(replace(a_payment(), ref="pi_1"))
+    assert (made.amount, made.currency) == (ours, currency.upper())
+
+
+def test_an_intents_order_is_asked_of_stripe(answers: tuple[Answers, Stripe]) -> None:
+    told, stripe = answers
+    told.give(200, intent("succeeded", metadata={"order_id": "ord_1"}))
+    told.give(404, error(code="resource_missing"))
+    assert (stripe.order_of("pi_1"), stripe.order_of("pi_2")) == ("ord_1", None)
+
+
+def made_refund(status: str | None, **fields: Any) -> dict[str, Any]:
+    return {"id": "re_1", "amount": 100, "currency": "eur", "status": status, "metadata": {}, **fields}
+
+
+def a_dispute(status: str, *moved: int) -> dict[str, Any]:
+    balance = [{"id": "txn_1", "amount": amount, "fee": 1500} for amount in moved]
+    return {
+        "id": "dp_1", "amount": 5000, "currency": "eur", "status": status, "reason": "fraudulent",
+        "balance_transactions": balance,
+    }  # fmt: skip
 
 
 def a_refund() -> Refund:
@@ -294,6 +391,28 @@ def test_a_signed_event_names_its_order() -> None:
     body = json.dumps({"id": "evt_1", "type": "payment_intent.succeeded", "data": data}).encode()
     notice = stripe.notice({"stripe-signature": sign(body, "whsec", epoch(NOW))}, body, NOW)
     assert (notice.event_id, notice.kind, notice.order_id) == ("evt_1", "payment_intent.succeeded", "ord_1")
+    assert (notice.ref, notice.is_money_back) == ("pi_1", False)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "refund.created",
+        "refund.updated",
+        "refund.failed",
+        "charge.refunded",
+        "charge.refund.updated",
+        "charge.dispute.created",
+        "charge.dispute.funds_withdrawn",
+        "charge.dispute.closed",
+    ],
+)
+def test_an_event_of_a_refund_or_a_dispute_made_at_stripe_names_its_intent(kind: str) -> None:
+    stripe = Stripe("http://127.0.0.1:1", lambda: "sk", lambda: "whsec")
+    about = {"id": "re_1", "payment_intent": "pi_1", "metadata": {}}
+    body = json.dumps({"id": "evt_1", "type": kind, "data": {"object": about}}).encode()
+    notice = stripe.notice({"stripe-signature": sign(body, "whsec", epoch(NOW))}, body, NOW)
+    assert (notice.order_id, notice.ref, notice.is_money_back) == (None, "pi_1", True)
 
 
 def test_an_event_signed_with_another_secret_is_refused() -> None:

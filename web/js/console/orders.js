@@ -49,15 +49,23 @@ export async function orders(body, { left }) {
     fill(more, page.nextCursor && h("button", { class: "quiet", onclick: () => list(page.nextCursor) }, "Show more"));
   };
   const unpaid = h("div");
-  fill(body, unpaid, h("form", { class: "tools", role: "search", onsubmit: find }, h("label", {}, "Day (UTC)", day), h("label", {}, "Find", wanted), h("button", { class: "quiet" }, "Find")),
+  const unsettled = h("div");
+  fill(body, unpaid, unsettled, h("form", { class: "tools", role: "search", onsubmit: find }, h("label", {}, "Day (UTC)", day), h("label", {}, "Find", wanted), h("button", { class: "quiet" }, "Find")),
     h("div", { class: "scroll", tabindex: 0 }, h("table", {}, h("thead", {}, h("tr", {}, h("th", {}, "Placed"), h("th", {}, "Order"), h("th", {}, "Status"), h("th", { class: "number" }, "Total"))), rows)), more);
-  await Promise.all([list(), showUnpaid(unpaid, left)]);
+  await Promise.all([list(), showUnpaid(unpaid, left), showUnsettled(unsettled, left)]);
 }
 
 /** Show the confirmed orders that could not be charged, above all others; nothing where there are none. */
 async function showUnpaid(place, left) {
   const { items } = await get("/orders/unpaid", { signal: left });
   if (items.length) fill(place, h("section", { class: "notice bad", id: "unpaid" }, h("h2", {}, "Confirmed, and could not be charged"), h("p", { class: "small" }, "Their buyers were asked by mail for another means of payment. The goods are kept until they pay, or you cancel."), h("ul", { class: "plain-list" }, items.map((one) => h("li", {}, time(one.placedAt), " ", link(one.orderId), ` ${price(one.totals.total, one.totals.currency)}`)))));
+}
+
+/** Show the orders of which a refund failed or that are disputed, with what there is to do; nothing where there are none. */
+async function showUnsettled(place, left) {
+  const { items } = await get("/orders/unsettled", { signal: left });
+  const why = ({ refundFailed: owed }) => (owed.amount > 0 ? ` refund of ${price(owed.amount, owed.currency)} failed` : " disputed at the bank");
+  if (items.length) fill(place, h("section", { class: "notice bad", id: "unsettled" }, h("h2", {}, "Money to see to"), h("p", { class: "small" }, "A refund that failed is with the shop again: refund it once more on the order's page, or ask the buyer for another way to pay it. A dispute is answered at the payment provider, before its date."), h("ul", { class: "plain-list" }, items.map((one) => h("li", {}, time(one.placedAt), " ", link(one.orderId, one.number), why(one))))));
 }
 
 /** Ask before what cannot be taken back, and say what else will happen; `go` runs where the answer is yes. */
@@ -80,7 +88,7 @@ export async function order(body, { argument: id, left }) {
   ]);
   const facts = (journal.items ?? []).map((fact) => ({ time: fact.time, kind: "fact", what: fact.type, where: fact.source, why: fact.causationId, actor: fact.actor, trace: fact.correlationId, data: fact.data }));
   const steps = (timeline.items ?? []).filter((step) => !facts.some((fact) => fact.what === step.type)).map((step) => ({ time: step.time, kind: "fact", what: step.type, where: "orders' timeline", why: [step.detail, step.cause].filter(Boolean).join(" · ") }));
-  const money = (ledger.items ?? []).map((entry) => ({ time: entry.time, kind: "money", what: `${price(entry.amount.amount, entry.amount.currency)} ${entry.debit} → ${entry.credit}`, where: "payments' ledger", why: entry.refundId ?? entry.kind }));
+  const money = (ledger.items ?? []).map((entry) => ({ time: entry.time, kind: "money", what: `${price(entry.amount.amount, entry.amount.currency)} ${entry.debit} → ${entry.credit}`, where: "payments' ledger", why: entry.refundId ?? entry.disputeId ?? entry.kind }));
   const post = (mails.items ?? []).map((mail) => ({ time: mail.sentAt, kind: "mail", what: `Mail: ${mail.kind}`, where: `to ${main.email}`, why: mail.by ? "sent again" : "", actor: mail.by }));
   const trace = facts.find((fact) => fact.what === "OrderPlaced")?.trace ?? facts[0]?.trace;
   const since = facts[0] ? `?since=${encodeURIComponent(new Date(Date.parse(facts[0].time) - 60_000).toISOString())}` : "";
@@ -104,7 +112,7 @@ export async function order(body, { argument: id, left }) {
     const { amount: most } = payment.refundable;
     if (units > most) return void toast(`At most ${price(most, currency)} can still be paid back.`);
     const { target } = event;
-    const send = act(`/payments/${id}/refunds`, () => ({ amount: { amount: units, currency }, reason: reason.value }), "Refunded.");
+    const send = act(`/payments/${id}/refunds`, () => ({ amount: { amount: units, currency }, reason: reason.value }), "The refund is under way.");
     sure("Refund this payment?", [`${price(units, currency)} of ${price(most, currency)} that can still be paid back.`, "The money goes back the way it came. The order stays as it is, and its goods stay sold: to take those back too, cancel the order instead."],
       `Refund ${price(units, currency)}`, () => send({ target }), left);
   };
@@ -128,7 +136,8 @@ export async function order(body, { argument: id, left }) {
         h("section", { class: "card stack" }, h("h2", {}, "Bought"),
           h("table", {}, h("tbody", {}, main.lines.map((line) => h("tr", {}, h("td", {}, `${line.quantity} × ${line.title}`), h("td", { class: "number" }, price(line.total, currency)))),
             sum("Shipping", main.totals.shipping), sum("Tax", main.totals.tax), main.totals.rounding ? sum("Rounding", main.totals.rounding) : null, h("tr", {}, h("th", { scope: "row" }, "Total"), h("td", { class: "number" }, h("strong", {}, price(main.totals.total, currency)))))),
-          payment.amount && h("p", { class: "small" }, `Taken ${price(payment.captured.amount, payment.captured.currency)}, paid back ${price(payment.refunded.amount, payment.refunded.currency)}`),
+          payment.amount && h("p", { class: "small" }, `Taken ${price(payment.captured.amount, payment.captured.currency)}, paid back ${price(payment.refunded.amount, currency)}${payment.refunding.amount ? `, on its way back ${price(payment.refunding.amount, currency)}` : ""}${payment.disputed.amount ? `, taken back for disputes ${price(payment.disputed.amount, currency)}` : ""}`),
+          payment.refunds?.filter((one) => one.status === "failed").map((one) => h("p", { class: "notice bad small" }, `A refund of ${price(one.amount.amount, one.amount.currency)} failed (${one.code}): the buyer did not get it.`)),
           h("p", { class: "small soft" }, [to.name, to.line1, to.line2, `${to.postalCode} ${to.city}`, to.country].filter(Boolean).join(", "))),
         h("section", { class: "card stack", id: "mails" }, h("h2", {}, "Mails"),
           post.length ? h("ul", { class: "plain-list small" }, post.map((mail) => h("li", {}, h("strong", {}, mail.what.slice("Mail: ".length)), ` ${mail.time.slice(11, 19)}`, mail.actor && h("span", { class: "soft" }, `, sent again by ${mail.actor}`)))) : h("p", { class: "small soft" }, main.status === "placed" ? "One follows when the order is decided." : "None sent yet."),

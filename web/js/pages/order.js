@@ -34,11 +34,10 @@ function steps(order, timeline) {
 /** Return what a step adds to its name: an amount, missing SKUs, why a card was declined, an operator's words. */
 function detail(entry) {
   const words = {
-    PaymentRefunded: entry.amount && price(entry.amount.amount, entry.amount.currency),
     StockRejected: entry.detail,
     PaymentDeclined: entry.detail && t(`decline.${DECLINES.has(entry.detail) ? entry.detail : "other"}`),
     OrderCancelled: entry.detail?.startsWith("operator: ") && entry.detail.slice("operator: ".length),
-  }[entry.type];
+  }[entry.type] ?? (entry.amount && price(entry.amount.amount, entry.amount.currency));
   return words ? h("span", { class: "soft" }, ` · ${words}`) : null;
 }
 
@@ -79,7 +78,7 @@ function view(order, timeline, late) {
       h("section", { class: "card" }, h("h2", {}, t("order.history")), h("ol", { class: "timeline", id: "timeline" }, timeline.map((entry) => h("li", { "data-fact": entry.type }, h("time", { datetime: entry.time }, sameDay(entry.time, order.placedAt) ? clock(entry.time) : moment(entry.time)), h("span", {}, t(`fact.${entry.type}`), detail(entry)))))),
       h("aside", { class: "card stack" },
         h("div", { class: "totals" }, order.lines.map((line) => h("div", {}, h("span", {}, `${line.quantity} × ${line.title}`), h("span", {}, price(line.total, totals.currency)))),
-          row("cart.subtotal", totals.subtotal), row("checkout.shipping", totals.shipping), row("checkout.tax", totals.tax), totals.rounding ? row("checkout.rounding", totals.rounding) : null, row("checkout.total", totals.total, "sum"), order.refunded.amount > 0 && row("order.refunded", order.refunded.amount, "refunded")),
+          row("cart.subtotal", totals.subtotal), row("checkout.shipping", totals.shipping), row("checkout.tax", totals.tax), totals.rounding ? row("checkout.rounding", totals.rounding) : null, row("checkout.total", totals.total, "sum"), ["refunded", "refunding", "refundFailed", "disputed"].map((name) => order[name].amount > 0 && row(`order.${name}`, order[name].amount, name))),
         h("div", {}, h("h3", {}, t("order.deliver")), h("address", {}, [to.name, to.line1, to.line2, `${to.postalCode} ${to.city}`, to.region, countryName(to.country)].filter(Boolean).map((text) => h("div", {}, text)))),
         cancelling(order),
         link() && h("p", { class: "small" }, h("a", { href: link() }, t("order.link"))),
