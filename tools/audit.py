@@ -217,8 +217,9 @@ def _payment(books: Books, order_id: str, payment: Item) -> Iterator[str]:
     taken_there = [intent for intent in books.intents.get(order_id, ()) if intent["status"] == "captured"]
     if payment["provider"] == "simulator":
         charged = sum(intent["amount"] - intent["refunded"] for intent in taken_there)
-        if charged != payment["captured"] - payment["refunded"]:
-            yield f"money {order_id}: the provider keeps {charged}, we {payment['captured'] - payment['refunded']}"
+        kept = payment["captured"] - payment["refunded"]
+        if not kept - payment["refunding"] <= charged <= kept:  # a refund under way may be done there already
+            yield f"money {order_id}: the provider keeps {charged}, we {kept}"
 
 
 def orders(books: Books) -> Iterator[str]:

@@ -127,7 +127,7 @@ def list_unsettled() -> Response:
     """List the orders of which a refund failed or that are disputed, for staff (``?limit=``): 200 | 400 | 403."""
     caller(app).require("staff", "admin")
     limit = page_limit(query_parameters(app, "limit"), 50)
-    return json_response(OrdersView([order_view(order) for order in orders().unsettled(limit)], None))
+    return json_response(OrdersView([shown(order) for order in orders().unsettled(limit)], None))
 
 
 @app.endpoint("GET", "/orders/search", returns=OrdersView)
