@@ -197,9 +197,10 @@ BUGS = (
     ),
     Bug(
         "refund without a record first", "functions.payments.refunds",
-        "begun = _new_refund(found, refund_id, amount, reason, by, at)",
-        "begun = _new_refund(found, refund_id, amount, reason, by, at)\n"
-        "            providers.named(found.provider).refund(found, begun)",
+        "            if store(table, found, None, begun(found, refund_id, amount, reason, at, by), at) is None:",
+        "            new = begun(found, refund_id, amount, reason, at, by)\n"
+        "            providers.named(found.provider).refund(found, new)\n"
+        "            if store(table, found, None, new, at) is None:",
     ),
     Bug(
         "change a payment without looking at its version", "functions.payments.table",
