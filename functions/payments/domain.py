@@ -73,7 +73,8 @@ class Payment:
     given back since, ``disputed`` is what the provider took back for disputes. ``ref`` is the provider's own id;
     ``code`` says why it was declined, or not captured; ``open_at`` is when the sweep looks at it, empty where nothing
     is left to do. ``attempt`` counts the means of payment that the buyer gave, from 1. ``cancelled``: the order was
-    called off after the capture, so whatever comes back of it is the buyer's.
+    called off after the capture, so whatever comes back of it is the buyer's. ``noticed``: the provider told of it
+    before its capture was known here, so what went back of it is to be looked at once that is.
     """
 
     order_id: str
@@ -95,6 +96,7 @@ class Payment:
     disputed: int = 0
     open_disputes: int = 0
     cancelled: bool = False
+    noticed: bool = False
 
     @property
     def key(self) -> str:
@@ -198,7 +200,12 @@ def postponed(payment: Payment, status: Waiting, at: datetime) -> Payment:
 def captured(payment: Payment) -> Payment:
     """Return the payment once the money is taken: all of it, once."""
     return replace(
-        payment, status="captured", captured=payment.amount, version=payment.version + 1, open_at=""
+        payment,
+        status="captured",
+        captured=payment.amount,
+        version=payment.version + 1,
+        open_at=payment.created_at if payment.noticed else "",
+        noticed=False,
     )
 
 
@@ -298,7 +305,7 @@ def dispute_changed(payment: Payment, before: Dispute | None, after: Dispute) ->
 
 def looked_at(payment: Payment, again_at: str = "") -> Payment:
     """Return the payment once the provider's refunds and disputes are known, or are to be asked for again."""
-    return replace(payment, version=payment.version + 1, open_at=again_at)
+    return replace(payment, version=payment.version + 1, open_at=again_at, noticed=False)
 
 
 def capture_entry(after: Payment, at: datetime) -> Entry:

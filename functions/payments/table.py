@@ -122,14 +122,22 @@ class PaymentsTable(Table):
     def hasten(self, order_id: str, at: datetime) -> bool:
         """Have the next sweep look at a payment that waits for the provider, or of which something may have gone back.
 
-        It is a version of its own, so that who is looking just now does not take this for seen. False for others.
+        It is a version of its own, so that who is looking just now does not take this for seen. One that may have been
+        captured without our knowing remembers it. False for others.
         """
+        if self.update(
+            _payment_key(order_id),
+            "SET noticed = :true ADD version :one REMOVE outbox",
+            {":true": True, ":one": 1, ":authorized": "authorized"},
+            condition="#status = :authorized",
+        ):
+            return True
         waiting = {":capturing": "capturing", ":voiding": "voiding", ":captured": "captured"}
         place = {f":{name}": value for name, value in _open(order_id, rfc3339(at)).items()}
         hastened = self.update(
             _payment_key(order_id),
-            "SET open_shard = :open_shard, open_at = :open_at ADD version :one REMOVE outbox",
-            {**waiting, **place, ":one": 1},
+            "SET noticed = :true, open_shard = :open_shard, open_at = :open_at ADD version :one REMOVE outbox",
+            {**waiting, **place, ":true": True, ":one": 1},
             condition=f"#status IN ({', '.join(waiting)})",
         )
         return hastened is not None
@@ -292,6 +300,7 @@ def _payment_item(payment: Payment, outbox: str | None, at: datetime) -> Item:
         "attempt": payment.attempt if payment.attempt > 1 else None,
         "refund_failed": payment.refund_failed or None, "disputed": payment.disputed or None,
         "open_disputes": payment.open_disputes or None, "cancelled": payment.cancelled or None,
+        "noticed": payment.noticed or None,
     }  # fmt: skip
 
 
@@ -301,7 +310,7 @@ def _payment(item: Item) -> Payment:
         item["created_at"], item.get("customer_id"), item["ref"], item.get("code"),
         item["captured"], item["refunded"], item["refunding"], item.get("open_at", ""), item.get("attempt", 1),
         item.get("refund_failed", 0), item.get("disputed", 0), item.get("open_disputes", 0),
-        item.get("cancelled", False),
+        item.get("cancelled", False), item.get("noticed", False),
     )  # fmt: skip
 
 

@@ -209,9 +209,7 @@ ACTS: dict[tuple[str, str], list[Act]] = {
         Act({"OrderCancelled"}, with_order({"decision": "cancel", "reason": "it hangs"}))
     ],
     ("POST", "/orders/{orderId}/mails"): [Act({"OrderMailRequested"}, with_order(cancelled=True))],
-    ("POST", "/payments/{orderId}/refunds"): [
-        Act({"PaymentRefundStarted", "PaymentRefunded"}, with_payment)
-    ],
+    ("POST", "/payments/{orderId}/refunds"): [Act({"PaymentRefundStarted", "PaymentRefunded"}, with_payment)],
     ("PUT", "/payments/simulator"): [Act({"SimulatorTroubleChanged"}, just(body={"trouble": "slow"}))],
 }
 """Every write that staff or admins make, in each of the ways that end in another fact."""

@@ -55,16 +55,26 @@ def _shown(detail: Any) -> str:
     return str(detail)
 
 
+def _wanted(wanted: Any) -> list[Mapping[str, Any]]:
+    """Return the keys that a batch reads, or the items that it writes."""
+    return [put["PutRequest"]["Item"] for put in wanted] if isinstance(wanted, list) else wanted["Keys"]
+
+
 def _request(request: Mapping[str, Any]) -> str:
     """Return an AWS call's parameters, as far as a reader of the trace needs them."""
     if "TransactItems" in request:
         actions = [next(iter(action.items())) for action in request["TransactItems"]]
         return "[" + "; ".join(f"{kind} {_request(inner)}" for kind, inner in actions) + "]"
     if "Entries" in request:
-        return " ".join(f"{entry['DetailType']} {_event_id(entry['Detail'])}" for entry in request["Entries"])
+        return " ".join(
+            f"{entry['DetailType']} {_event_id(entry['Detail'])}"
+            if "Detail" in entry
+            else entry["MessageBody"]
+            for entry in request["Entries"]
+        )
     if "RequestItems" in request:
         return " ".join(
-            f"{_table(name)} {' '.join(_plain(key) for key in wanted['Keys'])}"
+            f"{_table(name)} {' '.join(_plain(key) for key in _wanted(wanted))}"
             for name, wanted in request["RequestItems"].items()
         )
     parts = [_table(request.get("TableName", ""))]

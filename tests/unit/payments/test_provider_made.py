@@ -61,6 +61,21 @@ def test_it_is_booked_once_however_often_it_is_told(paid: Shop) -> None:
     assert (paid.payment.refunded, len(paid.ledger()), len(paid.table.refunds(ORDER))) == (5000, 2, 1)
 
 
+@pytest.mark.parametrize("status", ["authorized", "capturing"])
+def test_it_is_booked_too_where_it_is_told_before_we_know_of_the_capture(status: Any, shop: Shop) -> None:
+    """The capture's answer was lost, or its worker died: the provider had the money, and gave it back."""
+    shop.place()
+    shop.provider.capture(shop.payment)
+    if status == "capturing":
+        shop.table.move(shop.payment, domain.postponed(shop.payment, "capturing", shop.at), None, shop.at)
+    shop.provider.made_there("re_9", 1500)
+    told_of(shop)
+    shop.confirm()
+    shop.sweep(minutes=2)
+    shop.sweep(minutes=2)
+    assert (shop.payment.status, shop.payment.refunded) == ("captured", 1500)
+
+
 def test_several_of_them_and_our_own_add_up(paid: Shop) -> None:
     refunds.give_back(
         paid.table, paid.providers, ORDER, (1000, "EUR"), "broken", refund_id="rfd_1", by="cus_s", at=paid.at
