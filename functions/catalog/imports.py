@@ -35,7 +35,8 @@ from functions.shared.errors import ConflictError, DomainError, InvalidError, No
 from functions.shared.ids import new_id
 from functions.shared.outbox import fact, pack
 
-MAX_LINES = 100  # of one StockCounted
+MAX_LINES = 20
+"""Of one StockCounted: who takes ten of them in one batch has ten seconds for each of 200 levels."""
 _TRIES = 3  # after the first that something else was there before
 UPLOAD_WITHIN = timedelta(hours=2)
 """How long a file may take to come: its address is good for one hour, and an upload that has begun may go on."""
