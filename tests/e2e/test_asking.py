@@ -19,10 +19,13 @@ MAIN = {
     "totals": {"currency": "EUR", "subtotal": 2057, "shipping": 490, "tax": 0, "total": 2547},
     "shippingAddress": {"name": "A", "line1": "B 1", "postalCode": "1", "city": "C", "country": "DE"},
 }  # fmt: skip
-PAYMENT = {name: {"amount": 2547, **EUR} for name in ("amount", "captured", "refundable")}
+PAYMENT = {
+    **{name: {"amount": 2547, **EUR} for name in ("amount", "captured", "refundable")},
+    **{name: {"amount": 0, **EUR} for name in ("refunded", "refunding", "disputed")},
+}
 ANSWERS: dict[str, Any] = {
     f"/orders/{ORDER}": MAIN,
-    f"/payments/{ORDER}": {**PAYMENT, "refunded": {"amount": 0, **EUR}, "status": "captured", "refunds": []},
+    f"/payments/{ORDER}": {**PAYMENT, "status": "captured", "refunds": []},
 }
 SHOW = """async () => {
   const { order } = await import("/js/console/orders.js");

@@ -100,8 +100,11 @@ def test_poison_ends_in_the_dead_letter_queue_and_holds_nobody_up(
     second = amira.buy({goods(5): 1})["orderId"]
     assert amira.decided(second)["status"] == "confirmed"
     calm()
-    letters = {name: dead_letters(f"{name}-inbox-dlq") for name in ("inventory", "payments", "journal")}
+    letters = {
+        name: dead_letters(f"{name}-inbox-dlq") for name in ("cart", "inventory", "payments", "journal")
+    }
     assert {name: len(some) for name, some in letters.items()} == {
+        "cart": 2,
         "inventory": 3,
         "payments": 2,
         "journal": 1,
