@@ -153,7 +153,7 @@ class FakeProvider:
     def money_back(self, payment: Payment) -> tuple[list[MadeRefund], list[MadeDispute]]:
         self._begin("money_back")
         made = self.refunds.get(payment.key, {}), self.disputes.get(payment.key, {})
-        answer = list(made[0].values()), list(made[1].values())
+        answer = list(made[0].values())[::-1], list(made[1].values())  # newest first, as Stripe lists
         self._end("money_back")
         return answer
 
