@@ -125,6 +125,7 @@ class PaymentsTable(Table):
         It is a version of its own, so that who is looking just now does not take this for seen. One that may have been
         captured without our knowing remembers it. False for others.
         """
+        # This one first: one that is authorized here goes on to the others, none of them goes back.
         if self.update(
             _payment_key(order_id),
             "SET noticed = :true ADD version :one REMOVE outbox",

@@ -249,6 +249,31 @@ BUGS = (
         "hold by other means without freeing the first", "functions.payments.service",
         "        persistently(partial(provider.void, found))\n", "        pass\n",
     ),
+    Bug(
+        "take a refund for paid that the provider calls pending", "functions.payments.refunds",
+        '    if made.status == "pending":\n',
+        '    made = replace(made, status="succeeded")\n    if made.status == "pending":\n',
+    ),
+    Bug(
+        "note a webhook before it is looked at", "functions.payments.reconciling",
+        "    order_id = notice.order_id or _order_of(providers, provider, notice)\n",
+        "    table.take_note(provider, notice.event_id, None, notice.kind, at)\n"
+        "    order_id = notice.order_id or _order_of(providers, provider, notice)\n",
+    ),
+    Bug(
+        "leave a refund in the ledger that came back", "functions.payments.domain",
+        '    moved = _amount(refund, "succeeded") - _amount(before, "succeeded")\n    if not moved:\n',
+        '    moved = _amount(refund, "succeeded") - _amount(before, "succeeded")\n    if moved <= 0:\n',
+    ),
+    Bug(
+        "book a refund made at the provider each time it is told", "functions.payments.reconciling",
+        "    known = known or table.refund(found.order_id, refund_id)\n",
+        '    refund_id = refund_id[:20] + str(found.version)\n',
+    ),
+    Bug(
+        "take the largest refunded total for the newest", "functions.orders.domain",
+        "key=lambda known: known.version)", "key=lambda known: (known.refunded, known.version))",
+    ),
 )  # fmt: skip
 
 

@@ -76,6 +76,15 @@ def test_it_is_booked_too_where_it_is_told_before_we_know_of_the_capture(status:
     assert (shop.payment.status, shop.payment.refunded) == ("captured", 1500)
 
 
+def test_one_that_is_told_while_the_provider_is_away_is_not_forgotten(paid: Shop) -> None:
+    paid.provider.made_there("re_9", 1500)
+    paid.provider.down("money_back")
+    look(paid)
+    paid.provider.up()
+    paid.sweep(minutes=2)
+    assert (paid.payment.refunded, paid.payment.noticed) == (1500, False)
+
+
 def test_several_of_them_and_our_own_add_up(paid: Shop) -> None:
     refunds.give_back(
         paid.table, paid.providers, ORDER, (1000, "EUR"), "broken", refund_id="rfd_1", by="cus_s", at=paid.at
