@@ -57,7 +57,7 @@ def merge(
     _without_price(before, given, made, entry, currency, warnings)
     _free_of_others(made, pairs, entry, taken or {}, warnings)
     ordered, places = _in_order(known, pairs, made, entry, warnings)
-    kept = _builtins(before) if before else {"status": entry.new_status}
+    kept = _fields(before) if before else {"status": entry.new_status}
     whole = {**kept, **given, "variants": ordered, **_seo(before, given)}
     if not whole.get("title"):
         raise InvalidError("title_required", "A new product needs a title.", pointer="/title")
@@ -87,8 +87,8 @@ def wanted_keys(entry: Entry) -> list[str]:
     return [key_of(name) for name in names if isinstance(name, str)]
 
 
-def _builtins(product: Product) -> dict[str, Any]:
-    found: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(product))
+def _fields(known: Product | Variant) -> dict[str, Any]:
+    found: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(known))
     return found
 
 
@@ -142,7 +142,7 @@ def _variant(known: Variant | None, given: Any) -> Any:
     """Return the fields of a variant: the given ones, and of the others what is there."""
     if not isinstance(given, dict):
         return given
-    fields: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(known)) if known else {}
+    fields = _fields(known) if known else {}
     policy = _policy(fields.get("stockPolicy", "tracked"), given)
     if "otherColumns" in given:
         given["otherColumns"] = {**(fields.get("otherColumns") or {}), **(given["otherColumns"] or {})}
@@ -233,7 +233,3 @@ def _in_order(
         if at is None:
             ordered.append(made[index])
     return ordered, places
-
-
-def _fields(variant: Variant) -> Any:
-    return msgspec.json.decode(msgspec.json.encode(variant))
