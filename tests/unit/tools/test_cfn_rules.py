@@ -50,7 +50,7 @@ def test_the_templates_keep_the_rules(path: Path) -> None:
         ("E9101", "MessageRetentionPeriod: 1209600", "MessageRetentionPeriod: 60"),
         ("E9102", "FunctionResponseTypes: [ReportBatchItemFailures]", ""),
         ("E9102", "VisibilityTimeout: 60", "VisibilityTimeout: 10"),
-        ("E9102", "      Timeout: 30", "      Timeout: 60"),
+        ("E9102", "      Timeout: 50", "      Timeout: 60"),
         ("E9103", 'Condition: {"ForAllValues:StringEquals": {"events:source": souk.inventory}}', ""),
         ("E9103", '"events:source": souk.inventory', '"events:source": souk.orders'),
         ("E9103", '{"ForAllValues:StringEquals": {"events:source"', '{StringLike: {"events:source"'),
