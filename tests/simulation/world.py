@@ -145,10 +145,13 @@ class World:
 
     def redrive(self, source: QueueSource, poison: set[str]) -> None:
         """Send dead letters back to their queue, as an operator does after a fault; poison stays."""
-        letters = self.queues[source.dead_letters]
-        for message in [letter for letter in letters if letter.body not in poison]:
-            letters.remove(message)
+        for message in self.redrivable(source, poison):
+            self.queues[source.dead_letters].remove(message)
             self.send(source.name, message.body)
+
+    def redrivable(self, source: QueueSource, poison: set[str]) -> list[Message]:
+        """Return the dead letters of a queue that can be read."""
+        return [letter for letter in self.queues[source.dead_letters] if letter.body not in poison]
 
     # --- AWS calls -----------------------------------------------------------------------------------------------
 
