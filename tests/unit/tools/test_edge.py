@@ -105,7 +105,9 @@ def test_method_query_body_and_repeated_values_reach_the_service_as_they_are() -
     through_the_edge(echo, test)
 
 
-@pytest.mark.parametrize("packed", [gzip.compress(b'{"n": 1}'), b"no gzip at all", b""])
+@pytest.mark.parametrize(
+    "packed", [gzip.compress(b'{"n": 1}'), b"no gzip at all", b""], ids=["gzip", "no gzip at all", "nothing"]
+)
 def test_a_packed_body_is_refused_before_it_is_unpacked(packed: bytes) -> None:
     async def test(client: TestClient[Any, Any]) -> None:
         headers = {"Content-Encoding": "gzip", "Content-Type": "application/json"}
