@@ -19,6 +19,8 @@ from functions.orders.events import (
     OrderConfirmed,
     OrderMailRequested,
     OrderPaymentFailed,
+    PaymentRefunded,
+    PaymentRefundFailed,
 )
 from functions.orders.table import OrdersTable
 from functions.orders.table_finds import FindsTable
@@ -225,7 +227,7 @@ def on_inbox(batch: SQSEvent) -> inbox.BatchResponse:
 
 @app.on_sqs_message(queue="orders-mail")
 def on_mail(batch: SQSEvent) -> inbox.BatchResponse:
-    """Mails to send, for decisions and for staff; only the records that failed are given back."""
+    """Mails to send, for decisions, refunds and staff; only the records that failed are given back."""
     office = mailing.Office(os.environ["MAIL_SENDER_NAME"], os.environ["PUBLIC_URL"])
     decided: inbox.Handlers = dict.fromkeys(
         (OrderConfirmed, OrderCancelled), lambda fact: mailing.on_decided(orders(), office, fact, now())
@@ -236,7 +238,11 @@ def on_mail(batch: SQSEvent) -> inbox.BatchResponse:
     failed: inbox.Handlers = {
         OrderPaymentFailed: lambda fact: mailing.on_payment_failed(orders(), office, fact, now())
     }
-    return inbox.deliver(batch, {**decided, **requested, **failed})
+    refunded: inbox.Handlers = {
+        PaymentRefunded: lambda fact: mailing.on_refunded(orders(), office, fact, now()),
+        PaymentRefundFailed: lambda fact: mailing.on_refund_failed(orders(), office, fact, now()),
+    }
+    return inbox.deliver(batch, {**decided, **requested, **failed, **refunded})
 
 
 @app.on_sqs_message(queue="orders-finds")

@@ -261,11 +261,11 @@ class Order:
         return self.status != "placed" and bool(self.back.refund_failed or self.back.open_disputes)
 
 
-MailKind = Status | Literal["payment_failed"]
+MailKind = Status | Literal["payment_failed", "refunded", "refund_returned"]
 
 
 class Mail(NamedTuple):
-    """A mail about an order: its id within the order, what it tells, who asked for it (None: the decision itself)."""
+    """A mail about an order: its id within the order, what it tells, who asked for it (None: what it tells of)."""
 
     mail_id: str
     kind: MailKind

@@ -262,6 +262,7 @@ class PaymentRefundStarted(_MoneyBack, frozen=True):
 class PaymentRefunded(_MoneyBack, frozen=True, kw_only=True):
     """payments: money went back, and how much all told; ``back`` is missing in old facts."""
 
+    refund_id: str
     refunded_total: Money
 
     def money_back(self, version: int) -> MoneyBack:
@@ -270,8 +271,10 @@ class PaymentRefunded(_MoneyBack, frozen=True, kw_only=True):
 
 
 class PaymentRefundFailed(_MoneyBack, frozen=True, kw_only=True):
-    """payments: money that was on its way back, or had gone back, is with the shop again."""
+    """payments: money that was on its way back, or (``was_paid``) had gone back, is with the shop again."""
 
+    refund_id: str
+    was_paid: bool = False
     code: str
 
     def why(self) -> str:

@@ -1,6 +1,6 @@
-"""Mails about orders: once for each decision, and again when staff ask for it; never while a caller waits.
+"""Mails about orders: once for each decision and refund, and again when staff ask for it; never while a caller waits.
 
-They come out of a queue of their own, which the bus fills with the facts of the decision, and with what staff asked
+They come out of a queue of their own, which the bus fills with the facts of decisions and refunds, and what staff asked
 for. A mail is claimed before it is sent and marked afterwards: a repeated fact finds the mark, a second worker the
 claim. A message that finds a claim comes again: the mark alone says that the mail went. Only where a worker dies in
 between, after SES took it, the mail goes twice, once the claim has run out.
@@ -12,9 +12,16 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from functions.orders import service
-from functions.orders.domain import Mail, MailKind, Order
-from functions.orders.events import OrderCancelled, OrderConfirmed, OrderMailRequested, OrderPaymentFailed
-from functions.orders.letters import letter
+from functions.orders.domain import Mail, Order
+from functions.orders.events import (
+    OrderCancelled,
+    OrderConfirmed,
+    OrderMailRequested,
+    OrderPaymentFailed,
+    PaymentRefunded,
+    PaymentRefundFailed,
+)
+from functions.orders.letters import Text, letter, of_decision, of_refund, of_returned_refund
 from functions.orders.table import OrdersTable
 from functions.shared import log, mail
 from functions.shared.errors import ConflictError
@@ -40,11 +47,9 @@ def on_decided(
     table: OrdersTable, office: Office, event: Fact[OrderConfirmed | OrderCancelled], at: datetime
 ) -> None:
     """Tell the buyer how the order stands, once for each decision: what is no longer so is not told. Safe to repeat."""
-    order = table.order(event.data.order_id)
-    if order is None:  # the table was restored to a time before the order: there is nobody to tell
-        log.note(unknownOrder=event.data.order_id)
-        return
-    _send_once(table, office, order, order.status, None, at)
+    order = _known(table, event.data.order_id)
+    if order:
+        _send_once(table, office, order, order.status, of_decision(order), at)
 
 
 def on_payment_failed(
@@ -52,17 +57,33 @@ def on_payment_failed(
 ) -> None:
     """Ask the buyer for another means of payment, once for each that failed, while it is called for. Safe to repeat."""
     failed = event.data
-    order = table.order(failed.order_id)
-    if order is None:
-        log.note(unknownOrder=failed.order_id)
-    elif order.unpaid and order.failed_attempt == failed.attempt:
-        _send_once(table, office, order, f"payment_failed-{failed.attempt}", None, at)
+    order = _known(table, failed.order_id)
+    if order and order.unpaid and order.failed_attempt == failed.attempt:
+        _send_once(table, office, order, f"payment_failed-{failed.attempt}", of_decision(order), at)
+
+
+def on_refunded(table: OrdersTable, office: Office, event: Fact[PaymentRefunded], at: datetime) -> None:
+    """Tell the buyer of money that went back, once for each refund. Safe to repeat."""
+    order = _known(table, event.data.order_id)
+    if order:
+        _send_once(table, office, order, f"refunded-{event.data.refund_id}", of_refund(order, event.data), at)
+
+
+def on_refund_failed(
+    table: OrdersTable, office: Office, event: Fact[PaymentRefundFailed], at: datetime
+) -> None:
+    """Tell the buyer of money that the bank returned after it was told as paid back. Safe to repeat."""
+    failed = event.data
+    order = _known(table, failed.order_id) if failed.was_paid else None
+    if order:
+        text = of_returned_refund(order, failed)
+        _send_once(table, office, order, f"refund_returned-{failed.refund_id}", text, at)
 
 
 def on_requested(table: OrdersTable, office: Office, event: Fact[OrderMailRequested], at: datetime) -> None:
     """Send an order's mail again, as the order stands now. Safe to repeat."""
     order = service.order_of(table, event.data.order_id)
-    _send_once(table, office, order, event.data.mail_id, event.data.by, at)
+    _send_once(table, office, order, event.data.mail_id, of_decision(order), at, by=event.data.by)
 
 
 def request(table: OrdersTable, order_id: str, mail_id: str, *, by: str, at: datetime) -> None:
@@ -84,19 +105,32 @@ def request(table: OrdersTable, order_id: str, mail_id: str, *, by: str, at: dat
     table.request_mail(order_id, mail_id, pack(fact(requested, mail_id, 1, at)), at)
 
 
+def _known(table: OrdersTable, order_id: str) -> Order | None:
+    order = table.order(order_id)
+    if order is None:  # the table was restored to a time before the order: there is nobody to tell
+        log.note(unknownOrder=order_id)
+    return order
+
+
 def _send_once(
-    table: OrdersTable, office: Office, order: Order, mail_id: str, by: str | None, at: datetime
+    table: OrdersTable,
+    office: Office,
+    order: Order,
+    mail_id: str,
+    text: Text,
+    at: datetime,
+    *,
+    by: str | None = None,
 ) -> None:
     log.note(orderId=order.order_id, mail=mail_id)
     if order.is_erased:
         return
-    kind: MailKind = "payment_failed" if order.unpaid else order.status
-    if not table.claim_mail(order.order_id, Mail(mail_id, kind, by), at, at + CLAIMED):
+    if not table.claim_mail(order.order_id, Mail(mail_id, text.kind, by), at, at + CLAIMED):
         if table.mail_sent(order.order_id, mail_id):
             return
         # The claim may be this message's own, made late in a batch: it then outlasts the time the queue hides it for.
         raise ClaimedError(mail_id)
-    told = letter(order, office.public_url, service.order_token(order))
+    told = letter(order, text, office.public_url, service.order_token(order))
     try:
         mail.send(office.sender, told.to, told.subject, told.text)
     except mail.SendError:

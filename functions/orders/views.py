@@ -155,7 +155,7 @@ class MailRequestedView(View, frozen=True):
 
 
 class MailView(View, frozen=True):
-    """A mail that was sent about an order; ``by``: who asked for it, null where the decision itself did."""
+    """A mail that was sent about an order; ``by``: who asked for it, null where it tells of a decision or a refund."""
 
     mail_id: str
     kind: MailKind

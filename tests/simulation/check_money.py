@@ -184,6 +184,14 @@ class Money(Watch):
                 f"{refund_id}: {refund['status']}",
             )
             self._as_there(refund)
+            mail = self.item(
+                "orders", f"ORDER#{refund['order_id']}", f"MAIL#refunded-{refund_id.partition('#')[2]}"
+            )
+            require(
+                refund["status"] == "failed" or (mail and "sent_at" in mail),
+                "every refund is told by mail",
+                f"{refund['order_id']} {refund_id}: {mail}",
+            )
 
     def _as_there(self, refund: dict[str, Any]) -> None:
         """Check that a refund ended as the provider says it did; one that the provider never made has failed."""

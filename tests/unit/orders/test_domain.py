@@ -34,7 +34,7 @@ from functions.orders.domain import (
     told_again,
     voted,
 )
-from functions.orders.letters import amounts, letter
+from functions.orders.letters import amounts, of_decision
 from functions.orders.table import _packed
 from functions.shared.addresses import PostalAddress
 
@@ -160,7 +160,7 @@ FULFILLED = replace(PLACED, status=cast(Status, "fulfilled"))
     "ask",
     [
         lambda: saga.decision(FULFILLED, datetime(2026, 11, 22, tzinfo=UTC)),
-        lambda: letter(FULFILLED, "https://souk.example", None),
+        lambda: of_decision(FULFILLED),
         lambda: cancelled(FULFILLED, "customer", SOON, "cus_1"),
         lambda: fact_of(FULFILLED.status),
     ],

@@ -10,14 +10,21 @@ from typing import Any
 import boto3
 import pytest
 
-from functions.orders import mailing
-from functions.orders.domain import Mail
-from functions.orders.events import OrderCancelled, OrderConfirmed, OrderMailRequested, OrderPaymentFailed
+from functions.orders import mailing, service
+from functions.orders.domain import Mail, without_person
+from functions.orders.events import (
+    OrderCancelled,
+    OrderConfirmed,
+    OrderMailRequested,
+    OrderPaymentFailed,
+    PaymentRefunded,
+    PaymentRefundFailed,
+)
 from functions.orders.table import OrdersTable
 from functions.shared.clock import now
 from tests.support import templates
 from tests.support.lambda_events import sample
-from tests.unit.orders.conftest import Post, authorised, declined, reserved
+from tests.unit.orders.conftest import Post, about, authorised, declined, reserved
 
 STAFF = {"subject": "cus_staff", "roles": "staff"}
 MAILS = "/orders/{orderId}/mails"
@@ -34,6 +41,10 @@ def decided(hear: Any, told: Any) -> Callable[..., dict[str, Any]]:
         return fact
 
     return run
+
+
+def euros(amount: int) -> dict[str, Any]:
+    return {"amount": amount, "currency": "EUR"}
 
 
 def send_again(send: Any, order_id: str, **options: Any) -> Any:
@@ -211,10 +222,78 @@ def test_its_rule_lets_in_what_is_mailed_and_a_claim_ends_before_its_message_com
         for rule in templates.resources("orders", "AWS::Events::Rule").values()
         if rule["Targets"][0]["Arn"] == {"Fn::GetAtt": ["MailQueue", "Arn"]}
     )
-    mailed = (OrderConfirmed, OrderCancelled, OrderMailRequested, OrderPaymentFailed)
-    kinds = [kind.__name__ for kind in mailed]
-    assert rule["EventPattern"] == {"source": ["souk.orders"], "detail-type": kinds}
+    ours = (OrderConfirmed, OrderCancelled, OrderMailRequested, OrderPaymentFailed)
+    kinds = [kind.__name__ for kind in (*ours, PaymentRefunded, PaymentRefundFailed)]
+    assert rule["EventPattern"] == {"source": ["souk.orders", "souk.payments"], "detail-type": kinds}
     resources = templates.template("orders")["Resources"]
     hidden = resources["MailQueue"]["Properties"]["VisibilityTimeout"]
     runs = resources["MailFunction"]["Properties"]["Timeout"]
     assert runs < mailing.CLAIMED.total_seconds() < hidden
+
+
+def refund_told(kind: str, order_id: str, version: int, **data: Any) -> dict[str, Any]:
+    return about(f"payments/{kind}.v1", order_id, version, refundId="rfd_1", **data)
+
+
+def test_a_refund_is_told_once_with_what_went_back_in_all(
+    post: Post, place: Any, decided: Any, send: Any
+) -> None:
+    order = place()
+    decided(order)
+    amounts = {"amount": euros(1000), "refundedTotal": euros(2500)}
+    fact = refund_told("PaymentRefunded", order.body["orderId"], 4, **amounts)
+    assert post.hear(fact, fact) == 0
+    (mail,) = post.sent
+    assert mail.subject == f"Money is paid back to you ({order.body['number']})"
+    assert "we have paid 10.00 EUR back" in mail.body
+    assert "Paid back: 10.00 EUR\nPaid back in all: 25.00 EUR of 53.41 EUR" in mail.body
+    assert listed(send, order.body["orderId"]) == [("refunded", None)]
+
+
+def test_each_refund_of_an_order_is_told(post: Post, place: Any, decided: Any) -> None:
+    order = place()
+    decided(order)
+    order_id = order.body["orderId"]
+    post.hear(
+        refund_told("PaymentRefunded", order_id, 4),
+        about("payments/PaymentRefunded.v1", order_id, 5, refundId="rfd_2"),
+    )
+    assert len(post.sent) == 2
+
+
+def test_a_refund_that_the_bank_returned_is_told_only_where_it_was_told_as_paid(
+    post: Post, place: Any, decided: Any
+) -> None:
+    order = place()
+    decided(order)
+    order_id = order.body["orderId"]
+    post.hear(refund_told("PaymentRefundFailed", order_id, 4, amount=euros(1000), wasPaid=False))
+    assert post.sent == []
+    returned = refund_told("PaymentRefundFailed", order_id, 5, amount=euros(1000), wasPaid=True)
+    post.hear(returned, returned)
+    (mail,) = post.sent
+    assert mail.subject == f"Your bank returned a refund ({order.body['number']})"
+    assert "10.00 EUR" in mail.body
+
+
+def test_a_refund_of_an_order_that_is_no_more_or_erased_is_told_to_nobody(
+    post: Post, place: Any, decided: Any, table: OrdersTable
+) -> None:
+    placed = place()
+    decided(placed)
+    order_id = placed.body["orderId"]
+    order = service.order_of(table, order_id)
+    assert table.erase(order, without_person(order))
+    gone = about("payments/PaymentRefunded.v1", f"ord_{'0' * 26}", 4)
+    assert post.hear(gone, refund_told("PaymentRefunded", order_id, 4)) == 0
+    assert post.sent == []
+
+
+def test_a_cancellation_promises_a_mail_about_what_is_paid_back(
+    post: Post, place: Any, decided: Any, send: Any, told: Any
+) -> None:
+    order = place()
+    decided(order)
+    send("POST", "/orders/{orderId}/cancel", path={"orderId": order.body["orderId"]}, **STAFF)
+    post.hear(told()[-1])
+    assert "If anything was charged, it is paid back, and a mail tells you when." in post.sent[-1].body
