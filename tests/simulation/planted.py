@@ -154,6 +154,11 @@ BUGS = (
         "raise ClaimedError(mail_id)", "return",
     ),
     Bug(
+        "mail the refunds of cancelled orders only", "functions.orders.mailing",
+        'if order:\n        _send_once(table, office, order, f"refunded-',
+        'if order and order.status == "cancelled":\n        _send_once(table, office, order, f"refunded-',
+    ),
+    Bug(
         "order by anyone's quote", "functions.orders.service",
         "if quote.customer_id not in (None, who.subject):", "if quote.customer_id == '':",
     ),
