@@ -89,9 +89,9 @@ def health() -> Response:
 
 @app.endpoint("GET", "/carts/countries", auth="none", returns=CountriesView)
 def get_countries() -> Response:
-    """List the countries a quote can be asked for, and how addresses are written there: 200."""
+    """List the countries that can be bought from, where goods go, and how addresses are written there: 200."""
     cached = {"Cache-Control": "public, max-age=300"}
-    return json_response(countries_view(terms().countries()), headers=cached)
+    return json_response(countries_view(terms()), headers=cached)
 
 
 @app.endpoint("POST", "/carts", auth="optional", body=OpenCart, returns=OpenedView, status=201)

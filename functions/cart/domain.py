@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Mapping, Sized
+from collections.abc import Iterable, Mapping, Sized
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -151,6 +151,11 @@ class Shown:
     def subtotal(self) -> Money:
         """Return the price of the lines that are for sale."""
         return Money(sum(line.total.amount for line in self.lines if not line.withdrawn), self.currency)
+
+
+def requires_shipping(lines: Iterable[PricedLine]) -> bool:
+    """Tell whether something of these lines is delivered."""
+    return any(line.ships for line in lines)
 
 
 def token_digest(token: str) -> str:

@@ -14,7 +14,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from functions.cart.domain import Cart, PricedLine, check_room
+from functions.cart.domain import Cart, PricedLine, check_room, requires_shipping
 from functions.shared.addresses import PostalAddress
 from functions.shared.clock import rfc3339
 from functions.shared.errors import ConflictError, UnprocessableError
@@ -90,8 +90,8 @@ class Terms:
     """What the shop charges: its currency, shipping in minor units by country (or ``default``), tax by country.
 
     Every total is a multiple of ``step`` minor units: what the payment provider charges in that currency.
-    Countries without a tax rate are not served, and nothing is shipped to those without a shipping rate where there is
-    no default.
+    Nothing is sold to countries without a tax rate, and no goods are delivered to those without a shipping rate where
+    there is no default; what needs no shipping is sold there too.
     """
 
     currency: str
@@ -99,24 +99,27 @@ class Terms:
     tax: Mapping[str, int]
     step: int = 1
 
-    def countries(self) -> list[str]:
-        """Return the countries that are served, sorted."""
-        return sorted(code for code in self.tax if code in self.shipping or "default" in self.shipping)
+    def countries(self, *, ships: bool = False) -> list[str]:
+        """Return the countries that can be bought from, sorted; where it `ships`, those that goods are delivered to."""
+        anywhere = not ships or "default" in self.shipping
+        return sorted(code for code in self.tax if anywhere or code in self.shipping)
 
     def of(self, country: str, *, ships: bool = True) -> tuple[int, int]:
         """Return shipping (minor units) and tax rate (basis points); raise UnprocessableError where not served.
 
         Where nothing of an order `ships`, there is no shipping, and a country needs none.
         """
-        shipping = self.shipping.get(country, self.shipping.get("default")) if ships else 0
-        if shipping is None or country not in self.tax:
+        served = self.countries(ships=ships)
+        if country not in served:
+            does = "deliver" if ships else "sell"
             raise UnprocessableError(
                 "country_not_served",
-                f"We deliver to {', '.join(self.countries())}; not to {country}.",
+                f"We {does} to {', '.join(served)}; not to {country}.",
                 pointer="/shippingAddress/country",
                 parameters={"country": country},
             )
-        return shipping, self.tax[country]
+        rate = self.shipping.get(country, self.shipping.get("default", 0))
+        return rate if ships else 0, self.tax[country]
 
 
 def quoted(
@@ -136,7 +139,7 @@ def quoted(
     ConflictError
         The cart is empty, has too many lines, or some not for sale any more, or costs more than any order may.
     """
-    shipping, rate = terms.of(address.country, ships=not lines or any(line.ships for line in lines))
+    shipping, rate = terms.of(address.country, ships=requires_shipping(lines))
     if not lines:
         raise ConflictError("cart_empty", "There is nothing in the cart to quote.")
     check_room(lines)

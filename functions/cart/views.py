@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from functions.cart.domain import PricedLine, Shown
-from functions.cart.quotes import Quote, QuoteLine, Totals
+from functions.cart.domain import PricedLine, Shown, requires_shipping
+from functions.cart.quotes import Quote, QuoteLine, Terms, Totals
 from functions.shared.addresses import AddressBody, CountryFormat, PostalAddress, format_of
 from functions.shared.clock import rfc3339
 from functions.shared.types import (
@@ -74,9 +74,13 @@ class FormatView(View, frozen=True):
 
 
 class CountriesView(View, frozen=True):
-    """The countries we deliver to, as ISO 3166-1 alpha-2, sorted, and how addresses are written there."""
+    """The countries that can be bought from, as ISO 3166-1 alpha-2, sorted, and how addresses are written there.
+
+    ``delivered``: those of them that goods are delivered to; the others can buy what requires no shipping.
+    """
 
     items: list[Country]
+    delivered: list[Country]
     formats: dict[str, FormatView]
     next_cursor: str | None = None
 
@@ -99,13 +103,17 @@ class LineView(View, frozen=True):
 
 
 class CartView(View, frozen=True):
-    """A cart; `subtotal` is of the lines that are for sale, without tax and shipping, `units` of all lines."""
+    """A cart; `subtotal` is of the lines that are for sale, without tax and shipping, `units` of all lines.
+
+    ``requires_shipping``: whether something in it is delivered; it is then quoted only where goods are delivered to.
+    """
 
     cart_id: CartId
     currency: Currency
     lines: list[LineView]
     units: int
     subtotal: Minor
+    requires_shipping: bool
     expires_at: str
 
 
@@ -126,9 +134,11 @@ class QuoteView(View, frozen=True):
     cart_version: int
 
 
-def countries_view(countries: list[str]) -> CountriesView:
+def countries_view(terms: Terms) -> CountriesView:
     """Shape the countries that are served."""
-    return CountriesView(countries, {code: format_view(format_of(code)) for code in countries})
+    countries = terms.countries()
+    formats = {code: format_view(format_of(code)) for code in countries}
+    return CountriesView(countries, terms.countries(ships=True), formats)
 
 
 def format_view(form: CountryFormat) -> FormatView:
@@ -157,9 +167,15 @@ def line_view(line: PricedLine) -> LineView:
 
 def cart_view(shown: Shown) -> CartView:
     """Shape a cart."""
-    lines = [line_view(line) for line in shown.lines]
-    expires_at = rfc3339(shown.cart.expires)
-    return CartView(shown.cart.id, shown.currency, lines, shown.units, shown.subtotal.amount, expires_at)
+    return CartView(
+        cart_id=shown.cart.id,
+        currency=shown.currency,
+        lines=[line_view(line) for line in shown.lines],
+        units=shown.units,
+        subtotal=shown.subtotal.amount,
+        requires_shipping=requires_shipping(shown.lines),
+        expires_at=rfc3339(shown.cart.expires),
+    )
 
 
 def quote_view(quote: Quote, text: str) -> QuoteView:

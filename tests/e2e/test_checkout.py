@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.e2e.conftest import ADDRESS, Watch, add_to_cart
 from tests.support.templates import ROOT
@@ -69,6 +70,42 @@ def test_another_total_than_the_one_on_the_button_is_shown_before_it_is_paid(
     expect(page.get_by_text("The total or the items have changed.")).to_be_visible()
     expect(button).not_to_have_text(str(before))
     assert "/checkout.html" in page.url
+
+
+def test_only_countries_that_the_cart_can_be_sold_to_are_offered(
+    page: Page, sold: Callable[..., dict[str, Any]]
+) -> None:
+    def without_france(route: Route) -> None:
+        told = route.fetch().json()
+        route.fulfill(json={**told, "delivered": [code for code in told["delivered"] if code != "FR"]})
+
+    page.route("**/carts/countries", without_france)
+    price = {"amount": 1000, "currency": "EUR"}
+    sku = f"E2EPDF{time.time_ns()}"
+    variants = [{"sku": sku, "price": price, "requiresShipping": False}]
+    add_to_cart(page, sold("A pattern to download", units=5, variants=variants)["slug"])
+    page.goto("/checkout.html")
+    expect(page.get_by_role("group", name="Your address")).to_be_visible()
+    country = field(page, "country")
+    expect(country.get_by_role("option", name="Germany")).to_have_count(1)
+    country.select_option("FR")
+    paris = {"name": "A. Haddad", "line1": "1 rue Oberkampf", "postalCode": "75011", "city": "Paris"}
+    for name, value in {"email": EMAIL, **paris}.items():
+        field(page, name).fill(value)
+    expect(page.get_by_role("button", name="Pay €12.00")).to_be_visible()  # nothing for shipping
+
+    other = page.context.new_page()
+    add_to_cart(other, TAGINE)
+    expect(page.get_by_role("group", name="Delivery address")).to_be_visible()
+    expect(country).to_have_value("")
+    expect(country).to_have_accessible_description("We do not deliver to this country.")
+    expect(country.get_by_role("option", name="France")).to_have_count(0)
+    other.get_by_role("button", name=re.compile("Remove: .*tagine", re.IGNORECASE)).click()
+    expect(country.get_by_role("option", name="France")).to_have_count(1)
+    country.select_option("FR")
+    page.get_by_role("button", name="Pay €12.00").click()
+    page.wait_for_url("**/order.html?id=*")
+    expect(page.locator("address")).to_contain_text("France")
 
 
 def test_the_form_survives_a_reload_a_decline_and_the_page_cache(page: Page) -> None:

@@ -213,7 +213,7 @@ BUGS = (
     ),
     Bug(
         "ship what is not shipped", "functions.cart.quotes",
-        "ships=not lines or any(line.ships for line in lines)", "ships=True",
+        "ships=requires_shipping(lines)", "ships=True",
     ),
     Bug(
         "a cart keeps the price of when a line was added", "functions.cart.domain",

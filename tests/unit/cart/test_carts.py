@@ -137,7 +137,8 @@ def test_a_new_cart_is_empty(shop: Shop) -> None:
     answer = shop.get(cart := shop.open())
     assert answer.status == 200
     assert answer.body | {"expiresAt": ""} == {
-        "cartId": cart["path"]["cartId"], "currency": "EUR", "lines": [], "units": 0, "subtotal": 0, "expiresAt": "",
+        "cartId": cart["path"]["cartId"], "currency": "EUR", "lines": [], "units": 0, "subtotal": 0,
+            "requiresShipping": False, "expiresAt": "",
     }  # fmt: skip
 
 

@@ -12,7 +12,6 @@ import msgspec
 import pytest
 
 from functions.cart.app import app, terms
-from functions.cart.quotes import Terms
 from functions.orders.events import Quote as OrdersQuote
 from functions.shared import signing
 from functions.shared.addresses import format_of
@@ -257,14 +256,41 @@ def test_neither_email_nor_address_is_stored_or_logged(
         assert secret not in kept
 
 
-def test_the_countries_listed_are_those_that_can_be_quoted(shop: Shop, call: Any) -> None:
-    countries = call(app, "GET", "/carts/countries").body["items"]
-    assert countries == sorted(countries)
-    cart = filled(shop)
-    for code in countries:
-        form = format_of(code)
-        own = {"postalCode": form.postal_code_example, "region": (form.regions or (("Region", ""),))[0][0]}
-        assert shop.quote(cart, shippingAddress={**ADDRESS, **own, "country": code}).status == 200
+@pytest.mark.parametrize("rates", ['{"default":990}', '{"DE":490,"AT":690}'])
+def test_the_countries_listed_are_those_that_can_be_quoted(
+    shop: Shop, call: Any, monkeypatch: pytest.MonkeyPatch, rates: str
+) -> None:
+    monkeypatch.setenv("SHIPPING_RATES", rates)
+    terms.cache_clear()
+    told = call(app, "GET", "/carts/countries").body
+    goods, download = filled(shop), shop.open()
+    shop.sells("E-BOOK", 1000, ships=False)
+    shop.set(download, "E-BOOK")
+
+    def quoted(cart: Any) -> list[str]:
+        return [
+            code for code in told["items"] if shop.quote(cart, shippingAddress=fitting(code)).status == 200
+        ]
+
+    assert told["items"] == sorted(told["formats"]) == quoted(download)
+    assert told["delivered"] == quoted(goods)
+
+
+def fitting(country: str) -> dict[str, Any]:
+    """Return an address as that country writes them."""
+    form = format_of(country)
+    region = (form.regions or (("Region", ""),))[0][0]
+    return {**ADDRESS, "postalCode": form.postal_code_example, "region": region, "country": country}
+
+
+def test_a_cart_says_whether_something_in_it_is_delivered(shop: Shop) -> None:
+    shop.sells("E-BOOK", 1000, ships=False)
+    shop.sells("MUG-1", 1000)
+    cart = shop.open()
+    assert shop.set(cart, "E-BOOK").body["requiresShipping"] is False
+    assert shop.set(cart, "MUG-1").body["requiresShipping"] is True
+    assert shop.get(cart).body["requiresShipping"] is True
+    assert shop.remove(cart, "MUG-1").body["requiresShipping"] is False
 
 
 def test_how_addresses_are_written_is_told_with_the_countries(call: Any, shop: Shop) -> None:
@@ -300,10 +326,6 @@ def test_what_is_signed_is_the_address_in_its_one_form(shop: Shop) -> None:
     }
     signed = payload(shop.quote(filled(shop), shippingAddress=typed))["shippingAddress"]
     assert signed == {**ADDRESS, "name": "José Ruiz"}
-
-
-def test_a_country_without_a_shipping_rate_is_not_listed() -> None:
-    assert Terms("EUR", {"DE": 490}, {"DE": 1900, "US": 0}).countries() == ["DE"]
 
 
 @pytest.mark.parametrize(("provider", "rounding", "total"), [("stripe", -4, 5120), ("simulator", None, 5124)])

@@ -104,6 +104,18 @@ def test_without_a_default_only_countries_with_a_shipping_rate_are_served() -> N
         Terms("EUR", {"DE": 490}, {"DE": 1900, "FR": 2000}).of("FR")
 
 
+def test_what_needs_no_shipping_is_sold_wherever_the_tax_is_known() -> None:
+    terms = Terms("EUR", {"DE": 490}, {"FR": 2000, "DE": 1900})
+    assert (terms.countries(), terms.countries(ships=True)) == (["DE", "FR"], ["DE"])
+    assert terms.of("FR", ships=False) == (0, 2000)
+    with pytest.raises(UnprocessableError, match="We sell to DE, FR; not to US"):
+        terms.of("US", ships=False)
+
+
+def test_with_a_default_goods_go_wherever_the_tax_is_known() -> None:
+    assert TERMS.countries(ships=True) == TERMS.countries() == ["DE", "FR"]
+
+
 def test_default_is_no_country() -> None:
     with pytest.raises(UnprocessableError, match="country_not_served"):
         Terms("EUR", {"default": 490}, {"DE": 1900}).of("default")

@@ -1,24 +1,32 @@
-// The countries the shop delivers to, as its cart is configured, named in the reader's language, and what their addresses need.
+// The countries the shop sells to, as its cart is configured, named in the reader's language, and what their addresses need.
 
 import { get } from "../lib/api.js";
-import { h } from "../lib/dom.js";
+import { fill, h } from "../lib/dom.js";
 import { countryName, locale, t } from "../lib/i18n.js";
 
-/** Return `[code, name, format]` of each country served, by name; the format as GET /carts/countries tells it. */
+/** Return `[code, name, format, delivered]` of each country that can be bought from, by name, as GET /carts/countries tells: `delivered` where goods go there. */
 export async function countries() {
-  const { items, formats } = await get("/carts/countries", { guest: true });
-  return items.map((code) => [code, countryName(code), formats[code]]).sort((one, two) => one[1].localeCompare(two[1], locale()));
+  const { items, delivered, formats } = await get("/carts/countries", { guest: true });
+  return items.map((code) => [code, countryName(code), formats[code], delivered.includes(code)]).sort((one, two) => one[1].localeCompare(two[1], locale()));
 }
+
+const options = (served, chosen) => served.map(([code, name]) => h("option", { value: code, selected: code === chosen }, name));
 
 /** Return the choice of a country; the form that it stands in asks for what the chosen country's addresses need. */
 export function countrySelect(served, chosen) {
-  const select = h("select", { name: "country", autocomplete: "country", required: true, onchange: () => askFor(select.form, format(served, select.value)) },
-    served.map(([code, name]) => h("option", { value: code, selected: code === chosen }, name)));
+  const select = h("select", { name: "country", autocomplete: "country", required: true, onchange: () => askFor(select.form, format(served, select.value)) }, options(served, chosen));
   queueMicrotask(() => select.form && askFor(select.form, format(served, select.value)));
   return select;
 }
 
-/** Return how a country writes addresses, null where the shop does not deliver there. */
+/** Offer these countries from now on, of those that the choice was made with; nothing is chosen where the one that was is not among them. */
+export function reoffer(select, served) {
+  const { value } = select;
+  fill(select, options(served, value));
+  select.value = value;
+}
+
+/** Return how a country writes addresses, null where the shop does not sell to it. */
 export const format = (served, country) => served.find(([code]) => code === country)?.[2] ?? null;
 
 const NAMED = { city: "city", region: "region", postalCode: "postal" };

@@ -1,12 +1,12 @@
 // Checkout on one page: address, payment, and a signed quote with every line of the total. What is shown is what is charged.
 
-import { call, get, idempotencyKey, post, session } from "../lib/api.js";
+import { Problem, call, get, idempotencyKey, session } from "../lib/api.js";
 import * as cart from "../lib/cart.js";
 import { debounced, fill, h, sleep } from "../lib/dom.js";
 import { locale, t } from "../lib/i18n.js";
 import { price } from "../lib/money.js";
 import { lacking, levels } from "../lib/stock.js";
-import { countries, countrySelect } from "../components/countries.js";
+import { countries, countrySelect, reoffer } from "../components/countries.js";
 import { check, complete, explain, failed, mark, unmark } from "../components/problem.js";
 import { paymentChoice } from "../components/payment-choice.js";
 
@@ -14,18 +14,25 @@ const place = document.querySelector("#checkout");
 /**
  * `quote` is of what was on the screen as `of` tells, `seen` the last quote that was shown, which a press of the button agrees to;
  * `turn` counts the changes, so that a quote asked for before one of them is not taken; `again` is the order beside which, or
- * instead of which where it was cancelled, the buyer wants these items.
+ * instead of which where it was cancelled, the buyer wants these items. `served` are all countries that can be bought from.
  */
-const state = { cart: null, levels: new Map(), fields: null, quote: null, of: null, key: null, seen: null, turn: 0, paying: false, again: null };
+const state = { cart: null, served: [], levels: new Map(), fields: null, quote: null, of: null, key: null, seen: null, turn: 0, paying: false, again: null };
 
 const field = (name, key, { wide, ...attributes } = {}) => h("label", { class: wide && "wide" }, t(key), h("input", { name, required: true, ...attributes }));
 
-function form(served) {
+/** Return the countries that what is in the cart can be sold to: goods only where they are delivered. */
+const offered = () => state.served.filter(([, , , delivered]) => delivered || !state.cart.requiresShipping);
+
+const whose = h("legend");
+
+function form() {
+  const codes = offered().map(([code]) => code);
+  const likely = [navigator.language.slice(3), "DE", ...codes].find((code) => codes.includes(code));
   return h("form", { id: "checkout-form", novalidate: true, onsubmit: pay },
     h("fieldset", {}, h("legend", {}, t("checkout.contact")),
       !session.get() && h("p", { class: "small" }, h("a", { href: "/account.html?next=/checkout.html#login" }, t("checkout.login"))),
       h("div", { class: "fields" }, field("email", "checkout.email", { type: "email", autocomplete: "email", wide: true, maxlength: 254 }))),
-    h("fieldset", {}, h("legend", {}, t("checkout.address")),
+    h("fieldset", {}, whose,
       h("div", { id: "saved" }),
       h("div", { class: "fields" },
         field("name", "checkout.name", { autocomplete: "name", wide: true, maxlength: 120 }),
@@ -34,7 +41,7 @@ function form(served) {
         field("postalCode", "checkout.postal", { autocomplete: "postal-code", maxlength: 12 }),
         field("city", "checkout.city", { autocomplete: "address-level2", maxlength: 120 }),
         field("region", "checkout.region", { autocomplete: "address-level1", required: false, maxlength: 120 }),
-        h("label", {}, t("checkout.country"), countrySelect(served, served.some(([code]) => code === navigator.language.slice(3)) ? navigator.language.slice(3) : "DE")))),
+        h("label", {}, t("checkout.country"), countrySelect(state.served, likely)))),
     h("fieldset", {}, h("legend", {}, t("checkout.payment")), h("p", { class: "small soft" }, t("checkout.test")),
       paymentChoice()));
 }
@@ -194,15 +201,31 @@ async function order(fields, agreed) {
 async function prefill(fields) {
   const kept = cart.delivery.kept();
   for (const name of FIELDS) if (kept?.[name]) fields.elements[name].value = kept[name];
+  unserved(fields, kept?.country);
   if (!session.get()) return;
   const [me, book] = await Promise.all([get("/identity/me"), get("/identity/me/addresses")]).catch(() => [null, null]);
   if (!me) return;
   fields.elements.email.value ||= me.email;
-  const use = (one) => { for (const name of FIELDS.slice(1)) fields.elements[name].value = one[name] ?? ""; fields.elements.country.dispatchEvent(new Event("change")); };
+  const use = (one) => { for (const name of FIELDS.slice(1)) fields.elements[name].value = one[name] ?? ""; fields.elements.country.dispatchEvent(new Event("change")); unserved(fields, one.country); };
   if (!book.items.length) return;
   fill(document.querySelector("#saved"), h("label", {}, t("checkout.saved"), h("select", { name: "saved", oninput: (event) => event.target.value && use(book.items[event.target.value]) },
     h("option", { value: "" }, "–"), book.items.map((one, index) => h("option", { value: index }, `${one.name}, ${one.line1}, ${one.city}`)))));
   if (!kept?.line1) use(book.items.find((one) => one.default) ?? book.items[0]);
+}
+
+/** Have the form ask for what the cart needs: where goods are delivered to, or where the buyer is. */
+function fit(fields) {
+  const { country } = fields.elements;
+  const wanted = country.value;
+  whose.textContent = t(state.cart.requiresShipping ? "checkout.address" : "checkout.own");
+  reoffer(country, offered());
+  unserved(fields, wanted);
+}
+
+/** Say beside the choice of a country that the one wanted is not offered, where it is not. */
+function unserved(fields, wanted) {
+  if (!wanted || fields.elements.country.value) return;
+  mark(fields, new Problem(422, { code: "country_not_served", pointer: "/shippingAddress/country" }), { focus: false });
 }
 
 /** Take what the cart holds now; a quote of something else is void. */
@@ -210,6 +233,7 @@ function take(fields, data) {
   if (cart.contents(data) === cart.contents(state.cart)) return;
   state.cart = data;
   if (!data?.lines.length) return void start();
+  fit(fields);
   void requote(fields);
   scan(fields);
 }
@@ -222,10 +246,11 @@ async function scan(fields) {
 async function start() {
   try {
     const [data, served] = await Promise.all([cart.read(), countries()]);
-    Object.assign(state, { cart: data, quote: null, seen: null, turn: state.turn + 1, paying: false, again: new URLSearchParams(location.search).get("again") });
+    Object.assign(state, { cart: data, served, quote: null, seen: null, turn: state.turn + 1, paying: false, again: new URLSearchParams(location.search).get("again") });
     button.removeAttribute("aria-disabled");
     if (!data?.lines.length) return void fill(place, h("p", { class: "notice" }, t("cart.empty")), h("a", { class: "button", href: "/products.html" }, t("home.shop")));
-    const fields = form(served);
+    const fields = form();
+    fit(fields);
     fill(place, h("div", { class: "checkout" }, fields, summary));
     trouble.textContent = "";
     show(fields);
