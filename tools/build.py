@@ -290,6 +290,8 @@ def compile_tree(folder: Path, inside: Path, lambda_path: str, *, keep_source: b
     Zipping changes file times, which would void ordinary .pyc files; ``unchecked-hash`` ones are taken as they are.
     The path of the build directory is replaced by the path in Lambda, so equal sources give equal bytes. Without
     `keep_source` the .pyc takes the place of the source: half the size, and tracebacks name lines but don't show them.
+    With it (the source is ours) docstrings and asserts are not compiled: ours tell people and types only, while
+    libraries may read theirs.
     """
     for source in sorted(folder.rglob("*.py")):
         name = source.relative_to(inside)
@@ -297,9 +299,15 @@ def compile_tree(folder: Path, inside: Path, lambda_path: str, *, keep_source: b
             importlib.util.cache_from_source(str(source)) if keep_source else str(source.with_suffix(".pyc"))
         )
         unchecked = py_compile.PycInvalidationMode.UNCHECKED_HASH
+        optimize = 2 if keep_source else -1
         try:
             py_compile.compile(
-                str(source), compiled, f"{lambda_path}/{name}", doraise=True, invalidation_mode=unchecked
+                str(source),
+                compiled,
+                f"{lambda_path}/{name}",
+                doraise=True,
+                optimize=optimize,
+                invalidation_mode=unchecked,
             )
         except py_compile.PyCompileError as error:
             line = getattr(error.exc_value, "lineno", 0)
