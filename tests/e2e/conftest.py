@@ -218,6 +218,30 @@ def _known(guest: Buyer, sku: str) -> bool:
     return guest.send("PUT", path, {"quantity": 1}, x_cart_token=cart["token"]).status == 200
 
 
+@pytest.fixture
+def switch(operator: Person) -> Iterator[Callable[[str], None]]:
+    """Return a function that switches a service off; everything is on again when the test is over."""
+    off: list[str] = []
+
+    def run(service: str) -> None:
+        off.append(service)
+        assert operator.calls.send("PUT", f"/journal/faults/{service}", {"down": True}).status == 200
+
+    yield run
+    for service in off:
+        operator.calls.send("PUT", f"/journal/faults/{service}", {"down": False})
+
+
+@pytest.fixture
+def undecided(shop: Stack, switch: Callable[[str], None]) -> Iterator[None]:
+    """No order is decided while the test runs: payments does not vote, and nobody looks after deadlines."""
+    functions, sweep = shop.client("lambda"), "souk-local-orders-sweep"
+    functions.put_function_concurrency(FunctionName=sweep, ReservedConcurrentExecutions=0)
+    switch("payments")
+    yield
+    functions.delete_function_concurrency(FunctionName=sweep)
+
+
 # --- what people do -----------------------------------------------------------------------------------------------
 
 

@@ -7,11 +7,13 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.e2e.conftest import ADDRESS, Watch, add_to_cart
+from tests.e2e.conftest import ADDRESS, Person, Watch, add_to_cart
+from tests.support.buyer import eventually
 from tests.support.templates import ROOT
 from tools import templates
 
@@ -141,6 +143,159 @@ def test_a_cart_paid_in_two_tabs_is_bought_once_and_again_only_on_purpose(page: 
     expect(page.locator("#status")).to_have_text("Confirmed")
     assert "/checkout.html" in other.url
     watch.errors.clear()  # the browser reports the 409
+
+
+def order_of(page: Page) -> str:
+    """Return the id of the order whose page opens."""
+    page.wait_for_url("**/order.html?id=*")
+    return parse_qs(urlsplit(page.url).query)["id"][0]
+
+
+def test_what_an_open_order_buys_is_bought_again_on_purpose_as_a_second_order(
+    page: Page,
+    watch: Watch,
+    sold: Callable[..., dict[str, Any]],
+    operator: Person,
+    undecided: None,
+) -> None:
+    product = sold("Wanted twice", units=5)
+    add_to_cart(page, product["slug"])
+    fill_in(page)
+    other = page.context.new_page()
+    fill_in(other, line1="Weserstrasse 7")  # the same once more would be the same order
+    page.get_by_role("button", name="Pay €").click()
+    first = order_of(page)
+    other.get_by_role("button", name="Pay €").click()
+    expect(other.get_by_role("alert")).to_contain_text("You have ordered these items already.")
+    see = other.get_by_role("link", name="See that order")
+    expect(see).to_have_attribute("href", f"/order.html?id={first}")
+    expect(other.locator("#checkout-form")).to_have_js_property("inert", False)
+
+    other.get_by_role("button", name="Buy them again as well").click()
+    expect(see).to_have_count(0)
+    other.get_by_role("button", name="Pay €").click()
+    second = order_of(other)
+    assert second != first
+    for tab, street in ((page, "Sonnenallee 12"), (other, "Weserstrasse 7")):
+        expect(tab.locator(".totals")).to_contain_text("1 × Wanted twice")
+        expect(tab.locator("address")).to_contain_text(street)
+    level = f"/inventory/admin/stock/{product['variants'][0]['sku']}"
+    assert eventually(lambda: operator.calls.send("GET", level).body["reserved"] == 2)
+    watch.errors.clear()  # the browser reports the 409
+
+
+# Asks the page's own cart for a quote of what the form would send, and tells what it is refused for.
+ASKED = """async () => {
+  const cart = await import("/js/lib/cart.js");
+  const { email, ...address } = cart.delivery.kept();
+  const filled = Object.fromEntries(Object.entries(address).filter(([, value]) => value));
+  return cart.quote(email, filled).then(() => null, (error) => error.code);
+}"""
+
+
+def test_a_checkout_that_is_opened_while_an_order_buys_its_items_says_so_before_anybody_pays(
+    page: Page, watch: Watch, undecided: None
+) -> None:
+    add_to_cart(page, TAGINE)
+    fill_in(page)
+    page.get_by_role("button", name="Pay €").click()
+    first = order_of(page)
+    assert eventually(lambda: page.evaluate(ASKED) == "lines_on_order"), "the cart has not heard of the order"
+    page.goto("/checkout.html")
+    expect(page.get_by_role("link", name="See that order")).to_have_attribute(
+        "href", f"/order.html?id={first}"
+    )
+    expect(page.get_by_role("button", name="Pay €")).to_have_count(0)
+    page.get_by_role("button", name="Buy them again as well").click()
+    page.get_by_role("button", name="Pay €").click()
+    page.wait_for_url(lambda url: "/order.html?id=" in url and first not in url)
+    watch.errors.clear()  # the browser reports the 409s
+
+
+CHANGES = {
+    "email": "leyla@example.com",
+    "name": "Leyla Haddad",
+    "line1": "Weserstrasse 7",
+    "line2": "2nd floor",
+    "postalCode": "12045",
+    "city": "Potsdam",
+}
+
+
+def test_whatever_is_typed_voids_the_quote_and_another_is_sent(page: Page, watch: Watch) -> None:
+    """Every field is changed and Pay pressed at once: the quote that is sent is of what is on the screen then."""
+    asked: dict[str, Any] = {}
+
+    def quoted(route: Route) -> None:
+        answer = route.fetch()
+        asked[answer.json()["quote"]] = route.request.post_data_json
+        route.fulfill(response=answer)
+
+    page.route("**/carts/*/quote", quoted)
+    page.route("**/orders", lambda route: route.fulfill(status=503, json={"code": "service_unavailable"}))
+    add_to_cart(page, TAGINE)
+    fill_in(page)
+    stop_timers(page)
+    screen = {**ADDRESS, "country": "DE"}
+    email = EMAIL
+    for name, value in CHANGES.items():
+        field(page, name).fill(value)
+        expect(page.locator("aside")).to_contain_text("The total is being worked out")
+        with page.expect_request("**/orders") as ordering:
+            page.get_by_role("button", name="Pay €").click()
+        email, screen = (value, screen) if name == "email" else (email, {**screen, name: value})
+        sent = asked[ordering.value.post_data_json["quote"]]
+        assert sent == {"email": email, "shippingAddress": screen}, name
+        expect(page.locator("#checkout-form")).to_have_js_property("inert", False)
+    watch.errors.clear()  # the browser reports the 503s
+
+
+def test_pay_waits_for_the_quote_of_what_is_on_the_screen_and_an_older_one_is_not_taken(page: Page) -> None:
+    add_to_cart(page, TAGINE)
+    fill_in(page)
+    held: list[Route] = []
+    orders: list[str] = []
+    page.on("request", lambda asked: orders.append(asked.url) if asked.url.endswith("/orders") else None)
+    page.route("**/carts/*/quote", lambda route: held.append(route))
+    with page.expect_request("**/carts/*/quote"):  # asked for by itself, with nothing pressed
+        field(page, "line1").fill("Weserstrasse 7")
+    stop_timers(page)
+    field(page, "line1").fill("Weserstrasse 8")
+    with page.expect_response("**/carts/*/quote"):
+        held[0].continue_()
+    expect(page.locator("aside")).to_contain_text("The total is being worked out")
+    with page.expect_request("**/carts/*/quote"):
+        page.get_by_role("button", name="Pay €").click()
+    expect(page.get_by_role("button", name="Placing the order")).to_be_visible()
+    expect(page.locator("#checkout-form")).to_have_js_property("inert", True)
+    assert orders == []
+    held[1].continue_()
+    page.wait_for_url("**/order.html?id=*")
+    expect(page.locator("address")).to_contain_text("Weserstrasse 8")
+
+
+def test_who_leaves_the_checkout_and_comes_back_pays_what_is_on_the_screen_then(
+    page: Page, sold: Callable[..., dict[str, Any]]
+) -> None:
+    add_to_cart(page, sold("Left and found", price=1000)["slug"])
+    fill_in(page)
+    field(page, "line1").fill("Weserstrasse 7")
+    add_to_cart(
+        page, sold("Put in meanwhile", price=2000)["slug"]
+    )  # at once: the page is left without another total
+    page.go_back()
+    pay = page.get_by_role("button", name="Pay €41.53")  # (10.00 + 20.00 + 4.90) × 1.19, rounded
+    expect(field(page, "line1")).to_have_value("Weserstrasse 7")
+    page.go_forward()
+    expect(page.get_by_role("heading", name="Put in meanwhile")).to_be_visible()
+    page.go_back()
+    expect(field(page, "line1")).to_have_value("Weserstrasse 7")
+    field(page, "city").fill("Potsdam")
+    pay.click()
+    page.wait_for_url("**/order.html?id=*")
+    expect(page.locator("address")).to_contain_text("Weserstrasse 7")
+    expect(page.locator("address")).to_contain_text("Potsdam")
+    expect(page.locator(".totals .sum")).to_contain_text("€41.53")
 
 
 @pytest.mark.parametrize(

@@ -47,20 +47,6 @@ def ordered(page: Page) -> str:
     return page.url.partition("id=")[2].partition("&")[0]
 
 
-@pytest.fixture
-def switch(operator: Person) -> Iterator[Callable[[str], None]]:
-    """Return a function that switches a service off; everything is on again when the test is over."""
-    off: list[str] = []
-
-    def run(service: str) -> None:
-        off.append(service)
-        assert operator.calls.send("PUT", f"/journal/faults/{service}", {"down": True}).status == 200
-
-    yield run
-    for service in off:
-        operator.calls.send("PUT", f"/journal/faults/{service}", {"down": False})
-
-
 def test_the_console_is_for_staff(page: Page, customer: Person) -> None:
     log_in(page, customer)
     page.goto("/console/")
@@ -243,27 +229,21 @@ def test_a_slow_provider_confirms_later(page: Page, console: Page, well_again: N
 
 
 def test_an_operator_decides_a_checkout_that_waits(
-    page: Page, console: Page, switch: Callable[[str], None], shop: Stack, watch: Watch
+    page: Page, console: Page, undecided: None, watch: Watch
 ) -> None:
-    functions, sweep = shop.client("lambda"), "souk-local-orders-sweep"
-    functions.put_function_concurrency(FunctionName=sweep, ReservedConcurrentExecutions=0)
-    try:
-        switch("payments")
-        add_to_cart(page, TAGINE)
-        check_out(page)
-        order = page.url.partition("id=")[2]
-        console.goto("/console/#sagas")
-        row = console.locator("tr", has=console.locator(f"a[href='#order/{order}']"))
-        expect(row).to_contain_text("reserved")
-        expect(row).to_contain_text("waiting")
-        expect(row).to_contain_text(re.compile("[0-9]:[0-9][0-9] (left|over)"))
-        expect(row).to_contain_text(re.compile("payments has ([0-9]+ to handle|not answered)"))
-        row.get_by_role("button", name="Cancel").click()
-        console.get_by_label("Why?").fill("The bank is closed")
-        console.get_by_role("button", name="Cancel the order").click()
-        expect(row).to_have_count(0)
-    finally:
-        functions.delete_function_concurrency(FunctionName=sweep)
+    add_to_cart(page, TAGINE)
+    check_out(page)
+    order = page.url.partition("id=")[2]
+    console.goto("/console/#sagas")
+    row = console.locator("tr", has=console.locator(f"a[href='#order/{order}']"))
+    expect(row).to_contain_text("reserved")
+    expect(row).to_contain_text("waiting")
+    expect(row).to_contain_text(re.compile("[0-9]:[0-9][0-9] (left|over)"))
+    expect(row).to_contain_text(re.compile("payments has ([0-9]+ to handle|not answered)"))
+    row.get_by_role("button", name="Cancel").click()
+    console.get_by_label("Why?").fill("The bank is closed")
+    console.get_by_role("button", name="Cancel the order").click()
+    expect(row).to_have_count(0)
     expect(page.get_by_role("alert")).to_contain_text("The shop cancelled this order")
     expect(page.locator("#timeline")).to_contain_text("The bank is closed")
     watch.errors.clear()
