@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from functions.catalog import applying, formats, planning, service, shopify
-from functions.catalog.domain import Product, Stored, listed_words, normalised, skus, with_columns_of
+from functions.catalog.domain import Product, Stored, listed_words, normalised, skus
 from functions.catalog.events import CountedLine, ImportAccepted, StockCounted
 from functions.catalog.planning import Plan, Segment
 from functions.catalog.rows import Entry, Problem
@@ -351,7 +351,7 @@ def _tried(
     merged = applying.merge(before.product if before else None, entry, shelf.currency, taken)
     said = [*entry.warnings, *merged.warnings]
     if now.dry_run:
-        return _foreseen(shelf, entry, before, merged.product, said)
+        return _foreseen(shelf, entry, before, merged.product, said, at)
     if before is None:
         made = service.create(
             shelf.catalog,
@@ -379,20 +379,13 @@ def _fresh_in(origin: str) -> frozenset[int]:
 
 
 def _foreseen(
-    shelf: Shelf, entry: Entry, before: Stored | None, product: Product, said: list[Problem]
+    shelf: Shelf, entry: Entry, before: Stored | None, product: Product, said: list[Problem], at: datetime
 ) -> _Done:
-    """Return what would become of an entry."""
-    clean = normalised(product, shelf.currency, before.product.slug if before else "")
-    clean = with_columns_of(clean, before.product if before else None)
-    if before is None:
-        outcome: Outcome = "created"
-    else:
-        outcome = "unchanged" if clean == before.product else "updated"
-    detail = (
-        f"{clean.title} would be {outcome}."
-        if outcome != "unchanged"
-        else f"{clean.title} would stay as it is."
-    )
+    """Return what would become of an entry; raise InvalidError where it would be refused."""
+    after = service.foreseen(before, product, currency=shelf.currency, at=at)
+    outcome: Outcome = "created" if before is None else "unchanged" if after is before else "updated"
+    becomes = "would stay as it is" if after is before else f"would be {outcome}"
+    detail = f"{after.product.title} {becomes}."
     return _Done(outcome, [Problem(entry.row, "", outcome, detail, "outcome"), *said])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,7 +24,7 @@ from functions.catalog.table_lists import Page
 from functions.shared.clock import parse, rfc3339
 from functions.shared.dynamo import Item
 from functions.shared.errors import ConflictError, InvalidError, NotFoundError, PreconditionFailedError
-from functions.shared.ids import is_id
+from functions.shared.ids import is_id, new_id
 from functions.shared.outbox import fact, pack
 from functions.shared.types import Data, Money
 
@@ -111,6 +112,21 @@ def overwrite(
     raise _busy()
 
 
+def foreseen(before: Stored | None, product: Product, *, currency: str, at: datetime) -> Stored:
+    """Return what a product would become, with nothing stored; `before` itself where nothing differs.
+
+    Raises
+    ------
+    InvalidError
+        As for `create`.
+    """
+    clean = domain.normalised(product, currency, before.product.slug if before else "")
+    clean = domain.with_columns_of(clean, before.product if before else None)
+    if before and clean == before.product:
+        return before
+    return _next(before, clean, before.id if before else new_id("prd", at), "", at)[0]
+
+
 def _rewrite(
     table: CatalogTable, before: Stored, product: Product, *, currency: str, at: datetime, origin: str = ""
 ) -> Stored | None:
@@ -175,6 +191,17 @@ def _at_version(table: CatalogTable, product_id: str, version: int) -> Stored:
 def _store(
     table: CatalogTable, before: Stored | None, clean: Product, product_id: str, origin: str, at: datetime
 ) -> Stored | Lost:
+    after, outbox = _next(before, clean, product_id, origin, at)
+    if clean.status == "published":
+        table.learn(domain.listed_words(clean))
+    table.learn_columns(sorted({name for one in clean.variants for name in one.other_columns or ()}))
+    return table.store(before, after, outbox) or after
+
+
+def _next(
+    before: Stored | None, clean: Product, product_id: str, origin: str, at: datetime
+) -> tuple[Stored, str]:
+    """Return the next version of a product and the facts of it; raise InvalidError where they are too large."""
     # What a person does keeps the origin: a part of an import that is repeated must not undo it.
     moment = rfc3339(at)
     after = Stored(
@@ -182,12 +209,9 @@ def _store(
         text=text.plain(clean.body_html), created_at=before.created_at if before else moment, updated_at=moment,
         origin=origin or (before.origin if before else ""), listed=domain.lists(clean),
     )  # fmt: skip
-    if clean.status == "published":
-        table.learn(domain.listed_words(clean))
-    table.learn_columns(sorted({name for one in clean.variants for name in one.other_columns or ()}))
     outbox = pack(fact(_raised(before, after), after.id, after.version, at))
     _check_size(after, outbox)
-    return table.store(before, after, outbox) or after
+    return after, outbox
 
 
 def _check_size(after: Stored, outbox: str) -> None:
@@ -195,9 +219,10 @@ def _check_size(after: Stored, outbox: str) -> None:
     told, stored = len(outbox.encode()), stored_size(after) + len(outbox.encode())
     if told > MAX_FACT_BYTES or stored > MAX_ITEM_BYTES:
         many = len(after.product.variants)
+        products = max(math.ceil(told / MAX_FACT_BYTES), math.ceil(stored / MAX_ITEM_BYTES))
         detail = (
             f"The product is too large: {many} variants take {max(told, stored) // 1000} KB with titles and options."
-            f" A product and its variants have room for {MAX_FACT_BYTES // 1000} KB; make it two products."
+            f" A product and its variants have room for {MAX_FACT_BYTES // 1000} KB; make it {products} products."
         )
         raise InvalidError("product_too_large", detail, pointer="/variants")
 

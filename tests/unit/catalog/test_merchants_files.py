@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import os
+import re
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from functions.catalog import imports, service
 from functions.catalog.app import shelf
 from functions.catalog.domain import Price, Product, Variant, key_of
+from functions.shared import aws
 from functions.shared.clock import now
 from functions.shared.ids import new_id
 from tests.support import templates
@@ -386,11 +389,37 @@ def test_two_imports_of_one_file_at_once_both_end_right(desk: Send) -> None:
     assert (variant["merchantSku"], product(desk, "pot")["version"]) == ("P 1", 1)
 
 
-def test_a_product_too_large_for_one_fact_is_refused_in_words(desk: Send) -> None:
-    head = "Handle,Title,Option1 Name,Option1 Value,Variant Price\n"
-    text = head + "".join(f"ring,Ring,Size,{'x' * 100} {at},1\n" for at in range(2048))
-    (error,) = handed_in(desk, text.encode())["errors"]
-    assert (error["code"], "make it two products" in error["detail"]) == ("product_too_large", True)
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_a_product_too_large_for_one_fact_is_refused_in_words_and_the_others_come_in(
+    desk: Send, dry_run: bool
+) -> None:
+    def file(parts: int) -> bytes:
+        head = "Handle,Title,Option1 Name,Option1 Value,Option2 Name,Option2 Value,Variant SKU,Variant Price,Workshop\n"
+        long = "x" * 200
+        rows = (f"ring-{at % parts},Ring,Size,{long} {at},Stone,{long},R-{at},1,Fez\n" for at in range(500))
+        return f"{head}pot,Pot,,,,,P-1,1,\n{''.join(rows)}cup,Cup,,,,,C-1,1,\n".encode()
+
+    body = handed_in(desk, file(1), dry_run=dry_run)
+    (error,) = body["errors"]
+    assert (error["row"], error["code"]) == (3, "product_too_large")
+    advice = re.fullmatch(
+        r"The product is too large: 500 variants .* make it (\d) products\.", error["detail"]
+    )
+    assert (body["created"], body["failed"]) == (2, 1)
+    others = [] if dry_run else ["cup", "pot"]
+    assert (
+        sorted(listed(desk)),
+        sorted(told["data"]["slug"] for told in facts() if "slug" in told["data"]),
+    ) == (others, others)
+    assert [key for key in keys() if key.startswith(("SKU#R", "SLUG#ring", "COLUMNS"))] == []
+    assert advice is not None
+    assert handed_in(desk, file(int(advice[1])), dry_run=True)["failed"] == 0
+
+
+def keys() -> list[str]:
+    """Return the partition keys of everything that is stored."""
+    pages = aws.dynamodb().get_paginator("scan").paginate(TableName=os.environ["TABLE_NAME"])
+    return [item["pk"]["S"] for page in pages for item in page["Items"]]
 
 
 def test_weights_of_every_unit_become_whole_grams_and_what_is_rounded_is_said(desk: Send) -> None:
