@@ -279,6 +279,10 @@ BUGS = (
         "take the largest refunded total for the newest", "functions.orders.domain",
         "key=lambda known: known.version)", "key=lambda known: (known.refunded, known.version))",
     ),
+    Bug(
+        "count what an import is to keep", "functions.catalog.imports",
+        "every = now.stock or done.stored.id == _id(now, index)", "every = True",
+    ),
 )  # fmt: skip
 
 

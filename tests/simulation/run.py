@@ -9,6 +9,7 @@ from typing import Any
 
 from tests.simulation import faults
 from tests.simulation.check_carts import Carts, Prices
+from tests.simulation.check_imports import Imports
 from tests.simulation.check_money import Money
 from tests.simulation.check_orders import Orders
 from tests.simulation.check_stock import Stock
@@ -46,10 +47,10 @@ def run(seed: int) -> Outcome:
     weather = faults.draw(Random(random.getrandbits(64)), deployed.services, SECONDS)
     world = World(deployed, Random(random.getrandbits(64)), weather)
     orders = Orders(world)
-    stock, carts, prices = Stock(world), Carts(world), Prices(world)
-    checker = Checker(world, [stock, orders, Money(world), carts, prices])
+    stock, carts, prices, imports = Stock(world), Carts(world), Prices(world), Imports(world)
+    checker = Checker(world, [stock, orders, Money(world), carts, prices, imports])
     people = People(world)
-    shop = Shop(world, people, Random(random.getrandbits(64)), orders, carts, prices, stock)
+    shop = Shop(world, people, Random(random.getrandbits(64)), orders, carts, prices, stock, imports)
     checker.failures.poison = checker.reversals.poison = shop.poison
     violation, note = None, ""
     with world:

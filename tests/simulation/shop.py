@@ -17,6 +17,7 @@ from functions.shared.clock import rfc3339
 from functions.shared.dynamo import decode_item
 from functions.shared.ids import derived_id
 from tests.simulation.check_carts import Carts, Prices, is_shipped
+from tests.simulation.check_imports import Imports
 from tests.simulation.check_orders import Orders
 from tests.simulation.check_stock import Stock
 from tests.simulation.checker import require
@@ -33,6 +34,8 @@ DOOMED = ["tok_lapses", "tok_captureRefused"]
 """Tokens of which the money is held and can never be taken."""
 ADMIN = {"subject": "cus_admin", "roles": "admin"}
 TRIES = 6
+MOST_SKUS = 4
+"""Of a product."""
 
 
 class Shop:
@@ -47,9 +50,11 @@ class Shop:
         carts: Carts,
         prices: Prices,
         stock: Stock,
+        imports: Imports,
     ) -> None:
         self.world, self.people, self.random = world, people, random
-        self.orders, self.carts, self.prices, self.stock = orders, carts, prices, stock
+        self.orders, self.carts, self.prices = orders, carts, prices
+        self.stock, self.imported = stock, imports
         names = ["pot", "mug", "map"][: random.randint(1, 3)]
         self.goods = {
             name: [f"{name.upper()}-{size}" for size in "SL"[: random.randint(1, 2)]] for name in names
@@ -567,13 +572,26 @@ class Shop:
         return (found.body["id"], found.headers["etag"]) if found.status == 200 else None
 
     def imports(self, slug: str) -> None:
+        """Hand in a file of a product, now and then with a SKU more, that sets the stock or keeps it."""
+        if self.random.random() < 0.3 and len(self.goods[slug]) < MOST_SKUS:
+            self.extend(slug)
         product = self.product(slug)
         for variant in product["variants"]:
             if self.random.random() < 0.5:
                 variant["quantity"] = self.random.randint(0, 8)
+        file = json.dumps(product)
+        stock = self.random.choice(["set", "keep"])
+        if stock == "keep":
+            self.imported.keeping.add(file)
         headers = {"Content-Type": "application/x-ndjson", **self.key()}
-        query = {"stock": "set"}
-        self.surely("POST", "/catalog/imports", json.dumps(product), headers=headers, query=query, **ADMIN)
+        self.surely("POST", "/catalog/imports", file, headers=headers, query={"stock": stock}, **ADMIN)
+
+    def extend(self, slug: str) -> None:
+        """Have a product sold in one more size from now on."""
+        sku = f"{slug.upper()}-X{len(self.goods[slug])}"
+        self.policies[sku] = self.policy()
+        self.goods[slug].append(sku)
+        self.skus.append(sku)
 
 
 def _is_busy(answer: Answer) -> bool:
