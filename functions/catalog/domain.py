@@ -27,6 +27,8 @@ MAX_IMAGES = 250
 MAX_BYTES = 900_000  # of a product as JSON; service.py checks what its item and its fact take
 MAX_SKU = 64
 _IS_SKU = re.compile("[A-Za-z0-9][A-Za-z0-9._-]*")
+MAX_ORIGINS = 8
+MAX_ORIGIN_LENGTH = 16_000  # of all of them in characters; one names up to 2,048 variants
 MAX_WORDS = 300  # by which a product is found; each is a list it stands in
 
 Status = Literal["published", "unlisted", "unpublished", "draft", "withdrawn"]
@@ -144,9 +146,10 @@ class Product(Body, frozen=True, omit_defaults=False):
 class Stored:
     """A product as the shop holds it.
 
-    ``origin`` names the request or import row that wrote this version, so that the same one can be told when it comes
-    again. ``listed`` are the lists it stands in. ``pending`` counts the steps done of a listing too large for one
-    transaction, None where nothing is left to do; ``replaces`` is what stood there before.
+    ``origins`` name the request and the import rows that wrote it lately, the newest last, so that each can be told
+    when it comes again, whoever has written since. ``listed`` are the lists it stands in. ``pending`` counts the steps
+    done of a listing too large for one transaction, None where nothing is left to do; ``replaces`` is what stood there
+    before.
     """
 
     id: str
@@ -155,7 +158,7 @@ class Stored:
     text: str
     created_at: str
     updated_at: str
-    origin: str = ""
+    origins: tuple[str, ...] = ()
     listed: tuple[str, ...] = ()
     pending: int | None = None
     replaces: Footprint | None = None
@@ -164,6 +167,14 @@ class Stored:
     def published(self) -> bool:
         """Tell whether it is for sale."""
         return self.product.status in ("published", "unlisted")
+
+
+def with_origin(origins: tuple[str, ...], origin: str) -> tuple[str, ...]:
+    """Return origins with a new one, without the oldest where they are too many; what a person does has none."""
+    latest = [*origins, origin][-MAX_ORIGINS:] if origin else list(origins)
+    while sum(map(len, latest)) > MAX_ORIGIN_LENGTH and len(latest) > 1:
+        del latest[0]
+    return tuple(latest)
 
 
 class Footprint(msgspec.Struct, frozen=True):

@@ -310,11 +310,9 @@ def _apply(shelf: Shelf, now: Job, index: int, entry: Entry, before: Stored | No
     if entry.problems:
         return _Done("failed", [*entry.problems, *entry.warnings])
     origin = f"{now.id}#{index}"
-    if before and before.origin.startswith(f"{origin}#"):  # by a worker that could not note its progress
+    if before and (mark := _mark(before, origin)):  # by a worker that could not note its progress
         shelf.catalog.finish(before)
-        created = before.origin == f"{origin}#created"
-        fresh = frozenset[int]() if created else _fresh_in(before.origin)
-        return _Done("created" if created else "updated", list(entry.warnings), before, fresh)
+        return _marked(mark, before, list(entry.warnings))
     try:
         return _store(shelf, now, index, entry, before, at)
     except DomainError as error:
@@ -364,18 +362,26 @@ def _tried(
         return _Done("created", said, made)
 
     def remake(found: Stored) -> tuple[Product, str]:
+        if mark := _mark(found, origin):  # another worker was faster; what became of it since is not undone
+            return found.product, mark
         again = applying.merge(found.product, entry, shelf.currency, taken)
         return again.product, f"{origin}#updated#{','.join(map(str, sorted(again.fresh)))}"
 
     after = service.overwrite(shelf.catalog, before, remake, currency=shelf.currency, at=at)
-    if not after.origin.startswith(f"{origin}#updated"):
-        return _Done("unchanged", said, after)
-    return _Done("updated", said, after, _fresh_in(after.origin))
+    mark = _mark(after, origin)
+    return _marked(mark, after, said) if mark else _Done("unchanged", said, after)
 
 
-def _fresh_in(origin: str) -> frozenset[int]:
-    """Return the places of an entry's variants that were new, from the origin of the version they came with."""
-    return frozenset(int(place) for place in origin.rpartition("#")[2].split(",") if place)
+def _mark(stored: Stored, origin: str) -> str | None:
+    """Return what an entry left in a product that it wrote, whoever has written it since; None where it did not."""
+    return next((mark for mark in stored.origins if mark.startswith(f"{origin}#")), None)
+
+
+def _marked(mark: str, stored: Stored, said: list[Problem]) -> _Done:
+    """Return what became of an entry, from its mark: only that knows which variants were new with it."""
+    _, _, what, *brought = mark.split("#")
+    fresh = frozenset(int(place) for places in brought for place in places.split(",") if place)
+    return _Done("created" if what == "created" else "updated", said, stored, fresh)
 
 
 def _foreseen(

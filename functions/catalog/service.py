@@ -59,7 +59,7 @@ def create(
         if not isinstance(lost, Lost):
             return lost
         made = table.by_slug(clean.slug)
-        if made and origin and made.origin == origin:
+        if made and origin in made.origins:
             table.finish(made)
             return made
         _explain(table, lost, clean, at)
@@ -98,7 +98,7 @@ def overwrite(
 ) -> Stored:
     """Have a product remade from whatever it is by now; return it, as it was when nothing differs.
 
-    ``remake`` gives the new content and the origin of the version.
+    ``remake`` gives the new content and the origin of the version; what has that origin already is not stored again.
     """
     found: Stored | None = before
     for _ in range(_TRIES):
@@ -202,12 +202,11 @@ def _next(
     before: Stored | None, clean: Product, product_id: str, origin: str, at: datetime
 ) -> tuple[Stored, str]:
     """Return the next version of a product and the facts of it; raise InvalidError where they are too large."""
-    # What a person does keeps the origin: a part of an import that is repeated must not undo it.
     moment = rfc3339(at)
     after = Stored(
         id=product_id, version=before.version + 1 if before else 1, product=clean,
         text=text.plain(clean.body_html), created_at=before.created_at if before else moment, updated_at=moment,
-        origin=origin or (before.origin if before else ""), listed=domain.lists(clean),
+        origins=domain.with_origin(before.origins if before else (), origin), listed=domain.lists(clean),
     )  # fmt: skip
     outbox = pack(fact(_raised(before, after), after.id, after.version, at))
     _check_size(after, outbox)

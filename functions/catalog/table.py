@@ -1,8 +1,8 @@
 """The catalog table.
 
 | item    | pk                  | sk         | attributes                                                          |
-| product | PRODUCT#<id>        | PRODUCT    | content (JSON, long ones packed), text, version, listed, origin,    |
-|         |                     |            | outbox;                                                             |
+| product | PRODUCT#<id>        | PRODUCT    | content (JSON, long ones packed), text, version, listed, origin     |
+|         |                     |            | (the origins, between blanks), outbox;                              |
 |         |                     |            | pending and replaces while its listing is under way                 |
 | deleted | PRODUCT#<id>        | DELETED    | outbox                                                              |
 | slug    | SLUG#<slug>         | SLUG       | product_id                                                          |
@@ -230,7 +230,7 @@ def stored_size(stored: Stored) -> int:
 def _product_item(stored: Stored) -> Item:
     return {
         **_product_key(stored.id), "id": stored.id, "version": stored.version,
-        "content": _packed(stored.product), "text": stored.text, "origin": stored.origin,
+        "content": _packed(stored.product), "text": stored.text, "origin": " ".join(stored.origins),
         "created_at": stored.created_at, "updated_at": stored.updated_at,
         "listed": list(stored.listed), "pending": stored.pending,
         "replaces": msgspec.json.encode(stored.replaces).decode() if stored.replaces else None,
@@ -241,6 +241,7 @@ def _stored(item: Item) -> Stored:
     replaces = item.get("replaces")
     return Stored(
         item["id"], item["version"], _unpacked(item["content"]), item["text"],
-        item["created_at"], item["updated_at"], item["origin"], tuple(item["listed"]), item.get("pending"),
+        item["created_at"], item["updated_at"], tuple(item["origin"].split()), tuple(item["listed"]),
+        item.get("pending"),
         msgspec.json.decode(replaces, type=Footprint) if replaces else None,
     )  # fmt: skip

@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from functions.catalog import imports
 from functions.catalog.app import on_file, on_import, shelf
+from functions.catalog.domain import MAX_ORIGIN_LENGTH, MAX_ORIGINS, with_origin
 from functions.shared.clock import now
 from tests.support.lambda_events import Context, sqs_event
 from tests.unit.catalog.conftest import (
@@ -516,6 +518,97 @@ def test_what_is_done_by_hand_after_a_crash_stays_when_the_part_is_repeated(desk
         told(total=1, done=1, created=1),
         {"POT.SMALL": 3},
     )
+
+
+GREEN = "pot,,,Green,,9,15,,\n"
+
+
+def crash_between_product_and_counts(desk: Send, text: str) -> tuple[str, str]:
+    """Bring a file of one product; its worker dies once that is stored. Return the import's id and the part."""
+    import_id = bring(desk, text)
+    on_file(sqs_event(*messages()), Context())
+    (part,) = messages("IMPORTS")
+    with crashing(1, "TransactWriteItems"):
+        assert on_import(sqs_event(part), Context())["batchItemFailures"]
+    return import_id, part
+
+
+def stock_of(import_id: str) -> list[dict[str, int]]:
+    """Return what the facts of an import count, fact by fact."""
+    told = [one for one in facts() if one["type"] == "StockCounted" and one["id"].startswith(import_id)]
+    return [{line["sku"]: line["onHand"] for line in one["data"]["lines"]} for one in told]
+
+
+def nothing(desk: Send) -> None:
+    """Do nothing."""
+
+
+def by_hand(desk: Send) -> None:
+    change(desk, "pot", title="By another")
+
+
+def by_import(desk: Send) -> None:
+    imported(desk, HEADER + POT.replace(",Pot,", ",By another,") + GREEN)
+
+
+def by_many_imports(desk: Send) -> None:
+    for number in range(MAX_ORIGINS - 2):
+        imported(desk, HEADER + POT.replace(",Pot,", f",Pot {number},") + GREEN)
+    by_import(desk)
+
+
+@pytest.mark.parametrize("others", [nothing, by_hand, by_import, by_many_imports])
+def test_a_new_variant_gets_its_stock_once_whatever_happens_between_a_crash_and_the_retry(
+    desk: Send, others: Callable[[Send], None]
+) -> None:
+    imported(desk, HEADER + POT)
+    import_id, part = crash_between_product_and_counts(desk, HEADER + POT + GREEN)
+    assert stock_of(import_id) == []
+    others(desk)
+    on_import(sqs_event(part, part), Context())
+    assert stock_of(import_id) == [{"POT.GREEN": 9}]
+    assert counts(outcome(desk, import_id)) == told(total=1, done=1, updated=1)
+    assert outcome(desk, import_id)["stockKept"] == 1
+    assert read(desk, "pot").body["title"] == ("Pot" if others is nothing else "By another")
+
+
+def test_a_worker_that_read_the_product_before_a_crash_does_not_undo_what_came_after(desk: Send) -> None:
+    imported(desk, HEADER + POT)
+    import_id = bring(desk, HEADER + POT + GREEN)
+    on_file(sqs_event(*messages()), Context())
+    (part,) = messages("IMPORTS")
+
+    def others() -> None:
+        with crashing(1, "TransactWriteItems"):
+            assert on_import(sqs_event(part), Context())["batchItemFailures"]
+        by_hand(desk)
+
+    with meanwhile(3, others):
+        imports.work(shelf(), import_id, 0, now())
+    assert stock_of(import_id) == [{"POT.GREEN": 9}]
+    assert read(desk, "pot").body["title"] == "By another"
+
+
+def test_a_product_that_an_import_made_has_its_stock_though_another_import_changes_it_first(
+    desk: Send,
+) -> None:
+    import_id, part = crash_between_product_and_counts(desk, HEADER + POT)
+    by_import(desk)
+    on_import(sqs_event(part), Context())
+    assert stock_of(import_id) == [{"POT.SMALL": 3}]
+    assert counts(outcome(desk, import_id)) == told(total=1, done=1, created=1)
+    assert read(desk, "pot").body["title"] == "By another"
+
+
+def test_the_origins_of_a_product_stay_within_their_room() -> None:
+    long = "#".join(["imp_1", "0", "updated", ",".join(map(str, range(2_048)))])
+    origins: tuple[str, ...] = ()
+    for number in range(2 * MAX_ORIGINS):
+        origins = with_origin(origins, f"imp_{number}#0#created")
+    assert origins == tuple(f"imp_{number}#0#created" for number in range(MAX_ORIGINS, 2 * MAX_ORIGINS))
+    assert with_origin(origins, "") == origins
+    assert with_origin((long, *origins[:2]), long)[-1] == long
+    assert len(" ".join(with_origin((long, *origins[:2]), long))) <= MAX_ORIGIN_LENGTH
 
 
 def test_a_repeated_part_tells_the_same_event(desk: Send) -> None:
