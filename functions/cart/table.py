@@ -61,7 +61,7 @@ class CartTable(Table):
         """Store what became of one line, and return the cart with all that others did to it meanwhile.
 
         Requests for different lines never get into each other's way. None when this line has come or gone since it was
-        read, or the cart has been filled or merged.
+        read, or the cart has been filled, merged or erased.
         """
         path, old, new = f"#lines.{_line_name(sku)}", before.line(sku), after.line(sku)
         values: Item = {":expires": epoch(after.expires), ":one": 1}
@@ -74,7 +74,7 @@ class CartTable(Table):
             change, there = f", {path} = :line", f"attribute_not_exists({path}) AND size(#lines) < :most"
         item = self.update(
             _cart_key(before.id), f"SET expires = :expires, version = version + :one {change}", values,
-            condition=f"{there} AND attribute_not_exists(merged_into)",
+            condition=f"attribute_exists(#lines) AND {there} AND attribute_not_exists(merged_into)",
         )  # fmt: skip
         return _cart(item) if item else None
 
