@@ -170,6 +170,18 @@ def test_an_order_carries_its_carts_version(place: Any, quote: Any, told: Any) -
     assert [event["detail"]["data"]["cartVersion"] for event in told()] == [7]
 
 
+def test_a_quote_signed_before_carts_told_their_version_is_ordered_all_the_same(
+    place: Any, quote: Any, told: Any
+) -> None:
+    # A deploy may come between a quote and its order: what was promised stands for its 15 minutes.
+    payload = json.loads(signing.verify("quote", quote()))
+    del payload["cartVersion"]
+    assert "replaces" not in payload
+    text = signing.sign("quote", json.dumps(payload).encode())
+    assert place(text).status == 202
+    assert ["cartVersion" in event["detail"]["data"] for event in told()] == [False]
+
+
 # --- whose it is ---------------------------------------------------------------------------------------------------
 
 
