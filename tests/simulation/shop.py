@@ -367,12 +367,11 @@ class Shop:
         """Order too late."""
         self.people.sleep(16 * 60)
         answer = self.people.send("POST", "/orders", self.payment(quote), subject=subject, headers=self.key())
-        bought = (
-            answer.status == 409 and answer.body["code"] == "already_ordered"
-        )  # in another tab, or by a thief
-        require(
-            bought or answer.status in (0, 410, 500, 502, 503), "an expired quote buys nothing", str(answer)
-        )
+        # In another tab, or by a thief; then it is told by which order, or that very order is answered again.
+        bought = answer.status == 409 and answer.body["code"] == "already_ordered"
+        again = answer.status == 202 and answer.body["placedAt"] < quote["expiresAt"]
+        refused = answer.status in (0, 410, 500, 502, 503)
+        require(bought or again or refused, "an expired quote buys nothing", str(answer))
 
     def payment(self, quote: dict[str, Any]) -> dict[str, Any]:
         return {
