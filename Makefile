@@ -70,9 +70,9 @@ simulate: setup ## Every handler in one process under every fault (SEEDS=1000; S
 	@$(venv)/python -m tests.simulation --jobs $(or $(JOBS),2) $(if $(BUGS),--bugs) $(if $(SEED),--seed $(SEED)) \
 	  $(if $(SEEDS),--seeds $(SEEDS),$(if $(SEED),,--seeds 1000)) $(if $(ABOUT),--about $(ABOUT)) $(if $(VERBOSE),--verbose)
 contracts: setup ## Write event schemas, samples and OpenAPI pages from the code (UNPUBLISHED=1 also where events break)
-	@$(venv)/python -m tools.contracts $(if $(UNPUBLISHED),--unpublished)
-	@$(venv)/python -m tools.openapi
-	@$(venv)/python -m tools.service_map
+	@$(venv)/python -m tools.contracts.schemas $(if $(UNPUBLISHED),--unpublished)
+	@$(venv)/python -m tools.contracts.openapi
+	@$(venv)/python -m tools.contracts.service_map
 pictures: setup ## Take the screenshots of docs/images/ anew, in a browser on the stack of the browser tests
 	@SOUK_PICTURES=docs/images $(venv)/pytest tests/e2e/test_quality.py -k picture
 lighthouse: setup ## Score home, product and checkout of the running shop with Lighthouse (needs Node.js)
@@ -84,10 +84,10 @@ invoke: setup ## Run a built function on the real Lambda runtime (FUNCTION=order
 
 ## Outside judges (docs/security.md)
 judges: setup ## All of the following, the later three against the running stack
-	@$(PYTHON) tools/bootstrap.py judges
+	@$(PYTHON) tools/local/bootstrap.py judges
 	@$(souk) judge
 bandit checkov pip-audit oidc probe schemathesis: setup
-	@$(PYTHON) tools/bootstrap.py judges
+	@$(PYTHON) tools/local/bootstrap.py judges
 	@$(souk) judge $@
 bandit:       ## Judge the code
 checkov:      ## Judge the templates
@@ -100,7 +100,7 @@ schemathesis: ## Fuzz every service by its OpenAPI page (SERVICE=orders EXAMPLES
 bench: setup ## Count what orders and visits take, weigh the artifacts, time cold starts (COLD=0 leaves these out)
 	@$(venv)/python -m tests.bench
 growth: setup ## See how cost grows with products, customers and orders, with lines and with batches; draws docs/images/growth-*.svg
-	@$(PYTHON) tools/bootstrap.py pictures
+	@$(PYTHON) tools/local/bootstrap.py pictures
 	@PYTHONHASHSEED=0 $(venv)/python -m tests.bench.growth
 	@.local/pictures/bin/python tests/bench/draw.py
 bench-imports: setup ## Count what an import takes for each product: units and calls
@@ -109,7 +109,7 @@ flash-sale: setup ## Sell 1,000 units to 10,000 buyers at once in virtual time, 
 ifdef LIVE
 	@$(souk) flash-sale
 else
-	@$(PYTHON) tools/bootstrap.py pictures
+	@$(PYTHON) tools/local/bootstrap.py pictures
 	@$(venv)/python -m tests.bench.flash_sale
 	@.local/pictures/bin/python tests/bench/draw_flash_sale.py
 endif
@@ -126,7 +126,7 @@ deploy: setup ## Deploy to AWS, or to AWS_ENDPOINT_URL (ENV=dev, SERVICE=orders 
 
 ## This repository
 setup: ## Make the virtual environments in .local/ if they are missing or out of date
-	@$(PYTHON) tools/bootstrap.py
+	@$(PYTHON) tools/local/bootstrap.py
 lock: setup ## Lock the requirements again after a change of requirements/*.in
 	@$(souk) lock
 clean: ## Remove builds and virtual environments; the stack's state stays

@@ -1,15 +1,24 @@
-"""Who may import whom in functions/, written for import-linter from the services there are."""
+"""Who may import whom in functions/ and in tools/, written for import-linter from the services there are."""
 
 from __future__ import annotations
 
 from configparser import ConfigParser
 from pathlib import Path
 
-from tools.emulator import ROOT
+from tools import ROOT
 from tools.services import services
 
 TARGET = ROOT / ".local" / "import-contracts.ini"
 LAYERS = ("app", "(service)", "(table)", "(events)", "(domain)")
+ROOMS = (
+    "judges : drills",
+    "operate",
+    "local",
+    "contracts",
+    "build",
+    "import_contracts : options : report : services : templates",
+)
+"""tools/ from the top down; what stands higher may use what stands lower."""
 _TECHNICAL = [f"functions.shared.{name}" for name in ("aws", "http", "dynamo", "log", "outbox", "inbox")]
 IMPURE = (*_TECHNICAL, "boto3", "botocore", "chalice")
 
@@ -31,6 +40,19 @@ def write() -> Path:
             "source_modules": _lines(["functions.shared"]),
             "forbidden_modules": _lines(every),
         },
+        "The shop knows no tool": {
+            "type": "forbidden",
+            "source_modules": _lines(["functions"]),
+            "forbidden_modules": _lines(["tools"]),
+        },
+        "judges, drills > operate > local > contracts > build": {
+            "type": "layers",
+            "containers": _lines(["tools"]),
+            "layers": _lines(ROOMS),
+            "exhaustive": "True",
+            "exhaustive_ignores": _lines(["__main__"]),
+        },
+        "No circle in tools/": {"type": "acyclic_siblings", "ancestors": _lines(["tools"])},
         "Domain is pure": {
             "type": "forbidden",
             "source_modules": _lines(domains),
@@ -38,7 +60,10 @@ def write() -> Path:
         },
     }
     written = ConfigParser()
-    written["importlinter"] = {"root_packages": _lines(["functions"]), "include_external_packages": "True"}
+    written["importlinter"] = {
+        "root_packages": _lines(["functions", "tools"]),
+        "include_external_packages": "True",
+    }
     for number, (name, contract) in enumerate(contracts.items()):
         written[f"importlinter:contract:{number}"] = {"name": name, **contract}
     TARGET.parent.mkdir(exist_ok=True)

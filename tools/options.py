@@ -6,10 +6,10 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from tools import sam
-from tools.emulator import ROOT
+from tools import ROOT
+from tools import services as registry
 from tools.report import ToolError
-from tools.stack import Stack
+from tools.services import PLATFORM
 
 
 def text(name: str) -> str:
@@ -25,31 +25,13 @@ def port(name: str, default: int) -> int:
     return int(given)
 
 
-def local_stack() -> Stack:
-    """Return the local stack that PORT, ENDPOINT_PORT, STATE and AUTH describe."""
-    return Stack(
-        port=port("PORT", 8080),
-        endpoint_port=port("ENDPOINT_PORT", 4566),
-        state=(ROOT / (text("STATE") or ".local")).resolve(),
-        auth=text("AUTH").lower() in ("1", "true", "yes"),
-    )
-
-
-def running_stack() -> Stack:
-    """Return the local stack, or say how to start it when it is not running."""
-    stack = local_stack()
-    if not stack.emulator.running():
-        raise ToolError("the stack is not running; start it with: make run")
-    return stack
-
-
 def services(known: Iterable[str] | None = None) -> list[str] | None:
     """Return the services SERVICE names, separated by spaces or commas; None when it was not given.
 
     Raises ToolError for one that is not `known`: without these, that there is no stack of.
     """
     names = text("SERVICE").replace(",", " ").split()
-    there = list(known) if known is not None else [stack.name for stack in sam.all_stacks()]
+    there = list(known) if known is not None else [PLATFORM, *registry.services()]
     if unknown := sorted(set(names) - set(there)):
         raise ToolError(f"there is no service {', '.join(unknown)}; there are: {' '.join(there)}")
     return names or None

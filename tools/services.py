@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import functools
 
-from tools.templates import ROOT, resources
+from tools import ROOT
+from tools.templates import resources
 
+PLATFORM = "platform"
+"""The stack every service plugs into; its template lies beside infra/."""
 EDGE = "edge"
 """The one template of infra/ that is no service's: CloudFront exists on AWS only."""
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-ROOT = Path(__file__).resolve().parent.parent
+from tools import ROOT
 
 
 class _Loader(yaml.SafeLoader):

@@ -25,7 +25,7 @@ NOBODY = "$argon2id$v=19$m=19456,t=2,p=1$ky1GF57m09XGg0pUJC0sRA$BXGLLwsddeHfknoU
 
 
 COMMON = Path(__file__).with_name("common_passwords.bin")
-"""Digests of the most common passwords (tools/common_passwords.py writes it and names its source)."""
+"""Digests of the most common passwords (tools/build/common_passwords.py writes it and names its source)."""
 _DIGEST_BYTES = 4
 _SHORTEST_NAME = 3
 

@@ -1,7 +1,7 @@
 """Switches that break a service on purpose, on the local stack only, until switched back.
 
-One that is *down*: its functions take no call. One that is *slow*: the local edge (tools/edge.py) holds each of its
-answers back by as many seconds as an SSM parameter says; no code that runs on AWS waits for that.
+One that is *down*: its functions take no call. One that is *slow*: the local edge (tools/local/edge.py) holds each of
+its answers back by as many seconds as an SSM parameter says; no code that runs on AWS waits for that.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What a postal address is: one definition for what an account keeps, a cart quotes and an order is sent to.
 
 How addresses are written in each country comes from data (address_formats.json: Google's libaddressinput, CC BY 4.0;
-tools/address_formats.py writes it). The file is read when the first address is checked, and of it only the countries
-that are asked for are taken apart.
+tools/build/address_formats.py writes it). The file is read when the first address is checked, and of it only the
+countries that are asked for are taken apart.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support.templates import ROOT
-from tools import build as recipe
+from tools.build import recipe
 
 
 @dataclass(frozen=True)

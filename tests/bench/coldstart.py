@@ -23,7 +23,8 @@ from typing import NamedTuple
 
 from tests.bench.artifacts import Artifact, weigh
 from tests.support.lambda_events import api_event
-from tools import build, invoke, sam
+from tools.build import recipe, sam
+from tools.local import invoke
 
 ROUNDS = 5
 ULID = "01kaqz5r7b8v0w3m2x4y6t9n1d"
@@ -192,23 +193,23 @@ def _built(service: str, logical_id: str) -> invoke.Function:
 def _naive(function: invoke.Function, folder: Path) -> invoke.Function:
     """Return the function as it is without our build: its own dependencies, where it has any, are left as they are."""
     service = function.handler.split(".")[1]
-    if (build.REQUIREMENTS / f"{service}.txt").exists():
+    if (recipe.REQUIREMENTS / f"{service}.txt").exists():
         shutil.copytree(function.artifact, folder / "task", ignore=shutil.ignore_patterns("functions"))
     for package in (service, "shared"):
         shutil.copytree(
-            build.FUNCTIONS / package, folder / "task/functions" / package, ignore=build.NOT_SHIPPED
+            recipe.FUNCTIONS / package, folder / "task/functions" / package, ignore=recipe.NOT_SHIPPED
         )
     return function._replace(artifact=folder / "task", layers=(_naive_dependencies(),))
 
 
 def _naive_dependencies() -> Path:
     """Return a layer with what pip installs, in the versions that we ship; made once and kept in .local/cache."""
-    lock = (build.REQUIREMENTS / "layer.txt").read_text()
+    lock = (recipe.REQUIREMENTS / "layer.txt").read_text()
     wanted = [f"{name}=={_version(name, lock)}" for name in ("chalice", "boto3", "botocore", "msgspec")]
-    kept = build.CACHE / f"naive-{build.python_tag()}-{build.digest([build.REQUIREMENTS / 'layer.txt'])}"
+    kept = recipe.CACHE / f"naive-{recipe.python_tag()}-{recipe.digest([recipe.REQUIREMENTS / 'layer.txt'])}"
     if not kept.exists():
-        build.CACHE.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=build.CACHE) as scratch:
+        recipe.CACHE.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=recipe.CACHE) as scratch:
             tree = Path(scratch) / "layer"
             subprocess.run(
                 [sys.executable, "-m", "pip", "install", "-qq", "--no-compile", "--no-warn-conflicts",

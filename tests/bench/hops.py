@@ -15,10 +15,11 @@ import time
 from typing import Any, NamedTuple
 
 from tests.support.templates import ROOT
-from tools import buyer, logs, options
+from tools.local import buyer
+from tools.local.shop import Shop
+from tools.local.stack import Stack, running_stack
+from tools.operate import logs
 from tools.report import ToolError
-from tools.shop import Shop
-from tools.stack import Stack
 
 ORDERS = 30
 FILE = ROOT / ".local/hops.json"
@@ -35,7 +36,7 @@ class Span(NamedTuple):
 
 def main() -> None:
     """Place orders, follow each, print the median of every hop."""
-    stack = options.running_stack()
+    stack = running_stack()
     shop, count = Shop(stack.url), int(os.environ.get("ORDERS") or ORDERS)
     sku = buyer.product(shop, buyer.staff(shop), "hops", count + 1)
     since = time.time() * 1000

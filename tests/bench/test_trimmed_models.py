@@ -12,7 +12,7 @@ import pytest
 from botocore.loaders import Loader
 from botocore.regions import EndpointResolver
 
-from tools import build
+from tools.build import recipe
 
 FULL = Path(botocore.__file__).parent / "data"
 
@@ -20,11 +20,11 @@ FULL = Path(botocore.__file__).parent / "data"
 @pytest.fixture(scope="module")
 def trimmed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     data = tmp_path_factory.mktemp("data")
-    for name in build.AWS_MODELS:
+    for name in recipe.AWS_MODELS:
         shutil.copytree(FULL / name, data / name)
-    for name in build.AWS_TABLES:
+    for name in recipe.AWS_TABLES:
         shutil.copy(FULL / name, data / name)
-    build.trim_models(data)
+    recipe.trim_models(data)
     return data
 
 
@@ -36,15 +36,15 @@ def session(data: Path) -> Any:
     return made
 
 
-@pytest.mark.parametrize("service", build.AWS_MODELS)
+@pytest.mark.parametrize("service", recipe.AWS_MODELS)
 @pytest.mark.parametrize("kind", ["service-2", "paginators-1", "endpoint-rule-set-1"])
 def test_a_trimmed_model_differs_by_its_texts_only(trimmed: Path, service: str, kind: str) -> None:
     full, ours = (Loader([str(data)], include_default_search_paths=False) for data in (FULL, trimmed))
-    expected = build.without_documentation(full.load_service_model(service, kind))
+    expected = recipe.without_documentation(full.load_service_model(service, kind))
     assert ours.load_service_model(service, kind) == expected
 
 
-@pytest.mark.parametrize("service", build.AWS_MODELS)
+@pytest.mark.parametrize("service", recipe.AWS_MODELS)
 def test_a_trimmed_client_has_the_operations_and_the_endpoint_of_the_full_one(
     trimmed: Path, service: str
 ) -> None:
@@ -56,7 +56,7 @@ def test_a_trimmed_client_has_the_operations_and_the_endpoint_of_the_full_one(
 
 def test_every_region_has_the_endpoints_it_had(trimmed: Path) -> None:
     full, ours = (EndpointResolver(session(data).get_data("endpoints")) for data in (FULL, trimmed))
-    prefixes = {session(FULL).get_service_model(service).endpoint_prefix for service in build.AWS_MODELS}
+    prefixes = {session(FULL).get_service_model(service).endpoint_prefix for service in recipe.AWS_MODELS}
     for partition in full.get_available_partitions():
         for prefix in prefixes:
             regions = full.get_available_endpoints(prefix, partition, allow_non_regional=True)
@@ -67,4 +67,4 @@ def test_every_region_has_the_endpoints_it_had(trimmed: Path) -> None:
 
 def test_a_member_called_documentation_is_no_text() -> None:
     model = {"documentation": "<p>text</p>", "members": {"documentation": {"shape": "Url"}}}
-    assert build.without_documentation(model) == {"members": {"documentation": {"shape": "Url"}}}
+    assert recipe.without_documentation(model) == {"members": {"documentation": {"shape": "Url"}}}

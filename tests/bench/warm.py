@@ -28,7 +28,7 @@ from tests.bench.account import Account
 from tests.bench.coldstart import _built
 from tests.bench.journeys import Shop
 from tests.support.lambda_events import api_event, sqs_event
-from tools import invoke
+from tools.local import invoke
 
 FEW, MANY = 10, 30
 QUIET, PAGE = "routing, JSON and a log line", "24 products of the catalog"

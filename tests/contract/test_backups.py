@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.support.templates import resources, template
-from tools import sam
+from tools.build import sam
 
 SERVICES = [stack.name for stack in sam.all_stacks() if stack.name != sam.PLATFORM]
 TABLES = [(service, name) for service in SERVICES for name in resources(service, "AWS::DynamoDB::Table")]
@@ -60,7 +60,7 @@ def test_the_archive_does_not_take_in_what_it_sent_again() -> None:
 
 
 def test_the_local_archive_is_the_templates() -> None:
-    from tools import archive as local
+    from tools.local import archive as local
 
     (archive,) = resources("platform", "AWS::Events::Archive").values()
     assert archive["EventPattern"] == local.PATTERN

@@ -12,7 +12,7 @@ import pytest
 from functions.shared.outbox import Envelope
 from tests.support.contracts import Contract, contracts, forms, read, rule_patterns
 from tests.support.templates import ROOT
-from tools.contracts import published
+from tools.contracts.schemas import published
 from tools.services import services
 
 CHECKER = jsonschema.Draft202012Validator.FORMAT_CHECKER
@@ -24,7 +24,7 @@ def validator(contract: Contract) -> Any:
 
 def test_schemas_and_samples_follow_from_the_code() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "tools.contracts", "--check"],
+        [sys.executable, "-m", "tools.contracts.schemas", "--check"],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -13,7 +13,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from tests.support.services import app_of
 from tests.support.templates import ROOT
-from tools.openapi import documented
+from tools.contracts.openapi import documented
 from tools.services import services
 
 
@@ -32,7 +32,7 @@ def operations(service: str) -> dict[tuple[str, str], dict[str, Any]]:
 
 def test_the_pages_follow_from_the_code() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "tools.openapi", "--check"],
+        [sys.executable, "-m", "tools.contracts.openapi", "--check"],
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (0, "")

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from tests.support.services import app_of
-from tools.contracts import published
+from tools.contracts.schemas import published
 from tools.services import services
 
 

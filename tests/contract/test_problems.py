@@ -24,7 +24,7 @@ ERRORS = {
     name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, DomainError)
 }
 MAKERS = {"problem", "_problem", "fault"}
-"""Functions that make a problem of a code: of functions/shared/http.py, bodies.py, and tools/edge.py."""
+"""Functions that make a problem of a code: of functions/shared/http.py, bodies.py, and tools/local/edge.py."""
 STAFF = {
     # the catalog's products, imports and exports
     "body_not_expected", "columns_changing", "file_too_large", "invalid_upload", "too_many_rows", "unknown_export",
@@ -66,7 +66,7 @@ class Raised(NamedTuple):
 
 def raised() -> Iterator[Raised]:
     """Return all places where a problem is made."""
-    for path in [*(ROOT / "functions").rglob("*.py"), ROOT / "tools" / "edge.py"]:
+    for path in [*(ROOT / "functions").rglob("*.py"), ROOT / "tools" / "local" / "edge.py"]:
         tree = ast.parse(path.read_text())
         for node in ast.walk(tree):
             if isinstance(node, ast.Call):

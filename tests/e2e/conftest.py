@@ -17,9 +17,10 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 
 from tests.integration.conftest import deploy_order, logged_in, stack
 from tests.support.buyer import Buyer, eventually
-from tools import mail, seed
-from tools.emulator import ROOT
-from tools.stack import Stack
+from tools import ROOT
+from tools.local import seed
+from tools.local.stack import Stack
+from tools.operate import mail
 
 __all__ = ["deploy_order", "stack"]
 

@@ -25,7 +25,7 @@ from tests.e2e.conftest import (
 )
 from tests.support.buyer import Buyer, eventually
 from tests.support.lambda_events import sample
-from tools.stack import Stack
+from tools.local.stack import Stack
 
 TAGINE = "saffron-glazed-tagine"
 

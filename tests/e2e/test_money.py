@@ -22,7 +22,7 @@ from functions.orders.domain import Totals
 from functions.orders.letters import amounts
 from functions.shared.money import EXPONENTS, charge_step, format_amount, parse_amount, provider_amount
 from functions.shared.types import Money
-from tools.emulator import ROOT
+from tools import ROOT
 
 MODULE = "import('/js/lib/money.js')"
 STRIPE = EXPONENTS | {"ISK": 2, "UGX": 2, "MGA": 0}

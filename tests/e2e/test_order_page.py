@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
-from tools.emulator import ROOT
+from tools import ROOT
 
 NOW = datetime(2026, 11, 22, 17, 5, tzinfo=UTC)
 ORDER: dict[str, Any] = {

@@ -15,7 +15,7 @@ from playwright.sync_api import Page, expect
 
 from tests.contract.test_web import texts
 from tests.e2e.conftest import ADDRESS, Person, Watch, add_to_cart, check_out, log_in
-from tools.emulator import ROOT
+from tools import ROOT
 
 TAGINE = "saffron-glazed-tagine"
 NAMES = (

@@ -23,7 +23,7 @@ from tests.e2e.conftest import (
     new_link,
     person,
 )
-from tools.stack import Stack
+from tools.local.stack import Stack
 
 TAGINE = "saffron-glazed-tagine"
 

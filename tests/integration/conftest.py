@@ -17,9 +17,10 @@ from typing import Any
 import pytest
 
 from tests.support.buyer import Buyer, Session, eventually
-from tools import drain, sam, seed
-from tools.emulator import HOST
-from tools.stack import Stack
+from tools.build import sam
+from tools.local import drain, seed
+from tools.local.emulator import HOST
+from tools.local.stack import Stack
 
 KEPT = os.environ.get("SOUK_TEST_STATE")
 """A folder for the stack's state: the stack is then left running, and the next run of the tests uses it."""

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.support.buyer import ADDRESS, Answer, Buyer
-from tools.stack import Stack
+from tools.local.stack import Stack
 
 Goods = Callable[..., str]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tools import drain
-from tools.audit import audit
-from tools.stack import Stack
+from tools.local import drain
+from tools.local.stack import Stack
+from tools.operate.audit import audit
 
 
 def test_stock_money_and_facts_of_all_orders_add_up(stack: Stack, calm: Callable[[], None]) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 
 from functions.shared.ids import new_id
 from tests.support.buyer import Buyer, eventually
-from tools import drain
-from tools.stack import Stack
+from tools.local import drain
+from tools.local.stack import Stack
 
 Stock = Callable[[str], tuple[int, int]]
 Payment = Callable[[str], dict[str, Any]]

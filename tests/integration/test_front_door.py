@@ -15,7 +15,7 @@ import pytest
 from functions.identity import tokens
 from tests.support.buyer import Buyer
 from tests.support.tokens import Signer
-from tools.stack import Stack
+from tools.local.stack import Stack
 
 
 def parts(token: str) -> tuple[dict[str, Any], dict[str, Any]]:

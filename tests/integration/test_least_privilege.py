@@ -15,9 +15,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.support.buyer import Buyer
-from tools.emulator import REGION
+from tools import REGION
+from tools.local.stack import Stack
 from tools.services import publishers, services
-from tools.stack import Stack
 
 Acting = Callable[[str, str, str], Any]
 ANYBODY = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from tests.support.buyer import Buyer, eventually
-from tools import drain, replay
-from tools.stack import Stack
+from tools.local import drain
+from tools.local.stack import Stack
+from tools.operate import replay
 
 Payment = Callable[[str], dict[str, Any]]
 CONSUMERS = ["cart", "inventory", "journal", "orders", "payments"]

@@ -17,8 +17,9 @@ import pytest
 from tests.integration.conftest import free_port
 from tests.support.services import stacks
 from tests.support.templates import ROOT
-from tools import build, invoke, sam
-from tools.emulator import Emulator
+from tools.build import recipe, sam
+from tools.local import invoke
+from tools.local.emulator import Emulator
 
 # The SAM CLI's own.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -106,7 +107,7 @@ def test_each_client_of_the_layer_makes_a_call(
 ) -> None:
     """The models are shipped trimmed: what botocore reads of them when a client is made and used has to be left."""
     made = re.findall(r'_client\("(\w+)"\)', (ROOT / "functions/shared/aws.py").read_text())
-    assert len(made) == len(ONE_CALL) == len(build.AWS_MODELS)
+    assert len(made) == len(ONE_CALL) == len(recipe.AWS_MODELS)
     _, function = built[0]
     lines = [
         "from functions.shared import aws",

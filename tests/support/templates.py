@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tools.templates import ROOT, path, resources, template
+from tools import ROOT
+from tools.templates import path, resources, template
 
 __all__ = ["ROOT", "path", "resources", "table_request", "template"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 
-from tools.emulator import REGION, ROOT
+from tools import REGION, ROOT
 from tools.report import ToolError
 
 HOME = ROOT / ".local" / "judges"
@@ -15,7 +15,7 @@ def judge(program: str, *arguments: str, seconds: float = 1800, say: bool = Fals
     """Run one judge to its end; return its status and what it printed, which `say` passes on as it comes."""
     path = HOME / "bin" / program
     if not path.exists():
-        raise ToolError(f"{program} is not installed; run: python3 tools/bootstrap.py judges")
+        raise ToolError(f"{program} is not installed; run: python3 tools/local/bootstrap.py judges")
     try:
         done = subprocess.run(
             [str(path), *arguments],

@@ -14,12 +14,12 @@ import re
 import time
 from pathlib import Path
 
-from tools import options, seed
-from tools.emulator import ROOT
+from tools import ROOT, options
 from tools.judges.environment import judge
+from tools.local import seed
+from tools.local.shop import Shop
+from tools.local.stack import Stack, running_stack
 from tools.report import ToolError, step
-from tools.shop import Shop
-from tools.stack import Stack
 
 PAGES = ROOT / "docs" / "openapi"
 EXCLUDED = {
@@ -42,7 +42,7 @@ def main() -> int:
     # identity last: after it nobody logs in for a while, its limits have been reached
     pages = sorted((page.stem for page in PAGES.glob("*.json")), key=lambda n: (n == "identity", n))
     names = options.services(pages) or pages
-    stack = options.running_stack()
+    stack = running_stack()
     return sum(_service(stack, name) for name in names)
 
 

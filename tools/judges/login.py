@@ -12,19 +12,19 @@ from typing import Any
 
 import jwt
 
-from tools import buyer, options
 from tools.judges.environment import HOME
+from tools.local import buyer
+from tools.local.seed import Accounts, log_in
+from tools.local.shop import Shop, bearer
+from tools.local.stack import ENVIRONMENT, Stack, running_stack
 from tools.report import ToolError, step
-from tools.seed import Accounts, log_in
-from tools.shop import Shop, bearer
-from tools.stack import ENVIRONMENT, Stack
 
 _ADMIN = f"souk-{ENVIRONMENT}-identity-admin"
 
 
 def main() -> int:
     """Judge log-in, discovery and rotation on the running stack; return the number of findings."""
-    stack = options.running_stack()
+    stack = running_stack()
     shop = Shop(stack.url)
     findings: list[str] = []
 

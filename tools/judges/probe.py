@@ -19,11 +19,10 @@ import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tools import options
+from tools.local.seed import Accounts, log_in
+from tools.local.shop import Shop
+from tools.local.stack import Stack, running_stack
 from tools.report import ToolError, step
-from tools.seed import Accounts, log_in
-from tools.shop import Shop
-from tools.stack import Stack
 
 EVIL = "evil.example"
 MARK = "pr0be"
@@ -66,7 +65,7 @@ def unauthorised(answer: Answer) -> bool:
 
 def main() -> int:
     """Probe the running stack; return the number of findings."""
-    stack = options.running_stack()
+    stack = running_stack()
     findings = count = 0
     for probe in (*_paths(), *_queries(), *_bodies(), *_headers(), *_methods(), *_tokens(stack)):
         count += 1

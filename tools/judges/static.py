@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any, NamedTuple
 
-from tools.emulator import ROOT
+from tools import ROOT
 from tools.judges.environment import judge
 from tools.report import ToolError, step
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functions.shared.addresses import FORMATS
-from tools import address_formats
+from tools.build import address_formats
 
 
 def test_the_formats_are_those_of_their_source() -> None:

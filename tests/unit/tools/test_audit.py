@@ -16,7 +16,7 @@ from functions.orders.domain import (
     Totals,
 )
 from functions.shared.addresses import PostalAddress
-from tools import audit
+from tools.operate import audit
 
 
 def reservation(order_id: str, status: str, **lines: int) -> dict[str, Any]:

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from tools import build
+from tools.build import recipe
 
 SERVICES = sorted(
-    path.parent.name for path in build.FUNCTIONS.glob("*/Makefile") if path.parent.name != "shared"
+    path.parent.name for path in recipe.FUNCTIONS.glob("*/Makefile") if path.parent.name != "shared"
 )
 
 
@@ -26,7 +26,7 @@ SERVICES = sorted(
 def layer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The shared layer, built."""
     folder = tmp_path_factory.mktemp("layer")
-    build.build_layer(folder)
+    recipe.build_layer(folder)
     return folder
 
 
@@ -51,8 +51,8 @@ def run_with(path: list[Path], code: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_every_service_is_built_by_the_same_makefile(service: str) -> None:
-    shared = (build.FUNCTIONS / "shared" / "Makefile").read_text()
-    assert (build.FUNCTIONS / service / "Makefile").read_text() == shared
+    shared = (recipe.FUNCTIONS / "shared" / "Makefile").read_text()
+    assert (recipe.FUNCTIONS / service / "Makefile").read_text() == shared
 
 
 @pytest.mark.parametrize("folder", ["plain", "with a blank", "with  two, it's 'quoted'"])
@@ -61,7 +61,7 @@ def test_a_function_is_built_whatever_the_folder_of_the_repository_is_called(
 ) -> None:
     root = tmp_path / folder
     for part in ("functions/journal", "tools"):
-        shutil.copytree(build.ROOT / part, root / part, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(recipe.ROOT / part, root / part, ignore=shutil.ignore_patterns("__pycache__"))
     artifacts = root / "artifacts"
     done = subprocess.run(
         ["make", "--makefile", str(root / "functions/journal/Makefile"), "build-HttpFunction"],
@@ -73,7 +73,7 @@ def test_a_function_is_built_whatever_the_folder_of_the_repository_is_called(
 
 
 def test_a_function_is_its_package_with_pyc_and_no_build_files(tmp_path: Path) -> None:
-    build.build_function("inventory", tmp_path)
+    recipe.build_function("inventory", tmp_path)
     shipped = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
     assert "functions/inventory/app.py" in shipped
     assert f"functions/inventory/__pycache__/app.{sys.implementation.cache_tag}.pyc" in shipped
@@ -82,20 +82,20 @@ def test_a_function_is_its_package_with_pyc_and_no_build_files(tmp_path: Path) -
 
 
 def test_a_function_without_own_dependencies_is_below_100_kb(tmp_path: Path) -> None:
-    build.build_function("inventory", tmp_path)
+    recipe.build_function("inventory", tmp_path)
     assert zip_size(tmp_path) <= 100 * 1024
 
 
 def test_a_pyc_is_taken_without_a_look_at_its_source(tmp_path: Path) -> None:
-    build.build_function("inventory", tmp_path)
+    recipe.build_function("inventory", tmp_path)
     compiled = importlib.util.cache_from_source(str(tmp_path / "functions" / "inventory" / "app.py"))
     flags = int.from_bytes(Path(compiled).read_bytes()[4:8], "little")
     assert flags == 0b01  # PEP 552: hash-based, not checked
 
 
 def test_the_same_sources_give_the_same_bytes(tmp_path: Path) -> None:
-    build.build_function("inventory", tmp_path / "one")
-    build.build_function("inventory", tmp_path / "another")
+    recipe.build_function("inventory", tmp_path / "one")
+    recipe.build_function("inventory", tmp_path / "another")
     first, second = (
         {path.relative_to(root): path.read_bytes() for path in root.rglob("*") if path.is_file()}
         for root in (tmp_path / "one", tmp_path / "another")
@@ -106,7 +106,7 @@ def test_the_same_sources_give_the_same_bytes(tmp_path: Path) -> None:
 def test_a_source_that_does_not_compile_is_named_with_its_line(tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text("x = 1\ny = (\n")
     with pytest.raises(SystemExit, match=r"app\.py:2 is not Python"):
-        build.compile_tree(tmp_path, tmp_path, "/var/task")
+        recipe.compile_tree(tmp_path, tmp_path, "/var/task")
 
 
 def test_the_layer_is_at_most_3_mb(layer: Path) -> None:
@@ -114,7 +114,7 @@ def test_the_layer_is_at_most_3_mb(layer: Path) -> None:
 
 
 def test_the_layer_carries_the_model_of_every_client_the_services_make(layer: Path) -> None:
-    source = (build.FUNCTIONS / "shared" / "aws.py").read_text()
+    source = (recipe.FUNCTIONS / "shared" / "aws.py").read_text()
     names = re.findall(r'_client\("(\w+)"\)', source)
     assert names
     made = run_with(
@@ -135,19 +135,19 @@ def test_the_layer_carries_no_writer_of_help_texts(layer: Path) -> None:
 
 
 def test_the_layer_joins_with_a_function_as_one_package(layer: Path, tmp_path: Path) -> None:
-    build.build_function("inventory", tmp_path)
+    recipe.build_function("inventory", tmp_path)
     joined = run_with([tmp_path, layer / "python"], "import functions.inventory.app")
     assert joined.returncode == 0, joined.stderr
 
 
 def test_identity_brings_its_password_hashing(tmp_path: Path) -> None:
-    build.build_function("identity", tmp_path)
+    recipe.build_function("identity", tmp_path)
     hashed = run_with([tmp_path], "import argon2; argon2.PasswordHasher().hash('x')")
     assert hashed.returncode == 0, hashed.stderr
 
 
 def test_the_authoriser_brings_its_token_verification(tmp_path: Path) -> None:
-    build.build_function("platform", tmp_path)
+    recipe.build_function("platform", tmp_path)
     code = "import jwt; assert 'ES256' in jwt.algorithms.get_default_algorithms()"
     verified = run_with([tmp_path], code)
     assert verified.returncode == 0, verified.stderr
@@ -155,6 +155,6 @@ def test_the_authoriser_brings_its_token_verification(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("architecture", "machine"), [("x86_64", "x86_64"), ("arm64", "aarch64")])
 def test_wheels_are_those_lambda_can_load(architecture: str, machine: str) -> None:
-    tags = list(build.wheel_tags(architecture))
+    tags = list(recipe.wheel_tags(architecture))
     assert f"manylinux2014_{machine}" in tags
     assert f"manylinux_2_{34 if sys.version_info >= (3, 12) else 26}_{machine}" == tags[0]

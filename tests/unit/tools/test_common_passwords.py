@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functions.identity.passwords import COMMON
-from tools import common_passwords
+from tools.build import common_passwords
 
 
 def test_the_list_is_what_the_tool_writes() -> None:

@@ -11,8 +11,8 @@ import msgspec
 import pytest
 
 from functions.shared.types import Data, Money, Quantity, Sku
-from tools.compatibility import breaking
-from tools.contracts import breaks, schema
+from tools.contracts.compatibility import breaking
+from tools.contracts.schemas import breaks, schema
 
 
 class Line(Data, frozen=True):

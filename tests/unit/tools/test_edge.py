@@ -15,7 +15,8 @@ from aiohttp import ClientResponse, web
 from aiohttp.test_utils import TestClient, TestServer
 from multidict import CIMultiDict
 
-from tools import edge, templates
+from tools import templates
+from tools.local import edge
 from tools.services import segments, services
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]

@@ -27,3 +27,10 @@ def test_each_service_is_in_every_contract_of_imports() -> None:
     assert set(contracts["Shared code knows no service"]["forbidden_modules"].split()) > every
     assert set(contracts["app > service > table > events > domain"]["containers"].split()) == every
     assert {f"{name}.domain" for name in every} == set(contracts["Domain is pure"]["source_modules"].split())
+
+
+def test_each_room_of_the_tools_has_its_place_in_their_order_and_says_what_it_is_for() -> None:
+    rooms = {path.parent.name: path for path in (templates.ROOT / "tools").glob("*/__init__.py")}
+    placed = {name.strip() for layer in import_contracts.ROOMS for name in layer.split(":")}
+    assert set(rooms) < placed
+    assert all(path.read_text().startswith('"""') for path in rooms.values())

@@ -12,7 +12,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from tools import streams
+from tools.local import streams
 
 FILTER = {
     "Filters": [{"Pattern": json.dumps({"dynamodb": {"NewImage": {"outbox": {"S": [{"exists": True}]}}}})}]

@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 
 from tests.support.templates import template
-from tools import lock, options, sam, templates
-from tools.emulator import ROOT, Emulator, living_process, require_free_port
+from tools import ROOT, templates
+from tools.build import lock, sam
+from tools.local.emulator import Emulator, living_process, require_free_port
+from tools.local.stack import Stack, edge_code, local_stack
 from tools.report import ToolError
-from tools.stack import Stack, edge_code
 
 SHOPIFY_HEADER = (
     "Handle,Title,Body (HTML),Vendor,Type,Tags,Published,Option1 Name,Option1 Value,Option2 Name,Option2 Value,"
@@ -67,7 +68,10 @@ def test_an_emulator_does_not_mistake_another_server_for_itself(taken_port: int,
 
 
 def test_an_old_python_is_told_what_to_do() -> None:
-    code = "import sys, runpy; sys.version_info = (3, 9, 1); runpy.run_path('tools/bootstrap.py', run_name='__main__')"
+    code = (
+        "import sys, runpy; sys.version_info = (3, 9, 1); "
+        "runpy.run_path('tools/local/bootstrap.py', run_name='__main__')"
+    )
     done = run_tool("-c", code)
     assert (done.returncode, done.stdout) == (1, "")
     assert re.fullmatch(
@@ -102,8 +106,8 @@ def test_a_mistake_gets_one_line(command: str, environment: dict[str, str], line
 def test_a_disk_that_cannot_be_written_is_said_in_one_line_by_the_setup_too() -> None:
     code = (
         "import pathlib, runpy, sys; there = pathlib.Path('/sys/souk')\n"
-        "source = pathlib.Path('tools/bootstrap.py').read_text().replace('ROOT / \".local\"', 'there')\n"
-        "exec(source, {'__name__': '__main__', '__file__': 'tools/bootstrap.py', 'there': there})"
+        "source = pathlib.Path('tools/local/bootstrap.py').read_text().replace('ROOT / \".local\"', 'there')\n"
+        "exec(source, {'__name__': '__main__', '__file__': 'tools/local/bootstrap.py', 'there': there})"
     )
     done = run_tool("-c", code)
     assert done.returncode == 1
@@ -121,7 +125,7 @@ def test_an_edge_that_runs_is_left_alone_and_one_of_other_code_is_replaced(tmp_p
 
     # Each start is a `make run` of its own, as for whoever adds a service.
     options = f"port={free()}, endpoint_port={free()}, state=pathlib.Path({str(tmp_path)!r})"
-    line = f"import pathlib; from tools.stack import Stack; stack = Stack({options}); "
+    line = f"import pathlib; from tools.local.stack import Stack; stack = Stack({options}); "
 
     def start() -> str:
         done = run_tool("-W", "ignore", "-c", line + "stack.start_edge(); print(stack.edge_pid())")
@@ -146,7 +150,7 @@ def test_what_an_edge_does_is_decided_by_its_code_and_by_the_services_there_are(
     assert edge_code() == before
     for folder in ("tools", "infra"):
         shutil.copytree(ROOT / folder, tmp_path / folder)
-    line = "from tools.stack import edge_code; print(edge_code())"
+    line = "from tools.local.stack import edge_code; print(edge_code())"
 
     def there() -> str:
         environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
@@ -160,7 +164,7 @@ def test_what_an_edge_does_is_decided_by_its_code_and_by_the_services_there_are(
     shutil.copy(tmp_path / "infra" / "orders.yaml", tmp_path / "infra" / "returns.yaml")
     added = there()
     assert added != before
-    with (tmp_path / "tools" / "edge.py").open("a") as file:
+    with (tmp_path / "tools" / "local" / "edge.py").open("a") as file:
         file.write("# another route\n")
     assert there() not in (before, added)
 
@@ -251,7 +255,7 @@ def test_a_stack_beside_the_first_has_its_own_addresses(tmp_path: Path) -> None:
 def test_options_describe_the_stack(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"PORT": "8091", "ENDPOINT_PORT": "4591", "STATE": ".local/b", "AUTH": "true"}.items():
         monkeypatch.setenv(name, value)
-    assert options.local_stack() == Stack(8091, 4591, ROOT / ".local" / "b", auth=True)
+    assert local_stack() == Stack(8091, 4591, ROOT / ".local" / "b", auth=True)
 
 
 # --- requirements ---

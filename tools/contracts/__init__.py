@@ -1,0 +1,1 @@
+"""What services promise each other and their clients, written from the code: events, HTTP, the map of services."""

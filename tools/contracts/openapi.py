@@ -1,0 +1,257 @@
+"""Write docs/openapi/<service>.json (OpenAPI 3.1) from the code: routes, types, bounds and documented answers.
+
+    python -m tools.contracts.openapi          # writes the pages
+    python -m tools.contracts.openapi --check  # exits 1 when what is there differs
+
+Paths, authorisation and types are those the app is built from; query parameters and headers are read from the source,
+where a view, or a function it calls, asks for them by name.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import json
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from functions.shared.http import Operation
+from tools import ROOT
+from tools.build import sam
+
+PAGES = ROOT / "docs" / "openapi"
+_TEXT = {"type": "string"}
+_PROBLEM = {
+    "type": "object",
+    "description": "RFC 9457: what went wrong, and where. `code` is stable.",
+    "properties": {
+        "type": {"type": "string", "format": "uri", "examples": ["urn:souk:problem:too_long"]},
+        "title": _TEXT,
+        "status": {"type": "integer"},
+        "detail": _TEXT,
+        "code": {"type": "string", "examples": ["too_long"]},
+        "parameters": {
+            "type": "object",
+            "description": "What the detail names (limits, SKUs, choices), for a sentence in another language",
+            "additionalProperties": {"type": ["string", "integer"]},
+            "examples": [{"maximum": 120}],
+        },
+        "pointer": {
+            "type": "string",
+            "description": "JSON pointer to the field at fault",
+            "examples": ["/lines/0"],
+        },
+        "retryAfter": {"type": "integer", "description": "Seconds after which the same request may succeed"},
+        "correlationId": _TEXT,
+    },
+    "required": ["type", "title", "status", "detail", "code", "parameters", "correlationId"],
+}
+_SECURITY: dict[str, list[dict[str, list[str]]]] = {
+    "required": [{"token": []}],
+    "optional": [{}, {"token": []}],
+    "none": [],
+}
+# What the functions of functions/shared/http.py and idempotency.py read of a request.
+_NOT_THE_CALLERS = {"Content-Type", "X-Forwarded-For"}
+_ASKS = {"if_match": "If-Match", "key_of": "Idempotency-Key", "answered_once": "Idempotency-Key"}
+
+
+def services() -> list[str]:
+    """Return the services that have an app."""
+    names = [stack.name for stack in sam.all_stacks()]
+    return [name for name in names if (ROOT / "functions" / name / "app.py").exists()]
+
+
+def page(service: str) -> dict[str, Any]:
+    """Return the OpenAPI document of a service."""
+    app = importlib.import_module(f"functions.{service}.app").app
+    operations: list[Operation] = app.operations
+    asked = Asked(service)
+    kinds = list(dict.fromkeys(kind for one in operations for kind in (one.body, one.returns) if kind))
+    references, components = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
+    schemas = dict(zip(kinds, references, strict=True))
+    paths: dict[str, dict[str, Any]] = {}
+    for one in operations:
+        types = app.routes[one.path][one.method].content_types
+        paths.setdefault(one.path, {})[one.method.lower()] = _operation(one, asked, schemas, types)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": f"Souk, {service}", "version": "1"},
+        "servers": [{"url": "http://localhost:8080", "description": "make run"}],
+        "paths": dict(sorted(paths.items())),
+        "components": {
+            "schemas": dict(sorted({**_sound(components), "Problem": _PROBLEM}.items())),
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+        },
+    }
+
+
+def _sound(schema: Any) -> Any:
+    """Return a schema without defaults that its own bounds refuse: an empty text that means none."""
+    if isinstance(schema, list):
+        return [_sound(inner) for inner in schema]
+    if not isinstance(schema, dict):
+        return schema
+    unsound = schema.get("default") == "" and schema.get("minLength", 0) > 0
+    return {name: _sound(inner) for name, inner in schema.items() if not (unsound and name == "default")}
+
+
+def _operation(
+    one: Operation, asked: Asked, schemas: dict[type, dict[str, Any]], types: list[str]
+) -> dict[str, Any]:
+    summary, answers = documented(one.summary)
+    view = asked.views[one.method, one.path]
+    parameters = [
+        *(_parameter(name, "path", required=True) for name in re.findall(r"{(\w+)}", one.path)),
+        *(_parameter(name, "query") for name in sorted(asked.queries(view))),
+        *(
+            _parameter(name, "header", required=name == "If-Match" and name not in asked.looked_for(view))
+            for name in sorted(asked.headers(view))
+        ),
+    ]
+    made: dict[str, Any] = {"summary": summary, "operationId": view, "security": _SECURITY[one.auth]}
+    if parameters:
+        made["parameters"] = parameters
+    if one.method in ("POST", "PUT", "PATCH") and asked.body(view):
+        made["requestBody"] = _request(one, schemas, types)
+    made["responses"] = {
+        **{status: _response(status, text, one, schemas) for status, text in answers.items()},
+        "default": _problem("Anything else that went wrong"),
+    }
+    return made
+
+
+def _parameter(name: str, place: str, *, required: bool = False) -> dict[str, Any]:
+    return {"name": name, "in": place, "required": required, "schema": _TEXT}
+
+
+def _request(one: Operation, schemas: dict[type, dict[str, Any]], types: list[str]) -> dict[str, Any]:
+    schema = schemas[one.body] if one.body else {} if types == ["application/json"] else _TEXT
+    fields = msgspec.structs.fields(one.body) if isinstance(one.body, type) else ()
+    required = not one.body or any(field.required for field in fields)
+    return {"required": required, "content": {kind: {"schema": schema} for kind in types}}
+
+
+def _response(status: str, text: str, one: Operation, schemas: dict[type, dict[str, Any]]) -> dict[str, Any]:
+    if int(status) >= 400:
+        return _problem(text)
+    made: dict[str, Any] = {"description": text or "Done"}
+    if one.returns and int(status) == one.status:
+        made["content"] = {"application/json": {"schema": schemas[one.returns]}}
+    return made
+
+
+def _problem(text: str) -> dict[str, Any]:
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {"description": text or "A problem", "content": {"application/problem+json": {"schema": schema}}}
+
+
+def documented(line: str) -> tuple[str, dict[str, str]]:
+    """Return what a view does and the answers it gives, by its docstring's first line.
+
+    That reads ``Get it, with all its parts: 200 the thing | 404 none, or not yours.``
+    """
+    first, *rest = line.rstrip(".").replace("``", "`").split("|")
+    summary, _, success = first.rpartition(": ")
+    answers: dict[str, str] = {}
+    for part in (success, *rest):
+        status, text = re.fullmatch(r"\s*([1-5][0-9]{2})[,\s]*(.*?)\s*", part).groups()  # type: ignore[union-attr]
+        answers[status] = "; ".join(filter(None, (answers.get(status), text)))
+    return summary, answers
+
+
+class Asked:
+    """What a service's views ask of a request besides its path and body, found in the source."""
+
+    def __init__(self, service: str) -> None:
+        self.views: dict[tuple[str, str], str] = {}
+        self._functions: dict[str, ast.FunctionDef] = {}
+        for path in sorted((ROOT / "functions" / service).glob("*.py")):
+            for node in ast.parse(path.read_text()).body:
+                if isinstance(node, ast.FunctionDef):
+                    self._functions.setdefault(node.name, node)
+                    self.views |= dict.fromkeys(_routes(node), node.name)
+
+    def queries(self, view: str) -> set[str]:
+        """Return the names of the query parameters a view takes."""
+        calls = [call for call in self._calls(view, set()) if _name(call) == "query_parameters"]
+        return {name for call in calls for name in _texts(call)}
+
+    def headers(self, view: str) -> set[str]:
+        """Return the names of the headers a view reads."""
+        found = set()
+        for call in self._calls(view, set()):
+            if _name(call) in _ASKS:
+                found.add(_ASKS[_name(call)])
+            if _name(call) == "header":
+                found |= {name.title() for name in _texts(call)}
+        return found - _NOT_THE_CALLERS
+
+    def looked_for(self, view: str) -> set[str]:
+        """Return the names of the headers a view can do without."""
+        calls = [call for call in self._calls(view, set()) if _name(call) == "header"]
+        return {name.title() for call in calls for name in _texts(call)}
+
+    def body(self, view: str) -> bool:
+        """Tell whether a view reads a body."""
+        return any(_name(call) in ("read_body", "raw_body") for call in self._calls(view, set()))
+
+    def _calls(self, name: str, seen: set[str]) -> Iterator[ast.Call]:
+        """Yield the calls a function makes, and those of the service's functions that it calls."""
+        seen.add(name)
+        for node in ast.walk(self._functions[name]):
+            if isinstance(node, ast.Call):
+                yield node
+                if _name(node) in self._functions and _name(node) not in seen:
+                    yield from self._calls(_name(node), seen)
+
+
+def _routes(node: ast.FunctionDef) -> Iterator[tuple[str, str]]:
+    for decorator in node.decorator_list:
+        if isinstance(decorator, ast.Call) and _name(decorator) == "endpoint":
+            method, path = _texts(decorator)[:2]
+            yield method, path
+
+
+def _name(call: ast.Call) -> str:
+    return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+
+
+def _texts(call: ast.Call) -> list[str]:
+    return [arg.value for arg in call.args if isinstance(arg, ast.Constant) and isinstance(arg.value, str)]
+
+
+def pages() -> dict[Path, str]:
+    """Return every page's path and content."""
+    return {
+        PAGES / f"{service}.json": json.dumps(page(service), indent=2, ensure_ascii=False) + "\n"
+        for service in services()
+    }
+
+
+def main() -> int:
+    """Write the pages, or check them with ``--check``."""
+    wanted = pages()
+    present = set(PAGES.glob("*.json"))
+    stale = [path for path, text in wanted.items() if not path.exists() or path.read_text() != text]
+    extra = sorted(present - set(wanted))
+    if "--check" in sys.argv:
+        for path in [*stale, *extra]:
+            print(f"{path.relative_to(ROOT)} does not follow from the code: run make contracts")
+        return 1 if stale or extra else 0
+    PAGES.mkdir(parents=True, exist_ok=True)
+    for path in stale:
+        path.write_text(wanted[path])
+    for path in extra:
+        path.unlink()
+    print(f"{len(wanted)} pages, {len(stale)} written, {len(extra)} removed")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

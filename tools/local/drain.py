@@ -1,0 +1,38 @@
+"""Wait until nothing is on its way any more: no message in a queue, no record in a stream."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+
+from tools.local.stack import Stack
+
+# A record goes from a table through stream, publisher and bus to a queue in far less than this.
+_CALM_SECONDS = 0.6
+
+
+def drain(stack: Stack, *, seconds: float = 15) -> Counter[str]:
+    """Wait until the queues have stayed empty for a moment; return what still waits after `seconds`, by queue."""
+    until = time.monotonic() + seconds
+    calm_since = time.monotonic()
+    while True:
+        waits = waiting(stack)
+        if waits:
+            calm_since = time.monotonic()
+        elif time.monotonic() - calm_since >= _CALM_SECONDS:
+            return waits
+        if time.monotonic() > until:
+            return waits
+        time.sleep(0.1)
+
+
+def waiting(stack: Stack, *, dead: bool = False) -> Counter[str]:
+    """Return how many messages each queue holds, in flight or not; `dead` for the dead-letter queues instead."""
+    found: Counter[str] = Counter()
+    for regions in stack.emulator.get("/_ministack/sqs/messages")["messages"].values():
+        for queues in regions.values():
+            for url, messages in queues.items():
+                name = url.rpartition("/")[2]
+                if messages and name.endswith("-dlq") == dead:
+                    found[name] += len(messages)
+    return found

@@ -1,0 +1,242 @@
+"""`make invoke`: run a built function on Lambda's own runtime client, without Docker.
+
+The SAM CLI brings AWS's runtime interface emulator, which starts the function as Lambda does. The function sees its
+artifact, its layer and the runtime client, nothing else, so a dependency missing from a bundle fails here as on AWS.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import json
+import os
+import platform
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tools import REGION, ROOT, options
+from tools.build import recipe, sam
+from tools.local.emulator import HOST
+from tools.local.stack import Stack, local_stack
+from tools.report import ToolError
+
+# What the runtime client consists of; Lambda's own runtimes have the same.
+_RUNTIME_MODULES = ("awslambdaric", "runtime_client", "simplejson", "snapshot_restore_py")
+
+
+class Function(NamedTuple):
+    """A built function as its template describes it."""
+
+    name: str
+    handler: str
+    timeout: int
+    artifact: Path
+    layers: tuple[Path, ...]
+    variables: dict[str, str]
+
+
+class Invocation(NamedTuple):
+    """What one call gave: the function's answer, parsed, and everything it and the runtime logged."""
+
+    answer: Any
+    log: str
+
+    @property
+    def error(self) -> str | None:
+        """Return what the function raised, None if it answered."""
+        if isinstance(self.answer, dict) and "errorType" in self.answer:
+            return f"{self.answer['errorType']}: {self.answer.get('errorMessage', '')}"
+        return None
+
+
+def main() -> None:
+    """Invoke FUNCTION with the content of EVENT; against the local stack's AWS if that runs."""
+    service, _, logical_id = options.text("FUNCTION").partition("/")
+    if not logical_id:
+        raise ToolError(
+            "say which: make invoke FUNCTION=orders/HttpFunction EVENT=events/http/orders/place.json"
+        )
+    if not options.text("EVENT"):
+        raise ToolError("say with what: EVENT=events/http/orders/place.json")
+    event = json.loads(options.file("EVENT", ROOT).read_text())
+    template = sam.select([service])[0]
+    sam.build_stack(template)
+    function = functions(template).get(logical_id)
+    if function is None:
+        raise ToolError(f"{service} has no function {logical_id}; there are: {' '.join(functions(template))}")
+    stack = local_stack()
+    variables = _of_the_running_stack(stack, template, logical_id) if stack.emulator.running() else {}
+    done = invoke(function, event, variables)
+    print("\n".join(line for line in done.log.splitlines() if "(rapid)" not in line), file=sys.stderr)
+    print(json.dumps(done.answer, indent=2))
+    sys.exit(1 if done.error else 0)
+
+
+def functions(template: sam.StackTemplate) -> dict[str, Function]:
+    """Return the functions of a built stack by logical id, as `sam local invoke` would resolve them."""
+    provider = importlib.import_module(
+        "samcli.lib.providers.sam_function_provider"
+    )  # slow, and without types
+    stack_provider = importlib.import_module("samcli.lib.providers.sam_stack_provider").SamLocalStackProvider
+    stacks, _ = stack_provider.get_stacks(
+        str(template.built), parameter_overrides={"Environment": "local", "AWS::Region": REGION}
+    )
+    return {
+        found.function_id: Function(
+            name=found.functionname,
+            handler=found.handler or "",
+            timeout=found.timeout or 3,
+            artifact=_inside(template, found.codeuri or ""),
+            layers=tuple(_inside(template, layer.codeuri or "") for layer in found.layers),
+            variables={
+                name: str(value) for name, value in (found.environment or {}).get("Variables", {}).items()
+            },
+        )
+        for found in provider.SamFunctionProvider(stacks).get_all()
+    }
+
+
+def invoke(
+    function: Function, event: object, variables: Mapping[str, str] | None = None, *, seconds: float = 60
+) -> Invocation:
+    """Start the function as Lambda does, call it once and end it.
+
+    `variables` are added to its environment, for example AWS_ENDPOINT_URL. Without it, AWS calls fail at once.
+    """
+    invocations, runtime = _free_port(), _free_port()
+    with tempfile.TemporaryFile("w+") as log:
+        process = subprocess.Popen(
+            [
+                *(
+                    str(_interface_emulator()),
+                    "--runtime-interface-emulator-address",
+                    f"{HOST}:{invocations}",
+                ),
+                *("--runtime-api-address", f"{HOST}:{runtime}"),
+                *(_plain_python(), "-S", "-s", "-m", "awslambdaric", function.handler),
+            ],
+            cwd=function.artifact,
+            env=_environment(function, variables or {}),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            answer = _call(process, invocations, event, seconds)
+        finally:
+            process.terminate()
+            process.wait(10)
+        log.seek(0)
+        return Invocation(answer, log.read())
+
+
+def _call(process: subprocess.Popen[bytes], port: int, event: object, seconds: float) -> Any:
+    until = time.monotonic() + 10
+    while not _listening(port):
+        if process.poll() is not None or time.monotonic() > until:
+            raise ToolError("the Lambda runtime emulator did not start")
+        time.sleep(0.02)
+    url = f"http://{HOST}:{port}/2015-03-31/functions/function/invocations"
+    request = urllib.request.Request(url, data=json.dumps(event).encode(), method="POST")
+    try:
+        with urllib.request.urlopen(request, timeout=seconds) as answer:  # noqa: S310  http to loopback
+            text = answer.read().decode()
+    except urllib.error.HTTPError as error:
+        text = error.read().decode()
+    except TimeoutError:
+        raise ToolError(f"the function did not answer within {seconds:.0f} seconds") from None
+    try:
+        return json.loads(text)
+    except ValueError:  # the runtime's own words: the function ended or took too long
+        return {"errorType": "Runtime.Failed", "errorMessage": text}
+
+
+def _environment(function: Function, variables: Mapping[str, str]) -> dict[str, str]:
+    path = [function.artifact, *(layer / "python" for layer in function.layers), _runtime()]
+    return {
+        "PATH": "/usr/bin:/bin",
+        "HOME": str(function.artifact),
+        "PYTHONPATH": os.pathsep.join(map(str, path)),
+        "LAMBDA_TASK_ROOT": str(function.artifact),
+        "AWS_LAMBDA_FUNCTION_NAME": function.name,
+        # The clock includes the start of the function, which may be slow on a busy machine.
+        "AWS_LAMBDA_FUNCTION_TIMEOUT": str(max(function.timeout, 30)),
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512",
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_ENDPOINT_URL": f"http://{HOST}:9",  # the discard port: without a stack, no call leaves the machine
+        **function.variables,
+        **variables,
+    }
+
+
+def _of_the_running_stack(stack: Stack, template: sam.StackTemplate, logical_id: str) -> dict[str, str]:
+    """Return the environment the deployed function has, so that it finds the stack's tables and queues."""
+    name = stack.client("cloudformation").describe_stack_resource(
+        StackName=f"souk-local-{template.name}", LogicalResourceId=logical_id
+    )["StackResourceDetail"]["PhysicalResourceId"]
+    deployed = stack.client("lambda").get_function_configuration(FunctionName=name)
+    return {**deployed.get("Environment", {}).get("Variables", {}), "AWS_ENDPOINT_URL": stack.endpoint}
+
+
+def _runtime() -> Path:
+    """Return a folder with the Lambda runtime client and nothing else."""
+    folder = recipe.CACHE / f"runtime-{recipe.python_tag()}"
+    if not folder.exists():
+        recipe.CACHE.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(dir=recipe.CACHE, prefix=".runtime-"))
+        for name in _RUNTIME_MODULES:
+            found = importlib.util.find_spec(name)
+            if found is None or found.origin is None:
+                raise ToolError(
+                    "the Lambda runtime client is for Linux; elsewhere use: sam local invoke (with Docker)"
+                )
+            source = Path(found.origin)
+            source = source.parent if source.name == "__init__.py" else source
+            (scratch / source.name).symlink_to(source)
+        try:
+            scratch.rename(folder)
+        except OSError:  # another call was first
+            shutil.rmtree(scratch)
+    return folder
+
+
+def _interface_emulator() -> Path:
+    package = importlib.util.find_spec("samcli")
+    if package is None or package.origin is None:
+        raise ToolError("the SAM CLI is not installed; run: make setup")
+    machine = "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"
+    return Path(package.origin).parent / "local" / "rapid" / f"aws-lambda-rie-{machine}"
+
+
+def _plain_python() -> str:
+    """Return the interpreter itself: that of the virtual environment would bring its packages along."""
+    return str(Path(sys.executable).resolve())
+
+
+def _inside(template: sam.StackTemplate, path: str) -> Path:
+    return (template.built.parent / path).resolve()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _listening(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex((HOST, port)) == 0

@@ -1,0 +1,290 @@
+"""Give a fresh shop what one needs to look around: two accounts, a catalog with stock, and one purchase.
+
+Everything but the two accounts' verification goes through the public HTTP face. Safe to repeat: accounts that exist
+are used, a catalog that is loaded already is left alone; only the purchase is made again, as proof that all is well.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from tools.local.drain import waiting
+from tools.local.shop import Answer, Shop, bearer, reason
+from tools.local.stack import ENVIRONMENT, Stack
+from tools.report import ToolError, step
+from tools.services import segments
+
+# Which service publishes a fact, by how its name begins.
+_PUBLISHERS = {"Order": "orders", "Stock": "inventory", "Payment": "payments"}
+# So long without news of another SKU, and the file has no quantity for the rest.
+_SILENCE_SECONDS = 5
+_LOADED = f"/souk-tools/{ENVIRONMENT}/catalog"
+ADDRESS = {
+    "name": "Mira Santos",
+    "line1": "Rua das Flores 12",
+    "city": "Lisboa",
+    "postalCode": "1200-192",
+    "country": "PT",
+}
+
+
+T = TypeVar("T")
+
+
+class Account(NamedTuple):
+    """Credentials to try the shop with; they exist on this machine only."""
+
+    email: str
+    password: str
+
+
+class Accounts(NamedTuple):
+    """The two accounts a local shop starts with."""
+
+    admin: Account = Account("admin@souk.example", "open-sesame-back-office")
+    customer: Account = Account("mira@souk.example", "open-sesame-front-door")
+
+
+def seed(stack: Stack, catalog: Path) -> Accounts:
+    """Make accounts, load the catalog and buy something; print every step."""
+    accounts = Accounts()
+    shop = Shop(stack.url)
+    with ThreadPoolExecutor() as pool:  # each first call starts a function
+        list(pool.map(lambda segment: wait_for_health(shop, segment), segments()))
+    step(f"every service answers: {', '.join(segments())}")
+    admin = ensure_account(stack, shop, accounts.admin, "Souk Admin", roles=["admin"])
+    ensure_account(stack, shop, accounts.customer, "Mira Santos")
+    step(f"accounts ready: {accounts.admin.email}, {accounts.customer.email}")
+    load_catalog(stack, shop, admin, catalog)
+    buy(Shop(stack.url, say=True), accounts.customer)
+    return accounts
+
+
+def wait_for_health(shop: Shop, segment: str) -> None:
+    """Wait until a service answers."""
+    _until(lambda: shop.call("GET", f"/{segment}/health").status == 200, f"{segment} to answer", seconds=60)
+
+
+def ensure_account(
+    stack: Stack, shop: Shop, account: Account, name: str, roles: list[str] | None = None
+) -> str:
+    """Return an access token of the account; it is registered, verified and given its roles if need be."""
+    token = log_in(shop, account)
+    if token is None:
+        body = {"email": account.email, "password": account.password, "name": name}
+        shop.must(201, "POST", "/identity/register", body)
+        _identity_admin(stack, {"action": "verify_email", "email": account.email})
+        if roles:
+            _identity_admin(stack, {"action": "grant_role", "email": account.email, "roles": roles})
+        token = log_in(shop, account)
+    if token is None:
+        raise ToolError(
+            f"{account.email} cannot log in, its password was changed; start afresh: make reset run"
+        )
+    return token
+
+
+def log_in(shop: Shop, account: Account) -> str | None:
+    """Return an access token, None if there is no such account or the password is another."""
+    answer = shop.call("POST", "/identity/login", {"email": account.email, "password": account.password})
+    return str(answer.body["accessToken"]) if answer.status == 200 else None
+
+
+def _identity_admin(stack: Stack, payload: dict[str, object]) -> None:
+    """Call the function only operators may invoke; it has no HTTP face."""
+    name = f"souk-{ENVIRONMENT}-identity-admin"
+    answer = stack.client("lambda").invoke(FunctionName=name, Payload=json.dumps(payload).encode())
+    if "FunctionError" in answer:
+        raise ToolError(f"{name} refused {payload['action']}: {answer['Payload'].read().decode()[:200]}")
+
+
+# --- catalog ----------------------------------------------------------------------------------------------------
+
+
+def load_catalog(stack: Stack, shop: Shop, admin: str, catalog: Path) -> None:
+    """Import a product file, unless it is the one loaded last, and wait until its products and stock are there."""
+    content = catalog.read_bytes()
+    mark = hashlib.sha256(content).hexdigest()
+    if _parameter(stack, _LOADED) == mark:
+        step(f"catalog loaded already: {catalog.name}")
+        return
+    kind = "application/x-ndjson" if catalog.suffix in (".jsonl", ".ndjson") else "text/csv"
+    sent = {**bearer(admin), "Idempotency-Key": f"seed-{mark[:32]}-{uuid.uuid4()}"}
+    job = shop.must(202, "POST", "/catalog/imports", content, headers=sent, content_type=kind)
+    done = wait_for_import(shop, admin, job["importId"])
+    step(f"catalog imported: {catalog.name}, {_counts(done)}")
+    for error in done["errors"][:10]:
+        step(f"  row {error['row']}, {error.get('field') or 'as a whole'}: {error['detail']}")
+    if done["failed"] and not list(products(shop)):
+        raise ToolError(f"no product of {catalog.name} could be read; the lines above say why")
+    step(f"stock has arrived at inventory: {wait_for_stock(stack, shop)} SKUs")
+    if not done["failed"]:
+        stack.client("ssm").put_parameter(Name=_LOADED, Value=mark, Type="String", Overwrite=True)
+
+
+def wait_for_import(shop: Shop, admin: str, import_id: str, *, seconds: float = 300) -> dict[str, Any]:
+    """Wait until an import is worked off, telling how far it is; return it."""
+    said = time.monotonic()
+    until = said + seconds
+    while True:
+        job: dict[str, Any] = shop.must(200, "GET", f"/catalog/imports/{import_id}", headers=bearer(admin))
+        if job["status"] == "completed":
+            return job
+        if job["status"] == "failed" or time.monotonic() > until:
+            raise ToolError(
+                f"the import is {job['status']}, {job['done']} of {job['total']}; try: make logs SERVICE=catalog"
+            )
+        if time.monotonic() - said > 5:
+            said = time.monotonic()
+            step(f"importing: {job['done']} of {job['total']} products")
+        time.sleep(0.2)
+
+
+def _counts(job: dict[str, Any]) -> str:
+    return (
+        ", ".join(f"{value} {name}" for name, value in job.items() if isinstance(value, int)) or job["status"]
+    )
+
+
+def products(shop: Shop) -> Iterator[dict[str, Any]]:
+    """Yield every product on sale as lists show it, page by page."""
+    cursor = ""
+    while True:
+        page = shop.must(200, "GET", f"/catalog/products?limit=100{cursor}")
+        yield from page["items"]
+        if not page["nextCursor"]:
+            return
+        cursor = f"&cursor={page['nextCursor']}"
+
+
+def wait_for_stock(stack: Stack, shop: Shop) -> int:
+    """Wait until every SKU on sale can be had, or nothing more is on its way; return how many can."""
+    skus = [sku for card in products(shop) for sku in skus_of(shop, card["slug"])]
+    known, heard = -1, time.monotonic()
+    while known < len(skus) and (waiting(stack) or time.monotonic() - heard < _SILENCE_SECONDS):
+        if (now := sum(units > 0 for units in stock(shop, skus).values())) > known:
+            known, heard = now, time.monotonic()
+        time.sleep(0.1)
+    return known
+
+
+def skus_of(shop: Shop, slug: str) -> list[str]:
+    """Return the SKUs of a product's variants."""
+    product = shop.must(200, "GET", f"/catalog/products/{slug}")
+    return [str(variant["sku"]) for variant in product["variants"]]
+
+
+def stock(shop: Shop, skus: list[str]) -> dict[str, int]:
+    """Return how many units of each SKU can leave at once, of those on sale: 20 at most, 20 where none are counted."""
+    available: dict[str, int] = {}
+    for start in range(0, len(skus), 100):
+        page = shop.must(200, "GET", f"/inventory/stock?skus={','.join(skus[start : start + 100])}")
+        available |= {
+            level["sku"]: 20 if level["available"] is None else level["available"] for level in page["items"]
+        }
+    return available
+
+
+def _parameter(stack: Stack, name: str) -> str | None:
+    client = stack.client("ssm")
+    found: list[dict[str, str]] = client.get_parameters(Names=[name])["Parameters"]
+    return found[0]["Value"] if found else None
+
+
+# --- purchase ---------------------------------------------------------------------------------------------------
+
+
+def buy(shop: Shop, customer: Account) -> dict[str, Any]:
+    """Buy one unit of the first thing in stock, printing every call and then the order's timeline; return the order."""
+    step("one purchase, through the public HTTP face:")
+    token = log_in(shop, customer)
+    if token is None:
+        raise ToolError(f"{customer.email} cannot log in")
+    who = bearer(token)
+    found = in_stock(shop)
+    if found is None:
+        raise ToolError("there is nothing in stock to buy; load another catalog: make run CATALOG=<file>")
+    title, sku = found
+    cart = shop.must(201, "POST", "/carts", {}, headers=who)["cartId"]
+    line = f"/carts/{cart}/lines/{sku}"
+    _until(
+        lambda: _accepted(shop.call("PUT", line, {"quantity": 1}, headers=who)),
+        "the cart to know the product",
+    )
+    wish = {"email": customer.email, "shippingAddress": ADDRESS}
+    quote = shop.must(200, "POST", f"/carts/{cart}/quote", wish, headers=who)
+    order = place(shop, quote["quote"], who)
+    path = f"/orders/{order['orderId']}"
+    silent = Shop(shop.url)  # without a line for every poll
+    order = _until(lambda: _decided(silent, path, who), "the order to be decided", seconds=150)
+    step(f"  {title}, {sku}: order {order['orderId']} is {order['status']}")
+    print_timeline(silent, path, who)
+    if order["status"] != "confirmed":
+        raise ToolError(
+            f"the order is {order['status']} ({order.get('reason')}); try: make logs SERVICE=orders"
+        )
+    return order
+
+
+def place(shop: Shop, quote: str, who: dict[str, str]) -> dict[str, Any]:
+    """Place the order of a quote, paid with the simulator's good card."""
+    sent = {**who, "Idempotency-Key": str(uuid.uuid4())}
+    order: dict[str, Any] = shop.must(
+        202, "POST", "/orders", {"quote": quote, "payment": {"token": "tok_visa"}}, headers=sent
+    )
+    return order
+
+
+def in_stock(shop: Shop) -> tuple[str, str] | None:
+    """Return title and SKU of the first variant that can be bought, None if everything is sold out."""
+    for card in shop.must(200, "GET", "/catalog/products?limit=20")["items"]:
+        skus = skus_of(shop, card["slug"])
+        for sku, available in stock(shop, skus).items():
+            if available > 0:
+                return str(card["title"]), sku
+    return None
+
+
+def print_timeline(shop: Shop, path: str, who: dict[str, str]) -> None:
+    """Print how the services decided the order: every fact, whose it is, and how long after the order it came."""
+    facts = shop.must(200, "GET", f"{path}/timeline", headers=who)["items"]
+    placed = datetime.fromisoformat(facts[0]["time"])
+    step("what the services did with it, without calling each other:")
+    for fact in facts:
+        service = next((name for prefix, name in _PUBLISHERS.items() if fact["type"].startswith(prefix)), "")
+        after = (datetime.fromisoformat(fact["time"]) - placed).total_seconds()
+        step(f"  +{after:6.3f} s  {service:9}  {fact['type']:18} the order is {fact['status']}")
+
+
+def _accepted(answer: Answer) -> bool:
+    """Tell whether the cart took the line; a product it has not heard of yet is worth another try."""
+    if answer.status in (200, 201):
+        return True
+    if answer.status in (404, 409, 422):
+        return False
+    raise ToolError(f"the cart refused the line: {reason(answer)}")
+
+
+def _decided(shop: Shop, path: str, who: dict[str, str]) -> dict[str, Any] | None:
+    order: dict[str, Any] = shop.must(200, "GET", path, headers=who)
+    return order if order["status"] != "placed" else None
+
+
+def _until(ask: Callable[[], T | None], what: str, *, seconds: float = 20) -> T:
+    """Ask until the answer is true, and return it; raise ToolError after `seconds`."""
+    until = time.monotonic() + seconds
+    pause = 0.05
+    while not (answer := ask()):
+        if time.monotonic() > until:
+            raise ToolError(f"waited {seconds:.0f} s for {what}; try: make status, make logs")
+        time.sleep(pause)
+        pause = min(pause * 1.5, 1)
+    return answer

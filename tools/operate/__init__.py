@@ -1,0 +1,1 @@
+"""What an operator does with an environment: deploy, read logs, recompute the books, dead letters, replay."""

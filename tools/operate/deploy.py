@@ -1,0 +1,111 @@
+"""`make deploy`: the stacks to AWS (ENV=dev), or to the endpoint in AWS_ENDPOINT_URL; the platform first.
+
+On AWS the edge (infra/edge.yaml) comes last and brings the storefront's files. Its address is what some services put
+into links: where it was not known yet, those are deployed once more with it.
+"""
+
+from __future__ import annotations
+
+import mimetypes
+import os
+import sys
+import time
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from tools import REGION, ROOT, options
+from tools.build import sam
+from tools.local.edge import WEB, caching
+from tools.local.stack import running_stack
+from tools.report import ToolError, step
+
+EDGE = sam.StackTemplate("edge")
+
+
+def main() -> None:
+    """Deploy the stacks SERVICE names, all without it."""
+    environment, names = options.text("ENV") or "local", options.services()
+    elsewhere = options.text("AWS_ENDPOINT_URL")
+    if environment == "local" and not elsewhere:
+        changed = running_stack().deploy(names)
+        step(f"deployed: {', '.join(changed)}" if changed else "every stack is up to date")
+        return
+    if environment not in (known := sam.configured()):
+        raise ToolError(f"samconfig.toml has no environment {environment!r}; there are: {' '.join(known)}")
+    os.environ.setdefault(
+        "SOUK_PLATFORM", "x86_64"
+    )  # what the templates' functions run on, whatever this machine is
+    os.environ.setdefault("AWS_DEFAULT_REGION", REGION)
+    _check_credentials(elsewhere)
+    url = site_url(environment)
+    if names != [EDGE.name]:
+        deploy(environment, sam.select([name for name in names or [] if name != EDGE.name]), url)
+    if elsewhere or (names and EDGE.name not in names):
+        return
+    deploy_site(environment)
+    if (now := site_url(environment)) != url:
+        step(f"the shop's address is known now: {now}")
+        deploy(environment, [stack for stack in sam.all_stacks() if "PublicUrl" in stack.parameters()], now)
+
+
+def deploy(environment: str, stacks: list[sam.StackTemplate], url: str | None) -> None:
+    """Build and deploy stacks; production asks for each change where there is a terminal to answer on."""
+    target = sam.Target(
+        environment, common={**sam.configured()[environment], **({"PublicUrl": url} if url else {})}
+    )
+    if environment == "prod" and sys.stdin.isatty():
+        for stack in stacks:
+            sam.build_stack(stack)
+            sam.deploy_stack(stack, target, attended=True)
+    else:
+        sam.build_and_deploy(stacks, lambda stack, _: sam.deploy_stack(stack, target))
+
+
+def site_url(environment: str) -> str | None:
+    """Return the address the edge wrote down, None before its first deploy."""
+    found = boto3.client("ssm").get_parameters(Names=[f"/souk/{environment}/url"])["Parameters"]
+    return found[0]["Value"] if found else None
+
+
+def deploy_site(environment: str) -> None:
+    """Deploy CloudFront and bring the files of web/ to its bucket."""
+    target = sam.Target(environment, common=sam.configured()[environment])
+    sam.deploy_stack(EDGE, target, attended=environment == "prod" and sys.stdin.isatty())
+    stack = boto3.client("cloudformation").describe_stacks(StackName=target.stack_name(EDGE))["Stacks"][0]
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+    upload(outputs["SiteBucket"])
+    boto3.client("cloudfront").create_invalidation(
+        DistributionId=outputs["DistributionId"],
+        InvalidationBatch={"Paths": {"Quantity": 1, "Items": ["/*"]}, "CallerReference": str(time.time_ns())},
+    )
+    step(f"the shop: {outputs['Url']}")
+
+
+def upload(bucket: str) -> None:
+    """Put every file of web/ into the bucket, with the type and the caching tools/local/edge.py gives it."""
+    s3 = boto3.client("s3")
+    files = {str(path.relative_to(WEB)): path for path in WEB.rglob("*") if path.is_file()}
+    for name, path in files.items():
+        kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+        s3.put_object(
+            Bucket=bucket, Key=name, Body=path.read_bytes(), ContentType=kind, CacheControl=caching(kind)
+        )
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
+        for item in page.get("Contents", []):
+            if item["Key"] not in files:
+                s3.delete_object(Bucket=bucket, Key=item["Key"])
+    step(f"{len(files)} files of {WEB.relative_to(ROOT)}/ are in {bucket}")
+
+
+def _check_credentials(endpoint: str) -> None:
+    if endpoint:  # an emulator takes any
+        os.environ.setdefault("AWS_ACCESS_KEY_ID", "test")
+        os.environ.setdefault("AWS_SECRET_ACCESS_KEY", "test")
+    try:
+        who = boto3.client("sts").get_caller_identity()
+    except (BotoCoreError, ClientError) as error:
+        raise ToolError(
+            f"AWS does not know you ({error}); set AWS_PROFILE, or run: aws configure sso"
+        ) from None
+    step(f"deploying to account {who['Account']}{' at ' + endpoint if endpoint else ''}")

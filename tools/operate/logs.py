@@ -1,0 +1,71 @@
+"""`make logs`: the functions' log lines of the last quarter of an hour, oldest first, and on with FOLLOW=1."""
+
+from __future__ import annotations
+
+import datetime
+import time
+from typing import Any, NamedTuple
+
+from tools import options
+from tools.local.stack import running_stack
+from tools.report import ToolError
+
+_SINCE_SECONDS = 900
+_PREFIX = "/aws/lambda/souk-local-"
+
+
+class Line(NamedTuple):
+    """One line a function logged; `at` is in milliseconds since 1970."""
+
+    at: int
+    key: str
+    function: str
+    text: str
+
+
+def main() -> None:
+    """Print the lines of the services that SERVICE names, or of all."""
+    services = options.services() or [""]
+    logs = running_stack().client("logs")
+    groups = _groups(logs, services)
+    if services != [""] and not groups:
+        raise ToolError(f"no function of {', '.join(services)} has logged anything yet")
+    seen: set[str] = set()
+    since = int((time.time() - _SINCE_SECONDS) * 1000)
+    while True:
+        for line in sorted(_lines(logs, groups, since)):
+            if line.key not in seen:
+                seen.add(line.key)
+                since = max(since, line.at - 5000)
+                print(f"{_clock(line.at)}  {line.function:22}  {line.text}", flush=True)
+        if options.text("FOLLOW") in ("", "0"):
+            return
+        time.sleep(0.5)
+        groups = _groups(logs, services)
+
+
+def _groups(logs: Any, services: list[str]) -> list[str]:
+    """Return the log groups of the services' functions; an empty name stands for every service."""
+    found = []
+    for service in services:
+        own = "authoriser" if service == "platform" else f"{service}-" if service else ""
+        pages = logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=_PREFIX + own)
+        found += [group["logGroupName"] for page in pages for group in page["logGroups"]]
+    return found
+
+
+def _lines(logs: Any, groups: list[str], since: int) -> list[Line]:
+    found = []
+    for group in groups:
+        for page in logs.get_paginator("filter_log_events").paginate(logGroupName=group, startTime=since):
+            for event in page["events"]:
+                text = event["message"].rstrip()
+                if text and not text.startswith(("START ", "END ", "REPORT ", "INIT_START ")):
+                    key = event.get("eventId") or f"{group}{event['timestamp']}{text}"
+                    found.append(Line(event["timestamp"], key, group.removeprefix(_PREFIX), text))
+    return found
+
+
+def _clock(milliseconds: int) -> str:
+    moment = datetime.datetime.fromtimestamp(milliseconds / 1000, tz=datetime.UTC)
+    return moment.strftime("%H:%M:%S.") + f"{milliseconds % 1000:03}"

@@ -1,0 +1,30 @@
+"""`make mail`: the e-mails the services have sent on this machine, oldest first."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from tools.local.stack import Stack, running_stack
+
+
+def main() -> None:
+    """Print every e-mail, its text in full."""
+    mails = sent(running_stack())
+    for mail in mails:
+        at = datetime.fromtimestamp(mail["Timestamp"], tz=UTC).strftime("%H:%M:%S")
+        print(f"{at}  {mail['Source']} -> {', '.join(mail['To'])}")
+        print(
+            f"Subject: {mail['Subject']}\n\n{(mail['BodyText'] or mail['BodyHtml'] or '').rstrip()}\n{'-' * 78}"
+        )
+    if not mails:
+        print("No e-mail was sent yet.")
+
+
+def sent(stack: Stack) -> list[dict[str, Any]]:
+    """Return the e-mails as the emulator keeps them: Source, To, Subject, BodyText, BodyHtml, Timestamp.
+
+    The time is in seconds since 1970.
+    """
+    accounts = stack.emulator.get("/_ministack/ses/messages")["messages"].values()
+    return sorted((mail for mails in accounts for mail in mails), key=lambda mail: float(mail["Timestamp"]))
