@@ -18,54 +18,61 @@ venv  := .local/venv/bin
 souk  := $(venv)/python -m tools
 tests := tests
 
-help: ## This page
+help:
 	@echo "Souk: a shop of independent services on AWS serverless, run here without Docker or an AWS account."
-	@echo
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2} /^## / {printf "\n%s\n", substr($$0, 4)}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2} /^## / {printf "\n%s\n", substr($$0, 4)}' Makefile
 	@echo
 	@echo "Options: PORT=8080 (the shop), ENDPOINT_PORT=4566 (the AWS emulator), STATE=.local (where the stack keeps its"
 	@echo "state: with another one and other ports, a second stack runs beside the first), PYTHON=python3.12,"
 	@echo "AUTH=true (the emulator enforces the functions' IAM policies)."
 
-## The shop on this machine
+## What you need first
 run: setup ## Start the whole shop in the background and buy something (CATALOG=products.csv for another catalog)
 	@$(souk) run
-stop: setup ## Stop it, keeping its state
-	@$(souk) stop
-reset: setup ## Stop it and throw its state away
-	@$(souk) reset
 status: setup ## Say what runs where, what is deployed, and what waits in the queues
 	@$(souk) status
 logs: setup ## Show the functions' logs (SERVICE=orders, FOLLOW=1)
 	@$(souk) logs
-mail: setup ## Show the e-mails sent so far
-	@$(souk) mail
-dlq: setup ## Show dead letters and send them back or delete one (QUEUE=souk-local-orders-inbox-dlq, REDRIVE=all or an id, DELETE=an id REASON=why)
-	@$(souk) dlq
-audit: setup ## Recompute stock and money from the ledgers and facts, and compare with the tables
-	@$(souk) audit
-race: setup ## Run the races shops lose on the running stack (BUYERS=200 UNITS=20)
-	@$(souk) race
-chaos: setup ## Break one service at a time on the running stack and see that nothing is lost (SERVICE=orders for one)
-	@$(souk) chaos
-replay: setup ## Send facts from the archive again and prove that it changes nothing (FROM=… TO=… SERVICE=inventory)
-	@$(souk) replay
-restore-drill: setup ## Delete the orders table of the local stack, restore it from a backup, and audit
-	@$(souk) restore-drill
 watch: setup ## Put each edited function live about two seconds after it is saved
 	@$(souk) watch
-
-## Development
+stop: setup ## Stop it, keeping its state
+	@$(souk) stop
+reset: setup ## Stop it and throw its state away
+	@$(souk) reset
 fmt: setup ## Put the code into shape
 	@$(venv)/ruff check --quiet --fix . || true
 	@$(venv)/ruff format --quiet .
 lint: setup ## Check code, types, imports between services and templates; edits nothing
 	@$(souk) lint
+unit: setup ## The fast tests only (SERVICE=orders for one service's: seconds)
+	@$(venv)/pytest -n 2 --dist loadscope $(if $(SERVICE),tests/unit/$(SERVICE),-m "not integration and not e2e" $(tests))
 test: lint ## Everything: lint, types, unit, contract, simulation, integration and browser tests
 	@$(venv)/pytest -n 2 --dist loadscope -m "not integration and not e2e" $(tests)
 	@$(venv)/pytest -m "integration or e2e" $(tests)
-unit: setup ## The fast tests only (SERVICE=orders for one service's: seconds)
-	@$(venv)/pytest -n 2 --dist loadscope $(if $(SERVICE),tests/unit/$(SERVICE),-m "not integration and not e2e" $(tests))
+
+## The shop on this machine
+mail: setup ## Show the e-mails sent so far
+	@$(souk) mail
+invoke: setup ## Run a built function on the real Lambda runtime (FUNCTION=orders/HttpFunction EVENT=events/http/orders/place.json)
+	@$(souk) invoke
+race: setup ## Run the races shops lose on the running stack (BUYERS=200 UNITS=20)
+	@$(souk) race
+chaos: setup ## Break one service at a time on the running stack and see that nothing is lost (SERVICE=orders for one)
+	@$(souk) chaos
+restore-drill: setup ## Delete the orders table of the local stack, restore it from a backup, and audit
+	@$(souk) restore-drill
+
+## Operating (docs/operating.md)
+deploy: setup ## Deploy to AWS, or to AWS_ENDPOINT_URL (ENV=dev, SERVICE=orders for one; the platform comes first)
+	@$(souk) deploy
+audit: setup ## Recompute stock and money from the ledgers and facts, and compare with the tables
+	@$(souk) audit
+dlq: setup ## Show dead letters and send them back or delete one (QUEUE=souk-local-orders-inbox-dlq, REDRIVE=all or an id, DELETE=an id REASON=why)
+	@$(souk) dlq
+replay: setup ## Send facts from the archive again and prove that it changes nothing (FROM=… TO=… SERVICE=inventory)
+	@$(souk) replay
+
+## Development
 simulate: setup ## Every handler in one process under every fault (SEEDS=1000; SEED=7 replays one, ABOUT=ord_… of it; BUGS=1)
 	@$(venv)/python -m tests.simulation --jobs $(or $(JOBS),2) $(if $(BUGS),--bugs) $(if $(SEED),--seed $(SEED)) \
 	  $(if $(SEEDS),--seeds $(SEEDS),$(if $(SEED),,--seeds 1000)) $(if $(ABOUT),--about $(ABOUT)) $(if $(VERBOSE),--verbose)
@@ -73,14 +80,12 @@ contracts: setup ## Write event schemas, samples and OpenAPI pages from the code
 	@$(venv)/python -m tools.contracts.schemas $(if $(UNPUBLISHED),--unpublished)
 	@$(venv)/python -m tools.contracts.openapi
 	@$(venv)/python -m tools.contracts.service_map
+build: setup ## Build every stack that changed (SERVICE=orders for one)
+	@$(souk) build
 pictures: setup ## Take the screenshots of docs/images/ anew, in a browser on the stack of the browser tests
 	@SOUK_PICTURES=docs/images $(venv)/pytest tests/e2e/test_quality.py -k picture
 lighthouse: setup ## Score home, product and checkout of the running shop with Lighthouse (needs Node.js)
 	@$(souk) lighthouse
-build: setup ## Build every stack that changed (SERVICE=orders for one)
-	@$(souk) build
-invoke: setup ## Run a built function on the real Lambda runtime (FUNCTION=orders/HttpFunction EVENT=events/http/orders/place.json)
-	@$(souk) invoke
 
 ## Outside judges (docs/security.md)
 judges: setup ## All of the following, the later three against the running stack
@@ -119,10 +124,6 @@ capacity: setup ## On paper: 1 million, 100 million and 10 billion orders a mont
 	@$(venv)/python -m tests.bench.capacity
 cost: setup ## The bill of a month on AWS, on paper (ORDERS=1000000 VISITS=20000000)
 	@$(venv)/python -m tests.bench.cost
-
-## Elsewhere
-deploy: setup ## Deploy to AWS, or to AWS_ENDPOINT_URL (ENV=dev, SERVICE=orders for one; the platform comes first)
-	@$(souk) deploy
 
 ## This repository
 setup: ## Make the virtual environments in .local/ if they are missing or out of date

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -83,3 +84,15 @@ def test_every_make_target_a_document_names_exists(document: Path) -> None:
         [*code_in(document), *re.findall(r"```[^\n]*\n(.*?)```", document.read_text(), re.DOTALL)]
     )
     assert set(re.findall(r"\bmake ([a-z][a-z-]*)", shown)) <= targets
+
+
+def test_make_shows_ten_targets_first_and_then_every_other_by_group() -> None:
+    said = subprocess.run(
+        ["make", "--no-print-directory", "help"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    groups = [group.splitlines() for group in said.split("\n\n")[1:-1]]
+    shown = {title: [line.split()[1] for line in lines] for title, *lines in groups}
+    first = ["run", "status", "logs", "watch", "stop", "reset", "fmt", "lint", "unit", "test"]
+    assert next(iter(shown.items())) == ("What you need first", first)
+    written = re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert sorted(name for names in shown.values() for name in names) == sorted({*written} - {"help"})
