@@ -57,14 +57,29 @@ def listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
+def referred(arn: Any) -> str:
+    """Return the logical id of the resource whose ARN a !GetAtt is; nothing where it is no !GetAtt."""
+    return str(listed((arn or {}).get("Fn::GetAtt", [""]))[0]).partition(".")[0]
+
+
+def substituted(value: Any) -> str:
+    """Return the text of a !Sub; nothing where it is no !Sub."""
+    return str(value.get("Fn::Sub", "")) if isinstance(value, dict) else ""
+
+
+def shared_settings(cfn: Template, kind: str) -> Any:
+    """Return what Globals say for all functions (``Function``) or all APIs (``Api``)."""
+    return (cfn.template.get("Globals") or {}).get(kind) or {}
+
+
 def service(cfn: Template) -> str:
     """Return the name of the template's service, ``platform`` for template.yaml.
 
     `sam validate --lint` hands over text without a file name; then the template's own word has to do.
     """
     if not cfn.filename:
-        shared = (cfn.template.get("Globals") or {}).get("Function") or {}
-        return str(((shared.get("Environment") or {}).get("Variables") or {}).get("SERVICE_NAME", ""))
+        variables = (shared_settings(cfn, "Function").get("Environment") or {}).get("Variables") or {}
+        return str(variables.get("SERVICE_NAME", ""))
     name = Path(cfn.filename).stem
     return "platform" if name == "template" else name
 
@@ -73,23 +88,31 @@ class QueuesHaveADeadLetterQueue(CloudFormationLintRule):
     """A message that cannot be handled must end somewhere."""
 
     id = "E9101"
-    shortdesc = "Every queue has a dead-letter queue, or is one"
-    description = "RedrivePolicy names a dead-letter queue; those end in DeadLetterQueue and keep 14 days"
+    shortdesc = "Every queue has a dead-letter queue, or is one, and is encrypted"
+    description = (
+        "RedrivePolicy names a dead-letter queue: its name is the queue's with -dlq; it keeps 14 days"
+    )
     source_url = "https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html"
     tags = ["souk", "sqs"]  # noqa: RUF012
 
     def match(self, cfn: Template) -> Matches:
         """Return the queues without."""
-        return [
-            RuleMatch(["Resources", name], f"{name} has no RedrivePolicy with a dead-letter queue")
-            for name, _, properties in resources(cfn, "AWS::SQS::Queue")
-            if not _redrives(properties) and not _is_last(name, properties)
-        ]
+        found = []
+        for name, _, properties in resources(cfn, "AWS::SQS::Queue"):
+            path: list[str | int] = ["Resources", name]
+            if not _redrives(cfn, properties) and not _is_last(name, properties):
+                found.append(RuleMatch(path, f"{name} has no RedrivePolicy to a queue of its name with -dlq"))
+            if properties.get("SqsManagedSseEnabled") is not True:
+                found.append(RuleMatch(path, f"{name} lacks SqsManagedSseEnabled: true"))
+        return found
 
 
-def _redrives(properties: Any) -> bool:
+def _redrives(cfn: Template, properties: Any) -> bool:
     policy = properties.get("RedrivePolicy") or {}
-    return bool(policy.get("deadLetterTargetArn")) and int(policy.get("maxReceiveCount", 0)) > 0
+    last = cfn.template["Resources"].get(referred(policy.get("deadLetterTargetArn"))) or {}
+    named = substituted((last.get("Properties") or {}).get("QueueName"))
+    home = substituted(properties.get("QueueName"))
+    return named == f"{home}-dlq" and int(policy.get("maxReceiveCount", 0)) > 0
 
 
 def _is_last(name: str, properties: Any) -> bool:
@@ -119,13 +142,12 @@ class QueueSourcesReportPartialFailures(CloudFormationLintRule):
 
 
 def _visibility(cfn: Template, arn: Any) -> int:
-    name = listed((arn or {}).get("Fn::GetAtt", [""]))[0].partition(".")[0]
-    queue = cfn.template["Resources"].get(name) or {}
+    queue = cfn.template["Resources"].get(referred(arn)) or {}
     return int((queue.get("Properties") or {}).get("VisibilityTimeout", 30))
 
 
 def _timeout(cfn: Template, function: str) -> int:
-    shared = ((cfn.template.get("Globals") or {}).get("Function") or {}).get("Timeout", 3)
+    shared = shared_settings(cfn, "Function").get("Timeout", 3)
     return int(cfn.template["Resources"][function]["Properties"].get("Timeout", shared))
 
 
@@ -151,30 +173,36 @@ class EventsCarryTheirServicesSource(CloudFormationLintRule):
         ]
 
 
-class FunctionsKeepTheirLogsForATime(CloudFormationLintRule):
+class ServicesKeepTheirLogsForATime(CloudFormationLintRule):
     """A log group that Lambda makes by itself keeps everything for ever."""
 
     id = "E9104"
-    shortdesc = "Every function has a log group with a retention"
-    description = "A LogGroup named /aws/lambda/${<Function>} with RetentionInDays"
+    shortdesc = "All functions of a service write to its one log group, which has a retention"
+    description = "Logs is /aws/lambda/souk-<environment>-<service>, kept LogRetentionDays; Globals name it"
     source_url = (
         "https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/Working-with-log-groups-and-streams.html"
     )
     tags = ["souk", "logs"]  # noqa: RUF012
 
     def match(self, cfn: Template) -> Matches:
-        """Return the functions without."""
-        kept = {
-            json.dumps(properties.get("LogGroupName"))
-            for _, _, properties in resources(cfn, "AWS::Logs::LogGroup")
-            if properties.get("RetentionInDays")
+        """Return the group that is not so, and what writes elsewhere."""
+        functions = list(resources(cfn, "AWS::Serverless::Function"))
+        groups = {name: properties for name, _, properties in resources(cfn, "AWS::Logs::LogGroup")}
+        wanted = {
+            "LogGroupName": {"Fn::Sub": f"/aws/lambda/souk-${{Environment}}-{service(cfn)}"},
+            "RetentionInDays": {"Ref": "LogRetentionDays"},
         }
-        return [
-            RuleMatch(
-                ["Resources", name], f"no AWS::Logs::LogGroup keeps the logs of {name} for a given time"
-            )
-            for name, _, _ in resources(cfn, "AWS::Serverless::Function")
-            if json.dumps({"Fn::Sub": f"/aws/lambda/${{{name}}}"}) not in kept
+        found = []
+        if functions and groups != {"Logs": wanted}:
+            found.append(RuleMatch(["Resources"], f"the one log group is Logs, with {json.dumps(wanted)}"))
+        shared = shared_settings(cfn, "Function").get("LoggingConfig") or {}
+        if functions and shared.get("LogGroup") != {"Ref": "Logs"}:
+            found.append(RuleMatch(["Globals"], "Globals set LoggingConfig.LogGroup to !Ref Logs"))
+        return found + [
+            RuleMatch(["Resources", name], f"{name} has a LoggingConfig of its own")
+            for name, _, properties in functions
+            if properties.get("LoggingConfig", shared)
+            != shared  # cfn-lint puts the Globals into all functions
         ]
 
 
@@ -234,7 +262,7 @@ _NAMES = {
     "AWS::SecretsManager::Secret": ("Name", "{own}"),
     "AWS::KMS::Alias": ("AliasName", "alias/{own}"),
     "AWS::SSM::Parameter": ("Name", "/souk/${{Environment}}/"),
-    "AWS::Logs::LogGroup": ("LogGroupName", "/aws/lambda/${{"),
+    "AWS::Logs::LogGroup": ("LogGroupName", "/aws/lambda/{own}"),
 }
 _KINDS = {
     "AWS::Serverless::Function": "Function",
@@ -270,9 +298,7 @@ class NamesFollowTheConvention(CloudFormationLintRule):
             kind = cfn.template["Resources"][name]["Type"]
             attribute, start = _NAMES[kind]
             start = start.format(own=own)
-            given = properties.get(attribute)
-            text = given.get("Fn::Sub", "") if isinstance(given, dict) else ""
-            if not _starts(str(text), start):
+            if not _starts(substituted(properties.get(attribute)), start):
                 found.append(
                     RuleMatch(["Resources", name], f"the {attribute} of {name} is not !Sub {start}…")
                 )
@@ -286,7 +312,7 @@ class NamesFollowTheConvention(CloudFormationLintRule):
 
 def _starts(text: str, start: str) -> bool:
     """Tell whether a name starts with whole words of the convention: souk-dev-cart is no start of souk-dev-cartoon."""
-    return text.startswith(start) and (start[-1] in "/{" or text[len(start) : len(start) + 1] in ("", "-"))
+    return text.startswith(start) and (start[-1] == "/" or text[len(start) : len(start) + 1] in ("", "-"))
 
 
 class StarsHaveTheirReason(CloudFormationLintRule):
@@ -351,7 +377,22 @@ class FactsTravelThroughQueues(CloudFormationLintRule):
                 found.append(
                     RuleMatch(source, f"a stream has {wanted}: else one bad record stops it for a day")
                 )
+            found += [RuleMatch(source, text) for text in _lost_of_a_stream(cfn, properties)]
         return found
+
+
+def _lost_of_a_stream(cfn: Template, properties: Any) -> Iterator[str]:
+    """Yield what makes a publisher miss facts, or be called for every record that has none."""
+    table = cfn.template["Resources"].get(referred(properties.get("Stream"))) or {}
+    view = ((table.get("Properties") or {}).get("StreamSpecification") or {}).get("StreamViewType")
+    if view != "NEW_IMAGE":
+        yield "a table's stream has StreamViewType: NEW_IMAGE, which holds the outbox"
+    if properties.get("StartingPosition") != "TRIM_HORIZON":
+        yield "a stream is read from TRIM_HORIZON: what was written before the function is there is not lost"
+    filters = (properties.get("FilterCriteria") or {}).get("Filters") or []
+    images = [json.loads(one["Pattern"]).get("dynamodb", {}).get("NewImage", {}) for one in filters]
+    if not any("outbox" in image for image in images) or not all(images):
+        yield "a stream's filters name attributes of the new image, the outbox among them"
 
 
 class SettingsSayWhatTheyAre(CloudFormationLintRule):
@@ -367,8 +408,7 @@ class SettingsSayWhatTheyAre(CloudFormationLintRule):
 
     def match(self, cfn: Template) -> Matches:
         """Return where they are not set."""
-        shared = (cfn.template.get("Globals") or {}).get("Function") or {}
-        variables = (shared.get("Environment") or {}).get("Variables") or {}
+        variables = (shared_settings(cfn, "Function").get("Environment") or {}).get("Variables") or {}
         wanted = {"SERVICE_NAME": service(cfn), "ENVIRONMENT_NAME": {"Ref": "Environment"}}
         if not list(resources(cfn, "AWS::Serverless::Function")):
             return []
@@ -390,8 +430,117 @@ class OneLogLineAnInvocation(CloudFormationLintRule):
 
     def match(self, cfn: Template) -> Matches:
         """Return Globals where they are not."""
-        shared = (cfn.template.get("Globals") or {}).get("Function") or {}
+        given = shared_settings(cfn, "Function").get("LoggingConfig") or {}
         wanted = {"LogFormat": "JSON", "SystemLogLevel": "WARN"}
-        if not list(resources(cfn, "AWS::Serverless::Function")) or shared.get("LoggingConfig") == wanted:
+        if not list(resources(cfn, "AWS::Serverless::Function")) or given.items() >= wanted.items():
             return []
         return [RuleMatch(["Globals"], f"Globals set LoggingConfig to {wanted}")]
+
+
+class InboxesTakeFromTheirRuleOnly(CloudFormationLintRule):
+    """Who may send to an inbox could tell a service facts that never happened."""
+
+    id = "E9111"
+    shortdesc = "The queues of a rule take messages from that rule alone"
+    description = (
+        "A QueuePolicy for the target and its dead-letter queue, for EventBridge, with the rule's ARN"
+    )
+    source_url = "https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html"
+    tags = ["souk", "sqs", "events"]  # noqa: RUF012
+
+    def match(self, cfn: Template) -> Matches:
+        """Return the rules whose queues do not take their facts, or others' as well."""
+        return [
+            RuleMatch(["Resources", rule], f"no QueuePolicy lets {rule}, and it alone, send to {queue}")
+            for rule, _, properties in resources(cfn, "AWS::Events::Rule")
+            for target in properties.get("Targets") or []
+            for queue in (
+                referred(target.get("Arn")),
+                referred((target.get("DeadLetterConfig") or {}).get("Arn")),
+            )
+            if not _takes_from(cfn, queue, rule)
+        ]
+
+
+def _takes_from(cfn: Template, queue: str, rule: str) -> bool:
+    wanted = {
+        "Effect": "Allow",
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Condition": {"ArnEquals": {"aws:SourceArn": {"Fn::GetAtt": [rule, "Arn"]}}},
+    }
+    policies = (properties for _, _, properties in resources(cfn, "AWS::SQS::QueuePolicy"))
+    allowed = [
+        statement
+        for policy in policies
+        if {"Ref": queue} in policy.get("Queues", [])
+        for statement in policy["PolicyDocument"]["Statement"]
+    ]
+    arn = {"Fn::GetAtt": [queue, "Arn"]}
+    return any(arn in listed(one.get("Resource")) for one in allowed) and all(
+        {name: value for name, value in one.items() if name != "Resource"} == wanted for one in allowed
+    )
+
+
+class EverythingIsBuiltAlike(CloudFormationLintRule):
+    """The Makefiles compile and prune; SAM's own way ships all of a folder, and packages that Lambda has already."""
+
+    id = "E9112"
+    shortdesc = (
+        "Functions are built from the service's folder, by its Makefile, on the service's own shared layer"
+    )
+    description = "CodeUri, Layers and ContentUri by the convention; Metadata: {BuildMethod: makefile}"
+    source_url = "https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/building-custom-runtimes.html"
+    tags = ["souk", "lambda"]  # noqa: RUF012
+
+    def match(self, cfn: Template) -> Matches:
+        """Return what is built otherwise."""
+        built = list(resources(cfn, "AWS::Serverless::Function", "AWS::Serverless::LayerVersion"))
+        if not built:
+            return []
+        root = "" if service(cfn) == "platform" else "../"
+        layer = (cfn.template["Resources"].get("SharedLayer") or {}).get("Properties") or {}
+        shared = shared_settings(cfn, "Function")
+        wanted = {
+            f"Globals set CodeUri to {root}functions/{service(cfn)}/": shared.get("CodeUri")
+            == f"{root}functions/{service(cfn)}/",
+            "Globals set Layers to [!Ref SharedLayer]": shared.get("Layers") == [{"Ref": "SharedLayer"}],
+            f"SharedLayer has the ContentUri {root}functions/shared/": layer.get("ContentUri")
+            == f"{root}functions/shared/",
+        }
+        found = [RuleMatch(["Globals"], text) for text, there in wanted.items() if not there]
+        return found + [
+            RuleMatch(
+                ["Resources", name], f"{name} has a BuildMethod other than makefile, or layers of its own"
+            )
+            for name, resource, properties in built
+            if resource.get("Metadata") != {"BuildMethod": "makefile"}
+            or properties.get("Layers", shared.get("Layers")) != shared.get("Layers")
+        ]
+
+
+class ApisLetNobodyPassByAccident(CloudFormationLintRule):
+    """A route that says nothing needs a token, and what a token allows is not remembered long past its end."""
+
+    id = "E9113"
+    shortdesc = "APIs ask for a token unless a route says otherwise, and for a minute at most keep the answer"
+    description = (
+        "DefaultAuthorizer: Required; ReauthorizeEvery is given, at most 60 seconds (SAM's default is 300)"
+    )
+    source_url = "https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-property-api-lambdatokenauthorizationidentity.html"
+    tags = ["souk", "api"]  # noqa: RUF012
+
+    def match(self, cfn: Template) -> Matches:
+        """Return the APIs that do not."""
+        found = []
+        for name, _, properties in resources(cfn, "AWS::Serverless::Api"):
+            auth = properties.get("Auth") or {}
+            path: list[str | int] = ["Resources", name]
+            if auth.get("DefaultAuthorizer") != "Required":
+                found.append(RuleMatch(path, f"{name} has Required as its DefaultAuthorizer"))
+            found += [
+                RuleMatch(path, f"{authoriser} keeps answers for longer than 60 s: Identity.ReauthorizeEvery")
+                for authoriser, given in (auth.get("Authorizers") or {}).items()
+                if int((given.get("Identity") or {}).get("ReauthorizeEvery", 300)) > 60
+            ]
+        return found
