@@ -18,7 +18,7 @@ _PATTERN = '{ ($.level = "error") || ($.coldStart IS TRUE) }'
 def by_service(at: datetime) -> list[dict[str, Any]]:
     """Return ``{"service", "errors", "coldStarts"}`` of the last five minutes, for services that have logged either.
 
-    One page of each function's lines is read: a service in flames shows as some hundred errors, not as their number.
+    One page of each service's lines is read: a service in flames shows as some hundred errors, not as their number.
     """
     counts: dict[str, list[int]] = {}
     since = int(epoch(at - SPAN)) * 1000
@@ -50,8 +50,13 @@ def of(correlation_id: str, since: datetime) -> list[dict[str, Any]]:
     start = max(epoch(since), 0) * 1000  # the logs begin with 1970
     found = []
     for group in _groups():
-        events = aws.logs().filter_log_events(logGroupName=group, startTime=start, filterPattern=pattern)
-        lines = ((event["timestamp"], _line(event["message"])) for event in events["events"])
+        pages = (
+            aws.logs()
+            .get_paginator("filter_log_events")
+            .paginate(logGroupName=group, startTime=start, filterPattern=pattern)
+        )
+        events = (event for page in pages for event in page["events"])
+        lines = ((event["timestamp"], _line(event["message"])) for event in events)
         found += [_invocation(at, line) for at, line in lines if line.get("correlationId") == correlation_id]
     return sorted(found, key=lambda one: int(one["time"]))
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime
+import json
 import time
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from tools import options
@@ -11,7 +13,8 @@ from tools.local.stack import running_stack
 from tools.report import ToolError
 
 _SINCE_SECONDS = 900
-_PREFIX = "/aws/lambda/souk-local-"
+_OWN = "souk-local-"
+_PREFIX = f"/aws/lambda/{_OWN}"
 
 
 class Line(NamedTuple):
@@ -25,15 +28,15 @@ class Line(NamedTuple):
 
 def main() -> None:
     """Print the lines of the services that SERVICE names, or of all."""
-    services = options.services() or [""]
+    services = options.services()
     logs = running_stack().client("logs")
-    groups = _groups(logs, services)
-    if services != [""] and not groups:
+    groups = log_groups(logs, services)
+    if services and not groups:
         raise ToolError(f"no function of {', '.join(services)} has logged anything yet")
     seen: set[str] = set()
     since = int((time.time() - _SINCE_SECONDS) * 1000)
     while True:
-        for line in sorted(_lines(logs, groups, since)):
+        for line in sorted(lines(logs, groups, since)):
             if line.key not in seen:
                 seen.add(line.key)
                 since = max(since, line.at - 5000)
@@ -41,20 +44,18 @@ def main() -> None:
         if options.text("FOLLOW") in ("", "0"):
             return
         time.sleep(0.5)
-        groups = _groups(logs, services)
+        groups = log_groups(logs, services)
 
 
-def _groups(logs: Any, services: list[str]) -> list[str]:
-    """Return the log groups of the services' functions; an empty name stands for every service."""
-    found = []
-    for service in services:
-        own = "authoriser" if service == "platform" else f"{service}-" if service else ""
-        pages = logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=_PREFIX + own)
-        found += [group["logGroupName"] for page in pages for group in page["logGroups"]]
-    return found
+def log_groups(logs: Any, services: Sequence[str] | None) -> list[str]:
+    """Return the log groups of services: each has one. Of all where none is named."""
+    pages = logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=_PREFIX)
+    found = [group["logGroupName"] for page in pages for group in page["logGroups"]]
+    return [name for name in found if not services or name.removeprefix(_PREFIX) in services]
 
 
-def _lines(logs: Any, groups: list[str], since: int) -> list[Line]:
+def lines(logs: Any, groups: Sequence[str], since: int) -> list[Line]:
+    """Return the lines in some log groups since then, in milliseconds since 1970."""
     found = []
     for group in groups:
         for page in logs.get_paginator("filter_log_events").paginate(logGroupName=group, startTime=since):
@@ -62,8 +63,18 @@ def _lines(logs: Any, groups: list[str], since: int) -> list[Line]:
                 text = event["message"].rstrip()
                 if text and not text.startswith(("START ", "END ", "REPORT ", "INIT_START ")):
                     key = event.get("eventId") or f"{group}{event['timestamp']}{text}"
-                    found.append(Line(event["timestamp"], key, group.removeprefix(_PREFIX), text))
+                    found.append(
+                        Line(event["timestamp"], key, _function(text) or group.removeprefix(_PREFIX), text)
+                    )
     return found
+
+
+def _function(text: str) -> str:
+    """Return what function a line names, nothing where it names none: a traceback, a line of Lambda itself."""
+    try:
+        return str(json.loads(text)["function"]).removeprefix(_OWN)
+    except (ValueError, TypeError, KeyError):
+        return ""
 
 
 def _clock(milliseconds: int) -> str:

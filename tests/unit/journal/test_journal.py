@@ -71,22 +71,21 @@ def test_nothing_personal_is_kept(send: Any) -> None:
     assert not {"email", "shippingAddress", "paymentToken"} & set(entry["data"])
 
 
-def logged(function: str, *lines: dict[str, Any]) -> None:
+def logged(service: str, *lines: dict[str, Any]) -> None:
     logs = boto3.client("logs")
-    name = {"logGroupName": f"/aws/lambda/souk-local-{function}"}
+    name = {"logGroupName": f"/aws/lambda/souk-local-{service}"}
     logs.create_log_group(**name)
     logs.create_log_stream(**name, logStreamName="one")
     at = int(now().timestamp() * 1000)
-    events = [{"timestamp": at, "message": json.dumps(line)} for line in lines]
-    logs.put_log_events(
-        **name, logStreamName="one", logEvents=[*events, {"timestamp": at, "message": "END RequestId"}]
-    )
+    events = [{"timestamp": at, "message": text} for text in (*map(json.dumps, lines), "END RequestId")]
+    for first in range(0, len(events), 5000):
+        logs.put_log_events(**name, logStreamName="one", logEvents=events[first : first + 5000])
 
 
 def test_errors_and_cold_starts_are_counted_by_service_from_the_logs(send: Any) -> None:
     fine = {"service": "orders", "level": "info", "coldStart": False}
-    logged("orders-http", fine, {**fine, "coldStart": True}, {**fine, "level": "error"})
-    logged("orders-inbox", {**fine, "level": "error", "coldStart": True})
+    both = {**fine, "level": "error", "coldStart": True}
+    logged("orders", fine, {**fine, "coldStart": True}, {**fine, "level": "error"}, both)
     items = send("GET", "/journal/services", **STAFF).body["items"]
     assert items == [{"service": "orders", "errors": 2, "coldStarts": 2}]
 
@@ -103,13 +102,19 @@ def test_a_trace_is_every_invocation_of_one_request(send: Any) -> None:
         "durationMs": 12.5,
         "orderId": "ord_1",
     }
-    logged("orders-http", line, {**line, "correlationId": "c-2"})
-    logged("orders-inbox", {**line, "kind": "inbox", "error": "BusyError"})
+    logged("orders", line, {**line, "correlationId": "c-2"})
+    logged("payments", {**line, "kind": "inbox", "error": "BusyError"})
     items = trace(send, "c-1").body["items"]
     assert {(item["kind"], item["error"], item["fields"]["orderId"]) for item in items} == {
         ("http", None, "ord_1"),
         ("inbox", "BusyError", "ord_1"),
     }
+
+
+def test_a_trace_goes_through_all_pages_of_a_services_lines(send: Any) -> None:
+    line = {"service": "orders", "correlationId": "c-1"}
+    logged("orders", *[{**line, "durationMs": number} for number in range(10_001)])
+    assert len(trace(send, "c-1").body["items"]) == 10_001
 
 
 @pytest.mark.parametrize("made_up", ['c" || $.level = "info', "a b", "x" * 129])
