@@ -31,9 +31,10 @@ from tests.simulation.fake_tables import Change, size_of
 from tests.support.intrinsics import Resolver
 from tests.support.lambda_events import Context, api_event, sqs_event
 from tests.support.templates import template
+from tools.services import services
 
-CORE = ("catalog", "inventory", "cart", "orders", "payments")
-SERVICES = (*CORE, "identity", "journal")
+CORE = deployed.SERVICES
+SERVICES = (*CORE, *(one for one in services() if one not in CORE))
 
 CHUNK = 64 * 1024
 """EventBridge and SQS bill by 64 KB."""

@@ -32,7 +32,7 @@ def main() -> None:
     logs = running_stack().client("logs")
     groups = log_groups(logs, services)
     if services and not groups:
-        raise ToolError(f"no function of {', '.join(services)} has logged anything yet")
+        raise ToolError(f"{', '.join(services)}: not deployed on this stack")
     seen: set[str] = set()
     since = int((time.time() - _SINCE_SECONDS) * 1000)
     while True:
