@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
+
+from tools.local.shop import Answer, Shop, bearer
 
 T = TypeVar("T")
 
@@ -20,19 +19,6 @@ ADDRESS = {
 }
 PATIENCE = 45.0
 """Seconds that anything may take on a busy machine before a test gives up on it."""
-
-
-class Answer(NamedTuple):
-    """An HTTP answer: its status, its body (parsed where it is JSON), its headers in lower case."""
-
-    status: int
-    body: Any
-    headers: dict[str, str]
-
-    @property
-    def code(self) -> str | None:
-        """Return the code of a problem."""
-        return self.body.get("code") if isinstance(self.body, dict) else None
 
 
 def eventually(ask: Callable[[], T], *, seconds: float = PATIENCE) -> T:
@@ -66,6 +52,7 @@ class Buyer:
     def __init__(
         self, url: str, headers: dict[str, str] | None = None, session: Session | None = None
     ) -> None:
+        self._shop = Shop(url)
         self.url = url
         self.headers = dict(headers or {})
         self.session = session
@@ -74,19 +61,12 @@ class Buyer:
         self, method: str, path: str, body: Any = None, *, media: str = "application/json", **headers: str
     ) -> Answer:
         """Send a request and return its answer, whatever it is; `x_cart_token` becomes X-Cart-Token."""
-        data = body.encode() if isinstance(body, str) else body if isinstance(body, bytes) else None
-        if data is None and body is not None:
-            data = json.dumps(body).encode()
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        who = {"Authorization": f"Bearer {self.session.token()}"} if self.session else {}
-        what = {"Content-Type": media} if data is not None else {}
-        sent = {**who, **self.headers, **what, **named}
-        request = urllib.request.Request(self.url + path, data=data, method=method, headers=sent)
-        try:
-            with urllib.request.urlopen(request, timeout=35) as answer:
-                return _answer(answer.status, answer.read(), answer.headers)
-        except urllib.error.HTTPError as error:
-            return _answer(error.code, error.read(), error.headers)
+        who = bearer(self.session.token()) if self.session else {}
+        content = body.encode() if isinstance(body, str) else body
+        return self._shop.call(
+            method, path, content, headers={**who, **self.headers, **named}, content_type=media
+        )
 
     def get(self, path: str, **headers: str) -> Any:
         """Return the body of what must be there."""
@@ -159,11 +139,3 @@ class Buyer:
     def saw(self, order_id: str, *types: str) -> bool:
         """Wait until all of these have happened to an order; tell whether they have."""
         return eventually(lambda: set(types) <= set(self.steps(order_id)))
-
-
-def _answer(status: int, raw: bytes, headers: Any) -> Answer:
-    named = {name.lower(): value for name, value in headers.items()}
-    try:
-        return Answer(status, json.loads(raw) if raw else None, named)
-    except ValueError:
-        return Answer(status, raw.decode(errors="replace"), named)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
+import functools
 import os
 import signal
 import socket
 import subprocess
 import time
-import urllib.error
-import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import httpx
 
 from tools import ROOT
 from tools.report import ToolError
@@ -102,13 +102,12 @@ class Emulator:
     def _healthy(self) -> bool:
         try:
             return "services" in self.get("/_ministack/health")
-        except (OSError, ValueError):
+        except (httpx.HTTPError, ValueError):
             return False
 
     def get(self, path: str) -> dict[str, Any]:
         """Return the JSON answer of one of the emulator's own pages, such as /_ministack/ses/messages."""
-        with urllib.request.urlopen(self.endpoint + path, timeout=5) as answer:  # noqa: S310  http to loopback
-            body: dict[str, Any] = json.load(answer)
+        body: dict[str, Any] = loopback().get(self.endpoint + path).raise_for_status().json()
         return body
 
     def _process_environment(self) -> dict[str, str]:
@@ -129,6 +128,16 @@ class Emulator:
             "S3_DATA_DIR": str(self.state / "s3"),
             "AUTH": "true" if self.auth else "false",
         }
+
+
+@functools.cache
+def loopback() -> httpx.Client:
+    """Return the HTTP client for servers of this machine; each call is a connection of its own, as of many people.
+
+    One that was kept would be stale after a server's restart. Raises httpx.TransportError where nobody answers.
+    """
+    limits = httpx.Limits(max_keepalive_connections=0)
+    return httpx.Client(headers={"Accept-Encoding": "identity"}, limits=limits, timeout=5, trust_env=False)
 
 
 def require_free_port(port: int, option: str) -> None:

@@ -17,15 +17,15 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import httpx
+
 from tools import REGION, ROOT, options
 from tools.build import recipe, sam
-from tools.local.emulator import HOST
+from tools.local.emulator import HOST, loopback
 from tools.local.stack import Stack, local_stack
 from tools.report import ToolError
 
@@ -146,13 +146,9 @@ def _call(process: subprocess.Popen[bytes], port: int, event: object, seconds: f
             raise ToolError("the Lambda runtime emulator did not start")
         time.sleep(0.02)
     url = f"http://{HOST}:{port}/2015-03-31/functions/function/invocations"
-    request = urllib.request.Request(url, data=json.dumps(event).encode(), method="POST")
     try:
-        with urllib.request.urlopen(request, timeout=seconds) as answer:  # noqa: S310  http to loopback
-            text = answer.read().decode()
-    except urllib.error.HTTPError as error:
-        text = error.read().decode()
-    except TimeoutError:
+        text = loopback().post(url, content=json.dumps(event), timeout=seconds).text
+    except httpx.TimeoutException:
         raise ToolError(f"the function did not answer within {seconds:.0f} seconds") from None
     try:
         return json.loads(text)

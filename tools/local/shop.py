@@ -1,14 +1,15 @@
-"""A small client of the shop's public HTTP face, for the tools: JSON in, JSON out, one line of progress a call."""
+"""The client of the shop's public HTTP face, for tools and tests: JSON in, JSON out, one line of progress a call."""
 
 from __future__ import annotations
 
 import json
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import httpx
+
+from tools.local.emulator import loopback
 from tools.report import ToolError, step
 
 
@@ -18,6 +19,11 @@ class Answer(NamedTuple):
     status: int
     body: Any
     headers: Mapping[str, str] = {}
+
+    @property
+    def code(self) -> str | None:
+        """Return the code of a problem."""
+        return self.body.get("code") if isinstance(self.body, dict) else None
 
 
 class Shop:
@@ -38,19 +44,24 @@ class Shop:
     ) -> Answer:
         """Make one call and return its answer, whatever the status; raise ToolError if nobody answers."""
         data = body if isinstance(body, bytes) else json.dumps(body).encode() if body is not None else None
-        sent = {**({"Content-Type": content_type} if data is not None else {}), **(headers or {})}
-        request = urllib.request.Request(self.url + path, data=data, method=method, headers=sent)  # noqa: S310
+        sent = httpx.Headers({"Content-Type": content_type} if data is not None else {}, encoding="latin-1")
+        for name, value in (headers or {}).items():
+            sent[name] = value  # whatever its case
         started = time.monotonic()
         try:
-            with urllib.request.urlopen(request, timeout=35) as response:  # noqa: S310  http to localhost
-                headers = {name.lower(): value for name, value in response.headers.items()}
-                answer = Answer(response.status, _parsed(response.read()), headers)
-        except urllib.error.HTTPError as error:
-            answer = Answer(error.code, _parsed(error.read()))
-        except OSError as error:
+            response = loopback().request(
+                method,
+                self.url + path,
+                content=data,
+                headers=sent,
+                timeout=35,
+                follow_redirects=method == "GET",
+            )
+        except httpx.TransportError as error:
             raise ToolError(
                 f"{method} {path}: no answer from {self.url} ({error}); try: make status"
             ) from None
+        answer = Answer(response.status_code, _parsed(response.content), dict(response.headers))
         if self._say:
             milliseconds = (time.monotonic() - started) * 1000
             step(f"  {method:5} {path.partition('?')[0]} -> {answer.status}  ({milliseconds:.0f} ms)")

@@ -5,7 +5,7 @@ Several can run side by side. Scripts and integration tests use it like this::
     with Stack(port=8090, endpoint_port=4590, state=tmp_path, auth=True).running(
         {"orders": {"OrderDeadlineSeconds": "5"}}
     ) as stack:
-        requests.get(stack.url + "/orders/health")
+        Shop(stack.url).must(200, "GET", "/orders/health")
         stack.client("dynamodb").scan(TableName="souk-local-orders")
 """
 
@@ -15,19 +15,18 @@ import contextlib
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 from localstack_client.session import Session  # type: ignore[import-untyped]
 
 from tools import REGION, ROOT, options
 from tools.build import recipe, sam
 from tools.local import archive, live, streams
-from tools.local.emulator import HOST, Emulator, living_process, require_free_port, stop_process
+from tools.local.emulator import HOST, Emulator, living_process, loopback, require_free_port, stop_process
 from tools.report import ToolError
 from tools.services import PLATFORM, segments
 
@@ -235,9 +234,7 @@ def aws_session(endpoint_port: int) -> Session:
 
 def _answers(url: str) -> bool:
     try:
-        with urllib.request.urlopen(url, timeout=2):  # noqa: S310  http to localhost
-            return True
-    except urllib.error.HTTPError:
-        return True
-    except OSError:
+        loopback().get(url, timeout=2)
+    except httpx.TransportError:
         return False
+    return True

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-import urllib.error
-import urllib.request
+
+import httpx
 
 from tools.build import sam
 from tools.local.drain import waiting
+from tools.local.emulator import loopback
 from tools.local.stack import Stack, local_stack
 from tools.services import segments
 
@@ -45,9 +46,6 @@ def _stack_states(stack: Stack) -> dict[str, str]:
 
 def _health(url: str) -> str:
     try:
-        with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310  http to localhost
-            return str(answer.status)
-    except urllib.error.HTTPError as error:
-        return str(error.code)
-    except OSError:
+        return str(loopback().get(url).status_code)
+    except httpx.TransportError:
         return "no answer"
