@@ -65,7 +65,7 @@ restore-drill: setup ## Delete the orders table of the local stack, restore it f
 ## Operating (docs/operating.md)
 deploy: setup ## Deploy to AWS, or to AWS_ENDPOINT_URL (ENV=dev, SERVICE=orders for one; the platform comes first)
 	@$(souk) deploy
-audit: setup ## Recompute stock and money from the ledgers and facts, and compare with the tables
+audit: setup ## Recompute stock and money from the ledgers and facts, and compare with the tables (ENV=prod)
 	@$(souk) audit
 dlq: setup ## Show dead letters and send them back or delete one (QUEUE=souk-local-orders-inbox-dlq, REDRIVE=all or an id, DELETE=an id REASON=why)
 	@$(souk) dlq

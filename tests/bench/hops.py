@@ -73,7 +73,7 @@ def read(stack: Stack, since: float) -> list[Span]:
     """Return the invocations since then, from the functions' log lines."""
     client = stack.client("logs")
     spans = []
-    for line in logs._lines(client, logs._groups(client, ""), int(since)):
+    for line in logs.lines(client, logs.log_groups(client, None), int(since)):
         try:
             said = json.loads(line.text)
             duration = float(said["durationMs"])

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tools import ROOT, templates
 from tools.build import recipe
@@ -94,15 +95,24 @@ class Target:
 
 def configured() -> dict[str, dict[str, str]]:
     """Return the parameter values that samconfig.toml gives each environment; it calls ``local`` the default."""
+    return {
+        name: dict(word.split("=", 1) for word in shlex.split(settings["parameter_overrides"]))
+        for name, settings in _settings().items()
+    }
+
+
+def region(environment: str) -> str:
+    """Return the region that samconfig.toml gives an environment."""
+    return str(_settings()[environment]["region"])
+
+
+def _settings() -> dict[str, dict[str, Any]]:
+    """Return what samconfig.toml says of deploys, by environment."""
     sections = tomllib.loads((ROOT / "samconfig.toml").read_text())
-    texts = {
-        name: section["deploy"]["parameters"]["parameter_overrides"]
+    return {
+        "local" if name == "default" else name: section["deploy"]["parameters"]
         for name, section in sections.items()
         if isinstance(section, dict)
-    }
-    return {
-        "local" if name == "default" else name: dict(word.split("=", 1) for word in shlex.split(text))
-        for name, text in texts.items()
     }
 
 

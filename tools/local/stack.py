@@ -44,6 +44,16 @@ class Stack:
     auth: bool = False
 
     @property
+    def name(self) -> str:
+        """Return the environment that its resources are named by."""
+        return ENVIRONMENT
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """Return the variables that point AWS tools at it."""
+        return self.emulator.environment
+
+    @property
     def url(self) -> str:
         """Return the address of the shop, the edge."""
         return f"http://localhost:{self.port}"

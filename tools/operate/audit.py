@@ -1,4 +1,4 @@
-"""`make audit`: recompute stock and money from a running stack's ledgers and facts, and compare with the tables.
+"""`make audit`: recompute stock and money from ledgers and facts, and compare with the tables; ENV=prod there.
 
 Work under way makes books differ for a moment, so what differs is looked at again until it has either settled or stayed
 for SETTLE seconds. Prints the differences and leaves with status 1 where there are any. The result is also kept in the
@@ -21,7 +21,7 @@ from functions.orders.domain import PARTICIPANTS, Order, Status
 from functions.orders.table import order_of
 from functions.shared.clock import rfc3339
 from functions.shared.dynamo import Item, decode_item
-from tools.local.stack import ENVIRONMENT, Stack, running_stack
+from tools.operate.environment import Environment, chosen
 from tools.report import step
 
 SETTLE = 30.0
@@ -60,52 +60,51 @@ class Books:
 
 
 def main() -> None:
-    """Audit the running stack."""
-    stack = running_stack()
-    checked, differences = audit(stack)
+    """Audit the environment that ENV names."""
+    checked, differences = audit(chosen())
     for difference in differences:
         print(difference)
     step(f"{checked} orders, payments and stock levels compared, {len(differences)} differences")
     sys.exit(1 if differences else 0)
 
 
-def audit(stack: Stack) -> tuple[int, list[str]]:
+def audit(environment: Environment) -> tuple[int, list[str]]:
     """Return how many things were compared, and the differences that do not settle."""
     until = time.monotonic() + SETTLE
     while True:
-        books = read(stack)
+        books = read(environment)
         differences = sorted({*stock(books), *money(books), *orders(books), *facts(books)})
         if not differences or time.monotonic() > until:
             break
         time.sleep(PAUSE)
     checked = len(books.orders) + len(books.payments) + len(books.levels)
     result = {"time": rfc3339(datetime.now(UTC)), "checked": checked, "differences": differences[:40]}
-    stack.client("ssm").put_parameter(
-        Name=f"/souk/{ENVIRONMENT}/audit", Type="String", Value=json.dumps(result)[:4000], Overwrite=True
+    environment.client("ssm").put_parameter(
+        Name=f"/souk/{environment.name}/audit", Type="String", Value=json.dumps(result)[:4000], Overwrite=True
     )
     return checked, differences
 
 
-def read(stack: Stack) -> Books:
-    """Return the books of a stack."""
+def read(environment: Environment) -> Books:
+    """Return the books of an environment."""
     books = Books()
-    for item in _items(stack, "orders"):
+    for item in _items(environment, "orders"):
         if item["sk"] == "ORDER" and "bought_by" not in item:
             books.orders[_id(item)] = order_of(item)
-    for item in _items(stack, "inventory"):
+    for item in _items(environment, "inventory"):
         _stock_item(books, item)
-    for item in _items(stack, "payments"):
+    for item in _items(environment, "payments"):
         _money_item(books, item)
-    for item in _items(stack, "journal"):
+    for item in _items(environment, "journal"):
         if "entry" in item:
             entry = json.loads(item["entry"])
             books.told[entry["subject"]][entry["id"]] = entry
     return books
 
 
-def _items(stack: Stack, service: str) -> Iterator[Item]:
-    pages = stack.client("dynamodb").get_paginator("scan")
-    for page in pages.paginate(TableName=f"souk-{ENVIRONMENT}-{service}", ConsistentRead=True):
+def _items(environment: Environment, service: str) -> Iterator[Item]:
+    pages = environment.client("dynamodb").get_paginator("scan")
+    for page in pages.paginate(TableName=f"souk-{environment.name}-{service}", ConsistentRead=True):
         yield from map(decode_item, page["Items"])
 
 

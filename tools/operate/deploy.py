@@ -12,32 +12,29 @@ import sys
 import time
 
 import boto3
-from botocore.exceptions import BotoCoreError, ClientError
 
-from tools import REGION, ROOT, options
+from tools import ROOT, options
 from tools.build import sam
 from tools.local.edge import WEB, caching
 from tools.local.stack import running_stack
-from tools.report import ToolError, step
+from tools.operate.environment import deployed, is_local
+from tools.report import step
 
 EDGE = sam.StackTemplate("edge")
 
 
 def main() -> None:
     """Deploy the stacks SERVICE names, all without it."""
-    environment, names = options.text("ENV") or "local", options.services()
-    elsewhere = options.text("AWS_ENDPOINT_URL")
-    if environment == "local" and not elsewhere:
+    names = options.services()
+    if is_local():
         changed = running_stack().deploy(names)
         step(f"deployed: {', '.join(changed)}" if changed else "every stack is up to date")
         return
-    if environment not in (known := sam.configured()):
-        raise ToolError(f"samconfig.toml has no environment {environment!r}; there are: {' '.join(known)}")
-    os.environ.setdefault(
-        "SOUK_PLATFORM", "x86_64"
-    )  # what the templates' functions run on, whatever this machine is
-    os.environ.setdefault("AWS_DEFAULT_REGION", REGION)
-    _check_credentials(elsewhere)
+    environment, elsewhere = deployed().name, options.text("AWS_ENDPOINT_URL")
+    # What the templates' functions run on, whatever this machine is.
+    os.environ.setdefault("SOUK_PLATFORM", "x86_64")
+    account = boto3.client("sts").get_caller_identity()["Account"]
+    step(f"deploying to account {account}{' at ' + elsewhere if elsewhere else ''}")
     url = site_url(environment)
     if names != [EDGE.name]:
         deploy(environment, sam.select([name for name in names or [] if name != EDGE.name]), url)
@@ -96,16 +93,3 @@ def upload(bucket: str) -> None:
             if item["Key"] not in files:
                 s3.delete_object(Bucket=bucket, Key=item["Key"])
     step(f"{len(files)} files of {WEB.relative_to(ROOT)}/ are in {bucket}")
-
-
-def _check_credentials(endpoint: str) -> None:
-    if endpoint:  # an emulator takes any
-        os.environ.setdefault("AWS_ACCESS_KEY_ID", "test")
-        os.environ.setdefault("AWS_SECRET_ACCESS_KEY", "test")
-    try:
-        who = boto3.client("sts").get_caller_identity()
-    except (BotoCoreError, ClientError) as error:
-        raise ToolError(
-            f"AWS does not know you ({error}); set AWS_PROFILE, or run: aws configure sso"
-        ) from None
-    step(f"deploying to account {who['Account']}{' at ' + endpoint if endpoint else ''}")

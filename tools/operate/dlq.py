@@ -6,6 +6,8 @@
     make dlq QUEUE=souk-local-orders-inbox-dlq REDRIVE=<id>    # send one back
     make dlq QUEUE=souk-local-orders-inbox-dlq DELETE=<id> REASON="test data"   # delete one for good
 
+With ENV=prod the dead letters of that environment.
+
 The same code serves the console (functions/journal/queues.py).
 """
 
@@ -20,8 +22,8 @@ from functions.journal.table import JournalTable
 from functions.shared import log
 from functions.shared.clock import now
 from functions.shared.errors import DomainError
-from tools import REGION, options
-from tools.local.stack import ENVIRONMENT, Stack, running_stack
+from tools import options
+from tools.operate.environment import Environment, chosen
 from tools.report import ToolError, step
 
 DRAIN_SECONDS = 20
@@ -34,7 +36,7 @@ def main() -> None:
     name, which, gone = options.text("QUEUE"), options.text("REDRIVE"), options.text("DELETE")
     if (which or gone) and not name:
         raise ToolError("say which queue: QUEUE=souk-local-orders-inbox-dlq")
-    use(running_stack())
+    use(chosen())
     try:
         if gone:
             delete(name, gone, options.text("REASON"))
@@ -48,16 +50,9 @@ def main() -> None:
         raise ToolError(error.detail) from None
 
 
-def use(stack: Stack) -> None:
-    """Point the functions' own AWS clients at a local stack, and have what they do told as an operator's act."""
-    os.environ |= {
-        "AWS_ENDPOINT_URL": stack.endpoint,
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": REGION,
-        "AWS_REGION": REGION,
-        "ENVIRONMENT_NAME": "local",
-    }
+def use(environment: Environment) -> None:
+    """Point the functions' own AWS clients at an environment, and have what they do told as an operator's act."""
+    os.environ |= {**environment.variables, "ENVIRONMENT_NAME": environment.name}
     log.current.actor = OPERATOR
 
 
@@ -77,18 +72,22 @@ def show(name: str) -> None:
         print(_decoded(message["body"]), end="\n\n")
 
 
-def redrive(name: str, message_id: str | None) -> None:
+def redrive(name: str, message_id: str | None, *, seconds: float = DRAIN_SECONDS) -> None:
     """Send dead letters back, and wait until their own queue has drained."""
+    home = name.removesuffix("-dlq")
     done = queues.redrive(_journal(), name, message_id, now())
-    step(f"{done['moved']} sent back to {name.removesuffix('-dlq')}, {done['left']} left in {name}")
-    until = time.monotonic() + DRAIN_SECONDS
-    while time.monotonic() < until:
-        found = {queue["name"]: queue["waiting"] + queue["inFlight"] for queue in queues.depths()}
-        if not found[name.removesuffix("-dlq")]:
-            step(f"drained; {found[name]} left in {name}")
+    step(f"{done['moved']} sent back to {home}, {done['left']} left in {name}")
+    until = time.monotonic() + seconds
+    while (found := _depths())[home]:
+        if time.monotonic() > until:
+            step(f"still waiting after {seconds} s: {found}; the consumer's log lines say why (make logs)")
             return
         time.sleep(0.2)
-    step(f"still waiting after {DRAIN_SECONDS} s: {found}; the consumer's log lines say why (make logs)")
+    step(f"drained; {found[name]} left in {name}")
+
+
+def _depths() -> dict[str, int]:
+    return {queue["name"]: queue["waiting"] + queue["inFlight"] for queue in queues.depths()}
 
 
 def delete(name: str, message_id: str, reason: str) -> None:
@@ -100,7 +99,7 @@ def delete(name: str, message_id: str, reason: str) -> None:
 
 
 def _journal() -> JournalTable:
-    return JournalTable(f"souk-{ENVIRONMENT}-journal")
+    return JournalTable(f"{queues.prefix()}journal")
 
 
 def _decoded(body: str) -> str:

@@ -1,4 +1,7 @@
-"""`make logs`: the functions' log lines of the last quarter of an hour, oldest first, and on with FOLLOW=1."""
+"""`make logs`: the functions' log lines of the last quarter of an hour, oldest first, and on with FOLLOW=1.
+
+Of the local stack, or with ENV=prod of that environment.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,11 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from tools import options
-from tools.local.stack import running_stack
+from tools.operate.environment import chosen
 from tools.report import ToolError
 
 _SINCE_SECONDS = 900
-_OWN = "souk-local-"
-_PREFIX = f"/aws/lambda/{_OWN}"
+_LAMBDA = "/aws/lambda/"
 
 
 class Line(NamedTuple):
@@ -29,10 +31,11 @@ class Line(NamedTuple):
 def main() -> None:
     """Print the lines of the services that SERVICE names, or of all."""
     services = options.services()
-    logs = running_stack().client("logs")
-    groups = log_groups(logs, services)
+    environment = chosen()
+    logs = environment.client("logs")
+    groups = log_groups(logs, services, environment.name)
     if services and not groups:
-        raise ToolError(f"{', '.join(services)}: not deployed on this stack")
+        raise ToolError(f"{', '.join(services)}: not deployed there")
     seen: set[str] = set()
     since = int((time.time() - _SINCE_SECONDS) * 1000)
     while True:
@@ -44,14 +47,15 @@ def main() -> None:
         if options.text("FOLLOW") in ("", "0"):
             return
         time.sleep(0.5)
-        groups = log_groups(logs, services)
+        groups = log_groups(logs, services, environment.name)
 
 
-def log_groups(logs: Any, services: Sequence[str] | None) -> list[str]:
-    """Return the log groups of services: each has one. Of all where none is named."""
-    pages = logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=_PREFIX)
+def log_groups(logs: Any, services: Sequence[str] | None, environment: str = "local") -> list[str]:
+    """Return the log groups of an environment's services: each has one. Of all where none is named."""
+    prefix = f"{_LAMBDA}souk-{environment}-"
+    pages = logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=prefix)
     found = [group["logGroupName"] for page in pages for group in page["logGroups"]]
-    return [name for name in found if not services or name.removeprefix(_PREFIX) in services]
+    return [name for name in found if not services or name.removeprefix(prefix) in services]
 
 
 def lines(logs: Any, groups: Sequence[str], since: int) -> list[Line]:
@@ -63,16 +67,15 @@ def lines(logs: Any, groups: Sequence[str], since: int) -> list[Line]:
                 text = event["message"].rstrip()
                 if text and not text.startswith(("START ", "END ", "REPORT ", "INIT_START ")):
                     key = event.get("eventId") or f"{group}{event['timestamp']}{text}"
-                    found.append(
-                        Line(event["timestamp"], key, _function(text) or group.removeprefix(_PREFIX), text)
-                    )
+                    name = _function(text) or group.removeprefix(_LAMBDA)
+                    found.append(Line(event["timestamp"], key, name.split("-", 2)[-1], text))
     return found
 
 
 def _function(text: str) -> str:
     """Return what function a line names, nothing where it names none: a traceback, a line of Lambda itself."""
     try:
-        return str(json.loads(text)["function"]).removeprefix(_OWN)
+        return str(json.loads(text)["function"])
     except (ValueError, TypeError, KeyError):
         return ""
 

@@ -6,10 +6,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tools.local.stack import Stack, running_stack
+from tools.operate.environment import is_local
+from tools.report import ToolError
 
 
 def main() -> None:
     """Print every e-mail, its text in full."""
+    if not is_local():
+        raise ToolError("SES keeps no e-mail; what was sent is told by the functions' log lines: make logs")
     mails = sent(running_stack())
     for mail in mails:
         at = datetime.fromtimestamp(mail["Timestamp"], tz=UTC).strftime("%H:%M:%S")

@@ -3,9 +3,11 @@
     make replay FROM=2026-11-22T10:00 TO=2026-11-22T11:00 SERVICE=inventory     # UTC; the last hour without FROM and TO
 
 The facts are sent twice. The first time puts right what a consumer had lost; what that changed is listed by table. The
-second time must change nothing, and the audit must agree: if not, the command leaves with status 1. On AWS the template
-makes the archive and EventBridge sends to the one rule by itself (docs/operating.md); locally the template type is
-missing, so deployments make the archive here.
+second time must change nothing, and the audit must agree: if not, the command leaves with status 1.
+
+With ENV=prod they are sent once and nothing is compared, since others use the tables meanwhile. There the template
+makes the archive, and EventBridge sends to the consumers' rules alone; locally the template type is missing, so
+deployments make the archive, and the emulator sends to every rule.
 """
 
 from __future__ import annotations
@@ -23,32 +25,42 @@ from typing import Any
 from tools import options
 from tools.local import archive
 from tools.local.drain import waiting
-from tools.local.stack import ENVIRONMENT, Stack, running_stack
+from tools.local.stack import Stack
 from tools.operate import audit
+from tools.operate.environment import Environment, chosen
 from tools.report import ToolError, step
 
-BUS = f"souk-{ENVIRONMENT}"
 LIVE_ONLY = [{"exists": False}]
 PATIENCE = 120.0
+PATIENCE_ON_AWS = 3600.0
 CALM = 1.0
 
 Fingerprints = dict[str, dict[str, str]]
 
 
 def main() -> None:
-    """Replay a time range, twice."""
+    """Replay a time range; on the local stack twice."""
     named = options.services()
-    stack = running_stack()
+    environment = chosen()
     until = moment("TO") or datetime.now(UTC)
     since = moment("FROM") or until - timedelta(hours=1)
-    services = named or consumers(stack)
-    if unknown := set(services) - set(consumers(stack)):
-        raise ToolError(
-            f"{', '.join(sorted(unknown))} consumes nothing; there are: {' '.join(consumers(stack))}"
-        )
-    if archive.ensure(stack.client("events"), ENVIRONMENT):
-        raise ToolError("the archive did not exist; it has been made, and holds what comes from now on")
+    known = consumers(environment)
+    services = named or known
+    if unknown := set(services) - set(known):
+        raise ToolError(f"{', '.join(sorted(unknown))} consumes nothing; there are: {' '.join(known)}")
     step(f"facts from {since:%Y-%m-%d %H:%M:%S} to {until:%H:%M:%S} UTC, to {', '.join(services)}")
+    if isinstance(environment, Stack):
+        prove(environment, since, until, services)
+    else:
+        targets = [rules(environment)[inbox(environment, service)]["Arn"] for service in services]
+        send(environment, f"replay-{uuid.uuid4()}", since, until, targets, PATIENCE_ON_AWS)
+        step(f"sent; then see: make dlq ENV={environment.name}, make audit ENV={environment.name}")
+
+
+def prove(stack: Stack, since: datetime, until: datetime, services: list[str]) -> None:
+    """Replay twice; leave with 1 where the second time changes anything or the audit does not agree."""
+    if archive.ensure(stack.client("events"), stack.name):
+        raise ToolError("the archive did not exist; it has been made, and holds what comes from now on")
     before = fingerprints(stack, services)
     sent = replay(stack, since, until, services)
     first = fingerprints(stack, services)
@@ -76,44 +88,73 @@ def moment(option: str) -> datetime | None:
     return time_ if time_.tzinfo else time_.replace(tzinfo=UTC)
 
 
-def consumers(stack: Stack) -> list[str]:
+def bus(environment: Environment) -> str:
+    """Return the name of the bus, with which the names of all that belongs to an environment begin."""
+    return f"souk-{environment.name}"
+
+
+def inbox(environment: Environment, service: str) -> str:
+    """Return the name of the rule that sends facts to a service, and of its queue."""
+    return f"{bus(environment)}-{service}-inbox"
+
+
+def consumers(environment: Environment) -> list[str]:
     """Return the services that have an inbox."""
-    start, end = f"{BUS}-", "-inbox"
-    return sorted(name.removeprefix(start).removesuffix(end) for name in rules(stack) if name.endswith(end))
+    start, _, end = inbox(environment, "*").partition("*")
+    return sorted(
+        name.removeprefix(start).removesuffix(end) for name in rules(environment) if name.endswith(end)
+    )
 
 
-def rules(stack: Stack) -> dict[str, Any]:
+def rules(environment: Environment) -> dict[str, Any]:
     """Return the shop's rules on the bus by name."""
-    found = stack.client("events").list_rules(EventBusName=BUS)["Rules"]
-    return {rule["Name"]: rule for rule in found if rule["Name"].startswith(f"{BUS}-")}
+    name = bus(environment)
+    found = environment.client("events").list_rules(EventBusName=name, NamePrefix=f"{name}-")["Rules"]
+    return {rule["Name"]: rule for rule in found}
+
+
+def send(
+    environment: Environment,
+    name: str,
+    since: datetime,
+    until: datetime,
+    targets: list[str],
+    patience: float = PATIENCE,
+) -> None:
+    """Have the bus send the facts of a time range to these rules alone, and wait until it has."""
+    events = environment.client("events")
+    try:
+        kept = events.describe_archive(ArchiveName=archive.name(environment.name))["ArchiveArn"]
+    except events.exceptions.ResourceNotFoundException:
+        raise ToolError(f"{environment.name} has no archive; deploy the platform") from None
+    events.start_replay(
+        ReplayName=name,
+        EventSourceArn=kept,
+        EventStartTime=since,
+        EventEndTime=until,
+        Destination={
+            "Arn": events.describe_event_bus(Name=bus(environment))["Arn"],
+            "FilterArns": targets,
+        },
+    )
+    end = time.monotonic() + patience
+    while (state := events.describe_replay(ReplayName=name)["State"]) in ("STARTING", "RUNNING"):
+        if time.monotonic() > end:
+            raise ToolError(f"the replay {name} is still {state} after {patience:.0f} s")
+        time.sleep(0.2)
+    if state != "COMPLETED":
+        raise ToolError(f"the replay {name} is {state}")
 
 
 def replay(stack: Stack, since: datetime, until: datetime, services: list[str]) -> int:
     """Send the facts of a time range to services, wait until they are worked off, and return how many facts it held."""
-    events = stack.client("events")
     known = rules(stack)
-    wanted = [f"{BUS}-{service}-inbox" for service in services]
+    wanted = [inbox(stack, service) for service in services]
     name = f"replay-{uuid.uuid4()}"
     others = {name_: rule for name_, rule in known.items() if name_ not in wanted}
     with _counter(stack, name) as (counter, counted), _others_deaf(stack, others):
-        events.start_replay(
-            ReplayName=name,
-            EventSourceArn=events.describe_archive(ArchiveName=archive.name(ENVIRONMENT))["ArchiveArn"],
-            EventStartTime=since,
-            EventEndTime=until,
-            Destination={
-                "Arn": events.describe_event_bus(Name=BUS)["Arn"],
-                "FilterArns": [counter, *(known[rule]["Arn"] for rule in wanted)],
-            },
-        )
-        end = time.monotonic() + PATIENCE
-        while (state := events.describe_replay(ReplayName=name)["State"]) in ("STARTING", "RUNNING"):
-            if time.monotonic() > end:
-                raise ToolError(f"the replay {name} is still {state} after {PATIENCE:.0f} s")
-            time.sleep(0.2)
+        send(stack, name, since, until, [counter, *(known[rule]["Arn"] for rule in wanted)])
         count = counted()
-    if state != "COMPLETED":
-        raise ToolError(f"the replay {name} is {state}")
     _work_off(stack)
     return count
 
@@ -123,7 +164,7 @@ def _work_off(stack: Stack) -> None:
     end = calm_since = time.monotonic()
     end += PATIENCE
     while time.monotonic() - calm_since < CALM:
-        if left := {name: count for name, count in waiting(stack).items() if name.startswith(BUS)}:
+        if left := {name: count for name, count in waiting(stack).items() if name.startswith(bus(stack))}:
             calm_since = time.monotonic()
         if time.monotonic() > end:
             raise ToolError(f"still waiting after {PATIENCE:.0f} s: {left}; try: make status")
@@ -136,8 +177,10 @@ def _counter(stack: Stack, name: str) -> Iterator[tuple[str, Callable[[], int]]]
     events, sqs = stack.client("events"), stack.client("sqs")
     url = sqs.create_queue(QueueName=f"{name}-dlq")["QueueUrl"]  # a name that nobody waits for to run empty
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    rule = events.put_rule(Name=name, EventBusName=BUS, EventPattern=json.dumps({"replay-name": [name]}))
-    events.put_targets(Rule=name, EventBusName=BUS, Targets=[{"Id": "counter", "Arn": arn}])
+    rule = events.put_rule(
+        Name=name, EventBusName=bus(stack), EventPattern=json.dumps({"replay-name": [name]})
+    )
+    events.put_targets(Rule=name, EventBusName=bus(stack), Targets=[{"Id": "counter", "Arn": arn}])
     what = "ApproximateNumberOfMessages"
     try:
         yield (
@@ -145,8 +188,8 @@ def _counter(stack: Stack, name: str) -> Iterator[tuple[str, Callable[[], int]]]
             lambda: int(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[what])["Attributes"][what]),
         )
     finally:
-        events.remove_targets(Rule=name, EventBusName=BUS, Ids=["counter"])
-        events.delete_rule(Name=name, EventBusName=BUS)
+        events.remove_targets(Rule=name, EventBusName=bus(stack), Ids=["counter"])
+        events.delete_rule(Name=name, EventBusName=bus(stack))
         sqs.delete_queue(QueueUrl=url)
 
 
@@ -157,7 +200,7 @@ def _others_deaf(stack: Stack, others: Mapping[str, Any]) -> Iterator[None]:
 
     def put(rule: Any, pattern: dict[str, Any]) -> None:
         events.put_rule(
-            Name=rule["Name"], EventBusName=BUS, EventPattern=json.dumps(pattern), State=rule["State"]
+            Name=rule["Name"], EventBusName=bus(stack), EventPattern=json.dumps(pattern), State=rule["State"]
         )
 
     patterns = {
@@ -183,7 +226,7 @@ def fingerprints(stack: Stack, services: list[str]) -> Fingerprints:
     scan = stack.client("dynamodb").get_paginator("scan")
     for service in services:
         items = found.setdefault(service, {})
-        for page in scan.paginate(TableName=f"{BUS}-{service}", ConsistentRead=True):
+        for page in scan.paginate(TableName=f"{bus(stack)}-{service}", ConsistentRead=True):
             for item in page["Items"]:
                 key = f"{item['pk']['S']} {item['sk']['S']}"
                 items[key] = hashlib.sha256(json.dumps(item, sort_keys=True).encode()).hexdigest()
