@@ -318,7 +318,7 @@ def delete_message(name: str) -> Response:
 def get_faults() -> Response:
     """List which services are switched off or slow, on the local stack: 200 | 403 elsewhere."""
     caller(app).require("staff", "admin")
-    return json_response(FaultsView([fault_view(name) for name in faults.SERVICES]))
+    return json_response(FaultsView([fault_view(name) for name in faults.services()]))
 
 
 @app.endpoint("PUT", "/journal/faults/{service}", body=SwitchFault, returns=FaultView)

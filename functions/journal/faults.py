@@ -17,34 +17,38 @@ from functions.shared import aws
 from functions.shared.errors import ForbiddenError, NotFoundError
 from functions.shared.outbox import fact, pack
 
-SERVICES = ("identity", "catalog", "inventory", "cart", "orders", "payments")
 SLOW_SECONDS = 3
+_OWN = "souk-local-"
 _DELAYS = "/souk/local/faults/"
+
+
+def services() -> list[str]:
+    """Return the services that can be broken; raise ForbiddenError but on the local stack.
+
+    They are all that answer over HTTP, but for the journal: nobody could switch it on again.
+    """
+    if os.environ["ENVIRONMENT_NAME"] != "local":
+        raise ForbiddenError("local_only", "Faults are switched on the local stack only.")
+    faces = (name.removesuffix("-http") for name in _functions("") if name.endswith("-http"))
+    return sorted({name.removeprefix(_OWN) for name in faces} - {os.environ["SERVICE_NAME"]})
 
 
 def check(service: str) -> None:
     """Raise an error where there is nothing to break: not the local stack, or no such service."""
-    if os.environ["ENVIRONMENT_NAME"] != "local":
-        raise ForbiddenError("local_only", "Faults are switched on the local stack only.")
-    if service not in SERVICES:
+    if service not in services():
         raise NotFoundError("no_such_service", f"There is no service {service}.")
 
 
-def _functions(service: str) -> list[str]:
-    start = f"souk-{os.environ['ENVIRONMENT_NAME']}-{service}-"
+def _functions(start: str) -> list[str]:
+    """Return the names of the local stack's functions that go on like this."""
     pages = aws.lambda_().get_paginator("list_functions").paginate()
-    return [
-        function["FunctionName"]
-        for page in pages
-        for function in page["Functions"]
-        if function["FunctionName"].startswith(start)
-    ]
+    names = (function["FunctionName"] for page in pages for function in page["Functions"])
+    return [name for name in names if name.startswith(_OWN + start)]
 
 
 def down(service: str) -> bool:
     """Tell whether a service is switched off."""
-    check(service)
-    for name in _functions(service):
+    for name in _functions(f"{service}-"):
         limit: dict[str, Any] = dict(aws.lambda_().get_function_concurrency(FunctionName=name))
         if limit.get("ReservedConcurrentExecutions") == 0:
             return True
@@ -53,8 +57,7 @@ def down(service: str) -> bool:
 
 def switch(service: str, *, off: bool) -> None:
     """Switch a service off (callers get 503, its queues wait) or on again. Safe to repeat."""
-    check(service)
-    for name in _functions(service):
+    for name in _functions(f"{service}-"):
         if off:
             aws.lambda_().put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
         else:
@@ -75,7 +78,6 @@ def change(table: JournalTable, service: str, *, down: bool | None, slow: bool |
 
 def slow(service: str) -> bool:
     """Tell whether a service's answers are held back."""
-    check(service)
     try:
         aws.ssm().get_parameter(Name=_DELAYS + service)
     except aws.ssm().exceptions.ParameterNotFound:
@@ -85,7 +87,6 @@ def slow(service: str) -> bool:
 
 def hold_back(service: str, *, on: bool) -> None:
     """Have a service's answers held back, or no longer. Safe to repeat."""
-    check(service)
     name = _DELAYS + service
     if on:
         aws.ssm().put_parameter(Name=name, Value=str(SLOW_SECONDS), Type="String", Overwrite=True)

@@ -15,7 +15,7 @@ from functions.shared import signing
 from functions.shared.clock import now, rfc3339
 from functions.shared.ids import new_id
 from tests.support.lambda_events import Context, api_event, sample, sqs_event, stream_event
-from tests.support.moto_stack import MotoStack, forget
+from tests.support.moto_stack import MotoStack, forget, stand_ins
 from tests.support.services import app_of
 from tools.services import services
 
@@ -165,6 +165,11 @@ def with_dead_letter(**body: Any) -> Callable[[Desk], dict[str, Any]]:
     return request
 
 
+def with_service(desk: Desk) -> dict[str, Any]:
+    stand_ins("souk-local-catalog-http")
+    return {"path": {"service": "catalog"}, "body": {"slow": True}}
+
+
 def just(**options: Any) -> Callable[[Desk], dict[str, Any]]:
     return lambda desk: options
 
@@ -201,9 +206,7 @@ ACTS: dict[tuple[str, str], list[Act]] = {
     ("POST", "/journal/queues/{name}/deletions"): [
         Act({"DeadLetterDeleted"}, with_dead_letter(reason="no event at all"))
     ],
-    ("PUT", "/journal/faults/{service}"): [
-        Act({"FaultSwitched"}, just(path={"service": "catalog"}, body={"slow": True}))
-    ],
+    ("PUT", "/journal/faults/{service}"): [Act({"FaultSwitched"}, with_service)],
     ("POST", "/orders/{orderId}/cancel"): [Act({"OrderCancelled"}, with_order())],
     ("POST", "/orders/{orderId}/decision"): [
         Act({"OrderCancelled"}, with_order({"decision": "cancel", "reason": "it hangs"}))

@@ -3,7 +3,7 @@
 python -m tools.contracts.service_map          # writes the file
 python -m tools.contracts.service_map --check  # exits 1 when it does not follow from the templates
 
-{"services": [{"name", "functions": [...], "table", "queues": [...], "publishes": [...], "consumes": [...]}],
+{"services": [{"name", "without", "functions": [...], "table", "queues": [...], "publishes": [...], "consumes": [...]}],
  "edges": [{"from", "to", "facts": [...]}]}
 """
 
@@ -16,7 +16,7 @@ from typing import Any
 from tools import ROOT
 from tools.contracts.schemas import published
 from tools.services import services
-from tools.templates import resources
+from tools.templates import resources, template
 
 TARGET = ROOT / "web/console/map.json"
 
@@ -41,6 +41,12 @@ def _consumes(service: str, facts: dict[str, str]) -> list[str]:
     return wanted
 
 
+def _without(service: str) -> str | None:
+    """Return what a shop lacks while the service is down, by the template's own word (Metadata: Souk: Without)."""
+    told: str | None = template(service).get("Metadata", {}).get("Souk", {}).get("Without")
+    return told
+
+
 def service_map() -> dict[str, Any]:
     """Return the map."""
     facts = {kind.__name__: service for service in services() for kind in published(service)}
@@ -50,6 +56,7 @@ def service_map() -> dict[str, Any]:
         nodes.append(
             {
                 "name": service,
+                "without": _without(service),
                 "functions": _named(service, "AWS::Serverless::Function", "FunctionName"),
                 "table": next(iter(_named(service, "AWS::DynamoDB::Table", "TableName")), None),
                 "queues": _named(service, "AWS::SQS::Queue", "QueueName"),

@@ -12,6 +12,7 @@ import pytest
 
 from functions.shared.clock import now, rfc3339
 from tests.support.lambda_events import sample
+from tests.support.moto_stack import stand_ins
 from tests.support.templates import ROOT
 from tests.unit.journal.conftest import ADMIN, STAFF, now_told, told
 
@@ -136,7 +137,31 @@ def test_what_people_asked_for_is_listed_newest_first(send: Any) -> None:
 FAULT = "/journal/faults/{service}"
 
 
-def test_a_service_is_made_slow_and_quick_again(send: Any) -> None:
+@pytest.fixture
+def shop(send: Any) -> None:
+    """The functions of three services and of the platform, as the templates name them."""
+    names = ("cart-http", "cart-inbox", "catalog-http", "journal-http", "authoriser")
+    stand_ins(*(f"souk-local-{name}" for name in names))
+
+
+def test_what_answers_over_http_can_be_broken_but_for_the_journal(send: Any, shop: None) -> None:
+    items = send("GET", "/journal/faults", **STAFF).body["items"]
+    assert [one["service"] for one in items] == ["cart", "catalog"]
+    assert send("PUT", FAULT, {"slow": True}, path={"service": "journal"}, **ADMIN).status == 404
+
+
+def test_a_service_that_is_down_takes_no_call_on_any_of_its_functions(send: Any, shop: None) -> None:
+    ask = boto3.client("lambda").get_function_concurrency
+    for down, limit in ((True, 0), (False, None)):
+        answer = send("PUT", FAULT, {"down": down}, path={"service": "cart"}, **ADMIN)
+        assert answer.body == {"service": "cart", "down": down, "slow": False}
+        limits = [
+            ask(FunctionName=f"souk-local-{name}") for name in ("cart-http", "cart-inbox", "catalog-http")
+        ]
+        assert [one.get("ReservedConcurrentExecutions") for one in limits] == [limit, limit, None]
+
+
+def test_a_service_is_made_slow_and_quick_again(send: Any, shop: None) -> None:
     boto3.client("ssm").put_parameter(Name="/souk/local/audit", Value="{}", Type="String")
     for slow in (True, True, False, False):
         answer = send("PUT", FAULT, {"slow": slow}, path={"service": "catalog"}, **ADMIN)
@@ -147,7 +172,7 @@ def test_a_service_is_made_slow_and_quick_again(send: Any) -> None:
 
 @pytest.mark.parametrize("body", [{"slow": True}, {"down": True}])
 def test_faults_are_for_admins_of_the_local_stack(
-    send: Any, monkeypatch: pytest.MonkeyPatch, body: dict[str, bool]
+    send: Any, shop: None, monkeypatch: pytest.MonkeyPatch, body: dict[str, bool]
 ) -> None:
     assert send("PUT", FAULT, body, path={"service": "catalog"}, **STAFF).status == 403
     assert send("PUT", FAULT, body, path={"service": "weather"}, **ADMIN).status == 404

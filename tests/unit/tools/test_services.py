@@ -5,6 +5,7 @@ from __future__ import annotations
 from configparser import ConfigParser
 
 from tools import import_contracts, services, templates
+from tools.contracts.service_map import service_map
 
 FOLDERS = {path.parent.name for path in (templates.ROOT / "functions").glob("*/app.py")} - {"platform"}
 
@@ -34,3 +35,9 @@ def test_each_room_of_the_tools_has_its_place_in_their_order_and_says_what_it_is
     placed = {name.strip() for layer in import_contracts.ROOMS for name in layer.split(":")}
     assert set(rooms) < placed
     assert all(path.read_text().startswith('"""') for path in rooms.values())
+
+
+def test_the_console_says_of_each_service_what_is_missing_without_it_as_its_template_does() -> None:
+    told = {node["name"]: node["without"] for node in service_map()["services"]}
+    assert told["payments"] == "Orders are taken and wait for it, until their deadline. No refunds meanwhile."
+    assert [name for name, text in told.items() if text is None] == ["journal"]  # it cannot be switched off

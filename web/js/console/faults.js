@@ -4,14 +4,6 @@ import { call, get } from "../lib/api.js";
 import { fill, h, toast } from "../lib/dom.js";
 import { explain, failed } from "../components/problem.js";
 
-const DOES = {
-  identity: "Nobody can log in or register. Guests go on buying, and so does everyone whose token still holds.",
-  catalog: "No browsing. Carts price from their own copy, and orders are taken.",
-  inventory: "No stock on the product page. New orders wait for it, until their deadline.",
-  cart: "No carts and no new quotes. A quote given before can still be ordered by.",
-  orders: "No placing and no order pages. Browsing and carts go on; votes wait in its inbox.",
-  payments: "Orders are taken and wait for it, until their deadline. No refunds meanwhile.",
-};
 const TROUBLES = [
   ["none", "Works", "Says yes or no as the test card of the checkout does."],
   ["slow", "Slow", "Each answer takes three seconds more. Orders are confirmed, later."],
@@ -30,14 +22,14 @@ function flip(text, name, checked, send) {
   return h("label", { class: "switch" }, box, text);
 }
 
-function card({ service, down, slow }) {
+function card({ service, down, slow }, without) {
   const put = (kind, words) => async (on) => {
     await call("PUT", `/journal/faults/${service}`, { body: { [kind]: on } });
     state();
     toast(`${service} is ${on ? kind : words}.`);
   };
   const switches = { down: flip("Down", `${service} is down`, down, put("down", "up")), slow: flip("Slow", `${service} is slow`, slow, put("slow", "as quick as ever")) };
-  const element = h("li", { class: "card fault", "data-fault": service }, h("h3", {}, service), h("p", { class: "small soft" }, DOES[service]), h("div", { class: "row" }, Object.values(switches)));
+  const element = h("li", { class: "card fault", "data-fault": service }, h("h3", {}, service), h("p", { class: "small soft" }, without ?? ""), h("div", { class: "row" }, Object.values(switches)));
   const state = () => element.classList.toggle("on", Object.values(switches).some((one) => one.firstChild.checked));
   state();
   return element;
@@ -60,10 +52,12 @@ async function provider(place) {
 
 export async function faults(body, { left }) {
   const { items } = await get("/journal/faults", { signal: left });
+  const map = await (await fetch("/console/map.json", { signal: left })).json();
+  const without = new Map(map.services.map((service) => [service.name, service.without]));
   const place = h("div");
   fill(body, h("p", { class: "lead" }, "Break something, buy something in another window, and watch it here under ", h("a", { href: "#pulse" }, "Pulse"), ", ", h("a", { href: "#sagas" }, "Sagas"), " and ", h("a", { href: "#queues" }, "Queues"), ". Only the local stack has these switches."),
     h("h2", {}, "Services"), h("p", { class: "soft small" }, "One that is down takes no call, and its queues wait. One that is slow answers three seconds later."),
-    h("ul", { class: "faults" }, items.map(card)),
+    h("ul", { class: "faults" }, items.map((item) => card(item, without.get(item.service)))),
     h("h2", {}, "The payment provider"), place);
   try { await provider(place); } catch (error) { fill(place, failed(error, () => faults(body, { left }))); }
 }
