@@ -16,7 +16,7 @@ ROOMS = (
     "local",
     "contracts",
     "build",
-    "import_contracts : options : report : services : templates",
+    "import_contracts : intrinsics : options : report : services : templates",
 )
 """tools/ from the top down; what stands higher may use what stands lower."""
 _TECHNICAL = [f"functions.shared.{name}" for name in ("aws", "http", "dynamo", "log", "outbox", "inbox")]

@@ -39,7 +39,12 @@ def path(service: str) -> Path:
 @functools.cache
 def template(service: str) -> dict[str, Any]:
     """Return a service's template."""
-    loaded: dict[str, Any] = yaml.load(path(service).read_text(), Loader=_Loader)  # noqa: S506 a SafeLoader
+    return read(path(service))
+
+
+def read(file: Path) -> dict[str, Any]:
+    """Return the template in a file."""
+    loaded: dict[str, Any] = yaml.load(file.read_text(), Loader=_Loader)  # noqa: S506 a SafeLoader
     return loaded
 
 

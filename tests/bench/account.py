@@ -28,9 +28,9 @@ from tests.simulation import deployment as deployed
 from tests.simulation.deployment import Deployment, Function
 from tests.simulation.fake_aws import Client, FakeAWS
 from tests.simulation.fake_tables import Change, size_of
-from tests.support.intrinsics import Resolver
 from tests.support.lambda_events import Context, api_event, sqs_event
 from tests.support.templates import template
+from tools.intrinsics import Resolver
 from tools.services import services
 
 CORE = deployed.SERVICES

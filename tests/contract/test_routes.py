@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from tests.support import templates
-from tests.support.intrinsics import Resolver
 from tests.support.moto_stack import functions, handler
 from tests.support.services import app_of, stacks
+from tools.intrinsics import Resolver
 from tools.services import services
 
 AUTH = {"NONE": "none", "Optional": "optional", "Required": "required"}

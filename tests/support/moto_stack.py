@@ -12,7 +12,7 @@ from typing import Any
 import boto3
 
 from tests.support import templates
-from tests.support.intrinsics import Resolver
+from tools.intrinsics import Resolver
 
 
 def functions(service: str) -> dict[str, dict[str, Any]]:

@@ -352,9 +352,7 @@ def static_file(request: web.Request) -> web.Response:
         if takes_gzip(request.headers.get("Accept-Encoding", "")):
             # Other bytes than the file's, so the tag is weak, RFC 9110 section 8.8.1; CloudFront does the same.
             content, headers["Content-Encoding"], headers["ETag"] = _gzipped(content), "gzip", f"W/{tag}"
-    if status == 200 and tag in (
-        given.strip().removeprefix("W/") for given in request.headers.get("If-None-Match", "").split(",")
-    ):
+    if status == 200 and any(f'"{given.value}"' == tag for given in request.if_none_match or ()):
         headers.pop("Content-Encoding", None)
         return web.Response(status=304, headers=headers)
     return web.Response(

@@ -6,7 +6,6 @@ artifact, its layer and the runtime client, nothing else, so a dependency missin
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
 import json
 import os
@@ -23,8 +22,9 @@ from typing import Any, NamedTuple
 
 import httpx
 
-from tools import REGION, ROOT, options
+from tools import REGION, ROOT, options, templates
 from tools.build import recipe, sam
+from tools.intrinsics import Resolver
 from tools.local.emulator import HOST, loopback
 from tools.local.stack import Stack, local_stack
 from tools.report import ToolError
@@ -82,27 +82,29 @@ def main() -> None:
 
 
 def functions(template: sam.StackTemplate) -> dict[str, Function]:
-    """Return the functions of a built stack by logical id, as `sam local invoke` would resolve them."""
-    provider = importlib.import_module(
-        "samcli.lib.providers.sam_function_provider"
-    )  # slow, and without types
-    stack_provider = importlib.import_module("samcli.lib.providers.sam_stack_provider").SamLocalStackProvider
-    stacks, _ = stack_provider.get_stacks(
-        str(template.built), parameter_overrides={"Environment": "local", "AWS::Region": REGION}
-    )
+    """Return the functions of a built stack by logical id, with the values they have on the local stack."""
+    built = templates.read(template.built)
+    resolver, every = Resolver(built), built["Resources"]
     return {
-        found.function_id: Function(
-            name=found.functionname,
-            handler=found.handler or "",
-            timeout=found.timeout or 3,
-            artifact=_inside(template, found.codeuri or ""),
-            layers=tuple(_inside(template, layer.codeuri or "") for layer in found.layers),
-            variables={
-                name: str(value) for name, value in (found.environment or {}).get("Variables", {}).items()
-            },
-        )
-        for found in provider.SamFunctionProvider(stacks).get_all()
+        logical_id: _function(template, resolver, logical_id)
+        for logical_id, resource in every.items()
+        if resource["Type"] == "AWS::Serverless::Function"
     }
+
+
+def _function(template: sam.StackTemplate, resolver: Resolver, logical_id: str) -> Function:
+    resources = resolver.template["Resources"]
+    shared = resolver.template.get("Globals", {}).get("Function", {})
+    own = {**shared, **resources[logical_id]["Properties"]}
+    layers = [resources[layer["Ref"]]["Properties"]["ContentUri"] for layer in own.get("Layers", [])]
+    return Function(
+        name=resolver.name(logical_id),
+        handler=own["Handler"],
+        timeout=own.get("Timeout", 3),
+        artifact=_inside(template, own["CodeUri"]),
+        layers=tuple(_inside(template, layer) for layer in layers),
+        variables=resolver.variables(logical_id),
+    )
 
 
 def invoke(

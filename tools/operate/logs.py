@@ -39,7 +39,7 @@ def main() -> None:
     seen: set[str] = set()
     since = int((time.time() - _SINCE_SECONDS) * 1000)
     while True:
-        for line in sorted(lines(logs, groups, since)):
+        for line in sorted(lines(logs, groups, since, environment.name)):
             if line.key not in seen:
                 seen.add(line.key)
                 since = max(since, line.at - 5000)
@@ -58,7 +58,7 @@ def log_groups(logs: Any, services: Sequence[str] | None, environment: str = "lo
     return [name for name in found if not services or name.removeprefix(prefix) in services]
 
 
-def lines(logs: Any, groups: Sequence[str], since: int) -> list[Line]:
+def lines(logs: Any, groups: Sequence[str], since: int, environment: str = "local") -> list[Line]:
     """Return the lines in some log groups since then, in milliseconds since 1970."""
     found = []
     for group in groups:
@@ -68,7 +68,9 @@ def lines(logs: Any, groups: Sequence[str], since: int) -> list[Line]:
                 if text and not text.startswith(("START ", "END ", "REPORT ", "INIT_START ")):
                     key = event.get("eventId") or f"{group}{event['timestamp']}{text}"
                     name = _function(text) or group.removeprefix(_LAMBDA)
-                    found.append(Line(event["timestamp"], key, name.split("-", 2)[-1], text))
+                    found.append(
+                        Line(event["timestamp"], key, name.removeprefix(f"souk-{environment}-"), text)
+                    )
     return found
 
 

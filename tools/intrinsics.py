@@ -1,4 +1,4 @@
-"""CloudFormation's intrinsic functions, as far as the templates use them, for values that tests need."""
+"""CloudFormation's intrinsic functions, as far as the templates use them, as on the local stack."""
 
 from __future__ import annotations
 
