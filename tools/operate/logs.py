@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 from tools import options
 from tools.operate.environment import chosen
 from tools.report import ToolError
+from tools.services import PLATFORM
+from tools.services import services as all_services
 
 _SINCE_SECONDS = 900
 _LAMBDA = "/aws/lambda/"
@@ -55,7 +57,8 @@ def log_groups(logs: Any, services: Sequence[str] | None, environment: str = "lo
     prefix = f"{_LAMBDA}souk-{environment}-"
     pages = logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=prefix)
     found = [group["logGroupName"] for page in pages for group in page["logGroups"]]
-    return [name for name in found if not services or name.removeprefix(prefix) in services]
+    wanted = services or (PLATFORM, *all_services())
+    return [name for name in found if name.removeprefix(prefix) in wanted]
 
 
 def lines(logs: Any, groups: Sequence[str], since: int, environment: str = "local") -> list[Line]:
