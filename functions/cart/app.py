@@ -146,8 +146,8 @@ def remove_line(cartId: str, sku: str) -> Response:  # noqa: N803
 @app.endpoint("POST", "/carts/{cartId}/merge", body=MergeCart, returns=CartView)
 def merge(cartId: str) -> Response:  # noqa: N803
     """Add the guest's cart, X-Cart-Token at hand, to the customer's: 200 that | 400 | 401 | 404 | 409 full."""
-    into = optional_body(MergeCart).into
-    return shown(service.merge(carts(), cartId, visitor(), into, terms(), now()))
+    into, customer_id = optional_body(MergeCart).into, caller(app).required_subject()
+    return shown(service.merge(carts(), cartId, customer_id, cart_token(), into, terms(), now()))
 
 
 @app.endpoint("POST", "/carts/{cartId}/quote", auth="optional", body=AskQuote, returns=QuoteView)
@@ -157,7 +157,7 @@ def quote(cartId: str) -> Response:  # noqa: N803
     Asked again it gives another quote for the same purchase, and changes nothing else.
     """
     request, at = read_body(app, AskQuote), now()
-    email, address = deliverable(request.email), checked(request.shipping_address, "/shippingAddress")
+    email, address = deliverable(request.email), checked(request.shipping_address, ("shippingAddress",))
     promised, text = service.quote(
         carts(), cartId, visitor(), email, address, terms(), at, again=request.again
     )
@@ -185,7 +185,12 @@ def on_inbox(batch: SQSEvent) -> inbox.BatchResponse:
 
 def visitor() -> Visitor:
     """Return who asks."""
-    return Visitor(caller(app).subject, header(app, "x-cart-token"))
+    return Visitor(caller(app).subject, cart_token())
+
+
+def cart_token() -> str | None:
+    """Return the token that a guest's cart is opened by, None where none came along."""
+    return header(app, "x-cart-token")
 
 
 def optional_body(kind: type[B]) -> B:
@@ -208,7 +213,7 @@ def checked_sku(text: str) -> str:
         return msgspec.convert(text, Sku)
     except msgspec.ValidationError:
         raise InvalidError(
-            "invalid_sku", "A SKU has 1 to 64 letters, digits, dots, dashes or underscores.", pointer="/sku"
+            "invalid_sku", "A SKU has 1 to 64 letters, digits, dots, dashes or underscores.", field=("sku",)
         ) from None
 
 

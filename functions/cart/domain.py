@@ -199,7 +199,7 @@ def given_up(cart: Cart | None, visitor: Visitor, into_id: str, at: datetime) ->
         raise not_found()
     if cart.customer_id:
         raise ConflictError(
-            "not_a_guest_cart", "Name the guest's cart in the path, and its token in X-Cart-Token."
+            "not_a_guest_cart", "This is a customer's cart; name the guest's, and bring its token."
         )
     if cart.merged_into not in (None, into_id):
         raise not_found()
@@ -210,7 +210,7 @@ def not_found() -> NotFoundError:
     """Return the one answer to a cart that is missing, expired, merged or foreign."""
     return NotFoundError(
         "cart_not_found",
-        "There is no such cart, or it is not yours: a guest's needs its token in X-Cart-Token.",
+        "There is no such cart, or it is not yours: a guest's is opened by its token.",
     )
 
 
@@ -238,13 +238,13 @@ def with_line(cart: Cart, sku: str, quantity: int, offer: Offer | None, currency
     """
     if offer is None:
         detail = f"There is no {sku} in the catalog."
-        raise UnprocessableError("unknown_sku", detail, pointer="/sku", parameters={"sku": sku})
+        raise UnprocessableError("unknown_sku", detail, field=("sku",), parameters={"sku": sku})
     if not offer.for_sale:
         detail = f"{sku} is not for sale any more."
-        raise UnprocessableError("product_withdrawn", detail, pointer="/sku", parameters={"sku": sku})
+        raise UnprocessableError("product_withdrawn", detail, field=("sku",), parameters={"sku": sku})
     if offer.price.currency != currency:
         detail = f"{sku} is priced in {offer.price.currency}, this shop sells in {currency}."
-        raise UnprocessableError("currency_not_sold", detail, pointer="/sku", parameters={"sku": sku})
+        raise UnprocessableError("currency_not_sold", detail, field=("sku",), parameters={"sku": sku})
     if cart.line(sku):
         lines = tuple(replace(line, quantity=quantity) if line.sku == sku else line for line in cart.lines)
     else:
@@ -318,7 +318,7 @@ def to_quote(cart: Cart, again: str | None, purchase: str) -> Cart:
         raise ConflictError(
             "lines_on_order",
             f"The order {shared[-1]} is buying these already; to buy them again as well, name that order.",
-            pointer="/again",
+            field=("again",),
             parameters={"orderId": shared[-1], "link": f"/orders/{shared[-1]}"},
         )
     begun = {*cart.on_order, again} if again and cart.knows(again) else set(cart.on_order)

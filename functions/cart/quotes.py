@@ -115,7 +115,7 @@ class Terms:
             raise UnprocessableError(
                 "country_not_served",
                 f"We {does} to {', '.join(served)}; not to {country}.",
-                pointer="/shippingAddress/country",
+                field=("shippingAddress", "country"),
                 parameters={"country": country},
             )
         rate = self.shipping.get(country, self.shipping.get("default", 0))

@@ -102,7 +102,13 @@ def _change(
 
 
 def merge(
-    table: CartTable, guest_id: str, visitor: Visitor, into: str | None, terms: Terms, at: datetime
+    table: CartTable,
+    guest_id: str,
+    customer_id: str,
+    token: str | None,
+    into: str | None,
+    terms: Terms,
+    at: datetime,
 ) -> Shown:
     """Add a guest's cart to that of the customer who brings it, once, however often and by how many it is asked.
 
@@ -113,10 +119,9 @@ def merge(
     ConflictError
         Together they have too many lines; both stay as they are.
     """
-    customer_id = str(visitor.subject)
-    own_id = derived_id("crt", customer_id)
+    own_id, visitor = derived_id("crt", customer_id), Visitor(customer_id, token)
     if into not in (None, own_id):
-        raise NotFoundError("cart_not_found", "This is not your cart.", pointer="/into")
+        raise NotFoundError("cart_not_found", "This is not your cart.", field=("into",))
     for _ in _tries():
         guest = domain.given_up(table.cart(guest_id), visitor, own_id, at)
         own = open_customer_cart(table, customer_id, at)

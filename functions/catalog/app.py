@@ -141,7 +141,7 @@ def get_all_products() -> Response:
     given = query_parameters(app, "status", "category", "vendor", "tag", "q", "sort", "limit", "cursor")
     status = given.get("status", "")
     if status not in ("", *STATUSES):
-        raise InvalidError("invalid_status", f"status is one of {', '.join(STATUSES)}.", pointer="/status")
+        raise InvalidError("invalid_status", f"status is one of {', '.join(STATUSES)}.", field=("status",))
     page = service.find(
         catalog(), wanted(given), sort(given), page_limit(given), given.get("cursor"),
         (status,) if status else STATUSES,
@@ -163,7 +163,7 @@ def post_product() -> Response:
     who = caller(app)
     who.require("admin")
     product, at = read_body(app, Product, MAX_PRODUCT_BYTES), now()
-    key, by = key_of(app), str(who.subject)
+    key, by = key_of(app), who.required_subject()
 
     def run() -> Response:
         stored = service.create(

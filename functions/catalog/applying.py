@@ -41,7 +41,7 @@ def merge(
     Raises
     ------
     InvalidError
-        A field does not fit, or a new product lacks one; the pointer counts the entry's own variants.
+        A field does not fit, or a new product lacks one; its field counts the entry's own variants.
     """
     given: dict[str, Any] = msgspec.json.decode(entry.product)
     warnings: list[Problem] = []
@@ -60,7 +60,7 @@ def merge(
     kept = _fields(before) if before else {"status": entry.new_status}
     whole = {**kept, **given, "variants": ordered, **_seo(before, given)}
     if not whole.get("title"):
-        raise InvalidError("title_required", "A new product needs a title.", pointer="/title")
+        raise InvalidError("title_required", "A new product needs a title.", field=("title",))
     if not isinstance(given.get("variants", []), list):
         whole["variants"] = given["variants"]
     fresh = frozenset(index for index, at in enumerate(pairs) if at is None)
@@ -174,10 +174,10 @@ def _without_price(
     lacking = [index for index, one in enumerate(made) if isinstance(one, dict) and "price" not in one]
     if not lacking:
         return
-    row, field = entry.place("/variants/0/price")
+    row, field = entry.place(("variants", 0, "price"))
     if before is not None or len(lacking) < len(made):
         detail = "A new variant needs a price."
-        raise InvalidError("price_required", detail, pointer=f"/variants/{lacking[0]}/price")
+        raise InvalidError("price_required", detail, field=("variants", lacking[0], "price"))
     for index in lacking:
         made[index]["price"] = {"amount": 0, "currency": currency}
     given["status"] = "draft"
@@ -203,7 +203,7 @@ def _free_of_others(
             one["sku"] = derived_sku(entry.slug, _options(one), exact=True)
         used.add(one["sku"])
         holder = f"the product {taken[key]}" if key in taken else "another variant of this product"
-        row, field = entry.place(f"/variants/{index}/merchantSku")
+        row, field = entry.place(("variants", index, "merchantSku"))
         detail = (
             f"{name[:60]} is a SKU of {holder}: the shop keeps this variant under another one and shows this."
         )

@@ -227,12 +227,12 @@ def normalised(product: Product, currency: str, slug: str = "") -> Product:
     Raises
     ------
     InvalidError
-        The parts do not fit each other; the pointer says where.
+        The parts do not fit each other; the error says where.
     """
     slug = text.fold_slug(product.slug or slug or text.slug_of(product.title))
     if not text.is_slug(slug) or is_id("prd", slug):  # lower case can be longer than what was given
         detail = "A slug has 1 to 255 letters, digits, dashes and underscores in lower case, not the form of an id."
-        raise InvalidError("invalid_slug", detail, pointer="/slug")
+        raise InvalidError("invalid_slug", detail, field=("slug",))
     options, variants = _without_default(product)
     tags: dict[str, str] = {}
     for tag in product.tags:
@@ -266,36 +266,34 @@ def _without_default(product: Product) -> tuple[tuple[str, ...], tuple[Variant, 
 def check(product: Product, currency: str) -> None:
     """Raise InvalidError where variants and options, or the currency, do not fit."""
     if len({text.fold(name) for name in product.options}) < len(product.options):
-        raise InvalidError("option_repeated", "Two options have the same name.", pointer="/options")
+        raise InvalidError("option_repeated", "Two options have the same name.", field=("options",))
     _check_options(product)
     for index, variant in enumerate(product.variants):
         for name, price in (("price", variant.price), ("compareAt", variant.compare_at)):
             if price and price.currency != currency:
-                pointer = f"/variants/{index}/{name}/currency"
-                raise InvalidError("wrong_currency", f"The shop sells in {currency}.", pointer=pointer)
+                field = ("variants", index, name, "currency")
+                raise InvalidError("wrong_currency", f"The shop sells in {currency}.", field=field)
     if len(product.images) > MAX_IMAGES:
         raise InvalidError(
-            "too_many_images", f"A product has at most {MAX_IMAGES} images.", pointer="/images"
+            "too_many_images", f"A product has at most {MAX_IMAGES} images.", field=("images",)
         )
     if len(msgspec.json.encode(product)) > MAX_BYTES:
-        raise InvalidError(
-            "product_too_large", f"A product has at most {MAX_BYTES} bytes as JSON.", pointer=""
-        )
+        raise InvalidError("product_too_large", f"A product has at most {MAX_BYTES} bytes as JSON.", field=())
 
 
 def _check_options(product: Product) -> None:
     seen: set[tuple[str, ...]] = set()
     for index, variant in enumerate(product.variants):
-        pointer = f"/variants/{index}/options"
+        field = ("variants", index, "options")
         if len(variant.options) != len(product.options):
             given, wanted = len(variant.options), len(product.options)
             detail = f"The product has {wanted} options, this variant gives {given} values."
-            raise InvalidError("options_mismatch", detail, pointer=pointer)
+            raise InvalidError("options_mismatch", detail, field=field)
         if variant.options in seen:
             detail = (
                 f"Two variants are {' / '.join(variant.options) or 'alike'}: options must tell them apart."
             )
-            raise InvalidError("variant_repeated", detail, pointer=pointer)
+            raise InvalidError("variant_repeated", detail, field=field)
         seen.add(variant.options)
 
 
@@ -304,11 +302,11 @@ def _check_skus(product: Product) -> None:
     for index, variant in enumerate(product.variants):
         if variant.sku.endswith("\n"):
             raise InvalidError(
-                "invalid_sku", "A SKU ends in no line break.", pointer=f"/variants/{index}/sku"
+                "invalid_sku", "A SKU ends in no line break.", field=("variants", index, "sku")
             )
         if variant.sku in seen:
             raise InvalidError(
-                "sku_repeated", f"Two variants have the SKU {variant.sku}.", pointer=f"/variants/{index}/sku"
+                "sku_repeated", f"Two variants have the SKU {variant.sku}.", field=("variants", index, "sku")
             )
         seen.add(variant.sku)
 

@@ -316,7 +316,7 @@ def _apply(shelf: Shelf, now: Job, index: int, entry: Entry, before: Stored | No
     try:
         return _store(shelf, now, index, entry, before, at)
     except DomainError as error:
-        row, field = entry.place(error.pointer or "")
+        row, field = entry.place(error.field or ())
         return _Done("failed", [Problem(row, field, error.code, error.detail), *entry.warnings])
 
 
@@ -446,21 +446,21 @@ def wish(given: Mapping[str, str]) -> Wish:
     """Return what the parameters of a request ask for; raise InvalidError for what is none of it."""
     stock, dry_run = given.get("stock", "keep"), given.get("dryRun", "false")
     if stock not in ("keep", "set"):
-        raise InvalidError("invalid_stock", "stock is keep or set.", pointer="/stock")
+        raise InvalidError("invalid_stock", "stock is keep or set.", field=("stock",))
     if dry_run not in ("true", "false"):
-        raise InvalidError("invalid_dry_run", "dryRun is true or false.", pointer="/dryRun")
+        raise InvalidError("invalid_dry_run", "dryRun is true or false.", field=("dryRun",))
     try:
         mapping = msgspec.json.decode(given.get("mapping") or "{}", type=dict[str, str])
     except (msgspec.DecodeError, UnicodeError):
         detail = 'mapping is a JSON object of columns and fields, like {"Artikelname": "title"}.'
-        raise InvalidError("invalid_mapping", detail, pointer="/mapping") from None
+        raise InvalidError("invalid_mapping", detail, field=("mapping",)) from None
     return Wish(stock == "set", dry_run == "true", mapping)
 
 
 def comes_later(given: Mapping[str, str], raw: bytes) -> bool:
     """Tell whether a file is still to come; raise InvalidError where it has."""
     if (asked := given.get("upload", "false")) not in ("true", "false"):
-        raise InvalidError("invalid_upload", "upload is true or false.", pointer="/upload")
+        raise InvalidError("invalid_upload", "upload is true or false.", field=("upload",))
     if asked == "true" and raw:
         detail = "Send the file to the address that the answer names, or without upload=true."
         raise InvalidError("body_not_expected", detail)

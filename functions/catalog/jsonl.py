@@ -15,6 +15,7 @@ from functions.catalog.domain import Product
 from functions.catalog.rows import Entry, Problem
 from functions.catalog.text import fold_slug, slug_of
 from functions.shared.bodies import fault_of
+from functions.shared.errors import json_pointer
 
 Quantity = Annotated[int, Meta(ge=0, le=1_000_000_000)]
 
@@ -70,7 +71,7 @@ def _entry(number: int, line: str) -> Entry:
     if given is None:
         return refuse("", "malformed_json", "The line is no JSON object.")
     if fault := fault_of(given, _Named):
-        return refuse(fault.pointer or "", fault.code, fault.detail)
+        return refuse(json_pointer(fault.field or ()), fault.code, fault.detail)
     quantities = {}
     for index, variant in enumerate(_variants(given)):
         quantity = variant.pop("quantity", None)
@@ -80,7 +81,11 @@ def _entry(number: int, line: str) -> Entry:
             quantities[index] = quantity
     slug = fold_slug(given.get("slug", "")) or slug_of(given.get("title", ""))
     return Entry(
-        number, slug, msgspec.json.encode(given), quantities, place=lambda pointer: (number, pointer)
+        number,
+        slug,
+        msgspec.json.encode(given),
+        quantities,
+        place=lambda field: (number, json_pointer(field)),
     )
 
 

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
+from functions.shared.errors import Field, json_pointer
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -28,11 +30,10 @@ class Entry:
 
     ``product`` is JSON in the shape of `domain.Product`, still to be checked, with the fields that the file has and no
     others; what it says of how stock is counted stands in a variant's ``tracked`` and ``backordered``. Where ``whole``
-    is set, the file describes the product as a whole: a
-    variant it does not name is gone. ``new_status`` is that of a new product where the file says nothing of it.
-    ``quantities`` are units on hand by
-    the variant's index, where the file gives any. ``place`` turns a JSON pointer into the row and name of a field. An
-    entry with problems is not imported; one with warnings is.
+    is set, the file describes the product as a whole: a variant it does not name is gone. ``new_status`` is that of a
+    new product where the file says nothing of it. ``quantities`` are units on hand by the variant's index, where the
+    file gives any. ``place`` turns a field of the product into its row and name in the file. An entry with problems is
+    not imported; one with warnings is.
     """
 
     row: int
@@ -43,4 +44,4 @@ class Entry:
     warnings: tuple[Problem, ...] = ()
     whole: bool = True
     new_status: str = "draft"
-    place: Callable[[str], tuple[int, str]] = lambda pointer: (0, pointer)
+    place: Callable[[Field], tuple[int, str]] = lambda field: (0, json_pointer(field))

@@ -223,13 +223,13 @@ def _check_size(after: Stored, outbox: str) -> None:
             f"The product is too large: {many} variants take {max(told, stored) // 1000} KB with titles and options."
             f" A product and its variants have room for {MAX_FACT_BYTES // 1000} KB; make it {products} products."
         )
-        raise InvalidError("product_too_large", detail, pointer="/variants")
+        raise InvalidError("product_too_large", detail, field=("variants",))
 
 
 def _explain(table: CatalogTable, lost: Lost, product: Product, at: datetime) -> None:
     """Raise what the caller can do about it; return where trying again helps."""
     if lost.what == "slug":
-        raise ConflictError("slug_taken", f"Another product has the slug {product.slug}.", pointer="/slug")
+        raise ConflictError("slug_taken", f"Another product has the slug {product.slug}.", field=("slug",))
     claim = table.claim(lost.sku) if lost.what == "sku" else None
     if claim is None:
         return
@@ -242,7 +242,7 @@ def _explain(table: CatalogTable, lost: Lost, product: Product, at: datetime) ->
     raise ConflictError(
         "sku_taken",
         f"{lost.sku} is a SKU of product {claim['product_id']}.",
-        pointer=f"/variants/{index}/sku",
+        field=("variants", index, "sku"),
     )
 
 

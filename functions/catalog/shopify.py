@@ -26,7 +26,7 @@ from functions.catalog.csv_records import Record, records
 from functions.catalog.domain import MAX_TAGS, Product, Variant, is_url, shown_sku
 from functions.catalog.rows import Entry, Problem
 from functions.catalog.text import distinct_slugs, fold, slug_of, slug_of_handle
-from functions.shared.errors import InvalidError
+from functions.shared.errors import Field, InvalidError
 from functions.shared.money import AmountError, format_amount, parse_amount
 
 _COLUMNS = {
@@ -89,7 +89,7 @@ _COLUMN_OF = {
     "variants/grams": "grams", "variants/barcode": "barcode", "variants/taxClass": "tax_code",
     "variants/image": "variant_image", "images/src": "image", "images/alt": "alt",
 }  # fmt: skip
-"""The column of each field of a product, by its JSON pointer without indices of variants and images."""
+"""The column of each field of a product, by the steps that lead to it, without indices of variants and images."""
 
 
 @dataclass(frozen=True)
@@ -350,14 +350,14 @@ def _entry(slug: str, rows: list[Row], reader: _Reader) -> Entry:
     reader.untracked(first, product["variants"], quantities)
     reader.pass_on(variants)
 
-    def place(pointer: str) -> tuple[int, str]:
-        match = re.match(r"/(variants|images)/([0-9]+)", pointer)
-        row = first
-        if match:
-            among = variants if match[1] == "variants" else [row for row, _, _ in images]
-            row = among[int(match[2])] if int(match[2]) < len(among) else first
-        bare = pointer[1:] if match is None else f"{match[1]}{pointer[match.end() :]}"
-        names = (_COLUMN_OF.get("/".join(bare.split("/")[:length])) for length in (3, 2, 1))
+    among = {"variants": variants, "images": [row for row, _, _ in images]}
+
+    def place(field: Field) -> tuple[int, str]:
+        row, steps = first, field
+        if len(field) > 1 and field[0] in among:
+            rows, index, steps = among[str(field[0])], int(field[1]), (field[0], *field[2:])
+            row = rows[index] if index < len(rows) else first
+        names = (_COLUMN_OF.get("/".join(map(str, steps[:length]))) for length in (3, 2, 1))
         return row.number, reader.labels[next(filter(None, names), "handle")]
 
     whole = "option1" in has and "price" in has and not has.isdisjoint(("status", "published"))

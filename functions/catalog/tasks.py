@@ -12,7 +12,7 @@ from functions.catalog import exports, imports
 from functions.catalog.exports import Desk
 from functions.catalog.imports import Shelf
 from functions.catalog.uploads import Task
-from functions.shared import log
+from functions.shared import context, log
 
 _MAX_ATTEMPTS = 5  # as maxReceiveCount of the queues
 
@@ -24,7 +24,7 @@ def on_tasks(batch: Iterable[Any], work: Callable[[Task], None], give_up: Callab
         message = record.to_dict()
         try:
             task = msgspec.json.decode(message["body"], type=Task)
-            log.begin(task.correlation_id)
+            context.begin(task.correlation_id)
             work(task)
         except Exception as error:  # noqa: BLE001 the message comes again
             log.failure(error)

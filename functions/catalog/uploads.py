@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 import msgspec
 from botocore.exceptions import ClientError
 
-from functions.shared import aws, log
+from functions.shared import aws, context
 
 ADDRESS_SECONDS = 3600
 """How long a presigned address is good for."""
@@ -101,12 +101,12 @@ class Uploads:
 
     def enqueue(self, job_id: str) -> None:
         """Have somebody go through a file."""
-        body = msgspec.json.encode(Task(job_id, log.current.correlation_id)).decode()
+        body = msgspec.json.encode(Task(job_id, context.current.correlation_id)).decode()
         aws.sqs().send_message(QueueUrl=self.files_url, MessageBody=body)
 
     def enqueue_parts(self, job_id: str, parts: Iterable[int]) -> None:
         """Have the parts of an import worked on; raise OSError where the queue has not taken all of them."""
-        tasks = [Task(job_id, log.current.correlation_id, part) for part in parts]
+        tasks = [Task(job_id, context.current.correlation_id, part) for part in parts]
         for start in range(0, len(tasks), _MESSAGES):
             entries: Any = [
                 {"Id": str(task.part), "MessageBody": msgspec.json.encode(task).decode()}

@@ -16,7 +16,7 @@ from functions.identity.limits import Limit
 from functions.identity.table import IdentityTable
 from functions.shared import log
 from functions.shared.clock import now
-from functions.shared.errors import TooManyRequestsError, UnauthorisedError
+from functions.shared.errors import TooManyRequestsError
 from functions.shared.http import Service, caller, header
 from functions.shared.types import View
 
@@ -73,10 +73,7 @@ def keys() -> KeyRing:
 
 def me() -> str:
     """Return the caller's customer id; raise UnauthorisedError for a guest."""
-    subject = caller(app).subject
-    if subject is None:
-        raise UnauthorisedError("login_required", "Log in first.")
-    return subject
+    return caller(app).required_subject()
 
 
 def my_session() -> str | None:

@@ -80,7 +80,7 @@ class AcceptedView(View, frozen=True):
 def register() -> Response:
     """Open an account: 201 its id, also if there is one already (its owner gets a mail) | 400 | 409 | 429."""
     given, at, key = read_body(app, Register), now(), key_of(app)
-    email, name = deliverable(given.email), checked_line(given.name, "/name")
+    email, name = deliverable(given.email), checked_line(given.name, ("name",))
     count(REGISTER_NETWORK, network())
     # Under a key the random part of the id follows from it, so that a repeated request finds its own account.
     randomness = int(fingerprint(email, key)[:20], 16) if key else None

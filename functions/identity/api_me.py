@@ -84,7 +84,7 @@ def get_me() -> Response:
 def change_me() -> Response:
     """Change one's own profile: 200 with ETag | 400 | 404 | 412 changed meanwhile | 428 no If-Match."""
     given, version = read_body(app, ChangeMe), if_match(app)
-    name = checked_line(given.name, "/name") if given.name else service.account(table(), me()).name
+    name = checked_line(given.name, ("name",)) if given.name else service.account(table(), me()).name
     account = service.rename(table(), me(), name, version=version, at=now())
     return json_response(customer_view(account), headers=etag(account.version))
 

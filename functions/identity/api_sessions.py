@@ -78,7 +78,7 @@ def log_out() -> Response:
     subject = caller(app).subject
     if subject is None and given.refresh_token is None:
         raise InvalidError(
-            "no_session", "Send the refresh token of the session to end.", pointer="/refreshToken"
+            "no_session", "Send the refresh token of the session to end.", field=("refreshToken",)
         )
     sessions.log_out(table(), given.refresh_token, subject, my_session())
     return Response("", status_code=204)

@@ -21,6 +21,7 @@ from functions.identity.api import app, keys, table
 from functions.identity.table import mails
 from functions.shared import log, outbox
 from functions.shared.clock import now
+from functions.shared.context import act_as
 from functions.shared.email_address import comparable
 from functions.shared.errors import InvalidError
 from functions.shared.inbox import BatchResponse
@@ -90,7 +91,7 @@ def admin(event: Any, context: object) -> Any:
         )
     except msgspec.ValidationError as error:
         raise InvalidError("invalid_order", str(error)) from None
-    log.current.actor = OPERATOR
+    act_as(OPERATOR)
     if isinstance(order, RotateKeys):
         at = now()
         return msgspec.to_builtins(api_admin.keys_view(keys().rotate(at), at))

@@ -16,7 +16,7 @@ from functions.identity.letters import MailOrder, letter
 from functions.identity.limits import MAIL_RECIPIENT
 from functions.identity.table import IdentityTable
 from functions.identity.tokens import digest, secret_text
-from functions.shared import aws, log, mail
+from functions.shared import aws, context, log, mail
 from functions.shared.clock import rfc3339
 
 
@@ -34,7 +34,7 @@ def deliver(
     for record in records:
         try:
             order = msgspec.json.decode(record["body"], type=MailOrder)
-            log.begin(order.correlation_id or log.current.correlation_id)
+            context.begin(order.correlation_id or context.current.correlation_id)
             log.note(mail=order.id, mailKind=order.kind)
             send(table, order, sender=sender, public_url=public_url, at=at)
         except Exception as error:  # noqa: BLE001 one mail's failure must not reach the others

@@ -13,7 +13,7 @@ import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from functions.shared.errors import InvalidError
+from functions.shared.errors import Field, InvalidError
 
 if TYPE_CHECKING:
     from argon2 import PasswordHasher
@@ -30,7 +30,7 @@ _DIGEST_BYTES = 4
 _SHORTEST_NAME = 3
 
 
-def check(password: str, email: str, *, pointer: str) -> None:
+def check(password: str, email: str, *, field: Field) -> None:
     """Raise InvalidError for a password that is among the first to be guessed for this e-mail address."""
     folded = unicodedata.normalize("NFC", password).casefold()
     name = _letters(email.partition("@")[0].partition("+")[0].casefold())
@@ -38,13 +38,13 @@ def check(password: str, email: str, *, pointer: str) -> None:
         raise InvalidError(
             "password_has_email",
             "Choose a password without the name in the e-mail address.",
-            pointer=pointer,
+            field=field,
         )
     if common_digest(folded) in _common():
         raise InvalidError(
             "password_too_common",
             "This password is among the most common ones; choose another.",
-            pointer=pointer,
+            field=field,
         )
 
 

@@ -27,7 +27,7 @@ from functions.identity.letters import Kind, MailOrder
 from functions.identity.limits import LOGIN_PAIR
 from functions.identity.table import IdentityTable
 from functions.identity.tokens import digest
-from functions.shared import log
+from functions.shared import context, log
 from functions.shared.clock import rfc3339
 from functions.shared.errors import (
     ConflictError,
@@ -51,7 +51,7 @@ def mail_order(
     epoch: int | None = None,
 ) -> MailOrder:
     """Return a new order for a mail."""
-    return MailOrder(new_id("eml", at), kind, log.current.correlation_id, customer_id, email, epoch)
+    return MailOrder(new_id("eml", at), kind, context.current.correlation_id, customer_id, email, epoch)
 
 
 def ask_email_change(table: IdentityTable, owner: Account, email: str, at: datetime) -> None:
@@ -73,7 +73,7 @@ def register(
     Whoever asks cannot tell the two apart: the same answer after the same work. `customer_id` is the new account's; for
     a repeated request it is the same but for its time, and then the account of the first request is meant.
     """
-    passwords.check(password, email, pointer="/password")
+    passwords.check(password, email, field=("password",))
     kept = passwords.hashed(password)
     account = Account(customer_id, email, name, kept, rfc3339(at))
     outbox = pack(fact(CustomerRegistered(account.id, email, name), account.id, account.version, at))
@@ -131,7 +131,7 @@ def set_roles(
     """
     wanted = roles_in_order(roles)
     if by == customer_id and "admin" not in wanted:
-        raise ConflictError("own_admin_role", "Have another admin take your admin role.", pointer="/roles")
+        raise ConflictError("own_admin_role", "Have another admin take your admin role.", field=("roles",))
 
     def step() -> Account | None:
         before = account(table, customer_id)
@@ -230,7 +230,7 @@ def reset_password(table: IdentityTable, token: str, password: str, *, network: 
         The token is none of ours, was used, replaced by a newer one, or is too old.
     """
     _, owner = _proof(table, token, at, "reset")
-    passwords.check(password, owner.email, pointer="/password")
+    passwords.check(password, owner.email, field=("password",))
     kept = passwords.hashed(password)
 
     def step() -> Account | None:
@@ -266,7 +266,7 @@ def _bad_token() -> InvalidError:
     return InvalidError(
         "invalid_token",
         "The link was used, has expired, or the account has changed since; ask for a new one.",
-        pointer="/token",
+        field=("token",),
     )
 
 
@@ -277,7 +277,7 @@ def change_password(
     table: IdentityTable, customer_id: str, password: str, *, keep_session: str | None, at: datetime
 ) -> None:
     """Set a new password, the old one having been checked; every session but the one given ends."""
-    passwords.check(password, account(table, customer_id).email, pointer="/newPassword")
+    passwords.check(password, account(table, customer_id).email, field=("newPassword",))
     kept = passwords.hashed(password)
 
     def step() -> bool | None:

@@ -107,9 +107,9 @@ def adjust(sku: str) -> Response:
     """Receive, write off or correct units: 201 the level | 400 | 403 | 409 below what is reserved, key reused."""
     who = caller(app)
     who.require("admin")
-    request, at, by = read_body(app, Adjust), now(), str(who.subject)
+    request, at, by = read_body(app, Adjust), now(), who.required_subject()
     if request.delta == 0:
-        raise InvalidError("zero_delta", "A change of 0 units is none.", pointer="/delta")
+        raise InvalidError("zero_delta", "A change of 0 units is none.", field=("delta",))
     key = key_of(app)
     adjustment_id = fingerprint(by, key, sku) if key else new_id("adj", at)
 

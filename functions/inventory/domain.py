@@ -206,10 +206,10 @@ def adjusted(level: Level, delta: int, at: int) -> Level:
         raise ConflictError(
             "stock_below_reserved",
             f"{level.sku} has {level.on_hand} on hand, {level.reserved} of them reserved: {delta} is too much.",
-            pointer="/delta",
+            field=("delta",),
         )
     if on_hand > MAX_ON_HAND:
-        raise ConflictError("stock_too_large", f"At most {MAX_ON_HAND} units of a SKU.", pointer="/delta")
+        raise ConflictError("stock_too_large", f"At most {MAX_ON_HAND} units of a SKU.", field=("delta",))
     moments = summed([*level.moments.items(), (at // 1000, delta)])
     return _spread(level, on_hand, available, moments=moments)
 

@@ -44,7 +44,7 @@ from functions.inventory.events import (
     StockShardsChanged,
 )
 from functions.inventory.table import BusyError, Change, InventoryTable, Move
-from functions.shared import clock, log
+from functions.shared import clock, context, log
 from functions.shared.errors import ConflictError, NotFoundError, PreconditionFailedError
 from functions.shared.idempotency import KEPT
 from functions.shared.ids import is_id
@@ -357,7 +357,7 @@ def remind(table: InventoryTable, at: datetime, limit: int = 100) -> int:
     """
     asked = 0
     for held in table.expired(at, limit):
-        log.begin(held.order_id)
+        context.begin(held.order_id)
         log.note(orderId=held.order_id)
         again = StockReserved(held.order_id, _lines(held), reminder=True)
         outbox = pack(fact(again, held.order_id, held.version + 1, at))

@@ -45,10 +45,10 @@ from functions.orders.views import (
 )
 from functions.shared import inbox, log, outbox
 from functions.shared.clock import now
+from functions.shared.context import Caller
 from functions.shared.errors import InvalidError
 from functions.shared.http import (
     MAX_BODY_BYTES,
-    Caller,
     Service,
     caller,
     header,
@@ -101,9 +101,9 @@ def place_order() -> Response:
 def list_orders() -> Response:
     """List own orders, or for staff a customer's (``?customerId=``), newest first: 200 | 400 made-up cursor | 403."""
     given, who = query_parameters(app, "limit", "cursor", "customerId"), caller(app)
-    customer_id = str(who.subject)
-    if "customerId" in given:
-        customer_id = customer_asked(given["customerId"], who)
+    customer_id = (
+        customer_asked(given["customerId"], who) if "customerId" in given else who.required_subject()
+    )
     found, following = orders().orders_of(customer_id, page_limit(given), given.get("cursor"))
     return json_response(OrdersView([shown(order) for order in found], following))
 
@@ -191,7 +191,7 @@ def decide_order(orderId: str) -> Response:  # noqa: N803 the name in the path
     who.require("admin")
     log.note(orderId=orderId[:64])
     words = " ".join(read_body(app, DecideOrder).reason.split())
-    return json_response(shown(service.decide(orders(), orderId, words, by=str(who.subject), at=now())))
+    return json_response(shown(service.decide(orders(), orderId, words, by=who.required_subject(), at=now())))
 
 
 @app.endpoint("GET", "/orders/{orderId}/mails", returns=MailsView)
@@ -210,7 +210,7 @@ def send_mail(orderId: str) -> Response:  # noqa: N803 the name in the path
     log.note(orderId=orderId[:64])
     if raw_body(app, MAX_BODY_BYTES):
         read_body(app, SendMail)
-    by = str(who.subject)
+    by = who.required_subject()
     mail_id = f"mai_{fingerprint(orderId, by, key)[:26]}" if key else new_id("mai", at)
     mailing.request(orders(), orderId, mail_id, by=by, at=at)
     return json_response(MailRequestedView(mail_id), 202)

@@ -22,7 +22,7 @@ from functions.orders.events import (
     published_address,
 )
 from functions.orders.table import OrdersTable, order_of
-from functions.shared import log
+from functions.shared import context, log
 from functions.shared.clock import rfc3339
 from functions.shared.dynamo import Item
 from functions.shared.inbox import Fact
@@ -128,7 +128,7 @@ def expire(table: OrdersTable, at: datetime, limit: int = 100) -> tuple[int, int
     """
     overdue, failed = table.overdue(rfc3339(at), limit), 0
     for order_id in overdue:
-        log.begin(order_id)
+        context.begin(order_id)
         try:
             _change(
                 table, order_id, lambda order: expired(order, rfc3339(at)), lambda after: decision(after, at)

@@ -13,8 +13,8 @@ from functions.orders.events import Quote
 from functions.orders.table import OrdersTable
 from functions.shared import log, signing
 from functions.shared.clock import epoch, parse, rfc3339
+from functions.shared.context import Caller
 from functions.shared.errors import ConflictError, GoneError, InvalidError, NotFoundError
-from functions.shared.http import Caller
 from functions.shared.ids import derived_id, is_id
 
 _TRIES = 8
@@ -46,10 +46,10 @@ def read_quote(text: str, who: Caller) -> Quote:
         sound = False
     if not sound:
         raise InvalidError(
-            "quote_invalid", "Send the quote as POST /carts/{id}/quote gave it, unchanged.", pointer="/quote"
+            "quote_invalid", "Send the quote as POST /carts/{id}/quote gave it, unchanged.", field=("quote",)
         )
     if quote.customer_id not in (None, who.subject):
-        raise NotFoundError("quote_not_found", "There is no such quote of yours.", pointer="/quote")
+        raise NotFoundError("quote_not_found", "There is no such quote of yours.", field=("quote",))
     return quote
 
 
@@ -75,7 +75,7 @@ def place(
     if quote.expires_at <= order.placed_at:
         before = table.order(order.order_id)
         if before is None:
-            raise GoneError("quote_expired", "The quote has expired; ask for a new one.", pointer="/quote")
+            raise GoneError("quote_expired", "The quote has expired; ask for a new one.", field=("quote",))
         return _same(before, order), True
     if key and not table.claim_key(key.digest, key.fingerprint, at):
         raise ConflictError(
@@ -122,7 +122,7 @@ def _already(order_id: str) -> ConflictError:
     return ConflictError(
         "already_ordered",
         f"The order {order_id} has bought this already; to buy it again, ask for a quote that says so.",
-        pointer="/quote",
+        field=("quote",),
         parameters={"orderId": order_id, "link": f"/orders/{order_id}"},
     )
 

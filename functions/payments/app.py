@@ -260,7 +260,7 @@ def give_back(orderId: str) -> Response:  # noqa: N803
     """Refund a captured payment, in part or in full: 201 | 400 | 403 | 404 | 409 not captured, too much | 422."""
     who = caller(app)
     who.require("staff", "admin")
-    request, at, by = read_body(app, GiveBack), now(), str(who.subject)
+    request, at, by = read_body(app, GiveBack), now(), who.required_subject()
     key = key_of(app)
     refund_id = f"rfd_{fingerprint(orderId, by, key)[:26]}" if key else new_id("rfd", at)
 

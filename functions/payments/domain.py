@@ -250,19 +250,19 @@ def check_refund(payment: Payment, amount: int, currency: str) -> None:
         )
     if currency != payment.currency:
         raise UnprocessableError(
-            "wrong_currency", f"The payment was made in {payment.currency}.", pointer="/amount/currency"
+            "wrong_currency", f"The payment was made in {payment.currency}.", field=("amount", "currency")
         )
     if amount % (step := charge_step(payment.provider, currency)):
         raise UnprocessableError(
             "amount_not_chargeable",
             f"{payment.provider} pays {currency} back in steps of {format_amount(step, currency)}.",
-            pointer="/amount/amount",
+            field=("amount", "amount"),
         )
     if amount > payment.refundable:
         raise ConflictError(
             "refund_too_large",
             f"Of {payment.captured} captured, {payment.refundable} can still be refunded.",
-            pointer="/amount/amount",
+            field=("amount", "amount"),
         )
 
 

@@ -36,7 +36,7 @@ from functions.payments.providers import (
     persistently,
 )
 from functions.payments.table import PaymentsTable, SimulatorTable, Trouble
-from functions.shared import log
+from functions.shared import context, log
 from functions.shared.clock import rfc3339
 from functions.shared.errors import NotFoundError
 from functions.shared.inbox import Fact
@@ -312,7 +312,7 @@ def sweep(table: PaymentsTable, providers: Providers, at: datetime, limit: int =
         for order_id, refund_id in begun
     ]
     for order_id, go_on in work:
-        log.begin(order_id)
+        context.begin(order_id)
         log.note(orderId=order_id)
         try:
             go_on()

@@ -16,7 +16,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from functions.shared.errors import InvalidError
+from functions.shared.errors import Field, InvalidError
 from functions.shared.types import Body, Country, Data, Line
 
 FORMATS = Path(__file__).with_name("address_formats.json")
@@ -89,7 +89,7 @@ def format_of(country: str) -> CountryFormat:
     return msgspec.json.decode(known.get(country, known["ZZ"]), type=CountryFormat)
 
 
-def checked(given: AddressBody, pointer: str = "") -> PostalAddress:
+def checked(given: AddressBody, field: Field = ()) -> PostalAddress:
     """Return an address in the one form it is kept in.
 
     Lines are trimmed and normalised and never refused for their letters. A city that a country's addresses do not have
@@ -97,8 +97,8 @@ def checked(given: AddressBody, pointer: str = "") -> PostalAddress:
 
     Parameters
     ----------
-    pointer
-        JSON pointer to the address in the body.
+    field
+        The address in the request.
 
     Raises
     ------
@@ -116,23 +116,23 @@ def checked(given: AddressBody, pointer: str = "") -> PostalAddress:
     }
     for name, text in fields.items():
         longest = MAX_POSTAL_CODE if name == "postalCode" else MAX_LINE
-        _check(f"{pointer}/{name}", text, needed=name in form.required, longest=longest)
-    region = _region(fields["region"], form, pointer)
+        _check((*field, name), text, needed=name in form.required, longest=longest)
+    region = _region(fields["region"], form, (*field, "region"))
     return PostalAddress(
         name=fields["name"],
         line1=fields["line1"],
         city=fields["city"] or region or form.country.title() or given.country,
-        postal_code=_postal_code(fields["postalCode"], form, given.country, pointer) or None,
+        postal_code=_postal_code(fields["postalCode"], form, given.country, (*field, "postalCode")) or None,
         country=given.country,
         line2=fields["line2"] or None,
         region=region or None,
     )
 
 
-def checked_line(text: str, pointer: str) -> str:
+def checked_line(text: str, field: Field) -> str:
     """Return a line, such as a person's name, in the one form it is kept in; raise InvalidError for a blank one."""
     line = _line(text)
-    _check(pointer, line, needed=True)
+    _check(field, line, needed=True)
     return line
 
 
@@ -152,18 +152,16 @@ def _shown(sign: str) -> str:
     return "" if kind == "Cc" or (kind == "Cf" and sign not in "\u200c\u200d") else sign
 
 
-def _check(pointer: str, text: str, *, needed: bool, longest: int = MAX_LINE) -> None:
+def _check(field: Field, text: str, *, needed: bool, longest: int = MAX_LINE) -> None:
     if needed and not text:
-        field = pointer.rpartition("/")[2]
-        raise InvalidError(
-            "field_required", "This field is needed.", pointer=pointer, parameters={"field": field}
-        )
+        name = str(field[-1])
+        raise InvalidError("field_required", "This field is needed.", field=field, parameters={"field": name})
     if len(text) > longest:
         detail = f"This field has at most {longest} characters."
-        raise InvalidError("too_long", detail, pointer=pointer, parameters={"maximum": longest})
+        raise InvalidError("too_long", detail, field=field, parameters={"maximum": longest})
 
 
-def _postal_code(text: str, form: CountryFormat, country: str, pointer: str) -> str:
+def _postal_code(text: str, form: CountryFormat, country: str, field: Field) -> str:
     """Return a postal code as its country writes it, without the country's own prefix and blanks it does not have."""
     bare = text.removeprefix(form.postal_code_prefix).lstrip(" -") if form.postal_code_prefix else text
     if not text or not form.postal_code_pattern:
@@ -174,11 +172,11 @@ def _postal_code(text: str, form: CountryFormat, country: str, pointer: str) -> 
     example = form.postal_code_example
     raise InvalidError(
         "invalid_postal_code", f"A postal code of {country} is written like {example}.",
-        pointer=f"{pointer}/postalCode", parameters={"country": country, "example": example},
+        field=field, parameters={"country": country, "example": example},
     )  # fmt: skip
 
 
-def _region(text: str, form: CountryFormat, pointer: str) -> str:
+def _region(text: str, form: CountryFormat, field: Field) -> str:
     """Return a region as it stands on a label; what is not known is kept, unless the known ones are all there are."""
     wanted = text.casefold()
     for code, name in form.regions:
@@ -187,7 +185,7 @@ def _region(text: str, form: CountryFormat, pointer: str) -> str:
     if text and form.closed:
         known = ", ".join(code for code, _ in form.regions)
         raise InvalidError(
-            "unknown_region", f"The region is one of {known}.", pointer=f"{pointer}/region",
+            "unknown_region", f"The region is one of {known}.", field=field,
             parameters={"choices": known},
         )  # fmt: skip
     return text

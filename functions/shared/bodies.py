@@ -29,7 +29,7 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import inspect
 
-from functions.shared.errors import InvalidError
+from functions.shared.errors import Field, InvalidError
 
 _JSON_TYPES = {
     str: "string",
@@ -57,28 +57,28 @@ _EXPECTED: dict[type[inspect.Type], str] = {
 class _Place(NamedTuple):
     """Where in the body, and the type that belongs there."""
 
-    pointer: str
+    field: Field
     kind: Any
     extra: Mapping[str, Any] = {}
 
-    def at(self, part: str | int, kind: Any) -> _Place:
+    def at(self, step: str | int, kind: Any) -> _Place:
         """Return the place one step further in."""
-        return _Place(f"{self.pointer}/{str(part).replace('~', '~0').replace('/', '~1')}", kind).bare()
+        return _Place((*self.field, step), kind).bare()
 
     def bare(self) -> _Place:
         """Return the place with what stands around its type taken off."""
         if not isinstance(self.kind, inspect.Metadata):
             return self
-        return _Place(self.pointer, self.kind.type, self.kind.extra or {}).bare()
+        return _Place(self.field, self.kind.type, self.kind.extra or {}).bare()
 
     def fault(self, code: str, detail: str, **parameters: str | int) -> InvalidError:
         """Return the error that this place is at fault."""
-        return InvalidError(code, detail, pointer=self.pointer, parameters=parameters)
+        return InvalidError(code, detail, field=self.field, parameters=parameters)
 
 
 def fault_of(value: Any, kind: Any) -> InvalidError | None:
     """Return what is wrong first with plain JSON data that ought to be a `kind`, None where nothing is."""
-    return next(_faults(value, _Place("", inspect.type_info(kind)).bare()), None)
+    return next(_faults(value, _Place((), inspect.type_info(kind)).bare()), None)
 
 
 def fault_of_body(raw: bytes, kind: Any, error: msgspec.ValidationError) -> InvalidError:
@@ -92,14 +92,13 @@ def fault_of_body(raw: bytes, kind: Any, error: msgspec.ValidationError) -> Inva
         found = None
     place = re.search(r" - at `(?:key in `)?\$([^`]*)", str(error))
     parts = re.findall(r"[^.\[\]]+", place[1]) if place else []
-    return found or InvalidError(
-        "invalid_body", "This cannot be read.", pointer="".join(f"/{part}" for part in parts)
-    )
+    steps = tuple(int(part) if part.isdecimal() else part for part in parts)
+    return found or InvalidError("invalid_body", "This cannot be read.", field=steps)
 
 
 def _faults(value: Any, place: _Place) -> Iterator[InvalidError]:
     if isinstance(place.kind, inspect.UnionType):
-        kinds = [_Place(place.pointer, one, place.extra).bare() for one in place.kind.types]
+        kinds = [_Place(place.field, one, place.extra).bare() for one in place.kind.types]
         place = next((one for one in kinds if _fits(value, one.kind)), place)
     if not _fits(value, place.kind):
         expected = _expected(place.kind)
@@ -117,7 +116,7 @@ def _fits(value: Any, kind: Any) -> bool:
 
 def _expected(kind: Any) -> str:
     kinds = kind.types if isinstance(kind, inspect.UnionType) else (kind,)
-    names = dict.fromkeys(_EXPECTED.get(type(_Place("", one).bare().kind), "") for one in kinds)
+    names = dict.fromkeys(_EXPECTED.get(type(_Place((), one).bare().kind), "") for one in kinds)
     return " or ".join(name for name in names if name != "null") or "null"
 
 
@@ -136,7 +135,7 @@ def _struct(value: dict[str, Any], place: _Place) -> Iterator[InvalidError]:
 def _object(value: dict[str, Any], place: _Place) -> Iterator[InvalidError]:
     yield from _count(value, place)
     for name, content in value.items():
-        yield from _faults(name, _Place(place.pointer, place.kind.key_type).bare())
+        yield from _faults(name, _Place(place.field, place.kind.key_type).bare())
         yield from _faults(content, place.at(name, place.kind.value_type))
 
 
@@ -157,7 +156,7 @@ def _count(value: Sized, place: _Place) -> Iterator[InvalidError]:
 def _text(value: str, place: _Place) -> Iterator[InvalidError]:
     lowest, highest = place.kind.min_length or 0, place.kind.max_length
     if not value and lowest:
-        name = place.pointer.rpartition("/")[2]
+        name = str(place.field[-1]) if place.field else ""
         yield place.fault("field_required", "This must not be empty.", field=name)
     if len(value) < lowest:
         yield place.fault("too_short", f"The fewest characters here: {lowest}.", minimum=lowest)

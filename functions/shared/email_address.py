@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from functions.shared.errors import InvalidError
+from functions.shared.errors import Field, InvalidError
 
 MAX_ADDRESS = 254
 _MAX_LABEL = 63
@@ -22,13 +22,13 @@ _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\Z")
 _DOTS = str.maketrans("\u3002\uff0e\uff61", "...")
 
 
-def deliverable(text: str, pointer: str = "/email") -> str:
+def deliverable(text: str, field: Field = ("email",)) -> str:
     """Return an e-mail address in its one form; raise InvalidError for what mail cannot reach."""
     local, at, domain = text.rpartition("@")
     made = _folded(local, domain)
     if not at or made is None:
         detail = "An e-mail address is written like amira@example.com."
-        raise InvalidError("wrong_form", detail, pointer=pointer, parameters={"form": "email"})
+        raise InvalidError("wrong_form", detail, field=field, parameters={"form": "email"})
     return made
 
 

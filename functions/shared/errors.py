@@ -5,6 +5,14 @@ Pure data: the HTTP edge alone knows which status each class becomes (functions/
 
 from collections.abc import Mapping
 
+Field = tuple[str | int, ...]
+"""The names and indices that lead to a field; those of none lead to the request as a whole."""
+
+
+def json_pointer(field: Field) -> str:
+    """Return the JSON pointer to a field (RFC 6901)."""
+    return "".join(f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in field)
+
 
 class DomainError(Exception):
     """A request that cannot be done, and why; nothing has changed.
@@ -15,8 +23,8 @@ class DomainError(Exception):
         Stable machine-readable name in snake_case, part of the public contract.
     detail
         One sentence for the person who reads it, saying what to do where that is known.
-    pointer
-        JSON pointer (RFC 6901) to the field at fault, for example ``/lines/0/quantity``.
+    field
+        The field of the request at fault, as the steps that lead to it: ``("lines", 0, "quantity")``.
     retry_after
         Seconds after which the same request may succeed.
     parameters
@@ -28,14 +36,14 @@ class DomainError(Exception):
         code: str,
         detail: str,
         *,
-        pointer: str | None = None,
+        field: Field | None = None,
         retry_after: int | None = None,
         parameters: Mapping[str, str | int] | None = None,
     ) -> None:
         super().__init__(f"{code}: {detail}")
         self.code = code
         self.detail = detail
-        self.pointer = pointer
+        self.field = field
         self.retry_after = retry_after
         self.parameters = dict(parameters or {})
 

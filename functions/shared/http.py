@@ -14,7 +14,8 @@ from urllib.parse import unquote
 import msgspec
 from chalice.app import Chalice, Request, Response
 
-from functions.shared import errors, log
+from functions.shared import context, errors, log
+from functions.shared.context import GUEST, Caller, act_as
 
 T = TypeVar("T")
 View = TypeVar("View", bound=Callable[..., Any])
@@ -64,23 +65,6 @@ class Operation(NamedTuple):
     returns: type | None
     status: int
     summary: str
-
-
-class Caller(NamedTuple):
-    """Who calls: from the authoriser's context, never from the request itself.
-
-    ``subject`` is a customer id, or None for a guest; ``roles`` are among customer, staff, admin.
-    """
-
-    subject: str | None
-    roles: frozenset[str]
-
-    def require(self, *roles: str) -> None:
-        """Raise ForbiddenError unless the caller has one of the roles."""
-        if self.roles.isdisjoint(roles):
-            wanted = " or ".join(roles)
-            detail = f"This call needs the role {wanted}."
-            raise errors.ForbiddenError("role_required", detail, parameters={"role": wanted})
 
 
 class Service(Chalice):
@@ -134,11 +118,13 @@ class Service(Chalice):
         answer: dict[str, Any] = self._handle(event, context)
         return answer
 
-    def _respond(self, event: Any, context: Any) -> dict[str, Any]:
+    def _respond(self, event: Any, lambda_context: Any) -> dict[str, Any]:
         given = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
         wanted = given.get("x-correlation-id", "")
         request_id = (event.get("requestContext") or {}).get("requestId", "")
-        log.begin(wanted if _CORRELATION_ID.fullmatch(wanted) else request_id or log.current.correlation_id)
+        context.begin(
+            wanted if _CORRELATION_ID.fullmatch(wanted) else request_id or context.current.correlation_id
+        )
         method, resource = event.get("httpMethod", ""), event.get("resource", "")
         if resource not in self.routes:
             answer = _problem(404, "no_such_route", "There is nothing at this path.").to_dict([])
@@ -150,13 +136,13 @@ class Service(Chalice):
                 method == "HEAD" and "GET" in self.routes[resource]
             ):  # RFC 9110, 9.3.2: GET without its content
                 event["requestContext"]["httpMethod"] = "GET"
-            answer = super().__call__(event, context)
+            answer = super().__call__(event, lambda_context)
         if (
             answer["statusCode"] >= 400
             and answer["headers"].get("Content-Type") != "application/problem+json"
         ):
             answer = _from_chalice(answer)
-        answer["headers"]["X-Correlation-Id"] = log.current.correlation_id
+        answer["headers"]["X-Correlation-Id"] = context.current.correlation_id
         answer["headers"].setdefault("Cache-Control", "no-store")
         if method == "HEAD":
             answer["body"] = ""
@@ -209,7 +195,7 @@ def _problem(
         "code": code,
         "parameters": parameters or {},
         **{name: value for name, value in more.items() if value is not None},
-        "correlationId": log.current.correlation_id,
+        "correlationId": context.current.correlation_id,
     }
     log.note(code=code)
     return Response(msgspec.json.encode(body).decode(), headers=headers, status_code=status)
@@ -225,7 +211,8 @@ def _encoded() -> Response:
 
 def _domain_problem(error: errors.DomainError) -> Response:
     status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 409)
-    more = {"pointer": error.pointer, "retryAfter": error.retry_after}
+    pointer = errors.json_pointer(error.field) if error.field is not None else None
+    more = {"pointer": pointer, "retryAfter": error.retry_after}
     return _problem(status, error.code, error.detail, parameters=error.parameters, **more)
 
 
@@ -277,12 +264,12 @@ def decode_body(raw: bytes, kind: type[T]) -> T:
 
 def caller(app: Service) -> Caller:
     """Return who calls, as the authoriser established it."""
-    context = app.request.context.get("authorizer") or {}
-    subject = context.get("principalId")
+    found = app.request.context.get("authorizer") or {}
+    subject = found.get("principalId")
     if not subject or subject == "guest":
-        return Caller(None, frozenset())
-    log.current.actor = subject
-    return Caller(subject, frozenset(filter(None, str(context.get("roles", "")).split(","))))
+        return GUEST
+    act_as(subject)
+    return Caller(subject, frozenset(filter(None, str(found.get("roles", "")).split(","))))
 
 
 def query_parameters(app: Service, *allowed: str) -> dict[str, str]:

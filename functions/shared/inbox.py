@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypedDict, TypeVar
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
-from functions.shared import aws, log
+from functions.shared import aws, context, log
 from functions.shared.outbox import Aggregate, Envelope
 from functions.shared.types import Data
 
@@ -34,7 +34,7 @@ class Fact(Data, Generic[D], frozen=True):
 
     def begin(self) -> None:
         """Say that the code works on behalf of this fact from here on: for handlers that are handed several."""
-        log.begin(self.correlation_id, self.id)
+        context.begin(self.correlation_id, self.id)
 
 
 class BatchResponse(TypedDict):
@@ -139,7 +139,7 @@ def _handled(handler: Callable[[Any], None], entries: list[_Entry]) -> list[str]
 def _handled_alone(handler: Callable[[Any], None], entry: _Entry) -> list[str]:
     message = entry.message
     log.begin_together(())
-    log.begin(entry.envelope.correlation_id, entry.envelope.id)
+    context.begin(entry.envelope.correlation_id, entry.envelope.id)
     log.note(**_named(entry))
     try:
         handler(entry.fact)

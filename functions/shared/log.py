@@ -17,6 +17,8 @@ from typing import Any
 
 import msgspec
 
+from functions.shared import context
+
 Lines = Sequence[tuple[str, Mapping[str, Any]]]
 """Correlation ids, and what each one's line has besides the rest."""
 
@@ -30,9 +32,6 @@ class Invocation:
         self.since = 0.0
         self.written = False
         self.together: Lines = ()
-        self.correlation_id = ""
-        self.causation_id: str | None = None
-        self.actor: str | None = None
         self.fields: dict[str, Any] = {}
 
 
@@ -59,11 +58,6 @@ def failed(error: BaseException) -> None:
     """Say that a record failed, with the error."""
     failure(error)
     note(outcome="failed")
-
-
-def begin(correlation_id: str, causation_id: str | None = None) -> None:
-    """Say on whose behalf the code runs from here on; facts raised carry both ids."""
-    current.correlation_id, current.causation_id, current.actor = correlation_id, causation_id, None
 
 
 def begin_together(lines: Lines) -> None:
@@ -110,11 +104,11 @@ _NOTHING = {"outcome": "ok"}
 def _open() -> None:
     current.fields, current.together, current.written = {**_NOTHING}, (), False
     current.since = time.perf_counter()
-    begin(current.request_id)
+    context.begin(current.request_id)
 
 
 def _write_lines() -> None:
-    for correlation_id, fields in current.together or ((current.correlation_id, {}),):
+    for correlation_id, fields in current.together or ((context.current.correlation_id, {}),):
         _write(correlation_id, fields)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-from functions.shared import aws, log
+from functions.shared import aws, context, log
 from functions.shared.clock import rfc3339
 from functions.shared.dynamo import Item, decode_item
 from functions.shared.types import Data
@@ -102,9 +102,9 @@ def fact(
         type=kind,
         version=1,
         time=rfc3339(at),
-        correlation_id=log.current.correlation_id,
-        causation_id=log.current.causation_id,
-        actor=log.current.actor,
+        correlation_id=context.current.correlation_id,
+        causation_id=context.current.causation_id,
+        actor=context.current.actor,
         aggregate=Aggregate(aggregate_id, version),
         data=Raw(msgspec.json.encode(data) if stored else _UNTOLD),
     )

@@ -34,7 +34,7 @@ from typing import Any, NamedTuple
 from botocore.exceptions import ClientError
 from greenlet import getcurrent, greenlet
 
-from functions.shared import aws, log
+from functions.shared import aws, context, log
 from tests.bench.units import read_units, write_units
 from tests.simulation import deployment as deployed
 from tests.simulation.deployment import Deployment
@@ -98,7 +98,7 @@ class VirtualInventory:
         self._running = self._warm = 0
         self._hub = getcurrent()
         self._started: dict[Any, float] = {}
-        self._logs: dict[Any, log.Invocation] = {}
+        self._known: dict[Any, tuple[log.Invocation, context.Context]] = {}
         self._held: set[tuple[str, str]] = set()
         self._buckets: dict[Bucket, tuple[float, float]] = {}
 
@@ -188,14 +188,15 @@ class VirtualInventory:
 
     def _resume(self, worker: Any) -> None:
         self._started.setdefault(worker, self.now)
-        log.current = self._logs.setdefault(worker, log.Invocation())
+        known = self._known.setdefault(worker, (log.Invocation(), context.Context()))
+        log.current, context.current = known
         if self.now - self._started[worker] > TIMEOUT:
             self.tally["timeouts"] += 1
             worker.throw(TimedOutError())
         else:
             worker.switch()
         if worker.dead:
-            del self._started[worker], self._logs[worker]
+            del self._started[worker], self._known[worker]
 
     def _wait(self, seconds: float) -> None:
         worker = getcurrent()

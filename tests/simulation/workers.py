@@ -13,7 +13,7 @@ from typing import Any
 
 import time_machine
 
-from functions.shared import log
+from functions.shared import context, log
 from tests.simulation.deployment import Function
 from tests.simulation.trace import START
 
@@ -33,7 +33,7 @@ class Invocation:
         self.function_name = function.name
         self.started, self.skew = started, skew
         self.wake = 0.0
-        self.log = log.Invocation()
+        self.log, self.context = log.Invocation(), context.Context()
         self.lines: list[str] = []
         self.request: Any = None
         self.result: Any = None

@@ -21,7 +21,7 @@ import msgspec
 from botocore.exceptions import ClientError
 from greenlet import GreenletExit, getcurrent, greenlet
 
-from functions.shared import aws, log
+from functions.shared import aws, context, log
 from tests.simulation.calls import Struck, told
 from tests.simulation.deployment import Deployment, Function, QueueSource, StreamSource
 from tests.simulation.fake_aws import Client, FakeAWS
@@ -273,7 +273,7 @@ class World:
     def _enter(self, invocation: Invocation) -> None:
         function = invocation.function
         os.environ = function.environment  # type: ignore[assignment]  # noqa: B003 every function has its own
-        log.current = invocation.log
+        log.current, context.current = invocation.log, invocation.context
         function.app.current_request = invocation.request
         function.app.lambda_context = invocation
         self._current = invocation

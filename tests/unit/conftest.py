@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import pytest
 from moto import mock_aws
 
-from functions.shared import aws, log, signing
+from functions.shared import aws, context, signing
 from tests.support import templates
 from tests.support.lambda_events import Context, api_event
 
@@ -51,7 +51,7 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def forget_keys() -> None:
     """Drop what is kept of another test's account. The clients stay: making one costs more than most tests."""
     signing._keys.clear()
-    log.begin("test-correlation")
+    context.begin("test-correlation")
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ import time
 
 from functions.journal import queues
 from functions.journal.table import JournalTable
-from functions.shared import log
+from functions.shared import context
 from functions.shared.clock import now
 from functions.shared.errors import DomainError
 from tools import options
@@ -53,7 +53,7 @@ def main() -> None:
 def use(environment: Environment) -> None:
     """Point the functions' own AWS clients at an environment, and have what they do told as an operator's act."""
     os.environ |= {**environment.variables, "ENVIRONMENT_NAME": environment.name}
-    log.current.actor = OPERATOR
+    context.act_as(OPERATOR)
 
 
 def overview() -> None:

@@ -140,9 +140,9 @@ def test_two_requests_that_find_a_cart_expired_start_afresh_once(selling: Shop) 
 def test_two_log_ins_of_one_customer_merge_a_guests_cart_once(selling: Shop) -> None:
     guest = selling.open()
     selling.set(guest, "A", 2)
-    cart_id, visitor = who({**guest, "subject": "cus_1"})
+    cart_id, visitor = who(guest)
     table = Meddled(lambda: selling.merge(guest, "cus_1"))
-    shown = service.merge(table, cart_id, visitor, None, terms(), now())
+    shown = service.merge(table, cart_id, "cus_1", visitor.token, None, terms(), now())
     assert shown.cart.quantities == {"A": 2}
 
 
@@ -150,10 +150,10 @@ def test_two_customers_with_one_token_do_not_both_get_the_lines(selling: Shop) -
     guest = selling.open()
     selling.set(guest, "A", 2)
     selling.open(subject="cus_1")
-    cart_id, visitor = who({**guest, "subject": "cus_1"})
+    cart_id, visitor = who(guest)
     table = Meddled(lambda: selling.merge(guest, "cus_2"))
     with pytest.raises(NotFoundError):
-        service.merge(table, cart_id, visitor, None, terms(), now())
+        service.merge(table, cart_id, "cus_1", visitor.token, None, terms(), now())
     assert selling.lines(selling.open(subject="cus_1")) == {}
     assert selling.lines(selling.open(subject="cus_2")) == {"A": 2}
 
@@ -162,9 +162,9 @@ def test_two_customers_with_one_token_do_not_both_get_the_lines(selling: Shop) -
 def test_a_line_set_while_merging_is_not_lost(selling: Shop, which: str) -> None:
     carts_ = {"guest": selling.open(), "own": selling.open(subject="cus_1")}
     selling.set(carts_["guest"], "A", 2)
-    cart_id, visitor = who({**carts_["guest"], "subject": "cus_1"})
+    cart_id, visitor = who(carts_["guest"])
     table = Meddled(lambda: selling.set(carts_[which], "B", 3))
-    service.merge(table, cart_id, visitor, None, terms(), now())
+    service.merge(table, cart_id, "cus_1", visitor.token, None, terms(), now())
     assert selling.lines(carts_["own"]) == {"A": 2, "B": 3}
 
 

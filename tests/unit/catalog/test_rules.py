@@ -24,7 +24,7 @@ from functions.catalog.domain import (
     with_columns_of,
 )
 from functions.catalog.text import distinct_slugs, fold, is_slug, plain, slug_of, slug_of_handle, words
-from functions.shared.errors import InvalidError
+from functions.shared.errors import InvalidError, json_pointer
 
 SKU = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -153,7 +153,7 @@ def test_derived_skus_of_two_products_never_meet(one: str, other: str, a: list[s
 def test_a_slug_that_is_none_in_lower_case_is_refused(slug: str) -> None:
     with pytest.raises(InvalidError) as refused:
         normalised(Product("Pot", (Variant(Price(1, "EUR")),), slug=slug), "EUR")
-    assert (refused.value.code, refused.value.pointer) == ("invalid_slug", "/slug")
+    assert (refused.value.code, json_pointer(refused.value.field)) == ("invalid_slug", "/slug")
 
 
 def test_values_that_only_differ_in_their_signs_get_skus_of_their_own() -> None:

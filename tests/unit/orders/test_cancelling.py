@@ -11,8 +11,8 @@ from functions.orders import service
 from functions.orders.domain import Order
 from functions.orders.table import OrdersTable
 from functions.shared.clock import parse, rfc3339
+from functions.shared.context import Caller
 from functions.shared.errors import ConflictError
-from functions.shared.http import Caller
 from tests.support.templates import template
 from tests.unit.orders.conftest import AMIRA, about, authorised, reserved
 

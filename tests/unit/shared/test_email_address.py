@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from functions.shared.email_address import comparable, deliverable
-from functions.shared.errors import InvalidError
+from functions.shared.errors import InvalidError, json_pointer
 from functions.shared.types import Email
 
 ONE_FORM = {
@@ -48,8 +48,8 @@ UNREACHABLE = [
 @pytest.mark.parametrize("text", UNREACHABLE)
 def test_what_mail_cannot_reach_is_refused_at_its_field(text: str) -> None:
     with pytest.raises(InvalidError) as refused:
-        deliverable(text, "/contact")
-    assert (refused.value.code, refused.value.pointer) == ("wrong_form", "/contact")
+        deliverable(text, ("contact",))
+    assert (refused.value.code, json_pointer(refused.value.field)) == ("wrong_form", "/contact")
     assert refused.value.parameters == {"form": "email"}
 
 

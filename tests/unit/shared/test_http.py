@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from chalice.app import Response
 
-from functions.shared import errors, log
+from functions.shared import context, errors
 from functions.shared.http import (
     Service,
     caller,
@@ -285,7 +285,7 @@ def test_no_body_is_a_problem() -> None:
 def test_a_callers_correlation_id_is_taken() -> None:
     answer = send("GET", "/wishes", headers={"X-Correlation-Id": "purchase-0001"})
     assert answer["headers"]["X-Correlation-Id"] == "purchase-0001"
-    assert log.current.correlation_id == "purchase-0001"
+    assert context.current.correlation_id == "purchase-0001"
 
 
 @pytest.mark.parametrize(
@@ -404,9 +404,9 @@ def test_who_calls_is_never_taken_from_the_request() -> None:
 
 def test_what_a_known_caller_causes_is_known_by_their_subject() -> None:
     send("GET", "/wishes/{wishId}", path={"wishId": "x"}, subject="cus_1")
-    assert log.current.actor == "cus_1"
+    assert context.current.actor == "cus_1"
     send("GET", "/wishes/{wishId}", path={"wishId": "x"})
-    assert log.current.actor is None
+    assert context.current.actor is None
 
 
 # --- query parameters ----------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from msgspec import Meta
 
-from functions.shared.errors import InvalidError
+from functions.shared.errors import InvalidError, json_pointer
 from functions.shared.http import decode_body
 from functions.shared.types import Body, Email, MoneyBody, Quantity, Sku
 
@@ -101,7 +101,7 @@ def test_a_bad_field_has_its_pointer_a_code_of_its_own_and_what_it_needs(
     raw: str, pointer: str, code: str, parameters: dict[str, Any]
 ) -> None:
     found = refusal(raw.encode())
-    assert (found.code, found.pointer, found.parameters) == (code, pointer, parameters)
+    assert (found.code, json_pointer(found.field), found.parameters) == (code, pointer, parameters)
 
 
 @pytest.mark.parametrize(
@@ -123,12 +123,16 @@ def test_a_number_that_does_not_fit_says_what_would(
     number: str, code: str, parameters: dict[str, Any]
 ) -> None:
     found = refusal(f'{{"lines": [{{"sku": "A", "quantity": {number}}}]}}'.encode())
-    assert (found.code, found.pointer, found.parameters) == (code, "/lines/0/quantity", parameters)
+    assert (found.code, json_pointer(found.field), found.parameters) == (
+        code,
+        "/lines/0/quantity",
+        parameters,
+    )
 
 
 def test_a_number_beyond_64_bits_is_refused_at_its_field() -> None:
     raw = b'{"lines": [{"sku": "A", "quantity": 99999999999999999999999}]}'
-    assert refusal(raw).pointer == "/lines/0/quantity"
+    assert json_pointer(refusal(raw).field) == "/lines/0/quantity"
 
 
 @pytest.mark.parametrize(
@@ -155,4 +159,4 @@ def test_the_value_at_fault_is_not_repeated() -> None:
 
 def test_a_name_given_twice_is_checked_each_time() -> None:
     raw = b'{"lines": [{"sku": "A", "quantity": 1}], "lines": [{"sku": "A", "quantity": -5}]}'
-    assert refusal(raw).pointer == "/lines/0/quantity"
+    assert json_pointer(refusal(raw).field) == "/lines/0/quantity"

@@ -10,7 +10,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from functions.shared import log
+from functions.shared import context, log
 from functions.shared.errors import ConflictError
 from functions.shared.http import Service
 from functions.shared.inbox import BatchResponse, BusEvent, Fact, Together, deliver
@@ -188,7 +188,7 @@ def test_a_consumer_may_take_every_fact_whatever_it_says(consumer: Consumer) -> 
 
 def test_what_a_handler_raises_carries_on_the_correlation_and_names_its_cause(consumer: Consumer) -> None:
     seen = []
-    consumer.fails = lambda fact: seen.append((log.current.correlation_id, log.current.causation_id))
+    consumer.fails = lambda fact: seen.append((context.current.correlation_id, context.current.causation_id))
     consumer.receives(event(1), event(2))
     assert seen == [("purchase-1", "wsh_1.1.WishGranted"), ("purchase-2", "wsh_2.1.WishGranted")]
 
@@ -366,7 +366,7 @@ def test_a_fact_of_a_group_says_on_whose_behalf_it_is_handled(group: Group) -> N
     def on_granted(facts: Sequence[Fact[WishGranted]]) -> None:
         for fact in facts:
             fact.begin()
-            seen.append((log.current.correlation_id, log.current.causation_id))
+            seen.append((context.current.correlation_id, context.current.causation_id))
 
     @app.on_sqs_message(queue="begins-inbox")
     def on_inbox(batch: Any) -> BatchResponse:

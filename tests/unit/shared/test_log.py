@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from functions.shared import log
-from functions.shared.log import begin, end, logged, note
+from functions.shared.context import begin, current
+from functions.shared.log import end, logged, note
 from tests.support.lambda_events import Context
 
 
@@ -59,9 +60,7 @@ def test_on_whose_behalf_one_invocation_ran_is_forgotten_by_the_next(
     logged("sweep", lambda event, context: begin("purchase-1", "ord_1.1.OrderPlaced"))({}, Context())
     context = Context()
     seen = []
-    logged("sweep", lambda event, _: seen.append((log.current.correlation_id, log.current.causation_id)))(
-        {}, context
-    )
+    logged("sweep", lambda event, _: seen.append((current.correlation_id, current.causation_id)))({}, context)
     assert seen == [(context.aws_request_id, None)]
     assert [line["correlationId"] for line in lines(capsys)] == ["purchase-1", context.aws_request_id]
 

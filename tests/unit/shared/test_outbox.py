@@ -13,7 +13,7 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import ANY, Stubber
 
-from functions.shared import aws, log
+from functions.shared import aws, context, log
 from functions.shared.dynamo import encode_item
 from functions.shared.outbox import PublishError, fact, pack, publish, unpack
 from functions.shared.types import Data
@@ -96,26 +96,26 @@ def test_the_same_change_told_twice_is_one_event() -> None:
 
 
 def test_a_fact_carries_the_purchase_and_what_led_to_it() -> None:
-    log.begin("purchase-1", "ord_1.1.OrderPlaced")
+    context.begin("purchase-1", "ord_1.1.OrderPlaced")
     found = detail(granted())
     assert (found["correlationId"], found["causationId"]) == ("purchase-1", "ord_1.1.OrderPlaced")
 
 
 def test_a_fact_that_no_event_led_to_has_no_cause() -> None:
-    log.begin("purchase-1")
+    context.begin("purchase-1")
     assert "causationId" not in detail(granted())
 
 
 def test_a_fact_names_the_caller_who_asked_for_it() -> None:
-    log.begin("purchase-1")
-    log.current.actor = "cus_1"
+    context.begin("purchase-1")
+    context.current.actor = "cus_1"
     assert detail(granted())["actor"] == "cus_1"
-    log.begin("purchase-1", "ord_1.1.OrderPlaced")
+    context.begin("purchase-1", "ord_1.1.OrderPlaced")
     assert "actor" not in detail(granted())
 
 
 def test_a_fact_has_the_published_shape() -> None:
-    log.begin("purchase-1")
+    context.begin("purchase-1")
     assert detail(granted(2, "x")) == {
         "id": "wsh_1.2.WishGranted", "type": "WishGranted", "version": 1, "time": "2026-11-22T17:05:09.123Z",
         "correlationId": "purchase-1", "aggregate": {"id": "wsh_1", "version": 2},
@@ -257,9 +257,9 @@ def of_two_purchases() -> dict[str, Any]:
     """Return a batch of three facts: two of purchase-1, and one of purchase-2 between them."""
     images = []
     for version, purchase in ((1, "purchase-1"), (2, "purchase-2"), (3, "purchase-1")):
-        log.begin(purchase)
+        context.begin(purchase)
         images.append(image(granted(version)))
-    log.begin("other")
+    context.begin("other")
     return stream_event(*images)
 
 
