@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import random
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -26,44 +24,39 @@ from functions.cart.table import CartTable, Known
 from functions.shared import signing
 from functions.shared.addresses import PostalAddress
 from functions.shared.clock import parse
-from functions.shared.errors import ConflictError, NotFoundError
+from functions.shared.errors import NotFoundError
 from functions.shared.ids import derived_id, new_id
 from functions.shared.inbox import Fact
-
-_TRIES = 12
-
-
-class BusyError(RuntimeError):
-    """The item changed under us each time we tried; the message comes again."""
+from functions.shared.optimistic import BusyError, optimistic
 
 
 def open_guest_cart(table: CartTable, cart_id: str, token: str, at: datetime) -> Cart:
     """Store and return a guest's new cart."""
     cart = domain.guests_cart(cart_id, token, new_id("quo", at), at)
     if not table.create(cart):
-        raise _busy()
+        raise BusyError("cart_busy")
     return cart
 
 
-def open_customer_cart(table: CartTable, customer_id: str, at: datetime) -> Cart:
+@optimistic("cart_busy")
+def open_customer_cart(table: CartTable, customer_id: str, at: datetime) -> Cart | None:
     """Return the customer's cart, a new one where there is none or it has expired.
 
     A customer has one cart: its id follows from theirs, so however many requests open it at once, it is the same.
     """
     cart_id = derived_id("crt", customer_id)
-    for _ in _tries():
-        found = table.cart(cart_id)
-        if found and domain.is_alive(found, at):
-            return domain.opened(found, Visitor(customer_id), at)
-        purchase = new_id("quo", at)
-        new = (
-            domain.emptied(found, at) if found else domain.customers_cart(cart_id, customer_id, purchase, at)
-        )
-        if table.replace(found, new) if found else table.create(new):
-            return new
+    found = table.cart(cart_id)
+    if found and domain.is_alive(found, at):
+        return domain.opened(found, Visitor(customer_id), at)
+    if found:
+        new = domain.emptied(found, at)
+        return new if table.replace(found, new) else None
+    new = domain.customers_cart(cart_id, customer_id, new_id("quo", at), at)
+    if table.create(new):
+        return new
     if table.is_erased(cart_id):
         raise NotFoundError("account_erased", "This account was erased; shop on without it.")
-    raise _busy()
+    return None
 
 
 def show(table: CartTable, cart_id: str, visitor: Visitor, terms: Terms, at: datetime) -> Shown:
@@ -88,19 +81,18 @@ def remove_line(
     return _change(table, cart_id, visitor, sku, terms, at, lambda cart: domain.without_line(cart, sku, at))
 
 
+@optimistic("cart_busy")
 def _change(
     table: CartTable, cart_id: str, visitor: Visitor, sku: str, terms: Terms, at: datetime,
     rule: Callable[[Cart], Cart],
-) -> Shown:  # fmt: skip
-    for _ in _tries():
-        before = domain.opened(table.cart(cart_id), visitor, at)
-        after = rule(before)
-        stored = before if after is before else table.store_line(before, after, sku)
-        if stored:
-            return _shown(table, stored, terms)
-    raise _busy()
+) -> Shown | None:  # fmt: skip
+    before = domain.opened(table.cart(cart_id), visitor, at)
+    after = rule(before)
+    stored = before if after is before else table.store_line(before, after, sku)
+    return _shown(table, stored, terms) if stored else None
 
 
+@optimistic("cart_busy")
 def merge(
     table: CartTable,
     guest_id: str,
@@ -109,7 +101,7 @@ def merge(
     into: str | None,
     terms: Terms,
     at: datetime,
-) -> Shown:
+) -> Shown | None:
     """Add a guest's cart to that of the customer who brings it, once, however often and by how many it is asked.
 
     Raises
@@ -122,17 +114,15 @@ def merge(
     own_id, visitor = derived_id("crt", customer_id), Visitor(customer_id, token)
     if into not in (None, own_id):
         raise NotFoundError("cart_not_found", "This is not your cart.", field=("into",))
-    for _ in _tries():
-        guest = domain.given_up(table.cart(guest_id), visitor, own_id, at)
-        own = open_customer_cart(table, customer_id, at)
-        if guest.merged_into:
-            return _shown(table, own, terms)
-        after = domain.merged(own, guest, new_id("quo", at), at)
-        if table.merge((own, guest), after):
-            return _shown(table, after[0], terms)
-    raise _busy()
+    guest = domain.given_up(table.cart(guest_id), visitor, own_id, at)
+    own = open_customer_cart(table, customer_id, at)
+    if guest.merged_into:
+        return _shown(table, own, terms)
+    after = domain.merged(own, guest, new_id("quo", at), at)
+    return _shown(table, after[0], terms) if table.merge((own, guest), after) else None
 
 
+@optimistic("cart_busy")
 def quote(
     table: CartTable,
     cart_id: str,
@@ -143,23 +133,22 @@ def quote(
     at: datetime,
     *,
     again: str | None = None,
-) -> tuple[Quote, str]:
+) -> tuple[Quote, str] | None:
     """Return a quote and its signed text; the cart takes note that the buyer has been shown its prices.
 
     Until one of them is ordered, all quotes of a cart are for one purchase. Raises what `quotes.quoted` and
     `domain.to_quote` raise.
     """
-    for _ in _tries():
-        before = domain.opened(table.cart(cart_id), visitor, at)
-        cart = domain.to_quote(before, again, new_id("quo", at))
-        lines = _shown(table, cart, terms).lines
-        seen = domain.acknowledged(cart, lines, at)
-        if seen is not before:
-            seen = replace(seen, version=before.version + 1)
-        promised = quotes.quoted(seen, lines, email, address, terms, at)
-        if seen is before or table.replace(before, seen):
-            return promised, signing.sign("quote", msgspec.json.encode(promised))
-    raise _busy()
+    before = domain.opened(table.cart(cart_id), visitor, at)
+    cart = domain.to_quote(before, again, new_id("quo", at))
+    lines = _shown(table, cart, terms).lines
+    seen = domain.acknowledged(cart, lines, at)
+    if seen is not before:
+        seen = replace(seen, version=before.version + 1)
+    promised = quotes.quoted(seen, lines, email, address, terms, at)
+    if seen is not before and not table.replace(before, seen):
+        return None
+    return promised, signing.sign("quote", msgspec.json.encode(promised))
 
 
 def on_product(table: CartTable, event: Fact[ProductPublished]) -> None:
@@ -192,20 +181,23 @@ def _take_product(
     later one, and the later one knows the SKUs of the earlier. A delivery that dies half-way is done again.
     """
     version, told_at = event.aggregate.version, event.time
-    for _ in _tries():
-        before = table.product(product_id)
-        if before.version > version:
-            return
-        after = Known(version, before.skus | offers.keys() | dropped)
-        if after == before or table.note_product(product_id, before, after):
-            break
-    else:
-        raise BusyError(product_id)
-    for sku in sorted(after.skus):
+    for sku in sorted(_skus_since(table, product_id, version, dropped.union(offers))):
         if sku in offers:
             table.take_offer(offers[sku], version, told_at)
         else:
             table.drop_offer(sku, product_id, version, told_at)
+
+
+@optimistic("cart_busy")
+def _skus_since(
+    table: CartTable, product_id: str, version: int, skus: frozenset[str]
+) -> frozenset[str] | None:
+    """Note a product's version; return every SKU it ever had, none where a later version is known."""
+    before = table.product(product_id)
+    if before.version > version:
+        return frozenset()
+    after = Known(version, before.skus | skus)
+    return after.skus if after == before or table.note_product(product_id, before, after) else None
 
 
 def on_order_placed(table: CartTable, event: Fact[OrderPlaced], at: datetime) -> None:
@@ -226,16 +218,14 @@ def on_order_cancelled(table: CartTable, event: Fact[OrderCancelled], at: dateti
     _follow(table, event.data, lambda cart: domain.released(cart, event.data.order_id, new_id("quo", at)))
 
 
+@optimistic("cart_busy")
 def _follow(
     table: CartTable, order: OrderPlaced | OrderConfirmed | OrderCancelled, rule: Callable[[Cart], Cart]
-) -> None:
+) -> bool:
     """Have the cart an order was quoted from, or the one that was merged into since, follow what became of it."""
-    for _ in _tries():
-        cart = _successor(table, order.cart_id)
-        after = rule(cart) if cart else None
-        if cart is None or after is None or after is cart or table.replace(cart, after):
-            return
-    raise BusyError(order.order_id)
+    cart = _successor(table, order.cart_id)
+    after = rule(cart) if cart else None
+    return cart is None or after is None or after is cart or table.replace(cart, after)
 
 
 def on_customer_erased(table: CartTable, event: Fact[CustomerErased]) -> None:
@@ -250,15 +240,3 @@ def _successor(table: CartTable, cart_id: str) -> Cart | None:
 
 def _shown(table: CartTable, cart: Cart, terms: Terms) -> Shown:
     return domain.shown(cart, table.offers(cart.quantities), terms.currency)
-
-
-def _tries() -> Iterator[int]:
-    """Yield the tries of an optimistic write, a random moment apart, longer each time."""
-    for number in range(_TRIES):
-        if number:
-            time.sleep(random.uniform(0, 0.004 * number))
-        yield number
-
-
-def _busy() -> ConflictError:
-    return ConflictError("cart_busy", "The cart is being changed by many requests at once.", retry_after=1)

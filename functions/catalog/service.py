@@ -25,10 +25,10 @@ from functions.shared.clock import parse, rfc3339
 from functions.shared.dynamo import Item
 from functions.shared.errors import ConflictError, InvalidError, NotFoundError, PreconditionFailedError
 from functions.shared.ids import is_id, new_id
+from functions.shared.optimistic import optimistic
 from functions.shared.outbox import fact, pack
 from functions.shared.types import Data, Money
 
-_TRIES = 5
 _ORPHANED = timedelta(minutes=1)
 """After this long a SKU claimed for a product that was then not written is free again."""
 MAX_FACT_BYTES = 240_000
@@ -41,9 +41,10 @@ _MANY_WORDS = 8  # words with a prefix up to which their lists are merged; above
 # --- writing ------------------------------------------------------------------------------------------------------
 
 
+@optimistic("product_busy")
 def create(
     table: CatalogTable, product: Product, product_id: str, *, currency: str, at: datetime, origin: str = ""
-) -> Stored:
+) -> Stored | None:
     """Store a new product and return it; safe to repeat with the same `origin`.
 
     Raises
@@ -54,21 +55,21 @@ def create(
         The slug or a SKU belongs to another product.
     """
     clean = domain.with_columns_of(domain.normalised(product, currency), None)
-    for _ in range(_TRIES):
-        lost = _store(table, None, clean, product_id, origin, at)
-        if not isinstance(lost, Lost):
-            return lost
-        made = table.by_slug(clean.slug)
-        if made and origin in made.origins:
-            table.finish(made)
-            return made
-        _explain(table, lost, clean, at)
-    raise _busy()
+    lost = _store(table, None, clean, product_id, origin, at)
+    if not isinstance(lost, Lost):
+        return lost
+    made = table.by_slug(clean.slug)
+    if made and origin in made.origins:
+        table.finish(made)
+        return made
+    _explain(table, lost, clean, at)
+    return None
 
 
+@optimistic("product_busy")
 def change(
     table: CatalogTable, product_id: str, product: Product, *, version: int, currency: str, at: datetime
-) -> Stored:
+) -> Stored | None:
     """Replace a product's content and return it; one that is the same already is returned as it is.
 
     Raises
@@ -80,12 +81,8 @@ def change(
     InvalidError, ConflictError
         As for `create`.
     """
-    for _ in range(_TRIES):
-        before = _at_version(table, product_id, version)
-        after = _rewrite(table, before, product, currency=currency, at=at)
-        if after is not None:
-            return after
-    raise _busy()
+    before = _at_version(table, product_id, version)
+    return _rewrite(table, before, product, currency=currency, at=at)
 
 
 def overwrite(
@@ -100,16 +97,17 @@ def overwrite(
 
     ``remake`` gives the new content and the origin of the version; what has that origin already is not stored again.
     """
-    found: Stored | None = before
-    for _ in range(_TRIES):
+    known = [before]
+
+    @optimistic("product_busy")
+    def run() -> Stored | None:
+        found = known.pop() if known else table.product(before.id)
         if found is None:
             raise _no_product()
         product, origin = remake(found)
-        after = _rewrite(table, found, product, currency=currency, at=at, origin=origin)
-        if after is not None:
-            return after
-        found = table.product(before.id)
-    raise _busy()
+        return _rewrite(table, found, product, currency=currency, at=at, origin=origin)
+
+    return run()
 
 
 def foreseen(before: Stored | None, product: Product, *, currency: str, at: datetime) -> Stored:
@@ -146,7 +144,8 @@ def _rewrite(
     return None
 
 
-def withdraw(table: CatalogTable, product_id: str, *, version: int, at: datetime) -> None:
+@optimistic("product_busy")
+def withdraw(table: CatalogTable, product_id: str, *, version: int, at: datetime) -> bool:
     """Take a product off sale, or delete it where it is a draft; one withdrawn already stays so.
 
     Raises
@@ -154,20 +153,15 @@ def withdraw(table: CatalogTable, product_id: str, *, version: int, at: datetime
     NotFoundError, PreconditionFailedError
         There is no such product, or not at `version` any more.
     """
-    for _ in range(_TRIES):
-        before = _at_version(table, product_id, version)
-        table.finish(before)
-        if before.product.status == "withdrawn":
-            return
-        if before.product.status == "draft":
-            told = ProductDeleted(before.id, before.product.slug)
-            done = table.remove(before, pack(fact(told, before.id, before.version + 1, at)), at)
-        else:
-            gone = replace(before.product, status="withdrawn")
-            done = not isinstance(_store(table, before, gone, before.id, "", at), Lost)
-        if done:
-            return
-    raise _busy()
+    before = _at_version(table, product_id, version)
+    table.finish(before)
+    if before.product.status == "withdrawn":
+        return True
+    if before.product.status == "draft":
+        told = ProductDeleted(before.id, before.product.slug)
+        return table.remove(before, pack(fact(told, before.id, before.version + 1, at)), at)
+    gone = replace(before.product, status="withdrawn")
+    return not isinstance(_store(table, before, gone, before.id, "", at), Lost)
 
 
 def finish_listing(table: CatalogTable, product_id: str) -> None:
@@ -227,7 +221,7 @@ def _check_size(after: Stored, outbox: str) -> None:
 
 
 def _explain(table: CatalogTable, lost: Lost, product: Product, at: datetime) -> None:
-    """Raise what the caller can do about it; return where trying again helps."""
+    """Raise what the caller can do about it; return None where trying again helps."""
     if lost.what == "slug":
         raise ConflictError("slug_taken", f"Another product has the slug {product.slug}.", field=("slug",))
     claim = table.claim(lost.sku) if lost.what == "sku" else None
@@ -244,10 +238,6 @@ def _explain(table: CatalogTable, lost: Lost, product: Product, at: datetime) ->
         f"{lost.sku} is a SKU of product {claim['product_id']}.",
         field=("variants", index, "sku"),
     )
-
-
-def _busy() -> ConflictError:
-    return ConflictError("product_busy", "The product is being changed by others; try again.", retry_after=1)
 
 
 def _no_product() -> NotFoundError:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import TypeVar
 
 from functions.identity import limits, passwords
 from functions.identity.domain import (
@@ -36,10 +35,8 @@ from functions.shared.errors import (
     PreconditionFailedError,
 )
 from functions.shared.ids import new_id
+from functions.shared.optimistic import optimistic
 from functions.shared.outbox import fact, pack
-
-_TRIES = 5
-T = TypeVar("T")
 
 
 def mail_order(
@@ -77,17 +74,21 @@ def register(
     kept = passwords.hashed(password)
     account = Account(customer_id, email, name, kept, rfc3339(at))
     outbox = pack(fact(CustomerRegistered(account.id, email, name), account.id, account.version, at))
-    for _ in range(_TRIES):
+
+    @optimistic("busy")
+    def run() -> str | None:
         owner = table.owner_of(email)
         if owner is None:
-            if table.create(account, outbox, mail_order("verify_email", at, customer_id=account.id)):
-                log.note(subject=account.id)
-                return account.id
-        elif owner[-16:] == customer_id[-16:]:  # the same 80 random bits: made by this very request
-            return owner
-        elif table.tell_owner(email, mail_order("already_registered", at, email=email), at):
+            if not table.create(account, outbox, mail_order("verify_email", at, customer_id=account.id)):
+                return None
+            log.note(subject=account.id)
             return account.id
-    raise _busy()
+        if owner[-16:] == customer_id[-16:]:  # the same 80 random bits: made by this very request
+            return owner
+        told = table.tell_owner(email, mail_order("already_registered", at, email=email), at)
+        return account.id if told else None
+
+    return run()
 
 
 def account(table: IdentityTable, customer_id: str) -> Account:
@@ -133,7 +134,8 @@ def set_roles(
     if by == customer_id and "admin" not in wanted:
         raise ConflictError("own_admin_role", "Have another admin take your admin role.", field=("roles",))
 
-    def step() -> Account | None:
+    @optimistic("busy")
+    def run() -> Account | None:
         before = account(table, customer_id)
         if version is not None and before.version != version:
             raise _stale()
@@ -143,7 +145,7 @@ def set_roles(
         outbox = pack(fact(CustomerRolesChanged(after.id, after.roles), after.id, after.version, at))
         return after if table.store(before, after, outbox=outbox) else None
 
-    return _until_done(step)
+    return run()
 
 
 def grant_roles(table: IdentityTable, email: str, roles: Iterable[str], at: datetime) -> Account:
@@ -152,18 +154,15 @@ def grant_roles(table: IdentityTable, email: str, roles: Iterable[str], at: date
     return set_roles(table, found.id, (*found.roles, *roles), by=None, version=None, at=at)
 
 
-def confirm(table: IdentityTable, email: str, at: datetime) -> Account:
+@optimistic("busy")
+def confirm(table: IdentityTable, email: str, at: datetime) -> Account | None:
     """Take an account's e-mail address for proven on an operator's word."""
-
-    def step() -> Account | None:
-        before = _by_email(table, email)
-        if before.verified:
-            return before
-        after = before.changed(verified=True)
-        outbox = pack(fact(CustomerEmailConfirmed(after.id), after.id, after.version, at))
-        return after if table.store(before, after, outbox=outbox) else None
-
-    return _until_done(step)
+    before = _by_email(table, email)
+    if before.verified:
+        return before
+    after = before.changed(verified=True)
+    outbox = pack(fact(CustomerEmailConfirmed(after.id), after.id, after.version, at))
+    return after if table.store(before, after, outbox=outbox) else None
 
 
 def _by_email(table: IdentityTable, email: str) -> Account:
@@ -173,23 +172,21 @@ def _by_email(table: IdentityTable, email: str) -> Account:
     return found
 
 
-def erase(table: IdentityTable, customer_id: str, at: datetime) -> None:
+@optimistic("busy")
+def erase(table: IdentityTable, customer_id: str, at: datetime) -> bool:
     """Erase a person: account, addresses, sessions, tokens; the others learn it by CustomerErased."""
-
-    def step() -> bool | None:
-        found = table.account(customer_id)
-        if found is None:
-            return True
-        outbox = pack(fact(CustomerErased(customer_id), customer_id, found.version + 1, at))
-        return table.erase(found, outbox, at) or None
-
-    _until_done(step)
+    found = table.account(customer_id)
+    if found is None:
+        return True
+    outbox = pack(fact(CustomerErased(customer_id), customer_id, found.version + 1, at))
+    return table.erase(found, outbox, at)
 
 
 # --- what a mailbox proves ----------------------------------------------------------------------------------------
 
 
-def verify_email(table: IdentityTable, token: str, at: datetime) -> None:
+@optimistic("busy")
+def verify_email(table: IdentityTable, token: str, at: datetime) -> bool:
     """Take an e-mail address for proven by the token sent to it; a new address becomes the account's.
 
     A new address ends all sessions, and voids every other token: whoever held one may have been the reason to move.
@@ -201,21 +198,16 @@ def verify_email(table: IdentityTable, token: str, at: datetime) -> None:
     ConflictError
         The new address has come to be used by another account meanwhile.
     """
-
-    def step() -> bool | None:
-        found, before = _proof(table, token, at, "verify", "change")
-        if found.email == before.email:
-            return table.store(before, before.changed(verified=True), table.using(found)) or None
-        if found.purpose != "change":
-            raise _bad_token()
-        if table.owner_of(found.email):
-            raise ConflictError("email_taken", "Another account uses this e-mail address by now.")
-        after = before.changed(verified=True, email=found.email, epoch=before.epoch + 1)
-        told = mail_order("email_changed", at, customer_id=before.id, email=before.email)
-        stored = table.store(before, after, table.using(found), outbox=_changed(after, at), mail=told)
-        return stored or None
-
-    _until_done(step)
+    found, before = _proof(table, token, at, "verify", "change")
+    if found.email == before.email:
+        return table.store(before, before.changed(verified=True), table.using(found))
+    if found.purpose != "change":
+        raise _bad_token()
+    if table.owner_of(found.email):
+        raise ConflictError("email_taken", "Another account uses this e-mail address by now.")
+    after = before.changed(verified=True, email=found.email, epoch=before.epoch + 1)
+    told = mail_order("email_changed", at, customer_id=before.id, email=before.email)
+    return table.store(before, after, table.using(found), outbox=_changed(after, at), mail=told)
 
 
 def reset_password(table: IdentityTable, token: str, password: str, *, network: str, at: datetime) -> None:
@@ -233,7 +225,8 @@ def reset_password(table: IdentityTable, token: str, password: str, *, network: 
     passwords.check(password, owner.email, field=("password",))
     kept = passwords.hashed(password)
 
-    def step() -> Account | None:
+    @optimistic("busy")
+    def run() -> Account | None:
         found, before = _proof(table, token, at, "reset")
         if found.email != before.email:
             raise _bad_token()
@@ -241,7 +234,7 @@ def reset_password(table: IdentityTable, token: str, password: str, *, network: 
         told = mail_order("password_changed", at, customer_id=before.id, email=before.email)
         return after if table.store(before, after, table.using(found), mail=told) else None
 
-    after = _until_done(step)
+    after = run()
     table.remember(after.id, network, at)
     table.forgive(LOGIN_PAIR, limits.pair(after.email, network), at)
 
@@ -280,7 +273,8 @@ def change_password(
     passwords.check(password, account(table, customer_id).email, field=("newPassword",))
     kept = passwords.hashed(password)
 
-    def step() -> bool | None:
+    @optimistic("busy")
+    def run() -> bool:
         before = account(table, customer_id)
         after = before.changed(password=kept, epoch=before.epoch + 1)
         told = mail_order("password_changed", at, customer_id=customer_id, email=before.email)
@@ -288,19 +282,16 @@ def change_password(
         also = []
         if session and session.epoch == before.epoch:
             also = [table.keeping_session(customer_id, session.id, after.epoch)]
-        return table.store(before, after, *also, mail=told) or None
+        return table.store(before, after, *also, mail=told)
 
-    _until_done(step)
+    run()
 
 
-def end_sessions(table: IdentityTable, customer_id: str) -> None:
+@optimistic("busy")
+def end_sessions(table: IdentityTable, customer_id: str) -> bool:
     """End all sessions of an account at once."""
-
-    def step() -> bool | None:
-        before = account(table, customer_id)
-        return table.store(before, before.changed(epoch=before.epoch + 1)) or None
-
-    _until_done(step)
+    before = account(table, customer_id)
+    return table.store(before, before.changed(epoch=before.epoch + 1))
 
 
 # --- addresses ----------------------------------------------------------------------------------------------------
@@ -331,28 +322,18 @@ def remove_address(table: IdentityTable, customer_id: str, address_id: str) -> N
     _change_addresses(table, customer_id, lambda book: book.without(address_id))
 
 
+@optimistic("busy")
 def _change_addresses(
     table: IdentityTable, customer_id: str, change: Callable[[AddressBook], AddressBook]
-) -> AddressBook:
-    def step() -> AddressBook | None:
-        account(table, customer_id)
-        before = table.address_book(customer_id)
-        after = change(before)
-        return after if after is before or table.store_address_book(customer_id, before, after) else None
+) -> AddressBook | None:
 
-    return _until_done(step)
+    account(table, customer_id)
+    before = table.address_book(customer_id)
+    after = change(before)
+    return after if after is before or table.store_address_book(customer_id, before, after) else None
 
 
 # ------------------------------------------------------------------------------------------------------------------
-
-
-def _until_done(step: Callable[[], T | None]) -> T:
-    """Return what a step returns, trying again while another write comes in between."""
-    for _ in range(_TRIES):
-        done = step()
-        if done is not None:
-            return done
-    raise _busy()
 
 
 def _changed(after: Account, at: datetime) -> str:
@@ -362,7 +343,3 @@ def _changed(after: Account, at: datetime) -> str:
 
 def _stale() -> PreconditionFailedError:
     return PreconditionFailedError("changed_meanwhile", "It has changed since you read it; read it again.")
-
-
-def _busy() -> ConflictError:
-    return ConflictError("busy", "This account is being changed by someone else; try again.", retry_after=1)

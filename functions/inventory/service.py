@@ -43,16 +43,15 @@ from functions.inventory.events import (
     StockReserved,
     StockShardsChanged,
 )
-from functions.inventory.table import BusyError, Change, InventoryTable, Move
+from functions.inventory.table import Change, InventoryTable, Move
 from functions.shared import clock, context, log
-from functions.shared.errors import ConflictError, NotFoundError, PreconditionFailedError
+from functions.shared.errors import NotFoundError, PreconditionFailedError
 from functions.shared.idempotency import KEPT
 from functions.shared.ids import is_id
 from functions.shared.inbox import Fact
+from functions.shared.optimistic import TRIES, BusyError, optimistic
 from functions.shared.outbox import fact, pack
 from functions.shared.types import Data
-
-_TRIES = 8
 
 
 def level(table: InventoryTable, sku: str) -> Level:
@@ -79,9 +78,10 @@ def reservation(table: InventoryTable, order_id: str) -> Reservation:
     return found
 
 
+@optimistic("stock_busy")
 def adjust(
     table: InventoryTable, sku: str, delta: int, reason: str, *, adjustment_id: str, by: str, at: datetime
-) -> Level:
+) -> Level | None:
     """Change what is on the shelf by `delta` units and return the new level.
 
     The first receipt of a SKU creates its level. Safe to repeat with the same `adjustment_id`, as long as an
@@ -92,23 +92,21 @@ def adjust(
     ConflictError
         Fewer units than are promised would remain.
     """
-    for _ in range(_TRIES):
-        before = table.level(sku) or never_stocked(sku)
-        if table.moved(adjustment_id, at):
-            return before
-        after = adjusted(before, delta, instant(at))
-        effect = after.on_hand - before.on_hand
-        movement = {
-            "id": adjustment_id, "time": clock.rfc3339(at), "delta": effect, "reason": reason, "by": by,
-            **({} if effect == delta else {"seen": delta}),
-        }  # fmt: skip
-        change = Change(before, after, movement, _level_changed(after, reason, at))
-        if table.change_level_once(change, adjustment_id, at + KEPT):
-            return after
-    raise ConflictError("stock_busy", f"{sku} is being sold very fast; try again.", retry_after=1)
+    before = table.level(sku) or never_stocked(sku)
+    if table.moved(adjustment_id, at):
+        return before
+    after = adjusted(before, delta, instant(at))
+    effect = after.on_hand - before.on_hand
+    movement = {
+        "id": adjustment_id, "time": clock.rfc3339(at), "delta": effect, "reason": reason, "by": by,
+        **({} if effect == delta else {"seen": delta}),
+    }  # fmt: skip
+    change = Change(before, after, movement, _level_changed(after, reason, at))
+    return after if table.change_level_once(change, adjustment_id, at + KEPT) else None
 
 
-def set_shards(table: InventoryTable, sku: str, shards: int, version: int, at: datetime) -> Level:
+@optimistic("stock_busy")
+def set_shards(table: InventoryTable, sku: str, shards: int, version: int, at: datetime) -> Level | None:
     """Spread a SKU's level evenly over so many shards and return it; `version` is the level's that was read.
 
     Raises
@@ -118,16 +116,13 @@ def set_shards(table: InventoryTable, sku: str, shards: int, version: int, at: d
     PreconditionFailedError
         People have changed the level since.
     """
-    for _ in range(_TRIES):
-        before = level(table, sku)
-        if before.version != version:
-            raise PreconditionFailedError("stock_changed", f"The stock of {sku} was changed; read it again.")
-        after = split(before, shards)
-        told = StockShardsChanged(sku, shards)
-        outbox = pack(fact(told, f"sku_{sku}", after.version, at))
-        if table.change_levels([Change(before, after, outbox=outbox)]):
-            return after
-    raise ConflictError("stock_busy", f"{sku} is being sold very fast; try again.", retry_after=1)
+    before = level(table, sku)
+    if before.version != version:
+        raise PreconditionFailedError("stock_changed", f"The stock of {sku} was changed; read it again.")
+    after = split(before, shards)
+    told = StockShardsChanged(sku, shards)
+    outbox = pack(fact(told, f"sku_{sku}", after.version, at))
+    return after if table.change_levels([Change(before, after, outbox=outbox)]) else None
 
 
 def on_stock_counted(table: InventoryTable, event: Fact[StockCounted], at: datetime) -> None:
@@ -140,24 +135,22 @@ def on_stock_counted(table: InventoryTable, event: Fact[StockCounted], at: datet
         _count(table, line.sku, line.on_hand, counted_at, event.id, at)
 
 
+@optimistic("stock_busy")
 def _count(
     table: InventoryTable, sku: str, on_hand: int, counted_at: int, event_id: str, at: datetime
-) -> None:
-    for _ in range(_TRIES):
-        before = table.level(sku) or never_stocked(sku)
-        after = counted(before, on_hand, counted_at)
-        if after is None:
-            return
-        change = Change(before, after)
-        if after.shares != before.shares or not before.version:
-            movement = {
-                "id": f"{event_id}#{sku}", "time": clock.rfc3339(at), "delta": after.on_hand - before.on_hand,
-                "reason": "counted", "counted": on_hand, "counted_ms": counted_at,
-            }  # fmt: skip
-            change = Change(before, after, movement, _level_changed(after, "counted", at))
-        if table.change_levels([change]):
-            return
-    raise BusyError(sku)
+) -> bool:
+    before = table.level(sku) or never_stocked(sku)
+    after = counted(before, on_hand, counted_at)
+    if after is None:
+        return True
+    change = Change(before, after)
+    if after.shares != before.shares or not before.version:
+        movement = {
+            "id": f"{event_id}#{sku}", "time": clock.rfc3339(at), "delta": after.on_hand - before.on_hand,
+            "reason": "counted", "counted": on_hand, "counted_ms": counted_at,
+        }  # fmt: skip
+        change = Change(before, after, movement, _level_changed(after, "counted", at))
+    return table.change_levels([change])
 
 
 def _level_changed(level: Level, reason: str, at: datetime) -> str:
@@ -178,21 +171,19 @@ def on_product_withdrawn(table: InventoryTable, event: Fact[ProductWithdrawn], a
     _follow(table, Listing(event.data.product_id, event.aggregate.version, event.time, {}, gone), at)
 
 
-def _follow(table: InventoryTable, told: Listing, at: datetime) -> None:
+@optimistic("stock_busy")
+def _follow(table: InventoryTable, told: Listing, at: datetime) -> bool:
     """Store what is told of a product where it is news, then have the levels follow what is stored.
 
     Whatever deliveries do to each other, the levels end as the latest fact says: who has changed one looks at the
     listing again.
     """
-    for _ in range(_TRIES):
-        known = table.listing(told.product_id)
-        news = followed(known, told)
-        if news and not table.note_listing(known, news):
-            continue
-        latest = news or known
-        if latest and _levels_follow(table, latest, at):
-            return
-    raise BusyError(told.product_id)
+    known = table.listing(told.product_id)
+    news = followed(known, told)
+    if news and not table.note_listing(known, news):
+        return False
+    latest = news or known
+    return latest is not None and _levels_follow(table, latest, at)
 
 
 def _levels_follow(table: InventoryTable, listing: Listing, at: datetime) -> bool:
@@ -253,8 +244,8 @@ def on_orders_placed(table: InventoryTable, events: Sequence[Fact[OrderPlaced]],
                 table.thin(each)
         sure = True
         tries += len(waiting) == len(asked)
-        if tries == _TRIES:
-            raise BusyError(", ".join(waiting))
+        if tries == TRIES:
+            raise BusyError("stock_busy")
 
 
 def _wanted(order: OrderPlaced) -> dict[str, int]:
@@ -332,8 +323,8 @@ def _end(
             if done:
                 del waiting[order_id]
         tries += len(waiting) == len(asked)
-        if tries == _TRIES:
-            raise BusyError(", ".join(waiting))
+        if tries == TRIES:
+            raise BusyError("stock_busy")
 
 
 def _store_tombstone(table: InventoryTable, order_id: str, at: datetime) -> bool:

@@ -46,13 +46,10 @@ from functions.inventory.domain import (
 )
 from functions.shared.clock import epoch, rfc3339
 from functions.shared.dynamo import Item, Table, cursor, from_cursor
+from functions.shared.optimistic import BusyError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
-
-
-class BusyError(RuntimeError):
-    """The item changed under us each time we tried; the message comes again."""
 
 
 SHARDS = 8  # enough that sweeping and reserving never meet on one index partition
@@ -111,7 +108,7 @@ class InventoryTable(Table):
             if not wanted:
                 return found
             consistent = True
-        raise BusyError(", ".join(sorted(wanted)))
+        raise BusyError("stock_busy")
 
     def reservation(self, order_id: str) -> Reservation | None:
         """Return what an order holds or held."""

@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 from functions.orders.domain import Order, Term, name_words, personal_terms, terms, without_person
 from functions.orders.events import CustomerErased, OrderCancelled, OrderConfirmed
-from functions.orders.saga import BusyError
 from functions.orders.table import MAILS_KEPT, OrdersTable
 from functions.orders.table_finds import FindsTable
 from functions.shared import log
@@ -17,8 +16,8 @@ from functions.shared.clock import parse
 from functions.shared.errors import InvalidError
 from functions.shared.ids import read_order_number
 from functions.shared.inbox import Fact
+from functions.shared.optimistic import optimistic
 
-_TRIES = 8
 _PAGES = 20
 """Pages of an index that one search looks through for the other words of a name."""
 
@@ -60,13 +59,11 @@ def on_erased(table: OrdersTable, finds: FindsTable, event: Fact[CustomerErased]
         _forget_person(table, order_id)
 
 
-def _forget_person(table: OrdersTable, order_id: str) -> None:
-    for _ in range(_TRIES):
-        order = table.order(order_id)
-        after = without_person(order) if order else None
-        if order is None or after is None or after is order or table.erase(order, after):
-            return
-    raise BusyError(order_id)
+@optimistic("order_busy")
+def _forget_person(table: OrdersTable, order_id: str) -> bool:
+    order = table.order(order_id)
+    after = without_person(order) if order else None
+    return order is None or after is None or after is order or table.erase(order, after)
 
 
 def find(table: OrdersTable, finds: FindsTable, kind: str, text: str, limit: int, after: str | None) -> Page:

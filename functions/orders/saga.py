@@ -26,14 +26,9 @@ from functions.shared import context, log
 from functions.shared.clock import rfc3339
 from functions.shared.dynamo import Item
 from functions.shared.inbox import Fact
+from functions.shared.optimistic import optimistic
 from functions.shared.outbox import fact, pack
 from functions.shared.types import Data, Money
-
-_TRIES = 8
-
-
-class BusyError(RuntimeError):
-    """The order changed under us each time we tried; the message comes again."""
 
 
 class UnknownOrderError(RuntimeError):
@@ -140,16 +135,14 @@ def expire(table: OrdersTable, at: datetime, limit: int = 100) -> tuple[int, int
     return len(overdue), failed
 
 
+@optimistic("order_busy")
 def _change(
     table: OrdersTable, order_id: str, rule: Callable[[Order], Order], facts: Callable[[Order], str | None]
-) -> None:
+) -> bool:
     """Apply a rule to an order and store what it changes together with its facts."""
     log.note(orderId=order_id)
-    for _ in range(_TRIES):
-        order = table.order(order_id)
-        if order is None:
-            raise UnknownOrderError(order_id)
-        after = rule(order)
-        if after is order or table.change(order, after, facts(after)):
-            return
-    raise BusyError(order_id)
+    order = table.order(order_id)
+    if order is None:
+        raise UnknownOrderError(order_id)
+    after = rule(order)
+    return after is order or table.change(order, after, facts(after))

@@ -16,8 +16,8 @@ from functions.shared.clock import epoch, parse, rfc3339
 from functions.shared.context import Caller
 from functions.shared.errors import ConflictError, GoneError, InvalidError, NotFoundError
 from functions.shared.ids import derived_id, is_id
+from functions.shared.optimistic import optimistic
 
-_TRIES = 8
 VOID_KEPT = timedelta(hours=1)
 """How long a purchase that another has made void is remembered; its quotes end after 15 minutes."""
 
@@ -143,9 +143,10 @@ def order_for(table: OrdersTable, order_id: str, who: Caller, token: str | None,
     return order
 
 
+@optimistic("order_busy")
 def cancel(
     table: OrdersTable, order_id: str, who: Caller, token: str | None, window: timedelta, at: datetime
-) -> Order:
+) -> Order | None:
     """Call an order off, placed or confirmed; one that is off already stays as it is.
 
     Its customer may do so until the window after its confirmation is over, staff always.
@@ -156,18 +157,16 @@ def cancel(
         The window is over, or it changes so fast that we never got hold of it.
     """
     by = who.subject or "guest"
-    for _ in range(_TRIES):
-        order = order_for(table, order_id, who, token, at)
-        if _owns(order, who, token, at) and not _is_staff(who):
-            after = called_off(order, rfc3339(at), by, window)
-        else:
-            after = cancelled(order, _reason(order, who), rfc3339(at), by)
-        if after is order or table.change(order, after, saga.decision(after, at)):
-            return after
-    raise ConflictError("order_busy", "The order is changing very fast; try again.", retry_after=1)
+    order = order_for(table, order_id, who, token, at)
+    if _owns(order, who, token, at) and not _is_staff(who):
+        after = called_off(order, rfc3339(at), by, window)
+    else:
+        after = cancelled(order, _reason(order, who), rfc3339(at), by)
+    return after if after is order or table.change(order, after, saga.decision(after, at)) else None
 
 
-def decide(table: OrdersTable, order_id: str, words: str, *, by: str, at: datetime) -> Order:
+@optimistic("order_busy")
+def decide(table: OrdersTable, order_id: str, words: str, *, by: str, at: datetime) -> Order | None:
     """Cancel an order that waits for its votes, on an operator's word; one that is off already stays as it is.
 
     That is all that can be forced: it is what the deadline does too, so stock and payments know how to follow.
@@ -177,23 +176,21 @@ def decide(table: OrdersTable, order_id: str, words: str, *, by: str, at: dateti
     ConflictError
         It is confirmed already, or changes so fast that we never got hold of it.
     """
-    for _ in range(_TRIES):
-        order = order_of(table, order_id)
-        match order.status:
-            case "confirmed":
-                raise ConflictError("order_decided", "The order is confirmed; to call it off, cancel it.")
-            case "placed" | "cancelled":
-                after = cancelled(order, "operator", rfc3339(at), by, words=words)
-            case _:
-                assert_never(order.status)
-        if after is order or table.change(order, after, saga.decision(after, at)):
-            return after
-    raise ConflictError("order_busy", "The order is changing very fast; try again.", retry_after=1)
+    order = order_of(table, order_id)
+    match order.status:
+        case "confirmed":
+            raise ConflictError("order_decided", "The order is confirmed; to call it off, cancel it.")
+        case "placed" | "cancelled":
+            after = cancelled(order, "operator", rfc3339(at), by, words=words)
+        case _:
+            assert_never(order.status)
+    return after if after is order or table.change(order, after, saga.decision(after, at)) else None
 
 
+@optimistic("order_busy")
 def pay_again(
     table: OrdersTable, order_id: str, payment_token: str, who: Caller, token: str | None, at: datetime
-) -> Order:
+) -> Order | None:
     """Take another means of payment for a confirmed order that could not be charged, and have it charged.
 
     Raises
@@ -201,12 +198,9 @@ def pay_again(
     ConflictError
         It waits for no payment (any more), or changes so fast that we never got hold of it.
     """
-    for _ in range(_TRIES):
-        order = order_for(table, order_id, who, token, at)
-        after = paid_again(order, rfc3339(at), who.subject or "guest")
-        if table.change(order, after, saga.payment_given(after, payment_token, at)):
-            return after
-    raise ConflictError("order_busy", "The order is changing very fast; try again.", retry_after=1)
+    order = order_for(table, order_id, who, token, at)
+    after = paid_again(order, rfc3339(at), who.subject or "guest")
+    return after if table.change(order, after, saga.payment_given(after, payment_token, at)) else None
 
 
 def order_token(order: Order) -> str | None:

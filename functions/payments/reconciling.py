@@ -28,16 +28,12 @@ from functions.payments.providers import (
 from functions.payments.table import PaymentsTable
 from functions.shared import log
 from functions.shared.clock import rfc3339
+from functions.shared.optimistic import optimistic
 from functions.shared.outbox import fact, pack
 from functions.shared.types import Data, Money
 
-_TRIES = 8
 MADE_AT_PROVIDER = "made_at_provider"
 """The reason of a refund that nobody asked us for."""
-
-
-class BusyError(RuntimeError):
-    """The payment changed under us each time we tried; the next sweep tries again."""
 
 
 def on_notice(
@@ -72,22 +68,20 @@ def _hasten(table: PaymentsTable, found: Payment, notice: Notice, at: datetime) 
         table.postpone(begun, at)
 
 
-def reconcile(table: PaymentsTable, providers: Providers, order_id: str, at: datetime) -> None:
+@optimistic("payment_busy")
+def reconcile(table: PaymentsTable, providers: Providers, order_id: str, at: datetime) -> bool:
     """Record all that the provider has given or taken back of a captured payment that is to be looked at."""
-    for _ in range(_TRIES):
-        found = table.payment(order_id)
-        if found is None or found.status != "captured" or not found.open_at:
-            return
-        try:
-            made, disputes = persistently(partial(providers.named(found.provider).money_back, found))
-        except ProviderError as error:
-            log.note(level="error", orderId=order_id, provider=str(error))
-            again = "" if isinstance(error, ProviderRefusedError) else rfc3339(at + domain.TRY_AGAIN)
-            table.move(found, domain.looked_at(found, again), None, at)
-            return
-        if _record(table, found, made, disputes, at):
-            return
-    raise BusyError(order_id)
+    found = table.payment(order_id)
+    if found is None or found.status != "captured" or not found.open_at:
+        return True
+    try:
+        made, disputes = persistently(partial(providers.named(found.provider).money_back, found))
+    except ProviderError as error:
+        log.note(level="error", orderId=order_id, provider=str(error))
+        again = "" if isinstance(error, ProviderRefusedError) else rfc3339(at + domain.TRY_AGAIN)
+        table.move(found, domain.looked_at(found, again), None, at)
+        return True
+    return _record(table, found, made, disputes, at)
 
 
 def _record(

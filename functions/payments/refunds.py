@@ -24,14 +24,14 @@ from functions.payments.providers import (
 from functions.payments.table import PaymentsTable
 from functions.shared import log
 from functions.shared.clock import rfc3339
-from functions.shared.errors import ConflictError, NotFoundError, UnprocessableError
+from functions.shared.errors import NotFoundError, UnprocessableError
 from functions.shared.ids import derived_id
+from functions.shared.optimistic import optimistic
 from functions.shared.outbox import fact, pack
 from functions.shared.types import Data, Money
 
-_TRIES = 8
 
-
+@optimistic("payment_busy")
 def give_back(
     table: PaymentsTable,
     providers: Providers,
@@ -42,7 +42,7 @@ def give_back(
     refund_id: str,
     by: str,
     at: datetime,
-) -> Refund:
+) -> Refund | None:
     """Give an amount of a captured payment back; safe to repeat with the same `refund_id`.
 
     A refund that comes back ``pending`` is promised: the provider did not answer, or has not paid it yet, and the sweep
@@ -54,19 +54,17 @@ def give_back(
         No such payment; not captured, or less is left; another currency, or refused by the provider.
     """
     amount, currency = money
-    for _ in range(_TRIES):
-        found = table.payment(order_id)
-        if found is None:
-            raise NotFoundError("no_payment", "There is no payment of that order.")
-        if table.refund(order_id, refund_id) is None:
-            domain.check_refund(found, amount, currency)
-            if store(table, found, None, begun(found, refund_id, amount, reason, at, by), at) is None:
-                continue
-        ended = finish(table, providers, order_id, refund_id, at)
-        if ended.status == "failed":
-            raise UnprocessableError("refund_refused", "The payment provider refused the refund.")
-        return ended
-    raise ConflictError("payment_busy", "The payment is being changed; try again.", retry_after=1)
+    found = table.payment(order_id)
+    if found is None:
+        raise NotFoundError("no_payment", "There is no payment of that order.")
+    if table.refund(order_id, refund_id) is None:
+        domain.check_refund(found, amount, currency)
+        if store(table, found, None, begun(found, refund_id, amount, reason, at, by), at) is None:
+            return None
+    ended = finish(table, providers, order_id, refund_id, at)
+    if ended.status == "failed":
+        raise UnprocessableError("refund_refused", "The payment provider refused the refund.")
+    return ended
 
 
 def begun(
@@ -86,18 +84,18 @@ def begun(
     )
 
 
-def finish(table: PaymentsTable, providers: Providers, order_id: str, refund_id: str, at: datetime) -> Refund:
+@optimistic("payment_busy")
+def finish(
+    table: PaymentsTable, providers: Providers, order_id: str, refund_id: str, at: datetime
+) -> Refund | None:
     """Have the provider pay a refund that was begun, and record what came of it; return it as it is then."""
-    for _ in range(_TRIES):
-        found, known = table.payment(order_id), table.refund(order_id, refund_id)
-        if found is None or known is None:
-            raise LookupError(refund_id)
-        if known.status != "pending":
-            return known
-        ended = _asked(table, providers, found, known, at)
-        if ended.status == "pending" or store(table, found, known, ended, at):
-            return ended
-    raise ConflictError("payment_busy", "The payment is being changed; try again.", retry_after=1)
+    found, known = table.payment(order_id), table.refund(order_id, refund_id)
+    if found is None or known is None:
+        raise LookupError(refund_id)
+    if known.status != "pending":
+        return known
+    ended = _asked(table, providers, found, known, at)
+    return ended if ended.status == "pending" or store(table, found, known, ended, at) else None
 
 
 def _asked(table: PaymentsTable, providers: Providers, found: Payment, known: Refund, at: datetime) -> Refund:

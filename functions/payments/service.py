@@ -40,14 +40,9 @@ from functions.shared import context, log
 from functions.shared.clock import rfc3339
 from functions.shared.errors import NotFoundError
 from functions.shared.inbox import Fact
+from functions.shared.optimistic import optimistic
 from functions.shared.outbox import fact, pack
 from functions.shared.types import Data, Money
-
-_TRIES = 8
-
-
-class BusyError(RuntimeError):
-    """The payment changed under us each time we tried; the message comes again."""
 
 
 class NotYetError(RuntimeError):
@@ -131,18 +126,16 @@ def _told(after: Payment, data: Data, at: datetime) -> str:
 # --- capture -----------------------------------------------------------------------------------------------------
 
 
+@optimistic("payment_busy")
 def on_order_confirmed(
     table: PaymentsTable, providers: Providers, event: Fact[OrderConfirmed], at: datetime
-) -> None:
+) -> bool:
     """Take the money that is held, once; what was voided stays voided, and what cannot be taken is told."""
     order_id = event.data.order_id
-    for _ in range(_TRIES):
-        found = table.payment(order_id)
-        if found is None:
-            raise NotYetError(order_id)
-        if found.status not in ("authorized", "capturing") or _capture(table, providers, found, at):
-            return
-    raise BusyError(order_id)
+    found = table.payment(order_id)
+    if found is None:
+        raise NotYetError(order_id)
+    return found.status not in ("authorized", "capturing") or _capture(table, providers, found, at)
 
 
 def _capture(table: PaymentsTable, providers: Providers, found: Payment, at: datetime) -> bool:
@@ -185,33 +178,30 @@ def _store_captured(table: PaymentsTable, found: Payment, at: datetime) -> bool:
 # --- another means of payment --------------------------------------------------------------------------------------
 
 
+@optimistic("payment_busy")
 def on_payment_given(
     table: PaymentsTable, providers: Providers, event: Fact[OrderPaymentChanged], at: datetime
-) -> None:
+) -> bool:
     """Hold and take an order's total by another means, after the capture of what was held before had failed.
 
     Each attempt is bound to a key of its own at the provider, so a repeat finds what it did. One that comes after the
     order was cancelled, or meets its cancellation, leaves nothing held.
     """
     given = event.data
-    for _ in range(_TRIES):
-        found = table.payment(given.order_id)
-        if found is None:
-            raise NotYetError(given.order_id)
-        draft = domain.next_attempt(found, given.attempt)
-        match found.status:
-            case "capture_failed" if found.attempt == given.attempt - 1:
-                done = _attempt(table, providers, found, draft, given.payment_token, at)
-            case "capturing" if found.attempt == given.attempt:
-                done = _capture(table, providers, found, at)
-            case "voided" if found.attempt < given.attempt:
-                persistently(partial(providers.named(draft.provider).void, draft))
-                return
-            case _:
-                return
-        if done:
-            return
-    raise BusyError(given.order_id)
+    found = table.payment(given.order_id)
+    if found is None:
+        raise NotYetError(given.order_id)
+    draft = domain.next_attempt(found, given.attempt)
+    match found.status:
+        case "capture_failed" if found.attempt == given.attempt - 1:
+            return _attempt(table, providers, found, draft, given.payment_token, at)
+        case "capturing" if found.attempt == given.attempt:
+            return _capture(table, providers, found, at)
+        case "voided" if found.attempt < given.attempt:
+            persistently(partial(providers.named(draft.provider).void, draft))
+            return True
+        case _:
+            return True
 
 
 def _attempt(
@@ -253,25 +243,21 @@ def on_order_cancelled(
     _cancel(table, providers, order.order_id, at)
 
 
-def _cancel(table: PaymentsTable, providers: Providers, order_id: str, at: datetime) -> None:
-    for _ in range(_TRIES):
-        found = table.payment(order_id)
-        if found is None:
-            raise NotYetError(order_id)
-        match found.status:
-            case "authorized" | "capturing" | "capture_failed" | "voiding":
-                done = _void(table, providers, found, at)
-            case "captured" if found.captured == 0:
-                done = _store_voided(table, found, at)  # a free order: there is nothing to give back
-            case "captured":
-                done = refunds.give_everything_back(table, providers, found, at)
-            case "voided" | "declined" | "refused":
-                return
-            case _:
-                assert_never(found.status)
-        if done:
-            return
-    raise BusyError(order_id)
+@optimistic("payment_busy")
+def _cancel(table: PaymentsTable, providers: Providers, order_id: str, at: datetime) -> bool:
+    found = table.payment(order_id)
+    if found is None:
+        raise NotYetError(order_id)
+    match found.status:
+        case "authorized" | "capturing" | "capture_failed" | "voiding":
+            return _void(table, providers, found, at)
+        case "captured" if found.captured == 0:
+            return _store_voided(table, found, at)  # a free order: there is nothing to give back
+        case "captured":
+            return refunds.give_everything_back(table, providers, found, at)
+        case "voided" | "declined" | "refused":
+            return True
+    assert_never(found.status)
 
 
 def _void(table: PaymentsTable, providers: Providers, found: Payment, at: datetime) -> bool:

@@ -54,7 +54,7 @@ class BusEvent(Data, frozen=True):
     detail: Envelope
 
 
-Handlers = Mapping[type[Any], Callable[[Any], None]]
+Handlers = Mapping[type[Any], Callable[[Any], object]]
 
 
 class Together:
@@ -78,7 +78,7 @@ class _Entry(NamedTuple):
     envelope: Envelope
 
 
-def read(body: str, handlers: Handlers) -> tuple[Callable[[Any], None], Any, Envelope]:
+def read(body: str, handlers: Handlers) -> tuple[Callable[[Any], object], Any, Envelope]:
     """Return the handler for a message body, and the fact for it; raise UnreadableError."""
     try:
         event = msgspec.json.decode(body, type=BusEvent)
@@ -105,7 +105,7 @@ def deliver(batch: SQSEvent, handlers: Handlers) -> BatchResponse:
         `Together` are handed over where the first of them stands; a queue promises no order anyway.
     """
     failed: list[str] = []
-    waiting: dict[Any, tuple[Callable[[Any], None], list[_Entry]]] = {}
+    waiting: dict[Any, tuple[Callable[[Any], object], list[_Entry]]] = {}
     for number, record in enumerate(batch):
         message = record.to_dict()
         try:
@@ -120,7 +120,7 @@ def deliver(batch: SQSEvent, handlers: Handlers) -> BatchResponse:
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
 
 
-def _handled(handler: Callable[[Any], None], entries: list[_Entry]) -> list[str]:
+def _handled(handler: Callable[[Any], object], entries: list[_Entry]) -> list[str]:
     """Have the facts handled, together where that is possible; return the messages that failed."""
     if isinstance(handler, Together) and len(entries) > 1:
         try:
@@ -136,7 +136,7 @@ def _handled(handler: Callable[[Any], None], entries: list[_Entry]) -> list[str]
     return [message_id for entry in entries for message_id in _handled_alone(handler, entry)]
 
 
-def _handled_alone(handler: Callable[[Any], None], entry: _Entry) -> list[str]:
+def _handled_alone(handler: Callable[[Any], object], entry: _Entry) -> list[str]:
     message = entry.message
     log.begin_together(())
     context.begin(entry.envelope.correlation_id, entry.envelope.id)

@@ -23,8 +23,8 @@ from tests.support.templates import ROOT
 ERRORS = {
     name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, DomainError)
 }
-MAKERS = {"problem", "_problem", "fault"}
-"""Functions that make a problem of a code: of functions/shared/http.py, bodies.py, and tools/local/edge.py."""
+MAKERS = {"problem", "_problem", "fault", "optimistic", "BusyError"}
+"""What makes a problem of a code: in functions/shared/http.py, bodies.py, optimistic.py, and tools/local/edge.py."""
 STAFF = {
     # the catalog's products, imports and exports
     "body_not_expected", "columns_changing", "file_too_large", "invalid_upload", "too_many_rows", "unknown_export",

@@ -123,8 +123,8 @@ BUGS = (
     ),
     Bug(
         "lose a vote when the order has changed meanwhile", "functions.orders.saga",
-        "if after is order or table.change(order, after, facts(after)):",
-        "if after is order or table.change(order, after, facts(after)) or True:",
+        "return after is order or table.change(order, after, facts(after))",
+        "return after is order or table.change(order, after, facts(after)) or True",
     ),
     Bug(
         "change an order without looking at its version", "functions.orders.table",
@@ -179,8 +179,8 @@ BUGS = (
     ),
     Bug(
         "capture again on a retry", "functions.payments.service",
-        'if found.status not in ("authorized", "capturing") or',
-        'if found.status not in ("authorized", "capturing", "captured") or',
+        'return found.status not in ("authorized", "capturing") or',
+        'return found.status not in ("authorized", "capturing", "captured") or',
     ),
     Bug(
         "capture on a vote, not on the decision", "functions.payments.service",
@@ -194,7 +194,7 @@ BUGS = (
     ),
     Bug(
         "keep what was captured for a cancelled order", "functions.payments.service",
-        "done = refunds.give_everything_back(table, providers, found, at)", "done = True",
+        "return refunds.give_everything_back(table, providers, found, at)", "return True",
     ),
     Bug(
         "refund above what is left", "functions.payments.domain",
@@ -202,10 +202,10 @@ BUGS = (
     ),
     Bug(
         "refund without a record first", "functions.payments.refunds",
-        "            if store(table, found, None, begun(found, refund_id, amount, reason, at, by), at) is None:",
-        "            new = begun(found, refund_id, amount, reason, at, by)\n"
-        "            providers.named(found.provider).refund(found, new)\n"
-        "            if store(table, found, None, new, at) is None:",
+        "        if store(table, found, None, begun(found, refund_id, amount, reason, at, by), at) is None:",
+        "        new = begun(found, refund_id, amount, reason, at, by)\n"
+        "        providers.named(found.provider).refund(found, new)\n"
+        "        if store(table, found, None, new, at) is None:",
     ),
     Bug(
         "change a payment without looking at its version", "functions.payments.table",
