@@ -24,7 +24,6 @@ follow it, so that a delivery that dies half-way, or one that overtakes another,
 
 from __future__ import annotations
 
-import zlib
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -44,15 +43,13 @@ from functions.inventory.domain import (
     summed,
     thinned,
 )
+from functions.shared import open_work
 from functions.shared.clock import epoch, rfc3339
 from functions.shared.dynamo import Item, Table, cursor, from_cursor
 from functions.shared.optimistic import BusyError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
-
-
-SHARDS = 8  # enough that sweeping and reserving never meet on one index partition
 
 
 PATIENCE = (0.02, 0.04, 0.08, 0.16, 0.3, 0.3, 0.5, 0.5, 0.5, 0.5)
@@ -295,13 +292,7 @@ class InventoryTable(Table):
 
     def expired(self, at: datetime, limit: int) -> list[Reservation]:
         """Return reservations still held past their expiry, at most `limit` of each shard, oldest first."""
-        found = []
-        for shard in range(SHARDS):
-            items, _ = self.query(
-                "open_shard = :shard AND open_at <= :at", {":shard": f"OPEN#{shard}", ":at": rfc3339(at)},
-                index="open", limit=limit,
-            )  # fmt: skip
-            found += [order_id for item in items if (order_id := item["pk"].partition("#")[2])]
+        found = [key["pk"].partition("#")[2] for key in open_work.due(self, at, limit)]
         return [
             held for order_id in found if (held := self.reservation(order_id)) and held.status == "reserved"
         ]
@@ -450,7 +441,6 @@ def _reservation_item(reservation: Reservation, outbox: str | None, at: datetime
     return {
         **_order(reservation.order_id), "order_id": reservation.order_id, "status": reservation.status,
         "lines": reservation.lines, "version": reservation.version, "outbox": outbox, "changed_at": rfc3339(at),
-        "open_shard": f"OPEN#{zlib.crc32(reservation.order_id.encode()) % SHARDS}" if held else None,
-        "open_at": reservation.expires_at if held else None,
+        **(open_work.opened(reservation.order_id, reservation.expires_at) if held else {}),
         "drawn": drawn or None,
     }  # fmt: skip

@@ -121,7 +121,7 @@ def expire(table: OrdersTable, at: datetime, limit: int = 100) -> tuple[int, int
 
     One that fails does not hold up the others: it is tried again with the next sweep.
     """
-    overdue, failed = table.overdue(rfc3339(at), limit), 0
+    overdue, failed = table.overdue(at, limit), 0
     for order_id in overdue:
         context.begin(order_id)
         try:

@@ -25,7 +25,6 @@ indexes included, and an order of a few lines is to fit: ``content`` is domain.C
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -34,12 +33,11 @@ import msgspec
 from msgspec.structs import astuple
 
 from functions.orders.domain import PARTICIPANTS, Content, Entry, Mail, MoneyBack, Order, OrderLine, Totals
+from functions.shared import open_work
 from functions.shared.addresses import PostalAddress
 from functions.shared.clock import epoch, rfc3339
 from functions.shared.dynamo import Item, Table, cursor, from_cursor
 from functions.shared.idempotency import KEPT
-
-SHARDS = 8  # enough that sweeping and placing never meet on one index partition
 
 MAILS_KEPT = timedelta(days=60)  # longer than the bus keeps facts to send again (30 days)
 
@@ -77,7 +75,7 @@ class OrdersTable(Table):
         item = {
             **_key(order.order_id), "customer": order.customer_id, "placed_at": order.placed_at,
             "content": _packed(order.content), "outbox": outbox,
-            **_open("OPEN", order.order_id, order.content.decide_by),
+            **open_work.opened(order.order_id, order.content.decide_by),
             **_standing(order),
         }  # fmt: skip
         free = "attribute_not_exists(pk)"
@@ -93,7 +91,7 @@ class OrdersTable(Table):
         dropped = [name for name, value in wanted.items() if value is None]
         if after.unpaid or after.unsettled:
             state = "UNPAID" if after.unpaid else "UNSETTLED"
-            wanted |= _open(state, after.order_id, after.placed_at)
+            wanted |= open_work.opened(after.order_id, after.placed_at, state)
         elif after.status != "placed":
             dropped += ["open_shard", "open_at"]
         kept = {name: value for name, value in wanted.items() if value is not None}
@@ -134,16 +132,9 @@ class OrdersTable(Table):
         newest_first = sorted(found, key=lambda order: (order.placed_at, order.order_id), reverse=True)
         return newest_first, cursor(last, "placed_at", "pk")
 
-    def overdue(self, at: str, limit: int) -> list[str]:
+    def overdue(self, at: datetime, limit: int) -> list[str]:
         """Return the ids of orders still open at their deadline, at most `limit` of each shard, oldest first."""
-        found = []
-        for shard in range(SHARDS):
-            items, _ = self.query(
-                "open_shard = :shard AND open_at <= :at", {":shard": f"OPEN#{shard}", ":at": at}, index="open",
-                limit=limit,
-            )  # fmt: skip
-            found += [item["pk"].partition("#")[2] for item in items]
-        return found
+        return [key["pk"].partition("#")[2] for key in open_work.due(self, at, limit)]
 
     def open(self, limit: int) -> list[Order]:
         """Return the orders that wait for their votes, at most `limit`, those with the nearest deadline first."""
@@ -162,16 +153,7 @@ class OrdersTable(Table):
 
     def _first_of(self, state: str, limit: int) -> list[Order]:
         """Return the orders that the open index lists first under a state; the index may lag behind."""
-        keys: list[Item] = []
-        for shard in range(SHARDS):
-            items, _ = self.query(
-                "open_shard = :shard", {":shard": f"{state}#{shard}"}, index="open", limit=limit
-            )
-            keys += items
-        first = sorted(keys, key=lambda item: (item["open_at"], item["pk"]))[:limit]
-        return [
-            order_of(item) for item in self.get_many([{"pk": key["pk"], "sk": key["sk"]} for key in first])
-        ]
+        return [order_of(item) for item in self.get_many(open_work.first(self, state, limit))]
 
     def claim_key(self, digest: str, fingerprint: str, at: datetime) -> bool:
         """Bind an idempotency key to a request; False where it is bound to another. Safe to repeat."""
@@ -287,10 +269,6 @@ def _back(item: Item) -> MoneyBack:
     """Return what went back; items from before that was versioned hold the refunded amount alone."""
     known = MoneyBack(*map(int, item["back"].split())) if "back" in item else MoneyBack()
     return known._replace(refunded=item.get("refunded", 0))
-
-
-def _open(state: str, order_id: str, at: str) -> dict[str, str]:
-    return {"open_shard": f"{state}#{zlib.crc32(order_id.encode()) % SHARDS}", "open_at": at}
 
 
 def _key(order_id: str) -> dict[str, str]:

@@ -17,17 +17,16 @@ exists nowhere else; the service never reads them.
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import asdict, fields
 from datetime import datetime, timedelta
 from typing import Literal
 
 from functions.payments.domain import Dispute, Entry, Payment, Refund, RefundStatus
+from functions.shared import open_work
 from functions.shared.clock import epoch, rfc3339
 from functions.shared.dynamo import Item, Table, cursor, from_cursor
 from functions.shared.ids import derived_id
 
-SHARDS = 8  # enough that sweeping and authorising never meet on one index partition
 NOTICES_KEPT = timedelta(days=30)
 
 Trouble = Literal["none", "slow", "failing", "silent"]
@@ -145,14 +144,8 @@ class PaymentsTable(Table):
 
     def due(self, at: datetime, limit: int) -> list[tuple[str, str | None]]:
         """Return (order, refund or None) of what is open and due, at most `limit` of each shard, oldest first."""
-        found = []
-        for shard in range(SHARDS):
-            items, _ = self.query(
-                "open_shard = :shard AND open_at <= :at", {":shard": f"OPEN#{shard}", ":at": rfc3339(at)},
-                index="open", limit=limit,
-            )  # fmt: skip
-            found += [(item["pk"].partition("#")[2], item["sk"].partition("#")[2] or None) for item in items]
-        return found
+        keys = open_work.due(self, at, limit)
+        return [(key["pk"].partition("#")[2], key["sk"].partition("#")[2] or None) for key in keys]
 
     def noted(self, provider: str, event_id: str) -> bool:
         """Tell whether a provider's notice was taken before."""
@@ -284,10 +277,8 @@ def _intent_key(key: str) -> dict[str, str]:
     return {"pk": f"SIM#{key}", "sk": "INTENT"}
 
 
-def _open(order_id: str, open_at: str) -> Item:
-    if not open_at:
-        return {}
-    return {"open_shard": f"OPEN#{zlib.crc32(order_id.encode()) % SHARDS}", "open_at": open_at}
+def _open(order_id: str, open_at: str) -> dict[str, str]:
+    return open_work.opened(order_id, open_at) if open_at else {}
 
 
 def _payment_item(payment: Payment, outbox: str | None, at: datetime) -> Item:

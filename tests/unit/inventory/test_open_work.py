@@ -10,8 +10,9 @@ import pytest
 from functions.inventory import app as inventory_app
 from functions.inventory import service
 from functions.inventory.domain import ASK_AGAIN
-from functions.inventory.table import SHARDS, InventoryTable
+from functions.inventory.table import InventoryTable
 from functions.shared import clock, outbox
+from functions.shared.open_work import SHARDS
 from tests.support import templates
 from tests.support.lambda_events import Context
 from tests.unit.inventory.conftest import ORDER, cancelled, confirmed, placed

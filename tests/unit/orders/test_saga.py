@@ -15,10 +15,11 @@ import pytest
 from functions.orders import app as orders_app
 from functions.orders import saga
 from functions.orders.events import PaymentAuthorized
-from functions.orders.table import SHARDS, OrdersTable
+from functions.orders.table import OrdersTable
 from functions.shared.clock import now
 from functions.shared.dynamo import decode
 from functions.shared.inbox import Fact
+from functions.shared.open_work import SHARDS
 from functions.shared.outbox import Aggregate
 from tests.support.dlq import dead_letters
 from tests.support.lambda_events import Context, sample
