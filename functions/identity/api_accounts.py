@@ -10,7 +10,7 @@ from msgspec import Meta
 from functions.identity import service, sessions
 from functions.identity.api import Name, Password, app, count, me, my_session, network, table
 from functions.identity.domain import Account
-from functions.identity.letters import Kind
+from functions.identity.emails import EmailKind
 from functions.identity.limits import MAIL_NETWORK, REGISTER_NETWORK
 from functions.shared.addresses import checked_line
 from functions.shared.clock import now
@@ -117,10 +117,10 @@ def forgot_password() -> Response:
     return _mail("password_reset")
 
 
-def _mail(kind: Kind) -> Response:
+def _mail(kind: EmailKind) -> Response:
     email, at = comparable(read_body(app, ByEmail).email), now()
     count(MAIL_NETWORK, network())
-    table().order_mail(service.mail_order(kind, at, email=email), at)
+    table().request_email(service.email_request(kind, at, email=email), at)
     return json_response(AcceptedView(), 202)
 
 

@@ -25,6 +25,7 @@ from functions.shared.context import act_as
 from functions.shared.email_address import comparable
 from functions.shared.errors import InvalidError
 from functions.shared.inbox import BatchResponse
+from functions.shared.mail import MailSettings
 from functions.shared.types import Body, Email
 
 __all__ = ["admin", "app", "on_mail", "publish", "rotate"]
@@ -35,21 +36,16 @@ def publish(event: dict[str, Any], context: object) -> None:
     """Put the table's new facts on the bus and the mails asked for into their queue; raises to be tried again."""
     outbox.publish(event)
     images = [record["dynamodb"].get("NewImage", {}) for record in event["Records"]]
-    orders = mails(images)
-    mailing.forward(orders, os.environ["MAIL_QUEUE_URL"])
-    log.note(mails=len(orders))
+    requests = mails(images)
+    mailing.forward(requests, os.environ["MAIL_QUEUE_URL"])
+    log.note(mails=len(requests))
 
 
 @app.on_sqs_message(queue="identity-mail")
 def on_mail(batch: SQSEvent) -> BatchResponse:
     """Send the mails asked for; only those that could not be sent are given back."""
-    failed = mailing.deliver(
-        table(),
-        [record.to_dict() for record in batch],
-        sender=os.environ["MAIL_SENDER_NAME"],
-        public_url=os.environ["PUBLIC_URL"],
-        at=now(),
-    )
+    settings = MailSettings(os.environ["MAIL_SENDER_NAME"], os.environ["PUBLIC_URL"])
+    failed = mailing.deliver(table(), [record.to_dict() for record in batch], settings, now())
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
 
 
@@ -86,18 +82,18 @@ class RotateKeys(Body, frozen=True, tag_field="action", tag="rotate_keys"):
 def admin(event: Any, context: object) -> Any:
     """Do what operators ask for by ``aws lambda invoke``: grant_role, verify_email, rotate_keys; no HTTP leads here."""
     try:
-        order: GrantRole | VerifyEmail | RotateKeys = msgspec.convert(
+        command: GrantRole | VerifyEmail | RotateKeys = msgspec.convert(
             event, GrantRole | VerifyEmail | RotateKeys
         )
     except msgspec.ValidationError as error:
         raise InvalidError("invalid_order", str(error)) from None
     act_as(OPERATOR)
-    if isinstance(order, RotateKeys):
+    if isinstance(command, RotateKeys):
         at = now()
         return msgspec.to_builtins(api_admin.keys_view(keys().rotate(at), at))
-    if isinstance(order, GrantRole):
-        account = service.grant_roles(table(), comparable(order.email), order.roles, now())
+    if isinstance(command, GrantRole):
+        account = service.grant_roles(table(), comparable(command.email), command.roles, now())
     else:
-        account = service.confirm(table(), comparable(order.email), now())
+        account = service.confirm(table(), comparable(command.email), now())
     log.note(subject=account.id, roles=list(account.roles), verified=account.verified)
     return {"customerId": account.id, "roles": list(account.roles), "emailVerified": account.verified}

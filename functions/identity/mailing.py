@@ -12,31 +12,32 @@ from typing import Any
 import msgspec
 
 from functions.identity.domain import TOKEN_LIFE, Account, OneTimeToken, Purpose, opaque
-from functions.identity.letters import MailOrder, letter
+from functions.identity.emails import EmailRequest, email
 from functions.identity.limits import MAIL_RECIPIENT
 from functions.identity.table import IdentityTable
 from functions.identity.tokens import digest, secret_text
 from functions.shared import aws, context, log, mail
 from functions.shared.clock import rfc3339
+from functions.shared.mail import MailSettings
 
 
-def forward(orders: list[str], queue_url: str) -> None:
-    """Put mail orders into the queue; one that is put there twice is sent once."""
-    for order in orders:
-        aws.sqs().send_message(QueueUrl=queue_url, MessageBody=order)
+def forward(requests: list[str], queue_url: str) -> None:
+    """Put mail requests into the queue; one that is put there twice is sent once."""
+    for request in requests:
+        aws.sqs().send_message(QueueUrl=queue_url, MessageBody=request)
 
 
 def deliver(
-    table: IdentityTable, records: list[dict[str, Any]], *, sender: str, public_url: str, at: datetime
+    table: IdentityTable, records: list[dict[str, Any]], settings: MailSettings, at: datetime
 ) -> list[str]:
     """Send the mails of a batch; return the message ids of those that could not be sent."""
     failed = []
     for record in records:
         try:
-            order = msgspec.json.decode(record["body"], type=MailOrder)
-            context.begin(order.correlation_id or context.current.correlation_id)
-            log.note(mail=order.id, mailKind=order.kind)
-            send(table, order, sender=sender, public_url=public_url, at=at)
+            request = msgspec.json.decode(record["body"], type=EmailRequest)
+            context.begin(request.correlation_id or context.current.correlation_id)
+            log.note(mail=request.id, mailKind=request.kind)
+            send(table, request, settings, at)
         except Exception as error:  # noqa: BLE001 one mail's failure must not reach the others
             log.failed(error)
             failed.append(record["messageId"])
@@ -44,40 +45,41 @@ def deliver(
     return failed
 
 
-def send(table: IdentityTable, order: MailOrder, *, sender: str, public_url: str, at: datetime) -> None:
-    """Send the mail an order asks for, if there is one to send: once, and not too many to one recipient."""
-    if table.mail_sent(order.id):
+def send(table: IdentityTable, request: EmailRequest, settings: MailSettings, at: datetime) -> None:
+    """Send the mail a request asks for, if there is one to send: once, and not too many to one recipient."""
+    if table.mail_sent(request.id):
         return
-    order, account = _resolved(table, order)
-    to = order.email or (account.email if account else None)
+    request, account = _resolved(table, request)
+    to = request.email or (account.email if account else None)
     if to is None:
         return
-    recipient = f"{order.kind} {to}"
+    recipient = f"{request.kind} {to}"
     if table.attempts(MAIL_RECIPIENT, recipient, at) >= MAIL_RECIPIENT.most:
-        log.note(mailDropped=order.id)
+        log.note(mailDropped=request.id)
         return
-    token = _token(table, account, order, to, at) if account else None
-    told = letter(order.kind, to, public_url, token)
-    mail.send(sender, told.to, told.subject, told.text)
+    token = _token(table, account, request, to, at) if account else None
+    mail.send(settings, email(request.kind, to, settings.public_url, token))
     table.attempt(MAIL_RECIPIENT, recipient, at)
-    table.mark_mail_sent(order.id, at)
+    table.mark_mail_sent(request.id, at)
 
 
-def _resolved(table: IdentityTable, order: MailOrder) -> tuple[MailOrder, Account | None]:
+def _resolved(table: IdentityTable, request: EmailRequest) -> tuple[EmailRequest, Account | None]:
     """Return the mail that is really to be sent, and the account it is about.
 
     Nothing goes to an address without an account, nor to prove one that is proven; and who wants to move to an address
     that is used does not learn it, its owner does.
     """
-    account = table.account(order.customer_id) if order.customer_id else table.account_of(order.email or "")
-    nothing = msgspec.structs.replace(order, email=None), None
-    if order.kind == "verify_new_email" and order.email and table.owner_of(order.email):
-        return msgspec.structs.replace(order, kind="already_registered", customer_id=None), None
-    if order.kind == "verify_email" and (account is None or account.verified):
+    account = (
+        table.account(request.customer_id) if request.customer_id else table.account_of(request.email or "")
+    )
+    nothing = msgspec.structs.replace(request, email=None), None
+    if request.kind == "verify_new_email" and request.email and table.owner_of(request.email):
+        return msgspec.structs.replace(request, kind="already_registered", customer_id=None), None
+    if request.kind == "verify_email" and (account is None or account.verified):
         return nothing
-    if order.kind == "verify_new_email" and account and account.epoch != order.epoch:
+    if request.kind == "verify_new_email" and account and account.epoch != request.epoch:
         return nothing  # what protects the account has changed since it was asked for
-    return (order, account) if account else nothing
+    return (request, account) if account else nothing
 
 
 _PURPOSES: dict[str, Purpose] = {
@@ -87,9 +89,11 @@ _PURPOSES: dict[str, Purpose] = {
 }
 
 
-def _token(table: IdentityTable, account: Account, order: MailOrder, to: str, at: datetime) -> str | None:
+def _token(
+    table: IdentityTable, account: Account, request: EmailRequest, to: str, at: datetime
+) -> str | None:
     """Make the token a mail carries, None where it carries none; a token sent before for the same purpose is void."""
-    purpose = _PURPOSES.get(order.kind)
+    purpose = _PURPOSES.get(request.kind)
     if purpose is None:
         return None
     secret = secret_text(secrets.token_bytes(32))

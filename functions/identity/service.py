@@ -15,6 +15,7 @@ from functions.identity.domain import (
     roles_in_order,
     split_opaque,
 )
+from functions.identity.emails import EmailKind, EmailRequest
 from functions.identity.events import (
     CustomerChanged,
     CustomerEmailConfirmed,
@@ -22,7 +23,6 @@ from functions.identity.events import (
     CustomerRegistered,
     CustomerRolesChanged,
 )
-from functions.identity.letters import Kind, MailOrder
 from functions.identity.limits import LOGIN_PAIR
 from functions.identity.table import IdentityTable
 from functions.identity.tokens import digest
@@ -39,27 +39,27 @@ from functions.shared.optimistic import optimistic
 from functions.shared.outbox import fact, pack
 
 
-def mail_order(
-    kind: Kind,
+def email_request(
+    kind: EmailKind,
     at: datetime,
     *,
     customer_id: str | None = None,
     email: str | None = None,
     epoch: int | None = None,
-) -> MailOrder:
-    """Return a new order for a mail."""
-    return MailOrder(new_id("eml", at), kind, context.current.correlation_id, customer_id, email, epoch)
+) -> EmailRequest:
+    """Return a new request for a mail."""
+    return EmailRequest(new_id("eml", at), kind, context.current.correlation_id, customer_id, email, epoch)
 
 
 def ask_email_change(table: IdentityTable, owner: Account, email: str, at: datetime) -> None:
     """Have the new address asked for its proof, and the present one told of it.
 
-    The order for the mail names the account's epoch: where it still waits when a password is set, no token comes of it.
+    The request names the account's epoch: where it still waits when a password is set, no token comes of it.
     """
-    asked = mail_order("verify_new_email", at, customer_id=owner.id, email=email, epoch=owner.epoch)
-    told = mail_order("email_change_asked", at, customer_id=owner.id, email=owner.email)
-    for order in (told, asked):
-        table.order_mail(order, at)
+    asked = email_request("verify_new_email", at, customer_id=owner.id, email=email, epoch=owner.epoch)
+    told = email_request("email_change_asked", at, customer_id=owner.id, email=owner.email)
+    for request in (told, asked):
+        table.request_email(request, at)
 
 
 def register(
@@ -79,13 +79,13 @@ def register(
     def run() -> str | None:
         owner = table.owner_of(email)
         if owner is None:
-            if not table.create(account, outbox, mail_order("verify_email", at, customer_id=account.id)):
+            if not table.create(account, outbox, email_request("verify_email", at, customer_id=account.id)):
                 return None
             log.note(subject=account.id)
             return account.id
         if owner[-16:] == customer_id[-16:]:  # the same 80 random bits: made by this very request
             return owner
-        told = table.tell_owner(email, mail_order("already_registered", at, email=email), at)
+        told = table.tell_owner(email, email_request("already_registered", at, email=email), at)
         return account.id if told else None
 
     return run()
@@ -206,7 +206,7 @@ def verify_email(table: IdentityTable, token: str, at: datetime) -> bool:
     if table.owner_of(found.email):
         raise ConflictError("email_taken", "Another account uses this e-mail address by now.")
     after = before.changed(verified=True, email=found.email, epoch=before.epoch + 1)
-    told = mail_order("email_changed", at, customer_id=before.id, email=before.email)
+    told = email_request("email_changed", at, customer_id=before.id, email=before.email)
     return table.store(before, after, table.using(found), outbox=_changed(after, at), mail=told)
 
 
@@ -231,7 +231,7 @@ def reset_password(table: IdentityTable, token: str, password: str, *, network: 
         if found.email != before.email:
             raise _bad_token()
         after = before.changed(password=kept, verified=True, epoch=before.epoch + 1)
-        told = mail_order("password_changed", at, customer_id=before.id, email=before.email)
+        told = email_request("password_changed", at, customer_id=before.id, email=before.email)
         return after if table.store(before, after, table.using(found), mail=told) else None
 
     after = run()
@@ -277,7 +277,7 @@ def change_password(
     def run() -> bool:
         before = account(table, customer_id)
         after = before.changed(password=kept, epoch=before.epoch + 1)
-        told = mail_order("password_changed", at, customer_id=customer_id, email=before.email)
+        told = email_request("password_changed", at, customer_id=customer_id, email=before.email)
         session = table.session(customer_id, keep_session) if keep_session else None
         also = []
         if session and session.epoch == before.epoch:

@@ -6,7 +6,7 @@
 | session       | ACCOUNT#<customer>            | SESSION#<id>    | digests of the newest refresh token and the last  |
 | one-time token| ACCOUNT#<customer>            | TOKEN#<purpose> | digest; one in force for each purpose             |
 | e-mail        | EMAIL#<address>               | EMAIL           | whose it is: what makes addresses unique          |
-| mail order    | MAIL#<id>                     | MAIL            | a mail asked for where no account changes         |
+| mail request  | MAIL#<id>                     | MAIL            | a mail asked for where no account changes         |
 | mail sent     | MAIL#<id>                     | SENT            | that it was, so that it is not sent again         |
 | attempts      | TRIES#<digest of limit, whom> | TRIES           | how many in one window (limits.py)                |
 | known network | KNOWN#<digest of whom, where> | KNOWN           | the owner logged in from there                    |
@@ -36,7 +36,7 @@ from functions.identity.domain import (
     Purpose,
     Session,
 )
-from functions.identity.letters import MailOrder
+from functions.identity.emails import EmailRequest
 from functions.identity.limits import KNOWN_NETWORK, Limit
 from functions.identity.ring import Key, Ring
 from functions.shared.clock import epoch, parse, rfc3339
@@ -68,7 +68,7 @@ class IdentityTable(Table):
         """Return the account that uses an e-mail address; two reads whether there is one or not."""
         return self.account(self.owner_of(email) or "nobody")
 
-    def create(self, account: Account, outbox: str, mail: MailOrder) -> bool:
+    def create(self, account: Account, outbox: str, mail: EmailRequest) -> bool:
         """Store a new account; False where the e-mail address is taken."""
         lost = self.transact(
             self.putting(_account_item(account, outbox, mail), NOT_THERE),
@@ -82,7 +82,7 @@ class IdentityTable(Table):
         after: Account,
         *also: TransactWriteItemTypeDef,
         outbox: str | None = None,
-        mail: MailOrder | None = None,
+        mail: EmailRequest | None = None,
     ) -> bool:
         """Replace an account, with what else changes; False, and nothing stored, when any condition is lost."""
         item = _account_item(after, outbox, mail)
@@ -194,14 +194,14 @@ class IdentityTable(Table):
 
     # --- mails ----------------------------------------------------------------------------------------------------
 
-    def order_mail(self, order: MailOrder, at: datetime) -> None:
+    def request_email(self, request: EmailRequest, at: datetime) -> None:
         """Ask for a mail where nothing else changes."""
-        self.put(_mail_item(order, at), NOT_THERE)
+        self.put(_mail_item(request, at), NOT_THERE)
 
-    def tell_owner(self, email: str, order: MailOrder, at: datetime) -> bool:
+    def tell_owner(self, email: str, request: EmailRequest, at: datetime) -> bool:
         """Ask for a mail to the owner of an address; False where nobody uses it. As much work as `create`."""
         lost = self.transact(
-            self.putting(_mail_item(order, at), NOT_THERE),
+            self.putting(_mail_item(request, at), NOT_THERE),
             self.checking(_email_key(email), "attribute_exists(pk)"),
         )
         return lost is None
@@ -211,7 +211,7 @@ class IdentityTable(Table):
         return self.get(_mail_key(order_id) | {"sk": "SENT"}) is not None
 
     def mark_mail_sent(self, order_id: str, at: datetime) -> None:
-        """Remember that a mail was sent, for longer than the queue keeps its order."""
+        """Remember that a mail was sent, for longer than the queue keeps its request."""
         self.put(_mail_key(order_id) | {"sk": "SENT", "expires": epoch(at + timedelta(days=15))})
 
     # --- attempts -------------------------------------------------------------------------------------------------
@@ -317,17 +317,16 @@ def _known_key(customer_id: str, network: str) -> dict[str, str]:
     return {"pk": f"KNOWN#{fingerprint(customer_id, network)}", "sk": "KNOWN"}
 
 
-def _account_item(account: Account, outbox: str | None, mail: MailOrder | None) -> Item:
+def _account_item(account: Account, outbox: str | None, mail: EmailRequest | None) -> Item:
     return {
         **_account_key(account.id), **asdict(account), "roles": list(account.roles), "outbox": outbox,
         "mail": msgspec.json.encode(mail).decode() if mail else None,
     }  # fmt: skip
 
 
-def _mail_item(order: MailOrder, at: datetime) -> Item:
-    return {
-        **_mail_key(order.id), "mail": msgspec.json.encode(order).decode(), "expires": epoch(at + timedelta(days=2)),
-    }  # fmt: skip
+def _mail_item(request: EmailRequest, at: datetime) -> Item:
+    text = msgspec.json.encode(request).decode()
+    return {**_mail_key(request.id), "mail": text, "expires": epoch(at + timedelta(days=2))}
 
 
 def _account(item: Item) -> Account:

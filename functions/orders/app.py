@@ -60,6 +60,7 @@ from functions.shared.http import (
 )
 from functions.shared.idempotency import answered_once, fingerprint, key_of
 from functions.shared.ids import is_id, new_id
+from functions.shared.mail import MailSettings
 
 app = Service("orders")
 
@@ -228,19 +229,19 @@ def on_inbox(batch: SQSEvent) -> inbox.BatchResponse:
 @app.on_sqs_message(queue="orders-mail")
 def on_mail(batch: SQSEvent) -> inbox.BatchResponse:
     """Mails to send, for decisions, refunds and staff; only the records that failed are given back."""
-    office = mailing.Office(os.environ["MAIL_SENDER_NAME"], os.environ["PUBLIC_URL"])
+    settings = MailSettings(os.environ["MAIL_SENDER_NAME"], os.environ["PUBLIC_URL"])
     decided: inbox.Handlers = dict.fromkeys(
-        (OrderConfirmed, OrderCancelled), lambda fact: mailing.on_decided(orders(), office, fact, now())
+        (OrderConfirmed, OrderCancelled), lambda fact: mailing.on_decided(orders(), settings, fact, now())
     )
     requested: inbox.Handlers = {
-        OrderMailRequested: lambda fact: mailing.on_requested(orders(), office, fact, now())
+        OrderMailRequested: lambda fact: mailing.on_requested(orders(), settings, fact, now())
     }
     failed: inbox.Handlers = {
-        OrderPaymentFailed: lambda fact: mailing.on_payment_failed(orders(), office, fact, now())
+        OrderPaymentFailed: lambda fact: mailing.on_payment_failed(orders(), settings, fact, now())
     }
     refunded: inbox.Handlers = {
-        PaymentRefunded: lambda fact: mailing.on_refunded(orders(), office, fact, now()),
-        PaymentRefundFailed: lambda fact: mailing.on_refund_failed(orders(), office, fact, now()),
+        PaymentRefunded: lambda fact: mailing.on_refunded(orders(), settings, fact, now()),
+        PaymentRefundFailed: lambda fact: mailing.on_refund_failed(orders(), settings, fact, now()),
     }
     return inbox.deliver(batch, {**decided, **requested, **failed, **refunded})
 

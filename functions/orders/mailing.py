@@ -9,10 +9,10 @@ between, after SES took it, the mail goes twice, once the claim has run out.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import NamedTuple
 
 from functions.orders import service
 from functions.orders.domain import Mail, Order
+from functions.orders.emails import Text, email, of_decision, of_refund, of_returned_refund
 from functions.orders.events import (
     OrderCancelled,
     OrderConfirmed,
@@ -21,11 +21,11 @@ from functions.orders.events import (
     PaymentRefunded,
     PaymentRefundFailed,
 )
-from functions.orders.letters import Text, letter, of_decision, of_refund, of_returned_refund
 from functions.orders.table import OrdersTable
 from functions.shared import log, mail
 from functions.shared.errors import ConflictError
 from functions.shared.inbox import Fact
+from functions.shared.mail import MailSettings
 from functions.shared.outbox import fact, pack
 
 CLAIMED = timedelta(seconds=45)
@@ -36,54 +36,53 @@ class ClaimedError(RuntimeError):
     """Another worker has the mail, and may be dead: whether it was sent shows when the message comes again."""
 
 
-class Office(NamedTuple):
-    """What sending takes: whom mails come from, and the shop's address in their links."""
-
-    sender: str
-    public_url: str
-
-
 def on_decided(
-    table: OrdersTable, office: Office, event: Fact[OrderConfirmed | OrderCancelled], at: datetime
+    table: OrdersTable, settings: MailSettings, event: Fact[OrderConfirmed | OrderCancelled], at: datetime
 ) -> None:
     """Tell the buyer how the order stands, once for each decision: what is no longer so is not told. Safe to repeat."""
     order = _known(table, event.data.order_id)
     if order:
-        _send_once(table, office, order, order.status, of_decision(order), at)
+        _send_once(table, settings, order, order.status, of_decision(order), at)
 
 
 def on_payment_failed(
-    table: OrdersTable, office: Office, event: Fact[OrderPaymentFailed], at: datetime
+    table: OrdersTable, settings: MailSettings, event: Fact[OrderPaymentFailed], at: datetime
 ) -> None:
     """Ask the buyer for another means of payment, once for each that failed, while it is called for. Safe to repeat."""
     failed = event.data
     order = _known(table, failed.order_id)
     if order and order.unpaid and order.failed_attempt == failed.attempt:
-        _send_once(table, office, order, f"payment_failed-{failed.attempt}", of_decision(order), at)
+        _send_once(table, settings, order, f"payment_failed-{failed.attempt}", of_decision(order), at)
 
 
-def on_refunded(table: OrdersTable, office: Office, event: Fact[PaymentRefunded], at: datetime) -> None:
+def on_refunded(
+    table: OrdersTable, settings: MailSettings, event: Fact[PaymentRefunded], at: datetime
+) -> None:
     """Tell the buyer of money that went back, once for each refund. Safe to repeat."""
     order = _known(table, event.data.order_id)
     if order:
-        _send_once(table, office, order, f"refunded-{event.data.refund_id}", of_refund(order, event.data), at)
+        _send_once(
+            table, settings, order, f"refunded-{event.data.refund_id}", of_refund(order, event.data), at
+        )
 
 
 def on_refund_failed(
-    table: OrdersTable, office: Office, event: Fact[PaymentRefundFailed], at: datetime
+    table: OrdersTable, settings: MailSettings, event: Fact[PaymentRefundFailed], at: datetime
 ) -> None:
     """Tell the buyer of money that the bank returned after it was told as paid back. Safe to repeat."""
     failed = event.data
     order = _known(table, failed.order_id) if failed.was_paid else None
     if order:
         text = of_returned_refund(order, failed)
-        _send_once(table, office, order, f"refund_returned-{failed.refund_id}", text, at)
+        _send_once(table, settings, order, f"refund_returned-{failed.refund_id}", text, at)
 
 
-def on_requested(table: OrdersTable, office: Office, event: Fact[OrderMailRequested], at: datetime) -> None:
+def on_requested(
+    table: OrdersTable, settings: MailSettings, event: Fact[OrderMailRequested], at: datetime
+) -> None:
     """Send an order's mail again, as the order stands now. Safe to repeat."""
     order = service.order_of(table, event.data.order_id)
-    _send_once(table, office, order, event.data.mail_id, of_decision(order), at, by=event.data.by)
+    _send_once(table, settings, order, event.data.mail_id, of_decision(order), at, by=event.data.by)
 
 
 def request(table: OrdersTable, order_id: str, mail_id: str, *, by: str, at: datetime) -> None:
@@ -114,7 +113,7 @@ def _known(table: OrdersTable, order_id: str) -> Order | None:
 
 def _send_once(
     table: OrdersTable,
-    office: Office,
+    settings: MailSettings,
     order: Order,
     mail_id: str,
     text: Text,
@@ -130,9 +129,9 @@ def _send_once(
             return
         # The claim may be this message's own, made late in a batch: it then outlasts the time the queue hides it for.
         raise ClaimedError(mail_id)
-    told = letter(order, text, office.public_url, service.order_token(order))
+    message = email(order, text, settings.public_url, service.order_token(order))
     try:
-        mail.send(office.sender, told.to, told.subject, told.text)
+        mail.send(settings, message)
     except mail.SendError:
         table.unclaim_mail(order.order_id, mail_id)
         raise

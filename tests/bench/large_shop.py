@@ -19,7 +19,7 @@ from functions.catalog import table_lists
 from functions.catalog.domain import Product, Stored
 from functions.catalog.table import CatalogTable
 from functions.identity.domain import Account as Customer
-from functions.identity.letters import MailOrder
+from functions.identity.emails import EmailRequest
 from functions.identity.table import IdentityTable
 from functions.inventory import events as counted
 from functions.inventory import service as inventory_service
@@ -122,7 +122,7 @@ class LargeShop(Shop):
         customer, at = made_id("cus", number), rfc3339(_BORN)
         account = Customer(customer, f"person.{number}@example.com", "Amira Haddad", _HASH, at)
         IdentityTable("souk-local-identity").create(
-            account, "[]", MailOrder(f"mail-{number}", "verify_email")
+            account, "[]", EmailRequest(f"mail-{number}", "verify_email")
         )
 
     def _order(self, number: int) -> None:

@@ -12,11 +12,12 @@ import pytest
 
 from functions.identity import mailing, service
 from functions.identity.app import on_mail
-from functions.identity.letters import MailOrder
+from functions.identity.emails import EmailRequest
 from functions.identity.limits import MAIL_RECIPIENT
 from functions.identity.table import IdentityTable
 from functions.shared.clock import now
 from functions.shared.errors import InvalidError
+from functions.shared.mail import MailSettings
 from tests.support.lambda_events import Context, sqs_event
 from tests.unit.identity.conftest import PASSWORD, Front, images, sent
 
@@ -514,7 +515,7 @@ def test_every_kind_of_mail_can_be_written(front: Front, table: IdentityTable) -
     for kind in kinds:
         to = "new@example.com" if kind == "verify_new_email" else EMAIL
         who = None if kind == "already_registered" else customer_id
-        order = MailOrder(f"eml_{kind}", kind, "", who, to, 0)
-        mailing.send(table, order, sender="shop@souk.example", public_url="https://shop", at=now())
+        request = EmailRequest(f"eml_{kind}", kind, "", who, to, 0)
+        mailing.send(table, request, MailSettings("shop@souk.example", "https://shop"), now())
         assert "{" not in _last().text
         assert _last().text.startswith("Hello,")

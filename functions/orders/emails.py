@@ -11,15 +11,8 @@ from typing import NamedTuple, assert_never
 from functions.orders.domain import MailKind, Order, Reason, Totals
 from functions.orders.events import PaymentRefunded, PaymentRefundFailed
 from functions.shared.ids import order_number
+from functions.shared.mail import EmailMessage, compose
 from functions.shared.money import format_amount
-
-
-class Letter(NamedTuple):
-    """A mail ready to be sent."""
-
-    to: str
-    subject: str
-    text: str
 
 
 class Text(NamedTuple):
@@ -30,7 +23,7 @@ class Text(NamedTuple):
     paragraphs: tuple[str, ...]
 
 
-def letter(order: Order, text: Text, public_url: str, order_token: str | None) -> Letter:
+def email(order: Order, text: Text, public_url: str, order_token: str | None) -> EmailMessage:
     """Return the mail that tells the buyer of an order a text.
 
     A guest's link carries the order token in its fragment: browsers do not send that to any server, nor to the next
@@ -39,8 +32,8 @@ def letter(order: Order, text: Text, public_url: str, order_token: str | None) -
     link = f"{public_url}/order.html?id={order.order_id}" + (f"#token={order_token}" if order_token else "")
     number = order_number(order.order_id)
     always = f"Your order {number}, at any time:"
-    body = "\n\n".join(["Hello,", *text.paragraphs, always, link])
-    return Letter(order.content.email, f"{text.subject} ({number})", f"{body}\n")
+    subject = f"{text.subject} ({number})"
+    return compose(order.content.email, subject, *text.paragraphs, always, link)
 
 
 def of_decision(order: Order) -> Text:

@@ -1,17 +1,18 @@
 """The mails identity sends: what asks for one, and its text.
 
-An order for a mail never carries a token. The token is made when the mail is sent, so it lies in no queue and no log,
+A request for a mail never carries a token. The token is made when the mail is sent, so it lies in no queue and no log,
 and stands in the mail alone. No mail says what a stranger may have typed in (the name), so that nobody can send their
 own words through us.
 """
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Literal
 
+from functions.shared.mail import EmailMessage, compose
 from functions.shared.types import Data
 
-Kind = Literal[
+EmailKind = Literal[
     "verify_email",
     "verify_new_email",
     "password_reset",
@@ -22,7 +23,7 @@ Kind = Literal[
 ]
 
 
-class MailOrder(Data, frozen=True):
+class EmailRequest(Data, frozen=True):
     """What waits in the mail queue: whom to write to, known by account or by address, and about what.
 
     ``email`` is the address to write to where it is not the account's own, or not only as long as it is; ``epoch`` the
@@ -30,22 +31,14 @@ class MailOrder(Data, frozen=True):
     """
 
     id: str
-    kind: Kind
+    kind: EmailKind
     correlation_id: str = ""
     customer_id: str | None = None
     email: str | None = None
     epoch: int | None = None
 
 
-class Letter(NamedTuple):
-    """A mail ready to be sent."""
-
-    to: str
-    subject: str
-    text: str
-
-
-def letter(kind: Kind, to: str, public_url: str, token: str | None = None) -> Letter:
+def email(kind: EmailKind, to: str, public_url: str, token: str | None = None) -> EmailMessage:
     """Return the mail of a kind.
 
     A token stands in the link's fragment: browsers do not send that to any server, nor to the next page.
@@ -57,11 +50,10 @@ def letter(kind: Kind, to: str, public_url: str, token: str | None = None) -> Le
         "forgot": f"{public_url}/account.html#forgot",
         "login": f"{public_url}/account.html#login",
     }
-    text = "\n\n".join(["Hello,", *paragraphs]) + "\n"
-    return Letter(to, subject, text.format(**links))
+    return compose(to, subject, *(paragraph.format(**links) for paragraph in paragraphs))
 
 
-_TEXTS: dict[Kind, tuple[str, ...]] = {
+_TEXTS: dict[EmailKind, tuple[str, ...]] = {
     "verify_email": (
         "Confirm your e-mail address",
         "please confirm that this is your e-mail address:",
