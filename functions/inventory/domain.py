@@ -45,6 +45,14 @@ Status = Literal["reserved", "rejected", "refused", "committed", "released", "re
 """
 
 
+def policy_of(text: str) -> Policy:
+    """Return the policy that catalog names; one that is not known here sells no more than there is."""
+    match text:
+        case "backorder" | "untracked":
+            return text
+    return "tracked"
+
+
 class Share(NamedTuple):
     """What one stock shard has of a level. Only the sum of a level's shares says what is on the shelf."""
 

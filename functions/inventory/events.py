@@ -133,16 +133,15 @@ class CountedLine(Data, frozen=True):
 class StockCounted(Data, frozen=True):
     """catalog: an import said how many there are."""
 
-    source: Literal["import"]
     counted_at: Timestamp
     lines: tuple[CountedLine, ...]
 
 
 class ListedVariant(Data, frozen=True):
-    """A SKU on sale, and whether its stock is counted."""
+    """A SKU on sale, and whether its stock is counted; a policy of tomorrow is none of ours."""
 
     sku: Sku
-    stock_policy: StockPolicy = "tracked"
+    stock_policy: str = "tracked"
 
 
 class ProductPublished(Data, frozen=True):

@@ -24,6 +24,7 @@ from functions.inventory.domain import (
     listed,
     never_stocked,
     plan,
+    policy_of,
     split,
     summed,
 )
@@ -161,7 +162,7 @@ def _level_changed(level: Level, reason: str, at: datetime) -> str:
 
 def on_product_published(table: InventoryTable, event: Fact[ProductPublished], at: datetime) -> None:
     """Take over which SKUs a product sells, and under which policy."""
-    policies = {variant.sku: variant.stock_policy for variant in event.data.variants}
+    policies = {variant.sku: policy_of(variant.stock_policy) for variant in event.data.variants}
     _follow(table, Listing(event.data.product_id, event.aggregate.version, event.time, policies), at)
 
 

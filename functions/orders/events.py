@@ -21,6 +21,7 @@ from functions.shared.types import (
     OrderId,
     Sku,
     Timestamp,
+    event_type,
 )
 
 # Letters first, so that no card number can ever pass for one.
@@ -302,23 +303,21 @@ class PaymentDisputeClosed(_MoneyBack, frozen=True, kw_only=True):
         return self.outcome
 
 
-SAID = {
-    kind.__name__: kind
-    for kind in (*Said.__subclasses__(), *_MoneyBack.__subclasses__())
-    if kind is not _MoneyBack
-}
-ABOUT_MONEY = frozenset(kind.__name__ for kind in _MoneyBack.__subclasses__())
-"""The facts whose detail begins with an amount."""
-VOTES = tuple(SAID[fact] for who in PARTICIPANTS.values() for fact in (who.yes, who.no))
-PROGRESS = tuple(
-    SAID[fact] for who in PARTICIPANTS.values() for fact in who.states if fact not in (who.yes, who.no)
+SAID = tuple(
+    kind for kind in (*Said.__subclasses__(), *_MoneyBack.__subclasses__()) if kind is not _MoneyBack
 )
+ABOUT_MONEY = frozenset(event_type(kind).name for kind in _MoneyBack.__subclasses__())
+"""The facts whose detail begins with an amount."""
+_VOTES = {fact for who in PARTICIPANTS.values() for fact in (who.yes, who.no)}
+_STATES = {fact for who in PARTICIPANTS.values() for fact in who.states}
+VOTES = tuple(kind for kind in SAID if event_type(kind).name in _VOTES)
+PROGRESS = tuple(kind for kind in SAID if event_type(kind).name in _STATES - _VOTES)
 
 
 def news(fact: Fact[Said]) -> News:
     """Return what a fact says of its order."""
     said = fact.data
-    entry = Entry(fact.time, type(said).__name__, fact.id, said.detail())
+    entry = Entry(fact.time, event_type(type(said)).name, fact.id, said.detail())
     return News(entry, said.money_back(fact.aggregate.version), said.failed_attempt())
 
 

@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 from functions.shared import aws, context, log
 from functions.shared.outbox import Aggregate, Envelope
-from functions.shared.types import Data
+from functions.shared.types import Data, EventType, event_type
 
 if TYPE_CHECKING:
     from chalice.app import SQSEvent
@@ -24,7 +24,10 @@ D = TypeVar("D", bound=Data)
 
 
 class Fact(Data, Generic[D], frozen=True):
-    """An event as its consumer sees it: the envelope, and the fields of its data that this service reads."""
+    """An event as its consumer sees it: the envelope, and the fields of its data that this service reads.
+
+    ``id`` names the fact, and is the same in all versions in which it is told.
+    """
 
     id: str
     time: str
@@ -84,15 +87,25 @@ def read(body: str, handlers: Handlers) -> tuple[Callable[[Any], object], Any, E
         event = msgspec.json.decode(body, type=BusEvent)
         envelope = event.detail
         if BusEvent in handlers:
-            return handlers[BusEvent], event, envelope
-        kind = next((kind for kind in handlers if kind.__name__ == envelope.type), None)
-        if kind is None or envelope.version != 1:
+            newest = envelope.version > max(envelope.also, default=0)
+            return handlers[BusEvent] if newest else _leave, event, envelope
+        kinds = {event_type(kind): kind for kind in handlers}
+        kind = kinds.get(EventType(envelope.type, envelope.version))
+        if kind is None:
+            if any(EventType(envelope.type, version) in kinds for version in envelope.also):
+                return _leave, event, envelope
             raise UnreadableError(f"{envelope.type} v{envelope.version} has no handler here")
         data = msgspec.json.decode(envelope.data, type=kind)
     except (msgspec.MsgspecError, UnicodeError) as error:
         raise UnreadableError(str(error)) from None
-    fact = Fact(envelope.id, envelope.time, envelope.aggregate, data, envelope.correlation_id)
+    fact_id = envelope.id if envelope.version == 1 else envelope.id.removesuffix(f"V{envelope.version}")
+    fact = Fact(fact_id, envelope.time, envelope.aggregate, data, envelope.correlation_id)
     return handlers[kind], fact, envelope
+
+
+def _leave(_: Any) -> None:
+    """Leave a fact to the message that tells it in a version which is known here."""
+    log.note(toldInAnotherVersion=True)
 
 
 def deliver(batch: SQSEvent, handlers: Handlers) -> BatchResponse:
@@ -101,8 +114,10 @@ def deliver(batch: SQSEvent, handlers: Handlers) -> BatchResponse:
     Parameters
     ----------
     handlers
-        By the consumer's Struct of the fact, whose name is the event's detail-type. The facts of one that works
-        `Together` are handed over where the first of them stands; a queue promises no order anyway.
+        By the consumer's Struct of the fact, named after the event's type and version (`types.event_type`). A fact told
+        in several versions is taken in each that is here: which of them comes while a consumer changes is not known,
+        and a repeat changes nothing. The facts of one that works `Together` are handed over where the first of them
+        stands; a queue promises no order anyway.
     """
     failed: list[str] = []
     waiting: dict[Any, tuple[Callable[[Any], object], list[_Entry]]] = {}

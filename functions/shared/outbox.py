@@ -19,7 +19,7 @@ from msgspec import Raw
 from functions.shared import aws, context, log
 from functions.shared.clock import rfc3339
 from functions.shared.dynamo import Item, decode_item
-from functions.shared.types import Data
+from functions.shared.types import Data, EventType, event_type
 
 _MAX_ENTRIES = 10  # PutEvents takes 10 entries and 256 KB a call (EventBridge quotas)
 _MAX_BYTES = 250_000
@@ -35,8 +35,9 @@ class Aggregate(Data, frozen=True):
 class Envelope(Data, frozen=True):
     """The ``detail`` of every event on the bus.
 
-    ``type`` is the fact's class name; ``version`` its schema version; ``causation_id`` the event that led to it;
-    ``actor`` the subject of the caller who asked for it, None where a fact led to a fact.
+    ``version`` is that of its type's data; ``also`` are the versions in which the same is told beside this one, while
+    they change. ``causation_id`` names the event that led to it; ``actor`` the subject of the caller who asked for it,
+    None where an event led to an event.
     """
 
     id: str
@@ -48,6 +49,7 @@ class Envelope(Data, frozen=True):
     data: Raw
     causation_id: str | None = None
     actor: str | None = None
+    also: tuple[int, ...] = ()
 
 
 class _Entry(Data, frozen=True):
@@ -76,7 +78,7 @@ class _Row(Data, frozen=True, array_like=True):
 
 
 Tell = Callable[[str, Item], Data]
-"""Makes the data of a fact, given its type and the item that carries it."""
+"""Makes the data of a fact, given the name of its class and the item that carries it."""
 
 _UNTOLD = b"null"
 
@@ -86,7 +88,8 @@ def fact(
 ) -> _Entry:
     """Return a fact ready to be packed.
 
-    Its id follows from the aggregate, the version and the type, so the same change told twice is one event.
+    Its id follows from the aggregate, the version and the type, so the same change told twice is one event. While the
+    data of a type change, a publisher packs it in both versions (`types.event_type`).
 
     Parameters
     ----------
@@ -95,12 +98,12 @@ def fact(
     data_from
         Name of the item's attribute that already holds the data as JSON text, so that it is not stored twice.
     """
-    kind = (data if isinstance(data, type) else type(data)).__name__
+    kind = event_type(data if isinstance(data, type) else type(data))
     stored = not data_from and not isinstance(data, type)
     envelope = Envelope(
         id=_id(aggregate_id, version, kind),
-        type=kind,
-        version=1,
+        type=kind.name,
+        version=kind.version,
         time=rfc3339(at),
         correlation_id=context.current.correlation_id,
         causation_id=context.current.causation_id,
@@ -127,9 +130,12 @@ def pack(*facts: _Entry) -> str:
 def unpack(image: dict[str, Any], tell: Tell | None = None) -> list[Envelope]:
     """Return the facts an item carries, given its image in DynamoDB's wire form."""
     rows = msgspec.json.decode(image["outbox"]["S"], type=list[_Row])
+    told: dict[tuple[str, str, int], list[int]] = {}
+    for row in rows:
+        told.setdefault((row.type, row.aggregate_id, row.aggregate_version), []).append(row.version)
     return [
         Envelope(
-            id=_id(row.aggregate_id, row.aggregate_version, row.type),
+            id=_id(row.aggregate_id, row.aggregate_version, EventType(row.type, row.version)),
             type=row.type,
             version=row.version,
             time=row.time,
@@ -138,13 +144,16 @@ def unpack(image: dict[str, Any], tell: Tell | None = None) -> list[Envelope]:
             actor=row.actor,
             aggregate=Aggregate(row.aggregate_id, row.aggregate_version),
             data=_data(row, image, tell),
+            also=tuple(
+                one for one in told[row.type, row.aggregate_id, row.aggregate_version] if one != row.version
+            ),
         )
         for row in rows
     ]
 
 
-def _id(aggregate_id: str, version: int, kind: str) -> str:
-    return f"{aggregate_id}.{version}.{kind}"
+def _id(aggregate_id: str, version: int, kind: EventType) -> str:
+    return f"{aggregate_id}.{version}.{kind.key}"
 
 
 def _data(row: _Row, image: dict[str, Any], tell: Tell | None) -> Raw:
@@ -154,7 +163,7 @@ def _data(row: _Row, image: dict[str, Any], tell: Tell | None) -> Raw:
         return row.data
     if tell is None:
         raise TypeError(f"{row.type} is stored as its type alone, and nobody tells its data")
-    return Raw(msgspec.json.encode(tell(row.type, decode_item(image))))
+    return Raw(msgspec.json.encode(tell(EventType(row.type, row.version).key, decode_item(image))))
 
 
 class PublishError(RuntimeError):

@@ -4,7 +4,7 @@ Every body or fact is a msgspec Struct. ``Body`` refuses unknown fields (request
 a publisher may add a field, a consumer must not care).
 """
 
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from msgspec import Meta, Struct
 
@@ -64,6 +64,24 @@ class Body(Struct, frozen=True, rename="camel", forbid_unknown_fields=True, omit
 
 class Data(Struct, frozen=True, rename="camel", omit_defaults=True):
     """A fact's data or a response: camelCase on the wire, unknown fields ignored when read."""
+
+
+class EventType(NamedTuple):
+    """What an event tells of, in the past tense, and in which version of its data."""
+
+    name: str
+    version: int
+
+    @property
+    def key(self) -> str:
+        """Return the name of the class that holds its data: ``OrderPlaced``, ``OrderPlacedV2``…."""
+        return self.name if self.version == 1 else f"{self.name}V{self.version}"
+
+
+def event_type(kind: type) -> EventType:
+    """Return the event type whose data a class holds; it is named in the class's own name."""
+    name, _, version = kind.__name__.rpartition("V")
+    return EventType(name, int(version)) if name and version.isdecimal() else EventType(kind.__name__, 1)
 
 
 class View(Struct, frozen=True, rename="camel"):

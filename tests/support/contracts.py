@@ -15,22 +15,26 @@ Event = dict[str, Any]
 
 
 class Contract(NamedTuple):
-    """A published fact: who publishes it, and its type."""
+    """A published fact: who publishes it, its type, and the version of its data."""
 
     source: str
     type: str
+    version: int = 1
 
     @property
     def name(self) -> str:
         """Return the name of its files."""
-        return f"{self.source}/{self.type}.v1"
+        return f"{self.source}/{self.type}.v{self.version}"
 
 
 @functools.cache
 def contracts() -> list[Contract]:
     """Return every fact that has a schema."""
-    return [Contract(path.parent.name, path.name.removesuffix(".v1.json"))
-            for path in sorted((ROOT / "events" / "schemas").rglob("*.json"))]  # fmt: skip
+    found = []
+    for path in sorted((ROOT / "events" / "schemas").rglob("*.json")):
+        kind, _, version = path.stem.partition(".v")
+        found.append(Contract(path.parent.name, kind, int(version)))
+    return found
 
 
 def read(folder: str, contract: Contract) -> Event:
@@ -40,12 +44,15 @@ def read(folder: str, contract: Contract) -> Event:
 
 
 def forms(contract: Contract) -> dict[str, Event]:
-    """Return the events a publisher may send by its schema: with all fields, with the fewest, with every null."""
+    """Return the events a publisher may send by its schema: with all fields, with the fewest, with every null, and
+    with a value nobody knows yet wherever more may be added.
+    """
     schema, sample = read("schemas", contract), read("samples", contract)
     return {
         "all": sample,
         "fewest": _least(schema, sample, schema["$defs"]),
         "null": _null(schema, sample, schema["$defs"]),
+        "unknown": _unknown(schema, sample, schema["$defs"]),
     }
 
 
@@ -72,6 +79,18 @@ def _null(schema: Event, value: Any, defs: Event) -> Any:
         return {name: _null(known.get(name, {}), inner, defs) for name, inner in value.items()}
     if isinstance(value, list) and isinstance(schema.get("items"), dict):
         return [_null(schema["items"], inner, defs) for inner in value]
+    return value
+
+
+def _unknown(schema: Event, value: Any, defs: Event) -> Any:
+    schema = _resolved(schema, defs)
+    if "x-known-values" in schema:
+        return "of_tomorrow"
+    if isinstance(value, dict) and "properties" in schema:
+        known = schema["properties"]
+        return {name: _unknown(known.get(name, {}), inner, defs) for name, inner in value.items()}
+    if isinstance(value, list) and isinstance(schema.get("items"), dict):
+        return [_unknown(schema["items"], inner, defs) for inner in value]
     return value
 
 

@@ -4,24 +4,28 @@
 
 A consumer from before reads every new event, and a new consumer every event from before: they wait in queues and
 archives. So a field may be added when it may also be missing, and everything else (a field gone, of another type or
-with other bounds, newly required or no longer so) is a new version, published beside the old one until nobody reads it.
+with other bounds, newly required or no longer so) is a new version, published beside the old one until nobody reads it:
+a class ``OrderPlacedV2`` beside ``OrderPlaced``, both packed for the same write (functions/shared/types.py).
 """
 
 from __future__ import annotations
 
+import importlib
 import json
 import subprocess
 import sys
 from collections.abc import Iterator
 from typing import Any
 
+from functions.shared.types import Data, EventType, event_type
 from tools import ROOT
 from tools.report import ToolError, fail
+from tools.services import services
 
 SCHEMAS = ROOT / "events" / "schemas"
 Schema = dict[str, Any]
 
-_FOR_PEOPLE = {"title", "description", "examples", "default", "$schema", "$defs"}
+_FOR_PEOPLE = {"title", "description", "examples", "default", "$schema", "$defs", "x-known-values"}
 _WALKED = {"properties", "required", "items", "prefixItems", "anyOf", "additionalProperties"}
 
 
@@ -71,6 +75,27 @@ def _text(value: Any) -> str:
     return "not given" if value is None else json.dumps(value)
 
 
+def gone(publisher: str, contract: str) -> list[str]:
+    """Return what would break if a contract (``OrderPlaced.v1``) went: who reads it, or that no other version stays."""
+    name, _, version = contract.partition(".v")
+    told = EventType(name, int(version))
+    readers = [service for service in services() if service != publisher and told in _in_events(service)]
+    others = [one for one in _in_events(publisher) if one.name == name and one != told]
+    if others and not readers:
+        return []
+    return [f"{publisher}/{contract} is gone" + (f", and {', '.join(readers)} read it" if readers else "")]
+
+
+def _in_events(service: str) -> set[EventType]:
+    """Return the event types that a service has a class for: those it publishes, and those it reads."""
+    try:
+        module = importlib.import_module(f"functions.{service}.events")
+    except ModuleNotFoundError:
+        return set()
+    kinds = [one for one in vars(module).values() if isinstance(one, type) and issubclass(one, Data)]
+    return {event_type(kind) for kind in kinds}
+
+
 def against(base: str) -> list[str]:
     """Return what events/schemas would break of those at a git revision; raise ToolError where that has none."""
     found = []
@@ -81,7 +106,7 @@ def against(base: str) -> list[str]:
             before, after = json.loads(_git("show", f"{base}:{name}")), json.loads(path.read_text())
             found += [f"{contract}: {line}" for line in breaking(before, after)]
         else:
-            found.append(f"{contract} is gone")
+            found += gone(path.parent.name, path.stem)
     return found
 
 

@@ -23,7 +23,7 @@ from typing import Any
 import msgspec
 from msgspec import inspect
 
-from functions.shared.types import Data
+from functions.shared.types import Data, event_type
 from tools import ROOT, templates
 from tools.build import sam
 from tools.contracts import compatibility
@@ -44,20 +44,27 @@ def published(service: str) -> tuple[type[Data], ...]:
     return kinds
 
 
+def contract_name(kind: type[Data]) -> str:
+    """Return the name of an event's files: ``OrderPlaced.v1``."""
+    return "{}.v{}".format(*event_type(kind))
+
+
 def schema(service: str, kind: type[Data]) -> dict[str, Any]:
     """Return the JSON Schema of a whole EventBridge event that carries the fact."""
-    (data,), components = msgspec.json.schema_components([kind], ref_template="#/$defs/{name}")
+    (data,), components = _open(msgspec.json.schema_components([kind], ref_template="#/$defs/{name}"))
+    told = event_type(kind)
     text: dict[str, Any] = {"type": "string"}
     detail = {
         "type": "object",
         "properties": {
             "id": text,
-            "type": {"const": kind.__name__},
-            "version": {"const": 1},
+            "type": {"const": told.name},
+            "version": {"const": told.version},
             "time": {"type": "string", "format": "date-time"},
             "correlationId": text,
             "causationId": {"type": ["string", "null"]},
             "actor": {"type": ["string", "null"]},
+            "also": {"type": "array", "items": {"type": "integer", "minimum": 1}},
             "aggregate": {
                 "type": "object",
                 "properties": {"id": text, "version": {"type": "integer", "minimum": 0}},
@@ -69,12 +76,12 @@ def schema(service: str, kind: type[Data]) -> dict[str, Any]:
     }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": f"{kind.__name__}.v1",
+        "title": contract_name(kind),
         "description": (kind.__doc__ or "").strip(),
         "type": "object",
         "properties": {
             "source": {"const": f"souk.{service}"},
-            "detail-type": {"const": kind.__name__},
+            "detail-type": {"const": told.name},
             "detail": detail,
         },
         "required": ["source", "detail-type", "detail"],
@@ -82,23 +89,37 @@ def schema(service: str, kind: type[Data]) -> dict[str, Any]:
     }
 
 
+def _open(node: Any) -> Any:
+    """Return a schema whose choices of texts are open: a publisher may add one, and no consumer fails for it."""
+    if isinstance(node, dict):
+        if "enum" in node:
+            others = {name: value for name, value in node.items() if name not in ("enum", "const")}
+            return {**others, "type": "string", "x-known-values": node["enum"]}
+        return {name: _open(inner) for name, inner in node.items()}
+    return [_open(inner) for inner in node] if isinstance(node, list | tuple) else node
+
+
 def sample(service: str, kind: type[Data]) -> dict[str, Any]:
     """Return an EventBridge event with the fact, its values taken from the types' examples."""
-    data = _example(inspect.type_info(kind))
+    told, data = event_type(kind), _example(inspect.type_info(kind))
+    also = [
+        one.version for one in map(event_type, published(service)) if one.name == told.name and one != told
+    ]
     aggregate = next((value for name, value in data.items() if name.endswith("Id") or name == "sku"), service)
     return {
         "version": "0",
         "id": "7a1f8c2e-6a35-4b7e-9f53-0d1c2b3a4e5f",
-        "detail-type": kind.__name__,
+        "detail-type": told.name,
         "source": f"souk.{service}",
         "account": "000000000000",
         "time": "2026-11-22T17:05:09Z",
         "region": "eu-west-1",
         "resources": [],
         "detail": {
-            "id": f"{aggregate}.1.{kind.__name__}",
-            "type": kind.__name__,
-            "version": 1,
+            "id": f"{aggregate}.1.{told.key}",
+            "type": told.name,
+            "version": told.version,
+            **({"also": also} if also else {}),
             "time": _TIME,
             "correlationId": "c0ffee00-6a35-4b7e-9f53-0d1c2b3a4e5f",
             "aggregate": {"id": aggregate, "version": 1},
@@ -132,7 +153,7 @@ def contracts() -> dict[Path, str]:
         for kind in published(service):
             samples.append(sample(service, kind))
             for folder, made in (("schemas", schema(service, kind)), ("samples", samples[-1])):
-                path = ROOT / "events" / folder / service / f"{kind.__name__}.v1.json"
+                path = ROOT / "events" / folder / service / f"{contract_name(kind)}.json"
                 files[path] = json.dumps(made, indent=2, ensure_ascii=False) + "\n"
     return files | inboxes(samples)
 
@@ -185,7 +206,7 @@ def breaks(files: Mapping[Path, str], present: Iterable[Path]) -> list[str]:
     found = []
     for path in sorted(present):
         if path not in files:
-            found.append(f"{path.parent.name}/{path.stem} is gone")
+            found += compatibility.gone(path.parent.name, path.stem)
         elif "$defs" in (old := json.loads(path.read_text())):
             new = json.loads(files[path])
             found += [f"{path.parent.name}/{path.stem}: {line}" for line in compatibility.breaking(old, new)]

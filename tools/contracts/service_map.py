@@ -13,6 +13,7 @@ import json
 import sys
 from typing import Any
 
+from functions.shared.types import event_type
 from tools import ROOT
 from tools.contracts.schemas import published
 from tools.services import services
@@ -49,7 +50,7 @@ def _without(service: str) -> str | None:
 
 def service_map() -> dict[str, Any]:
     """Return the map."""
-    facts = {kind.__name__: service for service in services() for kind in published(service)}
+    facts = {event_type(kind).name: service for service in services() for kind in published(service)}
     nodes, edges = [], []
     for service in services():
         consumes = _consumes(service, facts)

@@ -35,6 +35,15 @@ def test_an_order_of_tracked_and_untracked_skus_is_held_as_a_whole_or_not(
     assert level("POT") == (2, 0)
 
 
+def test_a_policy_that_is_not_known_here_sells_no_more_than_there_is(
+    stocked: Any, deliver: Any, level: Any, table: InventoryTable
+) -> None:
+    stocked(POT=2)
+    deliver(published(POT="of_tomorrow"), placed("ord_a", POT=2), placed("ord_b", POT=1))
+    ends = [held.status for order in ("ord_a", "ord_b") if (held := table.reservation(order))]
+    assert ends == ["reserved", "rejected"]
+
+
 def test_back_orders_go_below_zero_and_what_comes_in_fills_them_first(
     stocked: Any, deliver: Any, level: Any, table: InventoryTable
 ) -> None:

@@ -147,7 +147,11 @@ def test_each_fact_is_one_participants_and_each_part_its_own() -> None:
     facts = [fact for who in PARTICIPANTS.values() for fact in who.states]
     assert len(facts) == len(set(facts))
     assert len({who.part for who in PARTICIPANTS.values()}) == len(PARTICIPANTS)
-    assert set(facts) == {kind.__name__ for kind in (*events.VOTES, *events.PROGRESS)} == events.SAID.keys()
+    assert (
+        set(facts)
+        == {kind.__name__ for kind in (*events.VOTES, *events.PROGRESS)}
+        == {kind.__name__ for kind in events.SAID}
+    )
 
 
 # --- a state beyond those there are --------------------------------------------------------------------------------

@@ -186,6 +186,21 @@ def test_a_consumer_may_take_every_fact_whatever_it_says(consumer: Consumer) -> 
     assert [letter["body"] for letter in dead_letters()] == ["poison"]
 
 
+def test_who_takes_every_fact_takes_its_newest_version_alone(consumer: Consumer) -> None:
+    seen: list[int] = []
+    app = Service("collector")
+
+    @app.on_sqs_message(queue="collector-inbox")
+    def on_inbox(batch: Any) -> BatchResponse:
+        return deliver(batch, {BusEvent: lambda fact: seen.append(fact.detail.version)})
+
+    old, new = event(1, version=1), event(1, version=2)
+    old["detail"]["also"], new["detail"]["also"] = [2], [1]
+    assert on_inbox(sqs_event(old, new, old), Context()) == {"batchItemFailures": []}
+    assert seen == [2]
+    assert dead_letters() == []
+
+
 def test_what_a_handler_raises_carries_on_the_correlation_and_names_its_cause(consumer: Consumer) -> None:
     seen = []
     consumer.fails = lambda fact: seen.append((context.current.correlation_id, context.current.causation_id))

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import Any, Literal
 
 import msgspec
 import pytest
 
 from functions.shared.types import Data, Money, Quantity, Sku
-from tools.contracts.compatibility import breaking
+from tools.contracts.compatibility import breaking, gone
 from tools.contracts.schemas import breaks, schema
 
 
@@ -126,6 +128,14 @@ def test_what_is_gone_is_named_once_and_not_with_all_that_was_in_it() -> None:
     assert changed(price=None) == ["/detail/data/price is gone"]
 
 
+def test_the_texts_that_are_known_may_become_more() -> None:
+    assert (
+        changed(note=(Literal["a", "b"], "a"))
+        == changed(note=(Literal["a", "b", "c"], "a"))
+        == changed(note=(str, ""))
+    )
+
+
 def test_a_choice_of_values_may_neither_grow_nor_shrink() -> None:
     for values in (["a", "b"], ["a", "b", "c", "d"]):
         old, new = ({"enum": ["a", "b", "c"]}, {"enum": values})
@@ -151,6 +161,21 @@ def test_the_generator_will_not_write_a_break(published: Path) -> None:
 
 def test_the_generator_will_not_take_an_event_away(published: Path) -> None:
     assert breaks({}, [published]) == ["wishes/WishGranted.v1 is gone"]
+
+
+def test_who_reads_an_event_that_is_taken_away_is_named() -> None:
+    assert gone("inventory", "StockRejected.v1") == ["inventory/StockRejected.v1 is gone, and orders read it"]
+
+
+def test_a_version_that_nobody_reads_goes_when_another_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    events = ModuleType("functions.wishes.events")
+    events.__dict__["WishGranted"] = WishGranted
+    events.__dict__["WishGrantedV2"] = msgspec.defstruct("WishGrantedV2", [("id", str)], bases=(Data,))
+    monkeypatch.setitem(sys.modules, "functions.wishes.events", events)
+    monkeypatch.setitem(sys.modules, "functions.wishes", ModuleType("functions.wishes"))
+    assert gone("wishes", "WishGranted.v1") == []
+    del events.__dict__["WishGrantedV2"]
+    assert gone("wishes", "WishGranted.v1") == ["wishes/WishGranted.v1 is gone"]
 
 
 def test_the_generator_writes_what_breaks_nothing(published: Path) -> None:
