@@ -11,7 +11,7 @@ from typing import Any
 import boto3
 import pytest
 
-from functions.shared import log
+from functions.shared import context
 from tests.support import templates
 from tools.operate import audit, dlq, logs, mail, replay
 from tools.operate.environment import Deployed, chosen
@@ -26,9 +26,9 @@ def prod(cloud: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("ENV", "prod")
     for name in OPTIONS:
         monkeypatch.delenv(name, raising=False)
-    actor = log.current.actor
+    actor = context.current.actor
     yield
-    log.current.actor = actor
+    context.current.actor = actor
 
 
 def tables(environment: str, *services: str) -> None:
