@@ -106,7 +106,8 @@ class Stock(Watch):
         shares.pop(change.key, None)
         if change.new:
             shares[change.key] = new["available"] if policy == "tracked" else inf
-        if policy == "backorder" or new.get("counted_ms", 0) != old.get("counted_ms", 0):
+        # People write off what is promised as well where it is not tracked, and counts find that it was never there.
+        if policy != "tracked" or new.get("counted_ms", 0) != old.get("counted_ms", 0):
             self.may_owe.add(sku)
         by_an_order = change.old and change.new and old["version"] == new["version"]
         require(
