@@ -115,7 +115,7 @@ BUGS = (
     ),
     Bug(
         "one id for all facts of an aggregate", "functions.shared.outbox",
-        'return f"{aggregate_id}.{version}.{kind}"', 'return f"{aggregate_id}.{kind}"',
+        'return f"{aggregate_id}.{version}.{kind.key}"', 'return f"{aggregate_id}.{kind.key}"',
     ),
     Bug(
         "confirm on one vote", "functions.orders.domain",
@@ -155,8 +155,8 @@ BUGS = (
     ),
     Bug(
         "mail the refunds of cancelled orders only", "functions.orders.mailing",
-        'if order:\n        _send_once(table, office, order, f"refunded-',
-        'if order and order.status == "cancelled":\n        _send_once(table, office, order, f"refunded-',
+        'if order:\n        _send_once(\n            table, settings, order, f"refunded-',
+        'if order and order.status == "cancelled":\n        _send_once(\n            table, settings, order, f"refunded-',
     ),
     Bug(
         "order by anyone's quote", "functions.orders.service",
