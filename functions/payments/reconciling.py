@@ -70,9 +70,12 @@ def _hasten(table: PaymentsTable, found: Payment, notice: Notice, at: datetime) 
 
 @optimistic("payment_busy")
 def reconcile(table: PaymentsTable, providers: Providers, order_id: str, at: datetime) -> bool:
-    """Record all that the provider has given or taken back of a captured payment that is to be looked at."""
+    """Record all that the provider has given or taken back of a captured payment.
+
+    Where others were faster it is asked again, also if by their older answer there is nothing left to look at.
+    """
     found = table.payment(order_id)
-    if found is None or found.status != "captured" or not found.open_at:
+    if found is None or found.status != "captured":
         return True
     try:
         made, disputes = persistently(partial(providers.named(found.provider).money_back, found))

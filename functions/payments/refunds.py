@@ -95,7 +95,13 @@ def finish(
     if known.status != "pending":
         return known
     ended = _asked(table, providers, found, known, at)
-    return ended if ended.status == "pending" or store(table, found, known, ended, at) else None
+    if ended.status == "pending" or store(table, found, known, ended, at):
+        return ended
+    if (
+        ended.status == "failed"
+    ):  # others may have stored an older answer: have the sweep ask what it is by now
+        table.hasten(order_id, at)
+    return None
 
 
 def _asked(table: PaymentsTable, providers: Providers, found: Payment, known: Refund, at: datetime) -> Refund:

@@ -319,9 +319,9 @@ def _go_on(table: PaymentsTable, providers: Providers, found: Payment, at: datet
             _cancel(table, providers, found.order_id, at)
         case "refused":
             _make_sure(table, providers, found, at)
-        case "captured":
+        case "captured" if found.open_at:
             reconciling.reconcile(table, providers, found.order_id, at)
-        case "capture_failed" | "voided" | "declined":
+        case "captured" | "capture_failed" | "voided" | "declined":
             pass  # the index may lag behind: nothing is open
         case _:
             assert_never(found.status)

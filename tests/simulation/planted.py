@@ -156,7 +156,8 @@ BUGS = (
     Bug(
         "mail the refunds of cancelled orders only", "functions.orders.mailing",
         'if order:\n        _send_once(\n            table, settings, order, f"refunded-',
-        'if order and order.status == "cancelled":\n        _send_once(\n            table, settings, order, f"refunded-',
+        'if order and order.status == "cancelled":\n        _send_once(\n'
+        '            table, settings, order, f"refunded-',
     ),
     Bug(
         "order by anyone's quote", "functions.orders.service",

@@ -280,6 +280,21 @@ def test_an_older_answer_never_replaces_a_newer_one(paid: Shop) -> None:
     assert (dispute.status, paid.payment.disputed, paid.payment.open_disputes) == ("won", 0, 0)
 
 
+def test_an_older_answer_that_is_stored_meanwhile_hides_no_newer_one(paid: Shop) -> None:
+    paid.provider.made_there("re_9", 1500, "failed")
+    told_of(paid)
+
+    def overtaken() -> None:
+        paid.provider.made_there("re_9", 1500, "succeeded")  # what another worker was told a moment before
+        reconciling.reconcile(paid.table, paid.providers, ORDER, paid.at)
+        paid.provider.made_there("re_9", 1500, "failed")
+
+    paid.provider.meanwhile("money_back", overtaken)
+    paid.sweep(seconds=30)
+    (refund,) = paid.table.refunds(ORDER)
+    assert (refund.status, paid.payment.refunded, paid.payment.open_at) == ("failed", 0, "")
+
+
 # --- webhooks -----------------------------------------------------------------------------------------------------
 
 

@@ -214,6 +214,22 @@ def test_a_webhook_during_the_question_has_the_provider_asked_again(paid: Shop) 
     assert (refund(paid).status, paid.payment.open_at) == ("failed", "")
 
 
+def test_a_refund_that_failed_is_not_hidden_by_an_older_answer_that_is_stored_meanwhile(
+    pending: Shop,
+) -> None:
+    pending.provider.end("rfd_1", "failed")
+
+    def overtaken() -> None:
+        pending.provider.end("rfd_1", "succeeded")  # what another worker was told a moment before
+        refunds.finish(pending.table, pending.providers, ORDER, "rfd_1", pending.at)
+        pending.provider.end("rfd_1", "failed")
+
+    pending.provider.meanwhile("refund", overtaken)
+    pending.sweep(minutes=31)
+    pending.sweep(seconds=30)
+    assert (refund(pending).status, pending.payment.refunded, pending.payment.open_at) == ("failed", 0, "")
+
+
 def test_a_provider_that_is_down_is_asked_a_minute_later(paid: Shop) -> None:
     give_back(paid)
     paid.provider.end("rfd_1", "failed")
