@@ -84,7 +84,7 @@ class Account:
         self.queues: dict[str, deque[str]] = {name: deque() for name in self.deployed.queues}
         self.streams: list[deque[dict[str, Any]]] = [deque() for _ in self.deployed.streams]
         self.connections = 0
-        self._known: set[tuple[str, str]] = set()
+        self._known: dict[tuple[str, str], dict[str, Any]] = {}
         self._running: list[str] = []
 
     @contextmanager
@@ -136,9 +136,10 @@ class Account:
         """Ask the real authoriser as the route's template says: `Required` remembers a token, `Optional` nothing."""
         if guard == "NONE":
             return
-        if guard == "Required" and (service, token or "") in self._known:
+        known = self._known.get((service, token or "")) if guard == "Required" else None
+        if known:
+            event["requestContext"]["authorizer"] = known
             return
-        self._known.add((service, token or ""))
         arn = "arn:aws:execute-api:eu-west-1:000000000000:a1b2c3/v1/GET/x"
         headers = {"Authorization": [f"Bearer {token}"]} if token else {}
         asked = {"type": "REQUEST", "multiValueHeaders": headers, "methodArn": arn}
@@ -146,9 +147,8 @@ class Account:
             asked = {"type": "TOKEN", "authorizationToken": f"Bearer {token}", "methodArn": arn}
         self.count(service, "authorisations")
         policy = self._invoke(_authoriser(guard), "authorise", asked)
-        event["requestContext"]["authorizer"] = {
-            "principalId": policy["principalId"], **policy.get("context", {})
-        }  # fmt: skip
+        found = {"principalId": policy["principalId"], **policy.get("context", {})}
+        self._known[service, token or ""] = event["requestContext"]["authorizer"] = found
 
     # --- what AWS does ---
 

@@ -181,7 +181,7 @@ class LargeShop(Shop):
         for start in range(0, self.size, 1000):
             numbers = range(start, min(start + 1000, self.size))
             lines = tuple(counted.CountedLine(_sku(number), 100_000) for number in numbers)
-            event = counted.StockCounted("import", at, lines)
+            event = counted.StockCounted(at, lines)
             inventory_service.on_stock_counted(
                 table, Fact(f"imp_{start}", at, Aggregate(f"imp_{start}", 1), event), _BORN
             )

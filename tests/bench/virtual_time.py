@@ -98,7 +98,7 @@ class VirtualInventory:
         self._running = self._warm = 0
         self._hub = getcurrent()
         self._started: dict[Any, float] = {}
-        self._known: dict[Any, tuple[log.Invocation, context.Context]] = {}
+        self._running_as: dict[Any, tuple[log.Invocation, context.Context]] = {}
         self._held: set[tuple[str, str]] = set()
         self._buckets: dict[Bucket, tuple[float, float]] = {}
 
@@ -188,7 +188,7 @@ class VirtualInventory:
 
     def _resume(self, worker: Any) -> None:
         self._started.setdefault(worker, self.now)
-        known = self._known.setdefault(worker, (log.Invocation(), context.Context()))
+        known = self._running_as.setdefault(worker, (log.Invocation(), context.Context()))
         log.current, context.current = known
         if self.now - self._started[worker] > TIMEOUT:
             self.tally["timeouts"] += 1
@@ -196,7 +196,7 @@ class VirtualInventory:
         else:
             worker.switch()
         if worker.dead:
-            del self._started[worker], self._known[worker]
+            del self._started[worker], self._running_as[worker]
 
     def _wait(self, seconds: float) -> None:
         worker = getcurrent()
