@@ -142,7 +142,7 @@ def test_a_cart_paid_in_two_tabs_is_bought_once_and_again_only_on_purpose(page: 
     )
     expect(page.locator("#status")).to_have_text("Confirmed")
     assert "/checkout.html" in other.url
-    watch.errors.clear()  # the browser reports the 409
+    watch.expects("status of 409")
 
 
 def order_of(page: Page) -> str:
@@ -181,7 +181,7 @@ def test_what_an_open_order_buys_is_bought_again_on_purpose_as_a_second_order(
         expect(tab.locator("address")).to_contain_text(street)
     level = f"/inventory/admin/stock/{product['variants'][0]['sku']}"
     assert eventually(lambda: operator.calls.send("GET", level).body["reserved"] == 2)
-    watch.errors.clear()  # the browser reports the 409
+    watch.expects("status of 409")
 
 
 # Asks the page's own cart for a quote of what the form would send, and tells what it is refused for.
@@ -209,7 +209,7 @@ def test_a_checkout_that_is_opened_while_an_order_buys_its_items_says_so_before_
     page.get_by_role("button", name="Buy them again as well").click()
     page.get_by_role("button", name="Pay €").click()
     page.wait_for_url(lambda url: "/order.html?id=" in url and first not in url)
-    watch.errors.clear()  # the browser reports the 409s
+    watch.expects("status of 409")
 
 
 CHANGES = {
@@ -247,7 +247,7 @@ def test_whatever_is_typed_voids_the_quote_and_another_is_sent(page: Page, watch
         sent = asked[ordering.value.post_data_json["quote"]]
         assert sent == {"email": email, "shippingAddress": screen}, name
         expect(page.locator("#checkout-form")).to_have_js_property("inert", False)
-    watch.errors.clear()  # the browser reports the 503s
+    watch.expects("status of 503")
 
 
 def test_pay_waits_for_the_quote_of_what_is_on_the_screen_and_an_older_one_is_not_taken(page: Page) -> None:
@@ -337,7 +337,7 @@ def test_a_checkout_that_cannot_be_sent_says_which_field_is_why(
     email.fill("nobody@a@b")  # what the browser lets pass the service refuses, at the same field
     send.click()
     expect(email).to_have_accessible_description(wrong)
-    watch.errors.clear()  # the browser reports the 400
+    watch.expects("status of 400")
 
 
 def test_an_error_that_nobody_foresaw_shows_its_correlation_id(page: Page, watch: Watch) -> None:
@@ -349,7 +349,7 @@ def test_an_error_that_nobody_foresaw_shows_its_correlation_id(page: Page, watch
     )
     page.goto("/products.html")
     expect(page.get_by_role("alert")).to_contain_text("corr-4711")
-    watch.errors.clear()
+    watch.expects("status of 500")
 
 
 # --- the cart -----------------------------------------------------------------------------------------------------
@@ -453,7 +453,7 @@ def test_addresses_that_lead_nowhere_say_so(page: Page, watch: Watch) -> None:
     assert answer is not None
     assert answer.status == 404
     expect(page.get_by_role("heading", name="Nothing here")).to_be_visible()
-    watch.errors.clear()  # the browser reports the 404
+    watch.expects("status of 404")
 
 
 def test_the_edge_on_aws_answers_unknown_pages_alike(page: Page) -> None:

@@ -97,7 +97,7 @@ def test_the_same_key_gets_the_same_order(amira: Buyer, goods: Goods, stock: Sto
     answers = [amira.place(quote, Idempotency_Key=f"order-{sku}") for _ in range(2)]
     assert [answer.status for answer in answers] == [202, 202]
     assert answers[0].body["orderId"] == answers[1].body["orderId"]
-    other = amira.quote(amira.fill_cart({sku: 2}))["quote"]
+    other = amira.quote(amira.fill_cart({sku: 2}), again=answers[0].body["orderId"])["quote"]
     assert amira.place(other, Idempotency_Key=f"order-{sku}").status == 409
     amira.decided(answers[0].body["orderId"])
     assert eventually(lambda: stock(sku) == (4, 4))
