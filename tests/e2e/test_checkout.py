@@ -137,10 +137,11 @@ def test_a_cart_paid_in_two_tabs_is_bought_once_and_again_only_on_purpose(page: 
     page.get_by_role("button", name="Pay €").click()
     page.wait_for_url("**/order.html?id=*")
     other.get_by_role("button", name="Pay €").click()
-    expect(other.get_by_role("link", name="See that order")).to_have_attribute(
-        "href", page.url.removeprefix(page.url.split("/order.html")[0])
-    )
+    see = other.get_by_role("link", name="See that order")
+    expect(see).to_have_attribute("href", page.url.removeprefix(page.url.split("/order.html")[0]))
     expect(page.locator("#status")).to_have_text("Confirmed")
+    expect(other.get_by_role("button", name="Pay €")).to_have_count(0)
+    expect(see).to_be_visible()
     assert "/checkout.html" in other.url
     watch.expects("status of 409")
 

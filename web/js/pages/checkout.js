@@ -16,7 +16,7 @@ const place = document.querySelector("#checkout");
  * `turn` counts the changes, so that a quote asked for before one of them is not taken; `again` is the order beside which, or
  * instead of which where it was cancelled, the buyer wants these items. `served` are all countries that can be bought from.
  */
-const state = { cart: null, served: [], levels: new Map(), fields: null, quote: null, of: null, key: null, seen: null, turn: 0, paying: false, again: null };
+const state = { cart: null, served: [], levels: new Map(), fields: null, quote: null, of: null, key: null, seen: null, turn: 0, paying: false, again: null, boughtBy: null };
 
 const field = (name, key, { wide, ...attributes } = {}) => h("label", { class: wide && "wide" }, t(key), h("input", { name, required: true, ...attributes }));
 
@@ -125,12 +125,16 @@ function refused(fields, error) {
   trouble.textContent = mark(fields, error, { focus: false }) ? "" : explain(error);
 }
 
+const see = (orderId) => h("a", { href: `/order.html?id=${encodeURIComponent(orderId)}` }, t("checkout.see"));
+
 /** Say that an order buys these items already, with the ways to look at it and to buy them again on purpose. */
 function bought(fields, error) {
   const { orderId } = error.parameters;
+  state.boughtBy = orderId;
+  if (!fields.isConnected && !state.cart?.lines.length) return void nothing();  // the order was confirmed before this answer came
   const again = () => { state.again = orderId; void requote(fields); };
   unmark(fields);
-  fill(trouble, h("span", {}, explain(error)), " ", h("a", { href: `/order.html?id=${encodeURIComponent(orderId)}` }, t("checkout.see")), " ",
+  fill(trouble, h("span", {}, explain(error)), " ", see(orderId), " ",
     h("button", { type: "button", class: "quiet", onclick: again }, t("checkout.again")));
   void follow(fields, orderId);
 }
@@ -143,7 +147,7 @@ async function follow(fields, orderId) {
     const order = await get(`/orders/${encodeURIComponent(orderId)}`, { headers: cart.orderTokens.header(orderId) }).catch(() => null);
     if (!order || !waits()) return;
     if (order.status === "cancelled") {
-      state.again = orderId;
+      Object.assign(state, { again: orderId, boughtBy: null });
       if (await requote(fields)) trouble.textContent = t("checkout.off");
       return;
     }
@@ -243,12 +247,18 @@ async function scan(fields) {
   show(fields);
 }
 
+/** Say that there is nothing to pay for, and which order has it where one was in the way. */
+function nothing() {
+  const said = state.boughtBy ? [t("problem.already_ordered"), " ", see(state.boughtBy)] : t("cart.empty");
+  fill(place, h("p", { class: "notice" }, said), h("a", { class: "button", href: "/products.html" }, t("home.shop")));
+}
+
 async function start() {
   try {
     const [data, served] = await Promise.all([cart.read(), countries()]);
     Object.assign(state, { cart: data, served, quote: null, seen: null, turn: state.turn + 1, paying: false, again: new URLSearchParams(location.search).get("again") });
     button.removeAttribute("aria-disabled");
-    if (!data?.lines.length) return void fill(place, h("p", { class: "notice" }, t("cart.empty")), h("a", { class: "button", href: "/products.html" }, t("home.shop")));
+    if (!data?.lines.length) return void nothing();
     const fields = form();
     fit(fields);
     fill(place, h("div", { class: "checkout" }, fields, summary));
