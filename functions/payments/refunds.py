@@ -97,9 +97,8 @@ def finish(
     ended = _asked(table, providers, found, known, at)
     if ended.status == "pending" or store(table, found, known, ended, at):
         return ended
-    if (
-        ended.status == "failed"
-    ):  # others may have stored an older answer: have the sweep ask what it is by now
+    if ended.status == "failed":
+        # Others may have stored an older answer: have the sweep ask what it is by now.
         table.hasten(order_id, at)
     return None
 

@@ -128,7 +128,7 @@ def deliver(batch: SQSEvent, handlers: Handlers) -> BatchResponse:
         except UnreadableError as error:
             failed += _put_aside(message, error)
             continue
-        place = envelope.type if isinstance(handler, Together) else number
+        place = (envelope.type, envelope.version) if isinstance(handler, Together) else number
         waiting.setdefault(place, (handler, []))[1].append(_Entry(message, fact, envelope))
     for handler, entries in waiting.values():
         failed += _handled(handler, entries)

@@ -7,8 +7,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import boto3
+import msgspec
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
+from chalice.app import SQSEvent
 
 from functions.shared import context, log
 from functions.shared.errors import ConflictError
@@ -184,6 +186,20 @@ def test_a_consumer_may_take_every_fact_whatever_it_says(consumer: Consumer) -> 
     assert answer == {"batchItemFailures": []}
     assert seen == [("souk.wishes", "WishGranted", 1), ("souk.wishes", "WishStolen", 7)]
     assert [letter["body"] for letter in dead_letters()] == ["poison"]
+
+
+def test_versions_that_are_handled_together_each_go_to_their_own_handler(consumer: Consumer) -> None:
+    got: dict[int, list[Any]] = {1: [], 2: []}
+    newer = msgspec.defstruct("WishGrantedV2", [("wish_id", str)], bases=(Data,), frozen=True)
+    handlers = {
+        WishGranted: Together(lambda facts: got[1].extend(facts)),
+        newer: Together(lambda facts: got[2].extend(facts)),
+    }
+    batch = SQSEvent(sqs_event(event(1), event(2, version=2), event(3), event(4, version=2)), Context())
+    assert deliver(batch, handlers) == {"batchItemFailures": []}
+    assert {version: [type(fact.data) for fact in facts] for version, facts in got.items()} == {
+        1: [WishGranted] * 2, 2: [newer] * 2,
+    }  # fmt: skip
 
 
 def test_who_takes_every_fact_takes_its_newest_version_alone(consumer: Consumer) -> None:
