@@ -53,15 +53,15 @@ def catalog() -> CatalogTable:
 
 
 @functools.cache
-def shelf() -> imports.Shelf:
+def importing() -> imports.ImportContext:
     """Return what imports work with."""
-    return imports.Shelf(catalog(), ImportsTable(os.environ["TABLE_NAME"]), uploads(), currency())
+    return imports.ImportContext(catalog(), ImportsTable(os.environ["TABLE_NAME"]), uploads(), currency())
 
 
 @functools.cache
-def desk() -> exports.Desk:
+def exporting() -> exports.ExportContext:
     """Return what exports work with."""
-    return exports.Desk(catalog(), ExportsTable(os.environ["TABLE_NAME"]), uploads())
+    return exports.ExportContext(catalog(), ExportsTable(os.environ["TABLE_NAME"]), uploads())
 
 
 def uploads() -> Uploads:
@@ -215,15 +215,15 @@ def post_import() -> Response:
     raw, at = raw_body(app, MAX_FILE_BYTES), now()
     kind = imports.kind_of(header(app, "content-type") or "")
     given = query_parameters(app, "stock", "dryRun", "mapping", "upload")
-    wish, later = imports.wish(given), imports.comes_later(given, raw)
+    options, later = imports.options(given), imports.comes_later(given, raw)
 
     def run() -> Response:
         import_id = new_id("imp", at)
         where = {"Location": f"/catalog/imports/{import_id}"}
         if later:
-            job, address = imports.expect(shelf(), kind, import_id, at, wish)
+            job, address = imports.expect(importing(), kind, import_id, at, options)
             return json_response(views.upload_view(job, address), 202, where)
-        job = imports.accept(shelf(), raw, kind, import_id, at, wish)
+        job = imports.accept(importing(), raw, kind, import_id, at, options)
         return json_response(views.accepted_view(job), 202, where)
 
     return answered_once(app, catalog(), f"import#{who.subject}", at, run)
@@ -236,7 +236,7 @@ def start_import(id: str) -> Response:
     Safe to repeat.
     """
     caller(app).require("admin")
-    return json_response(views.accepted_view(imports.start(shelf(), id, now())), 202)
+    return json_response(views.accepted_view(imports.start(importing(), id, now())), 202)
 
 
 @app.endpoint("GET", "/catalog/imports/{id}", returns=views.ImportView)
@@ -244,7 +244,7 @@ def get_import(id: str) -> Response:
     """Get how far an import has got, with a page of its errors (``?limit=&cursor=``): 200 | 400 | 403 | 404."""
     caller(app).require("staff", "admin")
     given = query_parameters(app, "limit", "cursor")
-    table = shelf().imports
+    table = importing().imports
     job = imports.job(table, id)
     problems = table.problems(job.id, page_limit(given, 100, 500), given.get("cursor"))
     return json_response(views.import_view(job, problems))
@@ -258,8 +258,8 @@ def get_import_messages(id: str) -> Response:
     """
     caller(app).require("staff", "admin")
     given = query_parameters(app, "cursor")
-    job = imports.job(shelf().imports, id)
-    page = messages.page(shelf().imports, job.id, given.get("cursor"))
+    job = imports.job(importing().imports, id)
+    page = messages.page(importing().imports, job.id, given.get("cursor"))
     headers: dict[str, Any] = {
         "Content-Type": "text/csv; charset=utf-8",
         "Content-Disposition": f'attachment; filename="{job.id}.csv"',
@@ -282,7 +282,7 @@ def post_export() -> Response:
     kind = imports.checked_format(query_parameters(app, "format").get("format", "csv"))
 
     def run() -> Response:
-        export = exports.begin(desk(), kind, new_id("exp", at), at)
+        export = exports.begin(exporting(), kind, new_id("exp", at), at)
         where = {"Location": f"/catalog/exports/{export.id}"}
         return json_response(views.export_view(export, None), 202, where)
 
@@ -293,7 +293,7 @@ def post_export() -> Response:
 def get_export(id: str) -> Response:
     """Get how far an export has got, and once it is completed the address of its file: 200 | 403 | 404."""
     caller(app).require("admin")
-    export, address = exports.fetched(desk(), id)
+    export, address = exports.fetched(exporting(), id)
     return json_response(views.export_view(export, address))
 
 
@@ -301,26 +301,28 @@ def get_export(id: str) -> Response:
 def on_import(batch: SQSEvent) -> dict[str, list[dict[str, str]]]:
     """Work off parts of imports; only the messages that failed are given back."""
     at = now()
-    return worked_off(batch, lambda task: imports.work(shelf(), task.job_id, task.part or 0, at))
+    return worked_off(batch, lambda task: imports.work(importing(), task.job_id, task.part or 0, at))
 
 
 @app.on_sqs_message(queue="catalog-files")
 def on_file(batch: SQSEvent) -> dict[str, list[dict[str, str]]]:
     """Go through the files of imports and exports; only the messages that failed are given back."""
     at = now()
-    return worked_off(batch, lambda task: tasks.go_through(shelf(), desk(), task.job_id, at))
+    return worked_off(batch, lambda task: tasks.go_through(importing(), exporting(), task.job_id, at))
 
 
 def worked_off(batch: SQSEvent, work: Callable[[Task], None]) -> dict[str, list[dict[str, str]]]:
     """Have the messages worked off."""
-    failed = tasks.on_tasks(batch, work, lambda job_id: tasks.give_up(shelf(), desk(), job_id, now()))
+    failed = tasks.on_tasks(
+        batch, work, lambda job_id: tasks.give_up(importing(), exporting(), job_id, now())
+    )
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
 
 
 @app.lambda_function()
 def sweep(event: object, context: object) -> dict[str, int]:
     """Now and then: see to it that each import and export ends."""
-    open_, failed = tasks.sweep(shelf(), desk(), now())
+    open_, failed = tasks.sweep(importing(), exporting(), now())
     log.note(open=open_, failed=failed)
     return {"open": open_, "failed": failed}
 

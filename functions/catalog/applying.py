@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from functions.catalog.domain import Product, Variant, derived_sku, key_of, shown_sku
-from functions.catalog.rows import Entry, Problem
+from functions.catalog.rows import ParsedProduct, Problem
 from functions.shared.errors import InvalidError
 from functions.shared.http import decode_body
 
@@ -29,7 +29,7 @@ class Merged:
 
 
 def merge(
-    before: Product | None, entry: Entry, currency: str, taken: Mapping[str, str] | None = None
+    before: Product | None, entry: ParsedProduct, currency: str, taken: Mapping[str, str] | None = None
 ) -> Merged:
     """Return what an entry makes of a product, None where there is none yet.
 
@@ -68,14 +68,14 @@ def merge(
     return Merged(product, tuple(places), fresh, tuple(warnings))
 
 
-def places(product: Product, entry: Entry) -> list[int | None]:
+def places(product: Product, entry: ParsedProduct) -> list[int | None]:
     """Return where the variants of an entry stand in the product that it was made into."""
     given: dict[str, Any] = msgspec.json.decode(entry.product)
     _without_default_title(given)
     return _pairs(product.variants, given["variants"])
 
 
-def wanted_keys(entry: Entry) -> list[str]:
+def wanted_keys(entry: ParsedProduct) -> list[str]:
     """Return the SKUs that an entry's variants would have if nobody else had them."""
     given: dict[str, Any] = msgspec.json.decode(entry.product)
     variants = given.get("variants")
@@ -166,7 +166,7 @@ def _without_price(
     before: Product | None,
     given: dict[str, Any],
     made: list[Any],
-    entry: Entry,
+    entry: ParsedProduct,
     currency: str,
     warnings: list[Problem],
 ) -> None:
@@ -186,7 +186,11 @@ def _without_price(
 
 
 def _free_of_others(
-    made: list[Any], pairs: list[int | None], entry: Entry, taken: Mapping[str, str], warnings: list[Problem]
+    made: list[Any],
+    pairs: list[int | None],
+    entry: ParsedProduct,
+    taken: Mapping[str, str],
+    warnings: list[Problem],
 ) -> None:
     """Say which variants get another SKU than their merchant's, and have none ask for one that is another's."""
     used = {one["sku"] for one in made if isinstance(one, dict) and one.get("sku")}
@@ -214,7 +218,7 @@ def _in_order(
     known: tuple[Variant, ...],
     pairs: list[int | None],
     made: list[Any],
-    entry: Entry,
+    entry: ParsedProduct,
     warnings: list[Problem],
 ) -> tuple[list[Any], list[int]]:
     """Return the variants as they will stand, and the place of each of the entry's."""

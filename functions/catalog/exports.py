@@ -24,7 +24,7 @@ _PAGE = 500
 _TRIES = 3
 
 
-class Desk(NamedTuple):
+class ExportContext(NamedTuple):
     """What exports work with."""
 
     catalog: CatalogTable
@@ -32,61 +32,61 @@ class Desk(NamedTuple):
     uploads: Uploads
 
 
-def begin(desk: Desk, kind: Format, export_id: str, at: datetime) -> Export:
+def begin(exporting: ExportContext, kind: Format, export_id: str, at: datetime) -> Export:
     """Have all products written into a file; return the export."""
     export = Export(export_id, kind, "queued", rfc3339(at), rfc3339(at))
-    desk.exports.begin(export)
-    desk.uploads.enqueue(export_id)
+    exporting.exports.begin(export)
+    exporting.uploads.enqueue(export_id)
     return export
 
 
-def export(desk: Desk, export_id: str) -> Export:
+def export(exporting: ExportContext, export_id: str) -> Export:
     """Return an export; raise NotFoundError where there is none."""
-    found = desk.exports.export(export_id)
+    found = exporting.exports.export(export_id)
     if found is None:
         raise NotFoundError("unknown_export", "There is no such export.")
     return found
 
 
-def fetched(desk: Desk, export_id: str) -> tuple[Export, str | None]:
+def fetched(exporting: ExportContext, export_id: str) -> tuple[Export, str | None]:
     """Return an export and the address of its file, None where it is not there; NotFoundError for no export."""
-    found = export(desk, export_id)
+    found = export(exporting, export_id)
     if found.status != "completed":
         return found, None
     name = f"products.{found.format}"
-    return found, desk.uploads.download_address(
+    return found, exporting.uploads.download_address(
         export_id, name, f"{MEDIA_TYPES[found.format]}; charset=utf-8"
     )
 
 
-def run(desk: Desk, export_id: str, at: datetime) -> None:
+def run(exporting: ExportContext, export_id: str, at: datetime) -> None:
     """Write an export's file, from its beginning. Safe to repeat, and twice at once."""
-    found = desk.exports.export(export_id)
+    found = exporting.exports.export(export_id)
     if found is None or found.status == "completed":
         return None
     for _ in range(_TRIES):
-        columns = desk.catalog.columns() if found.format == "csv" else []
-        writer = _Writer(desk, found, columns)
-        size = desk.uploads.write(export_id, writer.blocks())
-        if found.format != "csv" or desk.catalog.columns() == columns:
+        columns = exporting.catalog.columns() if found.format == "csv" else []
+        writer = _Writer(exporting, found, columns)
+        size = exporting.uploads.write(export_id, writer.blocks())
+        if found.format != "csv" or exporting.catalog.columns() == columns:
             log.note(exportId=export_id, products=writer.done, bytes=size)
-            return desk.exports.complete(export_id, writer.done, size, at)
+            return exporting.exports.complete(export_id, writer.done, size, at)
     raise ConflictError("columns_changing", "Imports bring new columns faster than an export is written.")
 
 
 class _Writer:
     """Writes products, and notes how many on the way."""
 
-    def __init__(self, desk: Desk, export: Export, columns: list[str]) -> None:
-        self._desk, self._export, self._columns = desk, export, columns
+    def __init__(self, exporting: ExportContext, export: Export, columns: list[str]) -> None:
+        self._exporting, self._export, self._columns = exporting, export, columns
         self.done = 0
 
     def blocks(self) -> Iterator[bytes]:
         """Yield the file."""
         if self._export.format == "csv":
             yield shopify.header(self._columns).encode()
-        for products in everything(self._desk.catalog):
-            self._desk.exports.note(self._export.id, self.done, now())
+        for products in everything(self._exporting.catalog):
+            self._exporting.exports.note(self._export.id, self.done, now())
             for stored in products:
                 self.done += 1
                 yield self._written(stored).encode()
@@ -124,13 +124,13 @@ def _hundreds(ids: list[str]) -> Iterator[list[str]]:
     return (ids[start : start + 100] for start in range(0, len(ids), 100))
 
 
-def look_after(desk: Desk, export_id: str, at: datetime) -> None:
+def look_after(exporting: ExportContext, export_id: str, at: datetime) -> None:
     """End an export whose time is over, and begin one again that stands still. Safe to repeat."""
-    found = desk.exports.export(export_id)
+    found = exporting.exports.export(export_id)
     if found is None or found.status in ("completed", "failed"):
-        desk.exports.close(export_id)
+        exporting.exports.close(export_id)
     elif at > parse(found.created_at) + DONE_WITHIN:
-        desk.exports.fail(export_id, at)
+        exporting.exports.fail(export_id, at)
     elif at > parse(found.touched_at) + SILENT:
-        desk.exports.note(export_id, found.done, at)
-        desk.uploads.enqueue(export_id)
+        exporting.exports.note(export_id, found.done, at)
+        exporting.uploads.enqueue(export_id)

@@ -9,12 +9,12 @@ from itertools import chain
 from functions.catalog import jsonl, shopify, woocommerce
 from functions.catalog.csv_records import Record, records
 from functions.catalog.planning import Layout, Part, Segment
-from functions.catalog.rows import Entry
+from functions.catalog.rows import ParsedProduct
 
 
 def read(
     layout: Layout, part: Part, text_of: Callable[[Segment], str], currency: str, mapping: Mapping[str, str]
-) -> list[Entry]:
+) -> list[ParsedProduct]:
     """Return the products of a part, in the order in which they first appear."""
     match layout.form:
         case "jsonl":

@@ -17,7 +17,7 @@ from functions.catalog import applying, formats, planning, service, shopify
 from functions.catalog.domain import Product, Stored, listed_words, normalised, skus
 from functions.catalog.events import CountedLine, ImportAccepted, StockCounted
 from functions.catalog.planning import Plan, Segment
-from functions.catalog.rows import Entry, Problem
+from functions.catalog.rows import ParsedProduct, Problem
 from functions.catalog.table import CatalogTable
 from functions.catalog.table_imports import (
     MAX_FILE_BYTES,
@@ -46,7 +46,7 @@ SILENT = timedelta(minutes=15)
 Outcome = Literal["created", "updated", "unchanged", "failed"]
 
 
-class Shelf(NamedTuple):
+class ImportContext(NamedTuple):
     """What imports work with."""
 
     catalog: CatalogTable
@@ -58,7 +58,7 @@ class Shelf(NamedTuple):
 # --- accepting ----------------------------------------------------------------------------------------------------
 
 
-class Wish(NamedTuple):
+class ImportOptions(NamedTuple):
     """What an import is asked to do beside creating and updating products; as in `Job`."""
 
     stock: bool = False
@@ -67,12 +67,12 @@ class Wish(NamedTuple):
 
 
 def accept(
-    shelf: Shelf,
+    importing: ImportContext,
     raw: bytes,
     kind: Format,
     import_id: str,
     at: datetime,
-    wish: Wish = Wish(),  # noqa: B008 frozen
+    options: ImportOptions = ImportOptions(),  # noqa: B008 frozen
 ) -> Job:
     """Store a file and have it worked off; return the import.
 
@@ -81,19 +81,21 @@ def accept(
     InvalidError
         The file as a whole cannot be read: empty, in an unclear encoding, another format, without the needed columns.
     """
-    made = planning.plan(io.BytesIO(raw), kind, wish.mapping, lambda rows: None)
+    made = planning.plan(io.BytesIO(raw), kind, options.mapping, lambda rows: None)
     job = Job(
-        import_id, kind, "queued", rfc3339(at), made.entries, stock=wish.stock, dry_run=wish.dry_run,
-        read_as=_read_as(made, wish.mapping), rows=made.rows, size=len(raw), touched_at=rfc3339(at),
+        import_id, kind, "queued", rfc3339(at), made.entries, stock=options.stock, dry_run=options.dry_run,
+        read_as=_read_as(made, options.mapping), rows=made.rows, size=len(raw), touched_at=rfc3339(at),
     )  # fmt: skip
-    shelf.uploads.put(import_id, raw)
+    importing.uploads.put(import_id, raw)
     told = ImportAccepted(import_id, kind, job.total)
-    shelf.imports.begin(job, pack(fact(told, import_id, 1, at)))
-    shelf.uploads.enqueue(import_id)
+    importing.imports.begin(job, pack(fact(told, import_id, 1, at)))
+    importing.uploads.enqueue(import_id)
     return job
 
 
-def expect(shelf: Shelf, kind: Format, import_id: str, at: datetime, wish: Wish) -> tuple[Job, str]:
+def expect(
+    importing: ImportContext, kind: Format, import_id: str, at: datetime, options: ImportOptions
+) -> tuple[Job, str]:
     """Note an import whose file is still to come; return it, and where the file is to be PUT.
 
     Raises
@@ -101,17 +103,17 @@ def expect(shelf: Shelf, kind: Format, import_id: str, at: datetime, wish: Wish)
     InvalidError
         The mapping names what is no field.
     """
-    shopify.known_names(wish.mapping)
-    read_as = ReadAs(mapping=dict(wish.mapping))
+    shopify.known_names(options.mapping)
+    read_as = ReadAs(mapping=dict(options.mapping))
     job = Job(
-        import_id, kind, "awaiting_upload", rfc3339(at), stock=wish.stock, dry_run=wish.dry_run, read_as=read_as,
+        import_id, kind, "awaiting_upload", rfc3339(at), stock=options.stock, dry_run=options.dry_run, read_as=read_as,
         touched_at=rfc3339(at),
     )  # fmt: skip
-    shelf.imports.begin(job, None)
-    return job, shelf.uploads.upload_address(import_id, MEDIA_TYPES[kind])
+    importing.imports.begin(job, None)
+    return job, importing.uploads.upload_address(import_id, MEDIA_TYPES[kind])
 
 
-def start(shelf: Shelf, import_id: str, at: datetime) -> Job:
+def start(importing: ImportContext, import_id: str, at: datetime) -> Job:
     """Have the file of an import worked off that has come; return the import. Safe to repeat.
 
     Raises
@@ -121,19 +123,19 @@ def start(shelf: Shelf, import_id: str, at: datetime) -> Job:
     ConflictError, TooLargeError
         Its file has not come, or is larger than `MAX_FILE_BYTES`.
     """
-    before = job(shelf.imports, import_id)
+    before = job(importing.imports, import_id)
     if before.status != "awaiting_upload":
         return before
-    size = shelf.uploads.size(import_id)
+    size = importing.uploads.size(import_id)
     if size is None:
         raise ConflictError("upload_missing", "The file has not come yet: PUT it to its address first.")
     if size > MAX_FILE_BYTES:
         detail = f"The file has {size} bytes; the limit is {MAX_FILE_BYTES}."
         raise TooLargeError("file_too_large", detail, parameters={"maximum": MAX_FILE_BYTES})
     told = ImportAccepted(import_id, before.format, 0)
-    if shelf.imports.start(before, size, pack(fact(told, import_id, 1, at)), at):
-        shelf.uploads.enqueue(import_id)
-    return job(shelf.imports, import_id)
+    if importing.imports.start(before, size, pack(fact(told, import_id, 1, at)), at):
+        importing.uploads.enqueue(import_id)
+    return job(importing.imports, import_id)
 
 
 def _read_as(made: Plan, mapping: Mapping[str, str]) -> ReadAs:
@@ -153,32 +155,32 @@ def job(imports: ImportsTable, import_id: str) -> Job:
 # --- working off --------------------------------------------------------------------------------------------------
 
 
-def read_file(shelf: Shelf, import_id: str, at: datetime) -> None:
+def read_file(importing: ImportContext, import_id: str, at: datetime) -> None:
     """Cut an import's file into parts, and hand out those that are left. Safe to repeat, and twice at once."""
-    found = shelf.imports.job(import_id)
+    found = importing.imports.job(import_id)
     if found is None or found.status in ("awaiting_upload", "completed") or _too_late(found, at):
         return None
     if not found.parts:
-        with shelf.uploads.opened(import_id) as (file, etag):
+        with importing.uploads.opened(import_id) as (file, etag):
             try:
                 made = planning.plan(
                     file,
                     found.format,
                     found.read_as.mapping,
-                    lambda rows: shelf.imports.touch(import_id, now()),
+                    lambda rows: importing.imports.touch(import_id, now()),
                 )
             except InvalidError as error:
-                return shelf.imports.fail(import_id, error.code, error.detail, at)
-        found = _planned(shelf, found, made, etag, at)
-    left = shelf.imports.parts_left(found)
+                return importing.imports.fail(import_id, error.code, error.detail, at)
+        found = _planned(importing, found, made, etag, at)
+    left = importing.imports.parts_left(found)
     log.note(importId=import_id, rows=found.rows, parts=found.parts, left=len(left))
-    shelf.uploads.enqueue_parts(import_id, left)
+    importing.uploads.enqueue_parts(import_id, left)
     if not left:
-        shelf.imports.finish(found, at)
+        importing.imports.finish(found, at)
     return None
 
 
-def _planned(shelf: Shelf, found: Job, made: Plan, etag: str, at: datetime) -> Job:
+def _planned(importing: ImportContext, found: Job, made: Plan, etag: str, at: datetime) -> Job:
     """Note how a file is cut; what could not be read of it counts as one product that failed."""
     unread = int(made.unread is not None)
     planned = replace(
@@ -187,28 +189,28 @@ def _planned(shelf: Shelf, found: Job, made: Plan, etag: str, at: datetime) -> J
     )  # fmt: skip
     layout = msgspec.structs.replace(made.layout, etag=etag)
     unread_rows = [made.unread] if made.unread else []
-    shelf.imports.plan(planned, layout, made.parts, made.entries, unread_rows)
-    return job(shelf.imports, found.id)
+    importing.imports.plan(planned, layout, made.parts, made.entries, unread_rows)
+    return job(importing.imports, found.id)
 
 
-def work(shelf: Shelf, import_id: str, number: int, at: datetime) -> None:
+def work(importing: ImportContext, import_id: str, number: int, at: datetime) -> None:
     """Work off a part of an import. Safe to repeat, and twice at once."""
-    found = shelf.imports.part(import_id, number)
+    found = importing.imports.part(import_id, number)
     if found is None or _too_late(found.job, at):
         return
     if not found.done:
         entries = formats.read(
             found.layout,
             found.part,
-            lambda segment: _text(shelf, found, segment),
-            shelf.currency,
+            lambda segment: _text(importing, found, segment),
+            importing.currency,
             found.job.read_as.mapping,
         )
-        _work(shelf, found, entries, at)
-    after = job(shelf.imports, import_id)
+        _work(importing, found, entries, at)
+    after = job(importing.imports, import_id)
     log.note(importId=import_id, part=number, done=after.done, total=after.total)
     if after.parts_done == after.parts:
-        shelf.imports.finish(after, at)
+        importing.imports.finish(after, at)
 
 
 def _too_late(found: Job, at: datetime) -> bool:
@@ -216,34 +218,34 @@ def _too_late(found: Job, at: datetime) -> bool:
     return at > parse(found.created_at) + DONE_WITHIN
 
 
-def _text(shelf: Shelf, found: Found, segment: Segment) -> str:
+def _text(importing: ImportContext, found: Found, segment: Segment) -> str:
     if segment.begin == segment.end:
         return ""
-    raw = shelf.uploads.read(found.job.id, segment.begin, segment.end, found.layout.etag)
+    raw = importing.uploads.read(found.job.id, segment.begin, segment.end, found.layout.etag)
     return raw.decode(found.layout.codec)
 
 
-def _work(shelf: Shelf, found: Found, entries: list[Entry], at: datetime) -> None:
+def _work(importing: ImportContext, found: Found, entries: list[ParsedProduct], at: datetime) -> None:
     now, first = found.job, found.part.first
-    known = shelf.catalog.by_slugs(entry.slug for entry in entries if not entry.problems)
+    known = importing.catalog.by_slugs(entry.slug for entry in entries if not entry.problems)
     if not now.dry_run:
-        shelf.catalog.learn(_new_words(entries, known, shelf.currency))
+        importing.catalog.learn(_new_words(entries, known, importing.currency))
     counts, said = Counter[str](), dict[int, list[Problem]]()
     lines: list[list[CountedLine]] = []
     for index, entry in enumerate(entries, first):
-        done = _apply(shelf, now, index, entry, known.get(entry.slug), at)
+        done = _apply(importing, now, index, entry, known.get(entry.slug), at)
         counts[done.outcome] += 1
         counts["warnings"] += sum(problem.level == "warning" for problem in done.problems)
         said[index] = done.problems
         counted = _counted(now, index, entry, done)
         counts["stock_kept"] += len(entry.quantities) - len(counted) if done.stored else 0
         lines += [counted[start : start + MAX_LINES] for start in range(0, len(counted), MAX_LINES)]
-    shelf.imports.note(now, said)
+    importing.imports.note(now, said)
     facts = [
         fact(StockCounted("import", now.created_at, tuple(some)), now.id, _version(found, place), at)
         for place, some in enumerate(_merged(lines))
     ]
-    shelf.imports.advance(now, found.part, counts, pack(*facts) if facts else None, at)
+    importing.imports.advance(now, found.part, counts, pack(*facts) if facts else None, at)
 
 
 def _merged(lines: list[list[CountedLine]]) -> list[list[CountedLine]]:
@@ -265,7 +267,7 @@ def _version(found: Found, place: int) -> int:
     return found.part.number * 100 + place + 2
 
 
-def _new_words(entries: list[Entry], known: Mapping[str, Stored], currency: str) -> list[str]:
+def _new_words(entries: list[ParsedProduct], known: Mapping[str, Stored], currency: str) -> list[str]:
     """Return the words of the products that are new: learnt at once, they cost one read instead of one a product."""
     words: dict[str, None] = {}
     for entry in entries:
@@ -286,7 +288,7 @@ class _Done(NamedTuple):
     fresh: frozenset[int] = frozenset()
 
 
-def _counted(now: Job, index: int, entry: Entry, done: _Done) -> list[CountedLine]:
+def _counted(now: Job, index: int, entry: ParsedProduct, done: _Done) -> list[CountedLine]:
     """Return the units of the SKUs that are new, or of all where the import sets stock; of those that are tracked.
 
     All are new in a product that the entry itself made, also where a worker died after that and others have changed
@@ -306,56 +308,62 @@ def _counted(now: Job, index: int, entry: Entry, done: _Done) -> list[CountedLin
     return found
 
 
-def _apply(shelf: Shelf, now: Job, index: int, entry: Entry, before: Stored | None, at: datetime) -> _Done:
+def _apply(
+    importing: ImportContext, now: Job, index: int, entry: ParsedProduct, before: Stored | None, at: datetime
+) -> _Done:
     if entry.problems:
         return _Done("failed", [*entry.problems, *entry.warnings])
     origin = f"{now.id}#{index}"
     if before and (mark := _mark(before, origin)):  # by a worker that could not note its progress
-        shelf.catalog.finish(before)
+        importing.catalog.finish(before)
         return _marked(mark, before, list(entry.warnings))
     try:
-        return _store(shelf, now, index, entry, before, at)
+        return _store(importing, now, index, entry, before, at)
     except DomainError as error:
         row, field = entry.place(error.field or ())
         return _Done("failed", [Problem(row, field, error.code, error.detail), *entry.warnings])
 
 
-def _store(shelf: Shelf, now: Job, index: int, entry: Entry, before: Stored | None, at: datetime) -> _Done:
+def _store(
+    importing: ImportContext, now: Job, index: int, entry: ParsedProduct, before: Stored | None, at: datetime
+) -> _Done:
     """Store an entry; whose SKUs are already another product's is asked once that has shown to matter."""
 
     def taken() -> dict[str, str]:
-        return _taken(shelf.catalog, entry, before.id if before else _id(now, index))
+        return _taken(importing.catalog, entry, before.id if before else _id(now, index))
 
     others = taken() if now.dry_run else {}
     for _ in range(_TRIES):
         with suppress(ConflictError):
-            return _tried(shelf, now, index, entry, before, others, at)
-        before = shelf.catalog.by_slug(entry.slug)  # another import of the same products may have been faster
+            return _tried(importing, now, index, entry, before, others, at)
+        before = importing.catalog.by_slug(
+            entry.slug
+        )  # another import of the same products may have been faster
         others = taken()
-    return _tried(shelf, now, index, entry, before, others, at)
+    return _tried(importing, now, index, entry, before, others, at)
 
 
 def _tried(
-    shelf: Shelf,
+    importing: ImportContext,
     now: Job,
     index: int,
-    entry: Entry,
+    entry: ParsedProduct,
     before: Stored | None,
     taken: dict[str, str],
     at: datetime,
 ) -> _Done:
     """Store an entry; raise ConflictError where something else was there first."""
     product_id, origin = _id(now, index), f"{now.id}#{index}"
-    merged = applying.merge(before.product if before else None, entry, shelf.currency, taken)
+    merged = applying.merge(before.product if before else None, entry, importing.currency, taken)
     said = [*entry.warnings, *merged.warnings]
     if now.dry_run:
-        return _foreseen(shelf, entry, before, merged.product, said, at)
+        return _foreseen(importing, entry, before, merged.product, said, at)
     if before is None:
         made = service.create(
-            shelf.catalog,
+            importing.catalog,
             merged.product,
             product_id,
-            currency=shelf.currency,
+            currency=importing.currency,
             at=at,
             origin=f"{origin}#created",
         )
@@ -364,10 +372,10 @@ def _tried(
     def remake(found: Stored) -> tuple[Product, str]:
         if mark := _mark(found, origin):  # another worker was faster; what became of it since is not undone
             return found.product, mark
-        again = applying.merge(found.product, entry, shelf.currency, taken)
+        again = applying.merge(found.product, entry, importing.currency, taken)
         return again.product, f"{origin}#updated#{','.join(map(str, sorted(again.fresh)))}"
 
-    after = service.overwrite(shelf.catalog, before, remake, currency=shelf.currency, at=at)
+    after = service.overwrite(importing.catalog, before, remake, currency=importing.currency, at=at)
     mark = _mark(after, origin)
     return _marked(mark, after, said) if mark else _Done("unchanged", said, after)
 
@@ -385,17 +393,22 @@ def _marked(mark: str, stored: Stored, said: list[Problem]) -> _Done:
 
 
 def _foreseen(
-    shelf: Shelf, entry: Entry, before: Stored | None, product: Product, said: list[Problem], at: datetime
+    importing: ImportContext,
+    entry: ParsedProduct,
+    before: Stored | None,
+    product: Product,
+    said: list[Problem],
+    at: datetime,
 ) -> _Done:
     """Return what would become of an entry; raise InvalidError where it would be refused."""
-    after = service.foreseen(before, product, currency=shelf.currency, at=at)
+    after = service.foreseen(before, product, currency=importing.currency, at=at)
     outcome: Outcome = "created" if before is None else "unchanged" if after is before else "updated"
     becomes = "would stay as it is" if after is before else f"would be {outcome}"
     detail = f"{after.product.title} {becomes}."
     return _Done(outcome, [Problem(entry.row, "", outcome, detail, "outcome"), *said])
 
 
-def _taken(catalog: CatalogTable, entry: Entry, product_id: str) -> dict[str, str]:
+def _taken(catalog: CatalogTable, entry: ParsedProduct, product_id: str) -> dict[str, str]:
     """Return the SKUs an entry would like that are another product's, each with that product's title."""
     owners = {
         sku: owner
@@ -419,30 +432,30 @@ def _id(now: Job, index: int) -> str:
 # --- those that stand still ---------------------------------------------------------------------------------------
 
 
-def look_after(shelf: Shelf, import_id: str, at: datetime) -> None:
+def look_after(importing: ImportContext, import_id: str, at: datetime) -> None:
     """End an import whose time is over, and hand one on again that stands still. Safe to repeat."""
-    found = shelf.imports.job(import_id)
+    found = importing.imports.job(import_id)
     if found is None or found.ended:
-        shelf.imports.close(import_id)
+        importing.imports.close(import_id)
     elif found.status == "awaiting_upload" and at > parse(found.created_at) + UPLOAD_WITHIN:
-        shelf.imports.fail(import_id, "upload_missing", "The file never came, or was never started.", at)
+        importing.imports.fail(import_id, "upload_missing", "The file never came, or was never started.", at)
     elif _too_late(found, at):
-        shelf.imports.fail(import_id, "deadline_passed", "The import was not done within a day.", at)
+        importing.imports.fail(import_id, "deadline_passed", "The import was not done within a day.", at)
     elif found.status != "awaiting_upload" and at > parse(found.touched_at) + SILENT:
-        shelf.imports.touch(import_id, at)
-        shelf.uploads.enqueue(import_id)
+        importing.imports.touch(import_id, at)
+        importing.uploads.enqueue(import_id)
 
 
-def give_up(shelf: Shelf, import_id: str, at: datetime) -> None:
+def give_up(importing: ImportContext, import_id: str, at: datetime) -> None:
     """Tell those who look at an import that a part of it failed for good."""
     why = "A part of the file could not be worked on, however often it was tried; send the file again."
-    shelf.imports.fail(import_id, "worker_failed", why, at)
+    importing.imports.fail(import_id, "worker_failed", why, at)
 
 
 # --- formats ------------------------------------------------------------------------------------------------------
 
 
-def wish(given: Mapping[str, str]) -> Wish:
+def options(given: Mapping[str, str]) -> ImportOptions:
     """Return what the parameters of a request ask for; raise InvalidError for what is none of it."""
     stock, dry_run = given.get("stock", "keep"), given.get("dryRun", "false")
     if stock not in ("keep", "set"):
@@ -454,7 +467,7 @@ def wish(given: Mapping[str, str]) -> Wish:
     except (msgspec.DecodeError, UnicodeError):
         detail = 'mapping is a JSON object of columns and fields, like {"Artikelname": "title"}.'
         raise InvalidError("invalid_mapping", detail, field=("mapping",)) from None
-    return Wish(stock == "set", dry_run == "true", mapping)
+    return ImportOptions(stock == "set", dry_run == "true", mapping)
 
 
 def comes_later(given: Mapping[str, str], raw: bytes) -> bool:

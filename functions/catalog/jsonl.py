@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from functions.catalog.domain import Product
-from functions.catalog.rows import Entry, Problem
+from functions.catalog.rows import ParsedProduct, Problem
 from functions.catalog.text import fold_slug, slug_of
 from functions.shared.bodies import fault_of
 from functions.shared.errors import json_pointer
@@ -31,15 +31,15 @@ class _Counted(msgspec.Struct, forbid_unknown_fields=False):
     quantity: Quantity | None = None
 
 
-def read(lines: Iterable[tuple[int, str]]) -> list[Entry]:
+def read(lines: Iterable[tuple[int, str]]) -> list[ParsedProduct]:
     """Return the products of a file's lines, each with its number; of one that repeats, the first counts."""
-    entries: list[Entry] = []
+    entries: list[ParsedProduct] = []
     seen: dict[str, int] = {}
     for number, line in lines:
         entry = _entry(number, line)
         if entry.slug and entry.slug in seen:
             detail = f"Line {seen[entry.slug]} has the same product."
-            entry = Entry(number, "", problems=(Problem(number, "/slug", "slug_repeated", detail),))
+            entry = ParsedProduct(number, "", problems=(Problem(number, "/slug", "slug_repeated", detail),))
         seen.setdefault(entry.slug, number)
         entries.append(entry)
     return entries
@@ -63,9 +63,9 @@ def object_in(line: str) -> dict[str, Any] | None:
     return given if isinstance(given, dict) else None
 
 
-def _entry(number: int, line: str) -> Entry:
-    def refuse(field: str, code: str, detail: str) -> Entry:
-        return Entry(number, "", problems=(Problem(number, field, code, detail),))
+def _entry(number: int, line: str) -> ParsedProduct:
+    def refuse(field: str, code: str, detail: str) -> ParsedProduct:
+        return ParsedProduct(number, "", problems=(Problem(number, field, code, detail),))
 
     given = object_in(line)
     if given is None:
@@ -80,7 +80,7 @@ def _entry(number: int, line: str) -> Entry:
         if quantity is not None:
             quantities[index] = quantity
     slug = fold_slug(given.get("slug", "")) or slug_of(given.get("title", ""))
-    return Entry(
+    return ParsedProduct(
         number,
         slug,
         msgspec.json.encode(given),

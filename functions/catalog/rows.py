@@ -25,7 +25,7 @@ class Problem:
 
 
 @dataclass(frozen=True)
-class Entry:
+class ParsedProduct:
     """One product of a file.
 
     ``product`` is JSON in the shape of `domain.Product`, still to be checked, with the fields that the file has and no

@@ -24,7 +24,7 @@ import msgspec
 from functions.catalog import numerals
 from functions.catalog.csv_records import Record, records
 from functions.catalog.domain import MAX_TAGS, Product, Variant, is_url, shown_sku
-from functions.catalog.rows import Entry, Problem
+from functions.catalog.rows import ParsedProduct, Problem
 from functions.catalog.text import distinct_slugs, fold, slug_of, slug_of_handle
 from functions.shared.errors import Field, InvalidError
 from functions.shared.money import AmountError, format_amount, parse_amount
@@ -142,7 +142,7 @@ class Columns(NamedTuple):
 # --- reading ------------------------------------------------------------------------------------------------------
 
 
-def read(text: str, currency: str, mapping: Mapping[str, str] | None = None) -> list[Entry]:
+def read(text: str, currency: str, mapping: Mapping[str, str] | None = None) -> list[ParsedProduct]:
     """Return the products of a file in this format, in the order in which they first appear."""
     known = known_names(mapping or {})
     delimiter = delimiter_of(text.split("\n", 1)[0], known)
@@ -273,7 +273,7 @@ class Groups:
 
 def products(
     file: Sheet, currency: str, *, sign: str | None = None, renamed: Mapping[str, str] | None = None
-) -> list[Entry]:
+) -> list[ParsedProduct]:
     """Return the products of a file's rows.
 
     Parameters
@@ -292,7 +292,7 @@ def products(
     ]
 
 
-def _product(slug: str, key: str, rows: list[Row], reader: _Reader) -> Entry:
+def _product(slug: str, key: str, rows: list[Row], reader: _Reader) -> ParsedProduct:
     for row in rows:
         if row.broken:
             reader.refuse(row, "", "broken_row", f"The row is broken: {row.broken}.")
@@ -319,10 +319,10 @@ _FIELDS_OF = {
 }
 
 
-def _entry(slug: str, rows: list[Row], reader: _Reader) -> Entry:
+def _entry(slug: str, rows: list[Row], reader: _Reader) -> ParsedProduct:
     first = next((row for row in rows if row.stripped("title")), rows[0])
     if reader.problems:
-        return Entry(rows[0].number, slug, problems=tuple(reader.problems))
+        return ParsedProduct(rows[0].number, slug, problems=tuple(reader.problems))
     variants = reader.distinct(
         [row for row in rows if row is first or any(row.stripped(key) for key in _VARIANT)]
     )
@@ -361,7 +361,7 @@ def _entry(slug: str, rows: list[Row], reader: _Reader) -> Entry:
         return row.number, reader.labels[next(filter(None, names), "handle")]
 
     whole = "option1" in has and "price" in has and not has.isdisjoint(("status", "published"))
-    return Entry(
+    return ParsedProduct(
         first.number, slug, msgspec.json.encode(product), quantities,
         problems=tuple(reader.problems), warnings=tuple(reader.warnings), whole=whole, place=place,
         new_status="published",

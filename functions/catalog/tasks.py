@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 
 from functions.catalog import exports, imports
-from functions.catalog.exports import Desk
-from functions.catalog.imports import Shelf
+from functions.catalog.exports import ExportContext
+from functions.catalog.imports import ImportContext
 from functions.catalog.uploads import Task
 from functions.shared import context, log
 
@@ -42,32 +42,32 @@ def _give_up(body: str, give_up: Callable[[str], None]) -> None:
         log.failure(error)
 
 
-def go_through(shelf: Shelf, desk: Desk, job_id: str, at: datetime) -> None:
+def go_through(importing: ImportContext, exporting: ExportContext, job_id: str, at: datetime) -> None:
     """Go through the file of an import, or write that of an export."""
     if job_id.startswith("exp_"):
-        exports.run(desk, job_id, at)
+        exports.run(exporting, job_id, at)
     else:
-        imports.read_file(shelf, job_id, at)
+        imports.read_file(importing, job_id, at)
 
 
-def give_up(shelf: Shelf, desk: Desk, job_id: str, at: datetime) -> None:
+def give_up(importing: ImportContext, exporting: ExportContext, job_id: str, at: datetime) -> None:
     """End a job that failed as often as it was tried."""
     if job_id.startswith("exp_"):
-        desk.exports.fail(job_id, at)
+        exporting.exports.fail(job_id, at)
     else:
-        imports.give_up(shelf, job_id, at)
+        imports.give_up(importing, job_id, at)
 
 
-def sweep(shelf: Shelf, desk: Desk, at: datetime) -> tuple[int, int]:
+def sweep(importing: ImportContext, exporting: ExportContext, at: datetime) -> tuple[int, int]:
     """See after each job that has not ended; return how many there are, and for how many that failed."""
     failed = 0
-    found = shelf.imports.open_jobs()
+    found = importing.imports.open_jobs()
     for job_id in found:
         try:
             if job_id.startswith("exp_"):
-                exports.look_after(desk, job_id, at)
+                exports.look_after(exporting, job_id, at)
             else:
-                imports.look_after(shelf, job_id, at)
+                imports.look_after(importing, job_id, at)
         except Exception as error:  # noqa: BLE001 one job must not keep the others waiting
             log.failure(error)
             failed += 1

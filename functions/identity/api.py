@@ -11,8 +11,8 @@ from msgspec import Meta
 
 from functions.identity import limits
 from functions.identity.domain import Account
-from functions.identity.keyring import KeyRing, Publication
 from functions.identity.limits import Limit
+from functions.identity.signing_keys import Publication, SigningKeys
 from functions.identity.table import IdentityTable
 from functions.shared import log
 from functions.shared.clock import now
@@ -66,9 +66,9 @@ def publication() -> Publication:
 
 
 @functools.cache
-def keys() -> KeyRing:
+def keys() -> SigningKeys:
     """Return the signing keys."""
-    return KeyRing(table(), publication())
+    return SigningKeys(table(), publication())
 
 
 def me() -> str:

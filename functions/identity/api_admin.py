@@ -11,7 +11,7 @@ from msgspec import Meta
 from functions.identity import service
 from functions.identity.api import CustomerView, app, customer_view, keys, me, publication, table
 from functions.identity.domain import ROLES, scope
-from functions.identity.ring import Ring
+from functions.identity.key_set import KeySet
 from functions.shared.clock import now
 from functions.shared.email_address import comparable
 from functions.shared.errors import InvalidError
@@ -59,11 +59,11 @@ class KeysView(View, frozen=True):
     next_cursor: str | None = None
 
 
-def keys_view(ring: Ring | None, at: datetime) -> KeysView:
-    """Shape the ring."""
-    found = ring.keys if ring else ()
+def keys_view(key_set: KeySet | None, at: datetime) -> KeysView:
+    """Shape the key set."""
+    found = key_set.keys if key_set else ()
     return KeysView(
-        [KeyView(key.id, ring.state(key, at), key.made_at, key.signs_from) for key in found if ring]
+        [KeyView(key.id, key_set.state(key, at), key.made_at, key.signs_from) for key in found if key_set]
     )
 
 
@@ -92,9 +92,9 @@ def discovery() -> Response:
 @app.endpoint("GET", "/identity/.well-known/jwks.json", auth="none")
 def jwks() -> Response:
     """Tell the public keys, as a JWK set: 200."""
-    ring = keys().ring(now())
-    document = {"keys": keys().published(ring)["keys"]}
-    return json_response(document, headers=_CACHED if ring else None)
+    key_set = keys().key_set(now())
+    document = {"keys": keys().published(key_set)["keys"]}
+    return json_response(document, headers=_CACHED if key_set else None)
 
 
 @app.endpoint("GET", "/identity/customers", returns=CustomersView)
@@ -131,7 +131,7 @@ def get_keys() -> Response:
     """List the signing keys: 200 | 403."""
     caller(app).require("admin")
     at = now()
-    return json_response(keys_view(keys().ring(at), at))
+    return json_response(keys_view(keys().key_set(at), at))
 
 
 @app.endpoint("POST", "/identity/keys/rotations", returns=KeysView, status=202)

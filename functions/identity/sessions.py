@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from functions.identity import passwords
 from functions.identity.domain import SESSION_IDLE, Account, Session, judge, opaque, session_end, split_opaque
-from functions.identity.keyring import KeyRing
 from functions.identity.limits import LOGIN_ACCOUNT, LOGIN_NETWORK, LOGIN_PAIR, Limit, pair
+from functions.identity.signing_keys import SigningKeys
 from functions.identity.table import IdentityTable
 from functions.identity.tokens import digest, leads_to, next_secret, secret_text
 from functions.shared import log
@@ -26,7 +26,7 @@ class Tokens(NamedTuple):
 
 
 def log_in(
-    table: IdentityTable, keys: KeyRing, email: str, password: str, *, network: str, at: datetime
+    table: IdentityTable, keys: SigningKeys, email: str, password: str, *, network: str, at: datetime
 ) -> Tokens:
     """Open a session and return its first tokens.
 
@@ -89,7 +89,7 @@ def _too_many(limit: Limit, at: datetime) -> TooManyRequestsError:
     )
 
 
-def _open(table: IdentityTable, keys: KeyRing, account: Account, at: datetime) -> Tokens:
+def _open(table: IdentityTable, keys: SigningKeys, account: Account, at: datetime) -> Tokens:
     secret = secret_text(secrets.token_bytes(32))
     session = Session(
         id=new_id("ses", at), account_id=account.id, current=digest(secret),
@@ -101,7 +101,7 @@ def _open(table: IdentityTable, keys: KeyRing, account: Account, at: datetime) -
     return Tokens(keys.access_token(account, session.id, at), opaque(account.id, session.id, secret))
 
 
-def refresh(table: IdentityTable, keys: KeyRing, token: str, at: datetime) -> Tokens:
+def refresh(table: IdentityTable, keys: SigningKeys, token: str, at: datetime) -> Tokens:
     """Replace a refresh token and return new tokens; a repeated request gets the same refresh token again.
 
     Raises

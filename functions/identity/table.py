@@ -10,7 +10,7 @@
 | mail sent     | MAIL#<id>                     | SENT            | that it was, so that it is not sent again         |
 | attempts      | TRIES#<digest of limit, whom> | TRIES           | how many in one window (limits.py)                |
 | known network | KNOWN#<digest of whom, where> | KNOWN           | the owner logged in from there                    |
-| key ring      | KEYS                          | RING            | signing keys over time (ring.py)                  |
+| key set       | KEYS                          | RING            | signing keys over time (key_set.py)               |
 
 An account carries the ``outbox`` of its facts and the ``mail`` its change calls for; every write of it is a whole put
 under its version, so both leave with the write they belong to. ``expires`` is for cleaning up alone (DynamoDB's TTL):
@@ -37,8 +37,8 @@ from functions.identity.domain import (
     Session,
 )
 from functions.identity.emails import EmailRequest
+from functions.identity.key_set import Key, KeySet
 from functions.identity.limits import KNOWN_NETWORK, Limit
-from functions.identity.ring import Key, Ring
 from functions.shared.clock import epoch, parse, rfc3339
 from functions.shared.dynamo import Item, Table
 from functions.shared.idempotency import fingerprint
@@ -254,15 +254,15 @@ class IdentityTable(Table):
 
     # --- keys -----------------------------------------------------------------------------------------------------
 
-    def ring(self) -> tuple[Ring | None, bool]:
+    def key_set(self) -> tuple[KeySet | None, bool]:
         """Return the signing keys, None before the first, and whether this state of them was published."""
         item = self.get(_RING)
         if item is None:
             return None, True
-        ring = Ring(tuple(Key(**key) for key in item["keys"]), item["version"])
-        return ring, item.get("published") == ring.version
+        key_set = KeySet(tuple(Key(**key) for key in item["keys"]), item["version"])
+        return key_set, item.get("published") == key_set.version
 
-    def store_ring(self, before: Ring | None, after: Ring, outbox: str) -> bool:
+    def store_key_set(self, before: KeySet | None, after: KeySet, outbox: str) -> bool:
         """Replace the signing keys, with the fact of it; False when they have changed."""
         item = {
             **_RING, "keys": [asdict(key) for key in after.keys], "version": after.version, "outbox": outbox,
@@ -271,12 +271,12 @@ class IdentityTable(Table):
             return self.put(item, NOT_THERE)
         return self.put(item, "version = :read", {":read": before.version})
 
-    def mark_published(self, ring: Ring) -> None:
+    def mark_published(self, key_set: KeySet) -> None:
         """Remember that this state of the keys was published; nothing happens when it has changed."""
         self.update(
             _RING,
             "SET published = :version REMOVE outbox",
-            {":version": ring.version},
+            {":version": key_set.version},
             condition="version = :version",
         )
 

@@ -164,9 +164,13 @@ def on_inbox(batch: SQSEvent) -> inbox.BatchResponse:
     return inbox.deliver(
         batch,
         {
-            OrderPlaced: inbox.Together(lambda facts: service.on_orders_placed(table, facts, now())),
-            OrderConfirmed: inbox.Together(lambda facts: service.on_orders_confirmed(table, facts, now())),
-            OrderCancelled: inbox.Together(lambda facts: service.on_orders_cancelled(table, facts, now())),
+            OrderPlaced: inbox.BatchHandler(lambda facts: service.on_orders_placed(table, facts, now())),
+            OrderConfirmed: inbox.BatchHandler(
+                lambda facts: service.on_orders_confirmed(table, facts, now())
+            ),
+            OrderCancelled: inbox.BatchHandler(
+                lambda facts: service.on_orders_cancelled(table, facts, now())
+            ),
             StockCounted: lambda fact: service.on_stock_counted(table, fact, now()),
             ProductPublished: lambda fact: service.on_product_published(table, fact, now()),
             ProductChanged: lambda fact: service.on_product_published(table, fact, now()),

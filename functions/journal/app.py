@@ -12,7 +12,7 @@ from chalice.app import Response, SQSEvent
 from msgspec import Meta
 
 from functions.journal import faults, invocations, queues, service
-from functions.journal.domain import Entry, OrderSummary
+from functions.journal.domain import JournalEntry, OrderSummary
 from functions.journal.table import JournalTable
 from functions.shared import inbox, outbox
 from functions.shared.clock import day_from_caller, from_caller, now
@@ -195,7 +195,7 @@ class SwitchFault(Body, frozen=True):
     slow: bool | None = None
 
 
-def entry_view(entry: Entry) -> EntryView:
+def entry_view(entry: JournalEntry) -> EntryView:
     """Shape an entry."""
     return EntryView(
         entry.id, entry.type, entry.source, entry.time, entry.subject, entry.version, entry.correlation_id,

@@ -29,7 +29,7 @@ STATUSES = {"OrderPlaced": "placed", "OrderConfirmed": "confirmed", "OrderCancel
 
 
 @dataclass(frozen=True)
-class Entry:
+class JournalEntry:
     """One fact: where it came from, what it is about, what led to it, and who asked for it (None: the shop itself)."""
 
     id: str
@@ -78,7 +78,7 @@ def _public(value: Any) -> Any:
     return [_public(one) for one in value] if isinstance(value, list) else value
 
 
-def people(entry: Entry) -> frozenset[str]:
+def people(entry: JournalEntry) -> frozenset[str]:
     """Return the ids of the customers an entry names, wherever in it; none for the fact that one was erased.
 
     That one stays as it is for as long as the journal keeps anything: it shows that the erasure was done.
@@ -88,23 +88,23 @@ def people(entry: Entry) -> frozenset[str]:
     return frozenset(_CUSTOMER.findall(msgspec.json.encode(entry).decode()))
 
 
-def is_erasure(entry: Entry) -> bool:
+def is_erasure(entry: JournalEntry) -> bool:
     """Tell whether an entry says that a customer was erased."""
     return (entry.source, entry.type) == ("identity", "CustomerErased")
 
 
-def without(entry: Entry, customer_id: str) -> Entry:
+def without(entry: JournalEntry, customer_id: str) -> JournalEntry:
     """Return an entry that does not name a customer any more."""
     text = msgspec.json.encode(entry).replace(customer_id.encode(), ERASED.encode())
-    return msgspec.json.decode(text, type=Entry)
+    return msgspec.json.decode(text, type=JournalEntry)
 
 
-def is_of_erased(entry: Entry) -> bool:
+def is_of_erased(entry: JournalEntry) -> bool:
     """Tell whether what an entry is about is a person who was erased; only acts of others are kept of those."""
     return entry.subject == ERASED
 
 
-def summary(entry: Entry) -> OrderSummary | None:
+def summary(entry: JournalEntry) -> OrderSummary | None:
     """Return the order's summary that a fact gives, None where it says nothing of the order's status."""
     status = STATUSES.get(entry.type)
     if status is None:

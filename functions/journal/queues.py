@@ -110,7 +110,7 @@ def redrive(table: JournalTable, name: str, message_id: str | None, at: datetime
         chosen = _chosen(url, taken, message_id)
         if chosen:
             ids = tuple(message["MessageId"] for message in chosen)
-            _tell(table, DeadLettersReturned(name, ids), name, at)
+            _publish(table, DeadLettersReturned(name, ids), name, at)
         for message in chosen:
             aws.sqs().send_message(QueueUrl=target, MessageBody=message["Body"])
             _delete(url, taken.pop(message["MessageId"]))
@@ -130,7 +130,7 @@ def delete(table: JournalTable, name: str, message_id: str, reason: str, at: dat
     url = _url(name)
     with _taken(url, SOUGHT, message_id) as taken:
         (message,) = _chosen(url, taken, message_id)
-        _tell(table, DeadLetterDeleted(name, message_id, reason, _fact_in(message["Body"])), name, at)
+        _publish(table, DeadLetterDeleted(name, message_id, reason, _fact_in(message["Body"])), name, at)
         _delete(url, taken.pop(message_id))
     return {"moved": 0, "left": _left(url)}
 
@@ -210,7 +210,7 @@ def _left(url: str) -> int:
     return int(counts["waiting"]) + int(counts["inFlight"])
 
 
-def _tell(table: JournalTable, data: Data, name: str, at: datetime) -> None:
+def _publish(table: JournalTable, data: Data, name: str, at: datetime) -> None:
     table.act(pack(fact(data, name, int(at.timestamp() * 1000), at)), at)
 
 

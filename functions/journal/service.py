@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from functions.journal.domain import Entry, is_erasure, public, subject, summary
+from functions.journal.domain import JournalEntry, is_erasure, public, subject, summary
 from functions.journal.events import CustomerErased
 from functions.journal.table import JournalTable
 from functions.shared import aws
@@ -25,7 +25,7 @@ def record(table: JournalTable, event: BusEvent, at: datetime) -> None:
     """
     detail = event.detail
     data = public(msgspec.json.decode(detail.data, type=dict))
-    entry = Entry(
+    entry = JournalEntry(
         id=detail.id,
         type=detail.type,
         source=event.source.removeprefix("souk."),
@@ -55,7 +55,7 @@ def last_audit() -> Any:
     return msgspec.json.decode(found["Value"])
 
 
-def feed(table: JournalTable, after: datetime | None, at: datetime, limit: int) -> list[Entry]:
+def feed(table: JournalTable, after: datetime | None, at: datetime, limit: int) -> list[JournalEntry]:
     """Return the newest facts since `after`, at most five minutes back."""
     earliest = at - FEED_SPAN
     return table.since(max(after, earliest) if after else earliest, at, limit)

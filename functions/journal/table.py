@@ -22,7 +22,15 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from functions.journal.domain import ERASED, Entry, OrderSummary, combined, is_of_erased, people, without
+from functions.journal.domain import (
+    ERASED,
+    JournalEntry,
+    OrderSummary,
+    combined,
+    is_of_erased,
+    people,
+    without,
+)
 from functions.shared.clock import epoch, parse, rfc3339
 from functions.shared.dynamo import Item, Table, cursor, from_cursor
 from functions.shared.ids import new_id
@@ -40,7 +48,7 @@ class JournalTable(Table):
             {"pk": f"TOLD#{new_id('act', at)}", "sk": "TOLD", "outbox": outbox, "expires": epoch(at + KEPT)}
         )
 
-    def store(self, entry: Entry) -> None:
+    def store(self, entry: JournalEntry) -> None:
         """Store an entry, without the people in it who were erased; safe to repeat (its key follows from the fact)."""
         for item in (*_namings(entry), *_items(entry)):
             self.put(item)
@@ -61,7 +69,7 @@ class JournalTable(Table):
             else:
                 self.delete({"pk": names, "sk": when})
 
-    def _forget(self, entry: Entry, customer_id: str) -> Entry:
+    def _forget(self, entry: JournalEntry, customer_id: str) -> JournalEntry:
         """Replace an entry by one that does not name a customer, and return that. Safe to repeat."""
         after = without(entry, customer_id)
         items = _items(after)
@@ -103,7 +111,7 @@ class JournalTable(Table):
         item = self.get({"pk": f"OF#{order_id}", "sk": "SUMMARY"})
         return msgspec.json.decode(item["summary"], type=OrderSummary) if item else None
 
-    def of(self, subject: str, limit: int, after: str | None) -> tuple[list[Entry], str | None]:
+    def of(self, subject: str, limit: int, after: str | None) -> tuple[list[JournalEntry], str | None]:
         """Return a page of what happened to a subject, oldest first, and the cursor of the next."""
         start = {"pk": f"OF#{subject}", **from_cursor(after, "sk")} if after else None
         items, last = self.query(
@@ -114,13 +122,13 @@ class JournalTable(Table):
         )
         return [_entry(item) for item in items], cursor(last, "sk")
 
-    def acts(self, day: str, limit: int, before: str | None) -> tuple[list[Entry], str | None]:
+    def acts(self, day: str, limit: int, before: str | None) -> tuple[list[JournalEntry], str | None]:
         """Return a page of what people asked for on a day, newest first, and the cursor of the next."""
         start = {"pk": f"ACT#{day}", **from_cursor(before, "sk")} if before else None
         items, last = self.query("pk = :pk", {":pk": f"ACT#{day}"}, limit=limit, start=start, backwards=True)
         return [_entry(item) for item in items], cursor(last, "sk")
 
-    def since(self, after: datetime, until: datetime, limit: int) -> list[Entry]:
+    def since(self, after: datetime, until: datetime, limit: int) -> list[JournalEntry]:
         """Return the newest facts of a span of at most some minutes, oldest first."""
         low, high = rfc3339(after), f"{rfc3339(until)}~"
         found: list[Item] = []
@@ -149,11 +157,11 @@ class JournalTable(Table):
         return summaries, cursor(page[limit - 1], "at") if len(page) > limit else None
 
 
-def _when(entry: Entry) -> str:
+def _when(entry: JournalEntry) -> str:
     return f"{entry.time}#{entry.id}"
 
 
-def _items(entry: Entry) -> list[Item]:
+def _items(entry: JournalEntry) -> list[Item]:
     """Return the items that hold an entry: by its subject, and as an act where somebody asked for it."""
     when = _when(entry)
     kept = {"entry": msgspec.json.encode(entry).decode(), "expires": epoch(parse(entry.time) + KEPT)}
@@ -162,7 +170,7 @@ def _items(entry: Entry) -> list[Item]:
     return [{"pk": f"OF#{entry.subject}", "sk": when, **feed, **kept}, *act]
 
 
-def _namings(entry: Entry) -> list[Item]:
+def _namings(entry: JournalEntry) -> list[Item]:
     expires = epoch(parse(entry.time) + KEPT)
     return [
         {
@@ -175,8 +183,8 @@ def _namings(entry: Entry) -> list[Item]:
     ]
 
 
-def _entry(item: Item) -> Entry:
-    return msgspec.json.decode(item["entry"], type=Entry)
+def _entry(item: Item) -> JournalEntry:
+    return msgspec.json.decode(item["entry"], type=JournalEntry)
 
 
 def _shard(text: str) -> int:

@@ -259,7 +259,7 @@ def on_finds(batch: SQSEvent) -> inbox.BatchResponse:
 @app.lambda_function()
 def publish(event: dict[str, Any], context: object) -> None:
     """Put the table's new facts on the bus; raises so that the batch is tried again."""
-    outbox.publish(event, saga.tell)
+    outbox.publish(event, saga.build_data)
 
 
 @app.lambda_function()

@@ -166,7 +166,7 @@ class Content(Data, frozen=True):
     cart_version: int = 0
 
 
-class Entry(NamedTuple):
+class TimelineEntry(NamedTuple):
     """One step of an order's timeline.
 
     ``type`` is the name of the fact; ``cause`` the id of the event behind it, the subject who asked for it, ``guest``
@@ -197,13 +197,13 @@ class MoneyBack(NamedTuple):
 NOTHING_BACK = MoneyBack()
 
 
-class News(NamedTuple):
+class Report(NamedTuple):
     """What a participant's fact says of an order: a vote, or what became of what they held.
 
     ``back``: of its money. ``failed_attempt``: which of the means of payment that the buyer gave could not be charged.
     """
 
-    entry: Entry
+    entry: TimelineEntry
     back: MoneyBack = NOTHING_BACK
     failed_attempt: int = 0
 
@@ -224,7 +224,7 @@ class Order:
     reason: Reason | None = None
     parts: Mapping[str, str] = field(default_factory=dict)
     back: MoneyBack = NOTHING_BACK
-    timeline: tuple[Entry, ...] = ()
+    timeline: tuple[TimelineEntry, ...] = ()
     version: int = 1
     attempts: int = 1
     failed_attempt: int = 0
@@ -339,7 +339,9 @@ def decide(
     return Decision("cancelled", "timeout") if overdue else None
 
 
-def voted(order: Order, vote: News, at: str, participants: Mapping[str, Participant] = PARTICIPANTS) -> Order:
+def voted(
+    order: Order, vote: Report, at: str, participants: Mapping[str, Participant] = PARTICIPANTS
+) -> Order:
     """Return the order after a vote, decided where no other is needed; a late or repeated vote changes nothing."""
     if order.status != "placed":
         return order
@@ -351,13 +353,13 @@ def voted(order: Order, vote: News, at: str, participants: Mapping[str, Particip
     return _decided(after, decision, at, vote.entry.cause) if decision else after
 
 
-def noted(order: Order, news: News) -> Order:
-    """Return the order after what became of its stock or money; the same news again changes nothing."""
-    if any(entry.cause == news.entry.cause for entry in order.timeline):
+def noted(order: Order, report: Report) -> Order:
+    """Return the order after what became of its stock or money; the same report again changes nothing."""
+    if any(entry.cause == report.entry.cause for entry in order.timeline):
         return order
-    after = _moved(order, news, PARTICIPANTS)
+    after = _moved(order, report, PARTICIPANTS)
     if len(order.timeline) < MAX_NOTES:
-        after = replace(after, timeline=(*order.timeline, news.entry))
+        after = replace(after, timeline=(*order.timeline, report.entry))
     return order if after == order else replace(after, version=order.version + 1)
 
 
@@ -405,7 +407,7 @@ def paid_again(order: Order, at: str, by: str) -> Order:
         raise ConflictError(
             "nothing_to_pay", "This order waits for no payment: look at how it stands, then try again."
         )
-    entry = Entry(at, "OrderPaymentChanged", by)
+    entry = TimelineEntry(at, "OrderPaymentChanged", by)
     timeline = (*order.timeline, entry)
     return replace(order, attempts=order.attempts + 1, timeline=timeline, version=order.version + 1)
 
@@ -434,7 +436,7 @@ def without_person(order: Order) -> Order:
     return order if content == order.content else replace(order, content=content, version=order.version + 1)
 
 
-def told_again(order: Order) -> Order:
+def republished(order: Order) -> Order:
     """Return a decided order whose decision is to be published once more, as a new version of it."""
     return replace(order, version=order.version + 1)
 
@@ -446,16 +448,18 @@ def as_placed(order: Order) -> Order:
 
 def _decided(order: Order, decision: Decision, at: str, cause: str, words: str = "") -> Order:
     """Return the order with a decision, in the same version as what led to it."""
-    entry = Entry(at, fact_of(decision.status), cause, ": ".join(filter(None, (decision.reason, words))))
+    entry = TimelineEntry(
+        at, fact_of(decision.status), cause, ": ".join(filter(None, (decision.reason, words)))
+    )
     return replace(order, status=decision.status, reason=decision.reason, timeline=(*order.timeline, entry))
 
 
-def _moved(order: Order, news: News, participants: Mapping[str, Participant]) -> Order:
-    """Return the order with the news's word on their part, where it is not behind what is known."""
-    name, who = next((name, who) for name, who in participants.items() if news.entry.type in who.states)
-    back = max(order.back, news.back, key=lambda known: known.version)
-    state = who.later(order.parts.get(name), who.state(news.entry.type))
+def _moved(order: Order, report: Report, participants: Mapping[str, Participant]) -> Order:
+    """Return the order with the report's word on their part, where it is not behind what is known."""
+    name, who = next((name, who) for name, who in participants.items() if report.entry.type in who.states)
+    back = max(order.back, report.back, key=lambda known: known.version)
+    state = who.later(order.parts.get(name), who.state(report.entry.type))
     if state in TAKEN:
         state = TAKEN[(back.refunded > 0) + (back.refunded >= order.content.totals.total)]
-    failed = max(order.failed_attempt, news.failed_attempt)
+    failed = max(order.failed_attempt, report.failed_attempt)
     return replace(order, parts={**order.parts, name: state}, back=back, failed_attempt=failed)

@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from functions.orders.domain import PARTICIPANTS, Entry, MoneyBack, News, OrderLine, Reason, Totals
+from functions.orders.domain import PARTICIPANTS, MoneyBack, OrderLine, Reason, Report, TimelineEntry, Totals
 from functions.shared.addresses import PostalAddress
 from functions.shared.inbox import Fact
 from functions.shared.types import (
@@ -142,7 +142,7 @@ PUBLISHED = (
 # --- read --------------------------------------------------------------------------------------------------------
 
 
-class Said(Data, frozen=True):
+class ParticipantEvent(Data, frozen=True):
     """What a participant says of an order (domain.PARTICIPANTS); the class's name is the fact's."""
 
     order_id: OrderId
@@ -160,7 +160,7 @@ class Said(Data, frozen=True):
         return 0
 
 
-class StockReserved(Said, frozen=True):
+class StockReserved(ParticipantEvent, frozen=True):
     """inventory's yes; ``reminder``: no decision has reached it."""
 
     reminder: bool = False
@@ -172,7 +172,7 @@ class ShortLine(Data, frozen=True):
     sku: Sku
 
 
-class StockRejected(Said, frozen=True):
+class StockRejected(ParticipantEvent, frozen=True):
     """inventory's no."""
 
     lines: tuple[ShortLine, ...]
@@ -182,13 +182,13 @@ class StockRejected(Said, frozen=True):
         return " ".join(line.sku for line in self.lines)[:200]
 
 
-class PaymentAuthorized(Said, frozen=True):
+class PaymentAuthorized(ParticipantEvent, frozen=True):
     """payments' yes; ``reminder``: no decision has reached it."""
 
     reminder: bool = False
 
 
-class PaymentDeclined(Said, frozen=True):
+class PaymentDeclined(ParticipantEvent, frozen=True):
     """payments' no."""
 
     code: str
@@ -198,19 +198,19 @@ class PaymentDeclined(Said, frozen=True):
         return self.code[:100]
 
 
-class StockCommitted(Said, frozen=True):
+class StockCommitted(ParticipantEvent, frozen=True):
     """inventory: the units have left the shelf."""
 
 
-class StockReleased(Said, frozen=True):
+class StockReleased(ParticipantEvent, frozen=True):
     """inventory: the units are for sale again."""
 
 
-class PaymentCaptured(Said, frozen=True):
+class PaymentCaptured(ParticipantEvent, frozen=True):
     """payments: the money was taken."""
 
 
-class PaymentCaptureFailed(Said, frozen=True):
+class PaymentCaptureFailed(ParticipantEvent, frozen=True):
     """payments: what was held for a confirmed order will never be taken."""
 
     code: str
@@ -225,7 +225,7 @@ class PaymentCaptureFailed(Said, frozen=True):
         return self.attempt
 
 
-class PaymentVoided(Said, frozen=True):
+class PaymentVoided(ParticipantEvent, frozen=True):
     """payments: the money is not held any more."""
 
 
@@ -239,7 +239,7 @@ class Back(Data, frozen=True):
     open_disputes: int = 0
 
 
-class _MoneyBack(Said, frozen=True):
+class _MoneyBack(ParticipantEvent, frozen=True):
     amount: Money
     back: Back | None = None
 
@@ -303,22 +303,24 @@ class PaymentDisputeClosed(_MoneyBack, frozen=True, kw_only=True):
         return self.outcome
 
 
-SAID = tuple(
-    kind for kind in (*Said.__subclasses__(), *_MoneyBack.__subclasses__()) if kind is not _MoneyBack
+PARTICIPANT_EVENTS = tuple(
+    kind
+    for kind in (*ParticipantEvent.__subclasses__(), *_MoneyBack.__subclasses__())
+    if kind is not _MoneyBack
 )
 ABOUT_MONEY = frozenset(event_type(kind).name for kind in _MoneyBack.__subclasses__())
 """The facts whose detail begins with an amount."""
 _VOTES = {fact for who in PARTICIPANTS.values() for fact in (who.yes, who.no)}
 _STATES = {fact for who in PARTICIPANTS.values() for fact in who.states}
-VOTES = tuple(kind for kind in SAID if event_type(kind).name in _VOTES)
-PROGRESS = tuple(kind for kind in SAID if event_type(kind).name in _STATES - _VOTES)
+VOTES = tuple(kind for kind in PARTICIPANT_EVENTS if event_type(kind).name in _VOTES)
+PROGRESS = tuple(kind for kind in PARTICIPANT_EVENTS if event_type(kind).name in _STATES - _VOTES)
 
 
-def news(fact: Fact[Said]) -> News:
+def report_of(fact: Fact[ParticipantEvent]) -> Report:
     """Return what a fact says of its order."""
     said = fact.data
-    entry = Entry(fact.time, event_type(type(said)).name, fact.id, said.detail())
-    return News(entry, said.money_back(fact.aggregate.version), said.failed_attempt())
+    entry = TimelineEntry(fact.time, event_type(type(said)).name, fact.id, said.detail())
+    return Report(entry, said.money_back(fact.aggregate.version), said.failed_attempt())
 
 
 class CustomerErased(Data, frozen=True):

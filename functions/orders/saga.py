@@ -10,16 +10,16 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, assert_never
 
-from functions.orders.domain import Order, expired, noted, told_again, voted
+from functions.orders.domain import Order, expired, noted, republished, voted
 from functions.orders.events import (
     OrderCancelled,
     OrderConfirmed,
     OrderPaymentChanged,
     OrderPaymentFailed,
     OrderPlaced,
-    Said,
-    news,
+    ParticipantEvent,
     published_address,
+    report_of,
 )
 from functions.orders.table import OrdersTable, order_of
 from functions.shared import context, log
@@ -58,7 +58,7 @@ def payment_given(order: Order, payment_token: str, at: datetime) -> str:
     return pack(fact(given, order.order_id, order.version, at))
 
 
-def tell(kind: str, item: Item) -> Data:
+def build_data(kind: str, item: Item) -> Data:
     """Return the data of a fact, given its type and the item that carries it."""
     order = order_of(item)
     content, total = order.content, Money(order.content.totals.total, order.content.totals.currency)
@@ -88,25 +88,25 @@ def tell(kind: str, item: Item) -> Data:
     raise LookupError(f"{kind} is no fact of an order")
 
 
-def on_vote(table: OrdersTable, event: Fact[Said], at: datetime) -> None:
+def on_vote(table: OrdersTable, event: Fact[ParticipantEvent], at: datetime) -> None:
     """Take a participant's vote on an order, and decide it where no other is needed.
 
     After the decision a vote changes nothing; but one that is a reminder has the decision told again.
     """
-    vote = news(event)
+    vote = report_of(event)
     reminder = getattr(event.data, "reminder", False)
 
     def rule(order: Order) -> Order:
         if reminder and order.status != "placed":
-            return told_again(order)
+            return republished(order)
         return voted(order, vote, rfc3339(at))
 
     _change(table, event.data.order_id, rule, lambda after: decision(after, at))
 
 
-def on_progress(table: OrdersTable, event: Fact[Said], at: datetime) -> None:
+def on_progress(table: OrdersTable, event: Fact[ParticipantEvent], at: datetime) -> None:
     """Write down what became of what a participant held for an order; tell where it is to be paid by other means."""
-    said = news(event)
+    said = report_of(event)
 
     def facts(after: Order) -> str | None:
         if not (said.failed_attempt and after.unpaid):

@@ -17,10 +17,10 @@ What staff find orders by is in table_finds.py.
 
 In the place of an order that can never be, because another bought the same (carts that were merged), ``bought_by``
 names that other. An order is one item, so that what it decides and the fact of it are one write; it carries the outbox
-of that. An ``outbox`` names facts only: their data is made of the item (saga.tell). A write unit pays for one kilobyte,
-indexes included, and an order of a few lines is to fit: ``content`` is domain.Content as JSON arrays, without names
-(fields are only ever added to its types, at the end); a ``timeline`` entry is ``<time> <type> <cause> <detail>``, with
-``~`` for the order's id.
+of that. An ``outbox`` names facts only: their data is made of the item (saga.build_data). A write unit pays for one
+kilobyte, indexes included, and an order of a few lines is to fit: ``content`` is domain.Content as JSON arrays, without
+names (fields are only ever added to its types, at the end); a ``timeline`` entry is ``<time> <type> <cause> <detail>``,
+with ``~`` for the order's id.
 """
 
 from __future__ import annotations
@@ -32,7 +32,16 @@ from typing import Any
 import msgspec
 from msgspec.structs import astuple
 
-from functions.orders.domain import PARTICIPANTS, Content, Entry, Mail, MoneyBack, Order, OrderLine, Totals
+from functions.orders.domain import (
+    PARTICIPANTS,
+    Content,
+    Mail,
+    MoneyBack,
+    Order,
+    OrderLine,
+    TimelineEntry,
+    Totals,
+)
 from functions.shared import open_work
 from functions.shared.addresses import PostalAddress
 from functions.shared.clock import epoch, rfc3339
@@ -256,13 +265,13 @@ def _unpacked(text: str) -> Content:
     return Content(cart_id, email, bought, Totals(*totals), PostalAddress(*address), *payment)
 
 
-def _text(entry: Entry, order_id: str) -> str:
+def _text(entry: TimelineEntry, order_id: str) -> str:
     return " ".join((entry.time, entry.type, entry.cause.replace(order_id, "~"), entry.detail)).rstrip()
 
 
-def _entry(text: str, order_id: str) -> Entry:
+def _entry(text: str, order_id: str) -> TimelineEntry:
     time, kind, cause, *detail = text.split(" ", 3)
-    return Entry(time, kind, cause.replace("~", order_id), *detail)
+    return TimelineEntry(time, kind, cause.replace("~", order_id), *detail)
 
 
 def _back(item: Item) -> MoneyBack:

@@ -9,12 +9,12 @@ from msgspec import Meta
 
 from functions.orders.domain import (
     PARTICIPANTS,
-    Entry,
     Mail,
     MailKind,
     Order,
     OrderLine,
     Status,
+    TimelineEntry,
     Totals,
     fact_of,
 )
@@ -227,7 +227,7 @@ _STATUS_AFTER: dict[str, Status] = {fact_of(status): status for status in get_ar
 
 def timeline_view(order: Order) -> TimelineView:
     """Shape an order's timeline, from its placing on."""
-    placed = Entry(order.placed_at, "OrderPlaced", order.customer_id or "guest")
+    placed = TimelineEntry(order.placed_at, "OrderPlaced", order.customer_id or "guest")
     items: list[EntryView] = []
     status: Status = "placed"
     for time, kind, cause, detail in (placed, *order.timeline):

@@ -10,7 +10,7 @@ from chalice.app import Response, SQSEvent
 from msgspec import Meta
 
 from functions.payments import reconciling, refunds, service
-from functions.payments.domain import Dispute, Entry, Payment, Refund
+from functions.payments.domain import Dispute, LedgerEntry, Payment, Refund
 from functions.payments.events import OrderCancelled, OrderConfirmed, OrderPaymentChanged, OrderPlaced
 from functions.payments.providers import Provider, Providers
 from functions.payments.providers.secret import secret
@@ -149,7 +149,7 @@ class SimulatorView(View, frozen=True):
     trouble: Trouble
 
 
-class PutThrough(Body, frozen=True):
+class SimulateTrouble(Body, frozen=True):
     """Put the simulated provider through some trouble, or none."""
 
     trouble: Trouble
@@ -161,7 +161,7 @@ class ReceivedView(View, frozen=True):
     received: bool
 
 
-class GiveBack(Body, frozen=True):
+class RefundPayment(Body, frozen=True):
     """A refund: how much, and why."""
 
     amount: MoneyBody
@@ -207,7 +207,7 @@ def payment_view(payment: Payment, refunds: list[Refund], disputes: list[Dispute
     )
 
 
-def entry_view(entry: Entry) -> EntryView:
+def entry_view(entry: LedgerEntry) -> EntryView:
     """Shape a line of the ledger."""
     return EntryView(
         entry.number, entry.time, entry.kind, entry.debit, entry.credit,
@@ -228,12 +228,12 @@ def get_simulator() -> Response:
     return json_response(SimulatorView(simulators().trouble()))
 
 
-@app.endpoint("PUT", "/payments/simulator", body=PutThrough, returns=SimulatorView)
-def put_through() -> Response:
+@app.endpoint("PUT", "/payments/simulator", body=SimulateTrouble, returns=SimulatorView)
+def simulate_trouble() -> Response:
     """Put the simulated provider through some trouble, on the local stack: 200 | 400 | 403, elsewhere for everyone."""
     caller(app).require("admin")
-    wanted = read_body(app, PutThrough)
-    service.put_through(simulators(), wanted.trouble, now())
+    wanted = read_body(app, SimulateTrouble)
+    service.simulate_trouble(simulators(), wanted.trouble, now())
     return json_response(SimulatorView(wanted.trouble))
 
 
@@ -255,17 +255,17 @@ def get_ledger(orderId: str) -> Response:  # noqa: N803
     return json_response(LedgerView([entry_view(entry) for entry in entries], following))
 
 
-@app.endpoint("POST", "/payments/{orderId}/refunds", body=GiveBack, returns=RefundView, status=201)
-def give_back(orderId: str) -> Response:  # noqa: N803
+@app.endpoint("POST", "/payments/{orderId}/refunds", body=RefundPayment, returns=RefundView, status=201)
+def refund_payment(orderId: str) -> Response:  # noqa: N803
     """Refund a captured payment, in part or in full: 201 | 400 | 403 | 404 | 409 not captured, too much | 422."""
     who = caller(app)
     who.require("staff", "admin")
-    request, at, by = read_body(app, GiveBack), now(), who.required_subject()
+    request, at, by = read_body(app, RefundPayment), now(), who.required_subject()
     key = key_of(app)
     refund_id = f"rfd_{fingerprint(orderId, by, key)[:26]}" if key else new_id("rfd", at)
 
     def run() -> Response:
-        refund = refunds.give_back(
+        refund = refunds.refund_payment(
             payments(), providers(), orderId, (request.amount.amount, request.amount.currency), request.reason,
             refund_id=refund_id, by=by, at=at,
         )  # fmt: skip

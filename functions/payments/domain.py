@@ -152,7 +152,7 @@ class Dispute:
 
 
 @dataclass(frozen=True)
-class Entry:
+class LedgerEntry:
     """One line of the ledger: the amount is debited to one account and credited to another, so it balances."""
 
     order_id: str
@@ -308,22 +308,22 @@ def looked_at(payment: Payment, again_at: str = "") -> Payment:
     return replace(payment, version=payment.version + 1, open_at=again_at, noticed=False)
 
 
-def capture_entry(after: Payment, at: datetime) -> Entry:
+def capture_entry(after: Payment, at: datetime) -> LedgerEntry:
     """Return the ledger's line of a capture."""
-    return Entry(
+    return LedgerEntry(
         after.order_id, after.version, rfc3339(at), "capture",
         PROVIDER_RECEIVABLE, CUSTOMER_SALES, after.captured, after.currency,
     )  # fmt: skip
 
 
-def refund_entry(after: Payment, before: Refund | None, refund: Refund, at: datetime) -> Entry | None:
+def refund_entry(after: Payment, before: Refund | None, refund: Refund, at: datetime) -> LedgerEntry | None:
     """Return the ledger's line of a refund that was paid, or came back after it was; None where no money moved."""
     moved = _amount(refund, "succeeded") - _amount(before, "succeeded")
     if not moved:
         return None
     accounts = (CUSTOMER_REFUNDS, PROVIDER_RECEIVABLE)
     debit, credit = accounts if moved > 0 else accounts[::-1]
-    return Entry(
+    return LedgerEntry(
         order_id=after.order_id,
         number=after.version,
         time=rfc3339(at),
@@ -336,14 +336,16 @@ def refund_entry(after: Payment, before: Refund | None, refund: Refund, at: date
     )
 
 
-def dispute_entry(after: Payment, before: Dispute | None, dispute: Dispute, at: datetime) -> Entry | None:
+def dispute_entry(
+    after: Payment, before: Dispute | None, dispute: Dispute, at: datetime
+) -> LedgerEntry | None:
     """Return the ledger's line of what a dispute took, or gave back; None where no money moved."""
     moved = dispute.withdrawn - (before.withdrawn if before else 0)
     if not moved:
         return None
     accounts = (CUSTOMER_DISPUTES, PROVIDER_RECEIVABLE)
     debit, credit = accounts if moved > 0 else accounts[::-1]
-    return Entry(
+    return LedgerEntry(
         order_id=after.order_id,
         number=after.version,
         time=rfc3339(at),
@@ -356,13 +358,13 @@ def dispute_entry(after: Payment, before: Dispute | None, dispute: Dispute, at: 
     )
 
 
-def totals(entries: Iterable[Entry]) -> tuple[int, int, int]:
+def totals(entries: Iterable[LedgerEntry]) -> tuple[int, int, int]:
     """Return what the ledger says was captured, refunded and disputed: a payment's own totals must agree."""
     sums = balances(entries)
     return -sums.get(CUSTOMER_SALES, 0), sums.get(CUSTOMER_REFUNDS, 0), sums.get(CUSTOMER_DISPUTES, 0)
 
 
-def balances(entries: Iterable[Entry]) -> dict[str, int]:
+def balances(entries: Iterable[LedgerEntry]) -> dict[str, int]:
     """Return debits less credits by account; they sum to zero."""
     found: dict[str, int] = {}
     for entry in entries:

@@ -144,7 +144,7 @@ def _take_dispute(table: PaymentsTable, found: Payment, made: MadeDispute, at: d
         withdrawn=made.withdrawn,
     )
     after = domain.dispute_changed(found, known, dispute)
-    told = pack(fact(_told(after, dispute), after.order_id, after.version, at))
+    told = pack(fact(_event_data(after, dispute), after.order_id, after.version, at))
     entry = domain.dispute_entry(after, known, dispute, at)
     return after if table.move(found, after, told, at, entry=entry, dispute=dispute) else None
 
@@ -168,7 +168,7 @@ def _is_ours(found: Payment, made: MadeRefund | MadeDispute) -> bool:
     return False
 
 
-def _told(after: Payment, dispute: Dispute) -> Data:
+def _event_data(after: Payment, dispute: Dispute) -> Data:
     amount, withdrawn = (Money(units, dispute.currency) for units in (dispute.amount, dispute.withdrawn))
     back = refunds.money_back(after)
     names = (dispute.order_id, dispute.dispute_id)

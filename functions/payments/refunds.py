@@ -32,7 +32,7 @@ from functions.shared.types import Data, Money
 
 
 @optimistic("payment_busy")
-def give_back(
+def refund_payment(
     table: PaymentsTable,
     providers: Providers,
     order_id: str,
@@ -128,7 +128,7 @@ def store(
     Return the payment as it is then, None when it has moved on.
     """
     after = domain.refund_changed(found, before, refund)
-    told = pack(fact(_told(after, before, refund), after.order_id, after.version, at))
+    told = pack(fact(_event_data(after, before, refund), after.order_id, after.version, at))
     entry = domain.refund_entry(after, before, refund, at)
     was = before.status if before else None
     return after if table.move(found, after, told, at, entry=entry, refund=refund, was=was) else None
@@ -146,7 +146,7 @@ def money_back(payment: Payment) -> MoneyBack:
     )
 
 
-def _told(after: Payment, before: Refund | None, refund: Refund) -> Data:
+def _event_data(after: Payment, before: Refund | None, refund: Refund) -> Data:
     order_id, refund_id, reason = refund.order_id, refund.refund_id, refund.reason
     amount, back = Money(refund.amount, refund.currency), money_back(after)
     match refund.status:
@@ -162,7 +162,7 @@ def _told(after: Payment, before: Refund | None, refund: Refund) -> Data:
     assert_never(refund.status)
 
 
-def give_everything_back(table: PaymentsTable, providers: Providers, found: Payment, at: datetime) -> bool:
+def refund_all(table: PaymentsTable, providers: Providers, found: Payment, at: datetime) -> bool:
     """Give back all that is left of a payment whose order was cancelled; False when the payment has moved on."""
     refund_id = derived_id("rfd", found.order_id)
     if not found.cancelled:

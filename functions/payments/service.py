@@ -49,13 +49,13 @@ class NotYetError(RuntimeError):
     """The order's OrderPlaced has not been answered yet; the message comes again."""
 
 
-def put_through(simulator: SimulatorTable, trouble: Trouble, at: datetime) -> None:
+def simulate_trouble(simulator: SimulatorTable, trouble: Trouble, at: datetime) -> None:
     """Put the simulated provider through some trouble, or none. Safe to repeat."""
     milliseconds = int(
         at.timestamp() * 1000
     )  # nobody counts its versions, and each is to be a fact of its own
     told = fact(SimulatorTroubleChanged(trouble), "simulator", milliseconds, at)
-    simulator.put_through(trouble, pack(told))
+    simulator.set_trouble(trouble, pack(told))
 
 
 def payment(table: PaymentsTable, order_id: str) -> Payment:
@@ -114,12 +114,12 @@ def _answer(providers: Providers, order: OrderPlaced, at: datetime) -> Payment:
 def _vote(answered: Payment, at: datetime, *, reminder: bool = False) -> str:
     amount = Money(answered.amount, answered.currency)
     if answered.status == "declined":
-        return _told(answered, PaymentDeclined(answered.order_id, answered.code or "", amount), at)
+        return _outbox(answered, PaymentDeclined(answered.order_id, answered.code or "", amount), at)
     yes = PaymentAuthorized(answered.order_id, amount, answered.provider, reminder=reminder)
-    return _told(answered, yes, at)
+    return _outbox(answered, yes, at)
 
 
-def _told(after: Payment, data: Data, at: datetime) -> str:
+def _outbox(after: Payment, data: Data, at: datetime) -> str:
     return pack(fact(data, after.order_id, after.version, at))
 
 
@@ -165,14 +165,14 @@ def _store_capture_failed(
         code=code,
         attempt=after.attempt,
     )
-    return table.move(found, after, _told(after, fact_, at), at)
+    return table.move(found, after, _outbox(after, fact_, at), at)
 
 
 def _store_captured(table: PaymentsTable, found: Payment, at: datetime) -> bool:
     after = domain.captured(found)
     fact_ = PaymentCaptured(after.order_id, Money(after.captured, after.currency))
     entry = domain.capture_entry(after, at) if after.captured else None
-    return table.move(found, after, _told(after, fact_, at), at, entry=entry)
+    return table.move(found, after, _outbox(after, fact_, at), at, entry=entry)
 
 
 # --- another means of payment --------------------------------------------------------------------------------------
@@ -254,7 +254,7 @@ def _cancel(table: PaymentsTable, providers: Providers, order_id: str, at: datet
         case "captured" if found.captured == 0:
             return _store_voided(table, found, at)  # a free order: there is nothing to give back
         case "captured":
-            return refunds.give_everything_back(table, providers, found, at)
+            return refunds.refund_all(table, providers, found, at)
         case "voided" | "declined" | "refused":
             return True
     assert_never(found.status)
@@ -275,7 +275,7 @@ def _void(table: PaymentsTable, providers: Providers, found: Payment, at: dateti
 def _store_voided(table: PaymentsTable, found: Payment, at: datetime) -> bool:
     after = domain.voided(found)
     fact_ = PaymentVoided(after.order_id, Money(after.amount, after.currency))
-    return table.move(found, after, _told(after, fact_, at), at)
+    return table.move(found, after, _outbox(after, fact_, at), at)
 
 
 # --- what was left open ------------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from dataclasses import asdict, fields
 from datetime import datetime, timedelta
 from typing import Literal
 
-from functions.payments.domain import Dispute, Entry, Payment, Refund, RefundStatus
+from functions.payments.domain import Dispute, LedgerEntry, Payment, Refund, RefundStatus
 from functions.shared import open_work
 from functions.shared.clock import epoch, rfc3339
 from functions.shared.dynamo import Item, Table, cursor, from_cursor
@@ -65,7 +65,7 @@ class PaymentsTable(Table):
         items, _ = self.query("pk = :pk AND begins_with(sk, :dispute)", key, limit=100, consistent=True)
         return sorted(map(_dispute, items), key=lambda dispute: dispute.created_at)
 
-    def entries(self, order_id: str, limit: int, after: str | None) -> tuple[list[Entry], str | None]:
+    def entries(self, order_id: str, limit: int, after: str | None) -> tuple[list[LedgerEntry], str | None]:
         """Return a page of an order's ledger, oldest first, and the cursor of the next."""
         pk = _payment_key(order_id)["pk"]
         start = {"pk": pk, **from_cursor(after, "sk")} if after else None
@@ -86,7 +86,7 @@ class PaymentsTable(Table):
         outbox: str | None,
         at: datetime,
         *,
-        entry: Entry | None = None,
+        entry: LedgerEntry | None = None,
         refund: Refund | None = None,
         was: RefundStatus | None = None,
         dispute: Dispute | None = None,
@@ -249,7 +249,7 @@ class SimulatorTable(Table):
         found: Trouble = item["trouble"] if item else "none"
         return found
 
-    def put_through(self, trouble: Trouble, outbox: str | None = None) -> None:
+    def set_trouble(self, trouble: Trouble, outbox: str | None = None) -> None:
         """Put the simulator through some trouble, or none; of two operators the later one has it."""
         self.put({**_TROUBLE, "trouble": trouble, "outbox": outbox})
 
@@ -330,7 +330,7 @@ def _dispute(item: Item) -> Dispute:
     return Dispute(**{field.name: item[field.name] for field in fields(Dispute)})
 
 
-def _entry_item(entry: Entry) -> Item:
+def _entry_item(entry: LedgerEntry) -> Item:
     return {
         "pk": _payment_key(entry.order_id)["pk"], "sk": f"ENTRY#{entry.number:08d}",
         "order_id": entry.order_id, "number": entry.number, "time": entry.time, "kind": entry.kind,
@@ -339,8 +339,8 @@ def _entry_item(entry: Entry) -> Item:
     }  # fmt: skip
 
 
-def _entry(item: Item) -> Entry:
-    return Entry(
+def _entry(item: Item) -> LedgerEntry:
+    return LedgerEntry(
         item["order_id"], item["number"], item["time"], item["kind"], item["debit"], item["credit"],
         item["amount"], item["currency"], item.get("refund_id"), item.get("dispute_id"),
     )  # fmt: skip

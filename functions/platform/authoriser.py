@@ -41,7 +41,7 @@ class _Published(msgspec.Struct):
 
 
 class Keys:
-    """The public keys of identity's ring, by key id.
+    """The public keys of identity's key set, by key id.
 
     Parameters
     ----------

@@ -60,7 +60,7 @@ class BusEvent(Data, frozen=True):
 Handlers = Mapping[type[Any], Callable[[Any], object]]
 
 
-class Together:
+class BatchHandler:
     """A handler that is handed all facts of its type in a batch at once, in their order.
 
     Safe to repeat like any other. What it raises is taken as the fault of one of the facts, and each is then handed to
@@ -75,7 +75,7 @@ class Together:
         self.all([fact])
 
 
-class _Entry(NamedTuple):
+class _Delivery(NamedTuple):
     message: dict[str, Any]
     fact: Any
     envelope: Envelope
@@ -116,11 +116,11 @@ def deliver(batch: SQSEvent, handlers: Handlers) -> BatchResponse:
     handlers
         By the consumer's Struct of the fact, named after the event's type and version (`types.event_type`). A fact told
         in several versions is taken in each that is here: which of them comes while a consumer changes is not known,
-        and a repeat changes nothing. The facts of one that works `Together` are handed over where the first of them
+        and a repeat changes nothing. The facts of one that works `BatchHandler` are handed over where the first of them
         stands; a queue promises no order anyway.
     """
     failed: list[str] = []
-    waiting: dict[Any, tuple[Callable[[Any], object], list[_Entry]]] = {}
+    waiting: dict[Any, tuple[Callable[[Any], object], list[_Delivery]]] = {}
     for number, record in enumerate(batch):
         message = record.to_dict()
         try:
@@ -128,18 +128,18 @@ def deliver(batch: SQSEvent, handlers: Handlers) -> BatchResponse:
         except UnreadableError as error:
             failed += _put_aside(message, error)
             continue
-        place = (envelope.type, envelope.version) if isinstance(handler, Together) else number
-        waiting.setdefault(place, (handler, []))[1].append(_Entry(message, fact, envelope))
+        place = (envelope.type, envelope.version) if isinstance(handler, BatchHandler) else number
+        waiting.setdefault(place, (handler, []))[1].append(_Delivery(message, fact, envelope))
     for handler, entries in waiting.values():
         failed += _handled(handler, entries)
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
 
 
-def _handled(handler: Callable[[Any], object], entries: list[_Entry]) -> list[str]:
+def _handled(handler: Callable[[Any], object], entries: list[_Delivery]) -> list[str]:
     """Have the facts handled, together where that is possible; return the messages that failed."""
-    if isinstance(handler, Together) and len(entries) > 1:
+    if isinstance(handler, BatchHandler) and len(entries) > 1:
         try:
-            log.begin_together([(entry.envelope.correlation_id, _named(entry)) for entry in entries])
+            log.begin_batch([(entry.envelope.correlation_id, _named(entry)) for entry in entries])
             handler.all([entry.fact for entry in entries])
             log.end()
             return []
@@ -151,9 +151,9 @@ def _handled(handler: Callable[[Any], object], entries: list[_Entry]) -> list[st
     return [message_id for entry in entries for message_id in _handled_alone(handler, entry)]
 
 
-def _handled_alone(handler: Callable[[Any], object], entry: _Entry) -> list[str]:
+def _handled_alone(handler: Callable[[Any], object], entry: _Delivery) -> list[str]:
     message = entry.message
-    log.begin_together(())
+    log.begin_batch(())
     context.begin(entry.envelope.correlation_id, entry.envelope.id)
     log.note(**_named(entry))
     try:
@@ -168,7 +168,7 @@ def _handled_alone(handler: Callable[[Any], object], entry: _Entry) -> list[str]
     return []
 
 
-def _named(entry: _Entry) -> dict[str, str]:
+def _named(entry: _Delivery) -> dict[str, str]:
     return {"fact": entry.envelope.type}
 
 

@@ -31,7 +31,7 @@ class Invocation:
         self.kind = self.request_id = ""
         self.since = 0.0
         self.written = False
-        self.together: Lines = ()
+        self.batch: Lines = ()
         self.fields: dict[str, Any] = {}
 
 
@@ -60,9 +60,9 @@ def failed(error: BaseException) -> None:
     note(outcome="failed")
 
 
-def begin_together(lines: Lines) -> None:
+def begin_batch(lines: Lines) -> None:
     """Say on whose behalf the code runs from here on where these are several at once: each gets its line."""
-    current.together = lines
+    current.batch = lines
 
 
 def end() -> None:
@@ -102,13 +102,13 @@ _NOTHING = {"outcome": "ok"}
 
 
 def _open() -> None:
-    current.fields, current.together, current.written = {**_NOTHING}, (), False
+    current.fields, current.batch, current.written = {**_NOTHING}, (), False
     current.since = time.perf_counter()
     context.begin(current.request_id)
 
 
 def _write_lines() -> None:
-    for correlation_id, fields in current.together or ((context.current.correlation_id, {}),):
+    for correlation_id, fields in current.batch or ((context.current.correlation_id, {}),):
         _write(correlation_id, fields)
 
 

@@ -52,7 +52,7 @@ class Envelope(Data, frozen=True):
     also: tuple[int, ...] = ()
 
 
-class _Entry(Data, frozen=True):
+class _Packable(Data, frozen=True):
     """An envelope as it waits in an item; its data may be another attribute of the item, named by `data_from`."""
 
     detail: Envelope
@@ -77,7 +77,7 @@ class _Row(Data, frozen=True, array_like=True):
     data_from: str | None
 
 
-Tell = Callable[[str, Item], Data]
+BuildData = Callable[[str, Item], Data]
 """Makes the data of a fact, given the name of its class and the item that carries it."""
 
 _UNTOLD = b"null"
@@ -85,7 +85,7 @@ _UNTOLD = b"null"
 
 def fact(
     data: Data | type[Data], aggregate_id: str, version: int, at: datetime, *, data_from: str | None = None
-) -> _Entry:
+) -> _Packable:
     """Return a fact ready to be packed.
 
     Its id follows from the aggregate, the version and the type, so the same change told twice is one event. While the
@@ -111,10 +111,10 @@ def fact(
         aggregate=Aggregate(aggregate_id, version),
         data=Raw(msgspec.json.encode(data) if stored else _UNTOLD),
     )
-    return _Entry(envelope, data_from)
+    return _Packable(envelope, data_from)
 
 
-def pack(*facts: _Entry) -> str:
+def pack(*facts: _Packable) -> str:
     """Return the value of an item's ``outbox`` attribute."""
     rows = [
         _Row(
@@ -127,7 +127,7 @@ def pack(*facts: _Entry) -> str:
     return msgspec.json.encode(rows).decode()
 
 
-def unpack(image: dict[str, Any], tell: Tell | None = None) -> list[Envelope]:
+def unpack(image: dict[str, Any], build_data: BuildData | None = None) -> list[Envelope]:
     """Return the facts an item carries, given its image in DynamoDB's wire form."""
     rows = msgspec.json.decode(image["outbox"]["S"], type=list[_Row])
     told: dict[tuple[str, str, int], list[int]] = {}
@@ -143,7 +143,7 @@ def unpack(image: dict[str, Any], tell: Tell | None = None) -> list[Envelope]:
             causation_id=row.causation_id,
             actor=row.actor,
             aggregate=Aggregate(row.aggregate_id, row.aggregate_version),
-            data=_data(row, image, tell),
+            data=_data(row, image, build_data),
             also=tuple(
                 one for one in told[row.type, row.aggregate_id, row.aggregate_version] if one != row.version
             ),
@@ -156,26 +156,26 @@ def _id(aggregate_id: str, version: int, kind: EventType) -> str:
     return f"{aggregate_id}.{version}.{kind.key}"
 
 
-def _data(row: _Row, image: dict[str, Any], tell: Tell | None) -> Raw:
+def _data(row: _Row, image: dict[str, Any], build_data: BuildData | None) -> Raw:
     if row.data_from:
         return Raw(image[row.data_from]["S"].encode())
     if bytes(row.data) != _UNTOLD:
         return row.data
-    if tell is None:
+    if build_data is None:
         raise TypeError(f"{row.type} is stored as its type alone, and nobody tells its data")
-    return Raw(msgspec.json.encode(tell(EventType(row.type, row.version).key, decode_item(image))))
+    return Raw(msgspec.json.encode(build_data(EventType(row.type, row.version).key, decode_item(image))))
 
 
 class PublishError(RuntimeError):
     """The bus did not take every fact; the batch is tried again, and publishing twice is harmless."""
 
 
-def publish(event: dict[str, Any], tell: Tell | None = None) -> None:
+def publish(event: dict[str, Any], build_data: BuildData | None = None) -> None:
     """Put the facts of a batch of stream records on the bus, in the order of the stream.
 
     Parameters
     ----------
-    tell
+    build_data
         Makes the data of the facts that are stored as their type alone.
 
     Raises
@@ -186,9 +186,9 @@ def publish(event: dict[str, Any], tell: Tell | None = None) -> None:
     images = [
         record["dynamodb"]["NewImage"] for record in event["Records"] if "NewImage" in record["dynamodb"]
     ]
-    envelopes = [envelope for image in images if "outbox" in image for envelope in unpack(image, tell)]
+    envelopes = [envelope for image in images if "outbox" in image for envelope in unpack(image, build_data)]
     told = Counter(envelope.correlation_id for envelope in envelopes)
-    log.begin_together([(correlation_id, {"facts": facts}) for correlation_id, facts in told.items()])
+    log.begin_batch([(correlation_id, {"facts": facts}) for correlation_id, facts in told.items()])
     for chunk in _chunks([_entry(envelope) for envelope in envelopes]):
         answer = aws.eventbridge().put_events(Entries=chunk)
         if answer["FailedEntryCount"]:

@@ -25,7 +25,7 @@ from functions.inventory import events as counted
 from functions.inventory import service as inventory_service
 from functions.inventory.domain import Reservation
 from functions.inventory.table import InventoryTable
-from functions.journal.domain import Entry, OrderSummary
+from functions.journal.domain import JournalEntry, OrderSummary
 from functions.journal.table import JournalTable
 from functions.orders import domain as orders
 from functions.orders.table import OrdersTable
@@ -154,8 +154,8 @@ class LargeShop(Shop):
                 status="confirmed",
                 parts={"inventory": "committed", "payments": "captured"},
                 timeline=(
-                    orders.Entry(at, "StockReserved", f"{order_id}.1.StockReserved"),
-                    orders.Entry(at, "OrderConfirmed", f"{order_id}.1.PaymentAuthorized"),
+                    orders.JournalEntry(at, "StockReserved", f"{order_id}.1.StockReserved"),
+                    orders.JournalEntry(at, "OrderConfirmed", f"{order_id}.1.PaymentAuthorized"),
                 ),
                 version=5,
             )
@@ -170,7 +170,9 @@ class LargeShop(Shop):
         journal = JournalTable("souk-local-journal")
         fact_id = f"{order_id}.1.OrderPlaced"
         journal.store(
-            Entry(fact_id, "OrderPlaced", "orders", at, order_id, fact_id, None, 1, data={"lines": [1]})
+            JournalEntry(
+                fact_id, "OrderPlaced", "orders", at, order_id, fact_id, None, 1, data={"lines": [1]}
+            )
         )
         journal.summarise(OrderSummary(order_id, "placed", 1, at, None, 4890, "EUR"), placed)
 

@@ -102,7 +102,8 @@ BUGS = (
         "return self.put(item, free)",
         "from functions.orders import saga\n"
         "            from functions.shared import outbox as early, dynamo\n"
-        '            early.publish({"Records": [{"dynamodb": {"NewImage": dynamo.encode_item(item)}}]}, saga.tell)\n'
+        '            image = {"NewImage": dynamo.encode_item(item)}\n'
+        '            early.publish({"Records": [{"dynamodb": image}]}, saga.build_data)\n'
         "            return self.put(item, free)",
     ),
     Bug(
@@ -195,7 +196,7 @@ BUGS = (
     ),
     Bug(
         "keep what was captured for a cancelled order", "functions.payments.service",
-        "return refunds.give_everything_back(table, providers, found, at)", "return True",
+        "return refunds.refund_all(table, providers, found, at)", "return True",
     ),
     Bug(
         "refund above what is left", "functions.payments.domain",

@@ -12,7 +12,7 @@ ISSUER, AUDIENCE = "http://localhost:8080/identity", "souk-local"
 
 
 class Signer:
-    """A P-256 key with its id, as one of identity's ring."""
+    """A P-256 key with its id, as one of identity's key set."""
 
     def __init__(self, key_id: str = "key-1") -> None:
         self.key_id = key_id

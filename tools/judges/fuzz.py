@@ -26,7 +26,7 @@ EXCLUDED = {
     "erase_me": "ends the judge's account",
     "log_out_all": "ends the judge's sessions",
     "change_password": "ends the judge's sessions",
-    "rotate_keys": "ten rotations fill the ring for an hour; the judge of log-in rotates",
+    "rotate_keys": "ten rotations fill the key set for an hour; the judge of log-in rotates",
     "switch_fault": "takes a service down; make chaos does",
     "put_through": "takes the payment provider down; make chaos does",
 }

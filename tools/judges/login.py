@@ -101,7 +101,7 @@ def _token(shop: Shop) -> str:
 
 
 def _token_by_another_key(shop: Shop, old: str) -> str:
-    """Log in until the token is signed with another key: the workers of identity keep the ring for a minute."""
+    """Log in until the token is signed with another key: the workers of identity keep the keys for a minute."""
     for _ in range(6):
         time.sleep(15)
         token = _token(shop)

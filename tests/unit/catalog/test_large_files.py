@@ -16,10 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from functions.catalog import decoding, exports, formats, imports, planning, shopify, tasks, woocommerce
-from functions.catalog.app import desk as exporting
-from functions.catalog.app import on_file, on_import, shelf
+from functions.catalog.app import exporting, importing, on_file, on_import
 from functions.catalog.csv_records import records
-from functions.catalog.rows import Entry
+from functions.catalog.rows import ParsedProduct
 from functions.shared import aws
 from functions.shared.clock import now
 from functions.shared.errors import InvalidError
@@ -48,7 +47,7 @@ HEADER = "Handle,Title,Option1 Name,Option1 Value,Variant SKU,Variant Inventory 
 # --- parts and the whole ------------------------------------------------------------------------------------------
 
 
-def shown(entries: list[Entry]) -> list[tuple[Any, ...]]:
+def shown(entries: list[ParsedProduct]) -> list[tuple[Any, ...]]:
     """Return what is read of each product, and where its fields stand; one without any name has a number for it.
 
     What a broken row is broken by depends on where the reader was stopped, so that is left out.
@@ -67,10 +66,10 @@ def cut(raw: bytes) -> planning.Plan:
     return planning.plan(io.BytesIO(raw), "csv", {}, lambda rows: None)
 
 
-def in_parts(raw: bytes) -> list[Entry]:
+def in_parts(raw: bytes) -> list[ParsedProduct]:
     """Return the products of all parts of a file."""
     made = cut(raw)
-    found: list[Entry] = []
+    found: list[ParsedProduct] = []
     for part in made.parts:
         text_of = lambda one: raw[one.begin : one.end].decode(made.layout.codec)  # noqa: E731
         entries = formats.read(made.layout, part, text_of, "EUR", {})
@@ -217,10 +216,10 @@ def test_a_file_may_be_sent_to_an_address_and_is_worked_off_when_started(desk: S
     )  # fmt: skip
     assert f"/{import_id}?" in upload["url"]
     assert "X-Amz-Signature" in upload["url"]
-    shelf().uploads.put(import_id, (HEADER + "pot,Pot,,,POT,3,1\n").encode())
+    importing().uploads.put(import_id, (HEADER + "pot,Pot,,,POT,3,1\n").encode())
     assert [start(desk, import_id).body["status"] for _ in range(2)] == ["queued", "queued"]
     assert len(messages()) == 1
-    imports.read_file(shelf(), import_id, now())
+    imports.read_file(importing(), import_id, now())
     work()
     body = outcome(desk, import_id)
     assert (body["status"], body["total"], body["created"], body["stock"]) == ("completed", 1, 1, "set")
@@ -236,14 +235,14 @@ def test_an_upload_is_not_started_before_it_has_come(desk: Send) -> None:
 def test_a_file_above_200_mb_is_refused_at_its_start(desk: Send, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(imports, "MAX_FILE_BYTES", 100)
     import_id = expected(desk).body["importId"]
-    shelf().uploads.put(import_id, b"x" * 101)
+    importing().uploads.put(import_id, b"x" * 101)
     assert (start(desk, import_id).status, start(desk, import_id).body["code"]) == (413, "file_too_large")
 
 
 def test_a_file_that_is_replaced_after_it_was_cut_is_not_read_in_the_wrong_places(desk: Send) -> None:
     import_id = bring(desk, HEADER + "pot,Pot,,,,,1\n")
     on_file(sqs_event(*messages()), Context())
-    shelf().uploads.put(import_id, (HEADER + "pan,Pan,,,,,2\n").encode())
+    importing().uploads.put(import_id, (HEADER + "pan,Pan,,,,,2\n").encode())
     event = sqs_event(*messages("IMPORTS"))
     event["Records"][0]["attributes"]["ApproximateReceiveCount"] = "5"
     on_import(event, Context())
@@ -252,7 +251,7 @@ def test_a_file_that_is_replaced_after_it_was_cut_is_not_read_in_the_wrong_place
 
 def test_a_file_that_came_and_cannot_be_read_says_why(desk: Send) -> None:
     import_id = expected(desk).body["importId"]
-    shelf().uploads.put(import_id, b"Name,Price\nPot,3\n")
+    importing().uploads.put(import_id, b"Name,Price\nPot,3\n")
     start(desk, import_id)
     assert work() == []
     body = outcome(desk, import_id)
@@ -282,7 +281,7 @@ LATER = imports.SILENT + timedelta(minutes=1)
 
 
 def sweep(after: timedelta = LATER) -> int:
-    open_, failed = tasks.sweep(shelf(), exporting(), now() + after)
+    open_, failed = tasks.sweep(importing(), exporting(), now() + after)
     assert failed == 0
     return open_
 
@@ -337,12 +336,12 @@ def test_an_import_that_cannot_be_done_ends_after_a_day_and_late_messages_change
     import_id = bring(desk, HEADER + "pot,Pot,,,,,1\n")
     on_file(sqs_event(*messages()), Context())
     tomorrow = now() + timedelta(hours=25)
-    tasks.sweep(shelf(), exporting(), tomorrow)
+    tasks.sweep(importing(), exporting(), tomorrow)
     body = outcome(desk, import_id)
     assert (body["status"], body["problem"]["code"]) == ("failed", "deadline_passed")
-    imports.work(shelf(), import_id, 0, tomorrow)
-    imports.read_file(shelf(), import_id, tomorrow)
-    assert shelf().catalog.by_slug("pot") is None
+    imports.work(importing(), import_id, 0, tomorrow)
+    imports.read_file(importing(), import_id, tomorrow)
+    assert importing().catalog.by_slug("pot") is None
 
 
 def test_a_part_that_was_given_up_and_sent_back_completes_the_import(desk: Send) -> None:
@@ -388,15 +387,15 @@ def test_an_export_is_a_file_with_an_address_once_it_is_completed(desk: Send) ->
 
 def test_an_export_of_more_than_one_upload_part_is_whole(desk: Send, monkeypatch: pytest.MonkeyPatch) -> None:
     blocks = [bytes([number]) * 3_000_000 for number in range(7)]
-    assert shelf().uploads.write("exp_large", blocks) == 21_000_000
-    assert shelf().uploads.read("exp_large", 0, 21_000_000, "") == b"".join(blocks)
+    assert importing().uploads.write("exp_large", blocks) == 21_000_000
+    assert importing().uploads.read("exp_large", 0, 21_000_000, "") == b"".join(blocks)
 
 
 @pytest.mark.parametrize("moment", range(0, 60, 4))
 def test_a_product_that_moves_between_lists_is_exported_once(desk: Send, moment: int) -> None:
     for name in ("a", "b", "c"):
         create(desk, name, status="draft")
-    made = shelf().catalog.by_slug("b")
+    made = importing().catalog.by_slug("b")
     assert made is not None
     body = {**a_product("b"), "variants": [{"sku": "B", "price": {"amount": 1999, "currency": "EUR"}}]}
 
@@ -413,7 +412,7 @@ def test_a_product_that_moves_between_lists_is_exported_once(desk: Send, moment:
 
 
 def test_a_column_that_comes_while_an_export_is_written_is_in_it(desk: Send) -> None:
-    imported(desk, "Handle,Title,Variant Price,Shelf\npot,Pot,1,A1\n")
+    imported(desk, "Handle,Title,Variant Price,ImportContext\npot,Pot,1,A1\n")
     asked = desk("POST", "/catalog/exports", query={"format": "csv"}, **ADMIN)
     column = lambda: imported_aside(desk)  # noqa: E731
     with meanwhile(3, column):
@@ -421,7 +420,7 @@ def test_a_column_that_comes_while_an_export_is_written_is_in_it(desk: Send) -> 
         on_file(sqs_event(message), Context())
     stored = aws.s3().get_object(Bucket=os.environ["IMPORTS_BUCKET_NAME"], Key=asked.body["exportId"])
     rows = list(csv.DictReader(io.StringIO(stored["Body"].read().decode())))
-    assert {(row["Handle"], row["Shelf"], row["Depot"]) for row in rows} == {
+    assert {(row["Handle"], row["ImportContext"], row["Depot"]) for row in rows} == {
         ("pot", "A1", ""),
         ("cup", "", "D"),
     }
@@ -430,9 +429,9 @@ def test_a_column_that_comes_while_an_export_is_written_is_in_it(desk: Send) -> 
 def imported_aside(send: Send) -> None:
     at = now()
     raw = b"Handle,Title,Variant Price,Depot\ncup,Cup,1,D\n"
-    job = imports.accept(shelf(), raw, "csv", "imp_aside", at)
-    imports.read_file(shelf(), job.id, at)
-    imports.work(shelf(), job.id, 0, at)
+    job = imports.accept(importing(), raw, "csv", "imp_aside", at)
+    imports.read_file(importing(), job.id, at)
+    imports.work(importing(), job.id, 0, at)
 
 
 def test_an_export_whose_message_is_lost_is_written_all_the_same(desk: Send) -> None:
@@ -448,7 +447,7 @@ def test_an_export_whose_message_is_lost_is_written_all_the_same(desk: Send) -> 
 
 def test_an_export_that_cannot_be_written_ends(desk: Send) -> None:
     asked = desk("POST", "/catalog/exports", **ADMIN)
-    tasks.sweep(shelf(), exporting(), now() + exports.DONE_WITHIN + timedelta(minutes=1))
+    tasks.sweep(importing(), exporting(), now() + exports.DONE_WITHIN + timedelta(minutes=1))
     path = {"id": asked.body["exportId"]}
     assert desk("GET", "/catalog/exports/{id}", path=path, **ADMIN).body["status"] == "failed"
 

@@ -19,7 +19,7 @@ from moto.ses.models import ses_backends
 from functions.identity import api
 from functions.identity.api import keys, publication
 from functions.identity.app import app, on_mail, publish
-from functions.identity.keyring import KeyRing, Publication
+from functions.identity.signing_keys import Publication, SigningKeys
 from functions.identity.table import IdentityTable
 from functions.platform import authoriser
 from functions.shared.clock import parse
@@ -185,15 +185,15 @@ def front(table: IdentityTable) -> Iterator[Front]:
 
 
 @pytest.fixture
-def ring(table: IdentityTable) -> KeyRing:
+def signing_keys(table: IdentityTable) -> SigningKeys:
     """Another worker's view of the signing keys."""
-    return a_ring(table)
+    return some_signing_keys(table)
 
 
-def a_ring(table: IdentityTable) -> KeyRing:
+def some_signing_keys(table: IdentityTable) -> SigningKeys:
     lead = timedelta(hours=1)
     issuer = "http://localhost:8080/identity"
-    return KeyRing(table, Publication(issuer, "souk-local", "/souk/local/jwks", "local", lead))
+    return SigningKeys(table, Publication(issuer, "souk-local", "/souk/local/jwks", "local", lead))
 
 
 def images(table: IdentityTable) -> list[dict[str, Any]]:

@@ -19,14 +19,14 @@ from hypothesis import strategies as st
 from functions.identity import tokens
 from functions.identity.app import rotate
 from functions.identity.domain import Account
-from functions.identity.keyring import KeyRing
-from functions.identity.ring import AFTER, AHEAD, MAX_KEYS, PERIOD, Key, Ring
+from functions.identity.key_set import AFTER, AHEAD, MAX_KEYS, PERIOD, Key, KeySet
+from functions.identity.signing_keys import SigningKeys
 from functions.identity.table import IdentityTable
 from functions.platform.authoriser import KEPT_SECONDS
 from functions.shared.clock import now, rfc3339
 from functions.shared.errors import ConflictError
 from tests.support.lambda_events import Context
-from tests.unit.identity.conftest import NOW, Front, a_ring
+from tests.unit.identity.conftest import NOW, Front, some_signing_keys
 
 AMIRA = Account("cus_01kaqz5r7b8v0w3m2x4y6t9n1d", "amira@example.com", "Amira", "", rfc3339(NOW))
 LEAD = timedelta(hours=1)
@@ -59,8 +59,8 @@ def check(token: str) -> Any:
     )
 
 
-def test_the_first_token_makes_the_first_key_and_tells_it(ring: KeyRing) -> None:
-    token = ring.access_token(AMIRA, "ses_1", NOW)
+def test_the_first_token_makes_the_first_key_and_tells_it(signing_keys: SigningKeys) -> None:
+    token = signing_keys.access_token(AMIRA, "ses_1", NOW)
     told = published()
     assert (told["issuer"], told["audience"]) == ("http://localhost:8080/identity", "souk-local")
     assert [key["kid"] for key in told["keys"]] == [key_of(token)]
@@ -68,7 +68,7 @@ def test_the_first_token_makes_the_first_key_and_tells_it(ring: KeyRing) -> None
 
 
 def test_of_two_first_keys_made_at_once_one_stays(table: IdentityTable) -> None:
-    one, other = a_ring(table), a_ring(table)
+    one, other = some_signing_keys(table), some_signing_keys(table)
     made = one._first(NOW)
     theirs = other._first(NOW)
     assert made.keys == theirs.keys
@@ -77,25 +77,29 @@ def test_of_two_first_keys_made_at_once_one_stays(table: IdentityTable) -> None:
 
 
 def test_keys_that_were_not_told_are_told_before_they_sign(table: IdentityTable) -> None:
-    made = a_ring(table)._first(NOW)
+    made = some_signing_keys(table)._first(NOW)
     boto3.client("ssm").delete_parameter(Name="/souk/local/jwks")
-    table.store_ring(made, Ring(made.keys, made.version + 1), "[]")
-    assert check(a_ring(table).access_token(AMIRA, "s", NOW))
+    table.store_key_set(made, KeySet(made.keys, made.version + 1), "[]")
+    assert check(some_signing_keys(table).access_token(AMIRA, "s", NOW))
 
 
-def test_a_parameter_that_was_damaged_is_repaired_within_a_round(ring: KeyRing) -> None:
-    ring.access_token(AMIRA, "s", NOW)
+def test_a_parameter_that_was_damaged_is_repaired_within_a_round(signing_keys: SigningKeys) -> None:
+    signing_keys.access_token(AMIRA, "s", NOW)
     boto3.client("ssm").put_parameter(Name="/souk/local/jwks", Value="{}", Type="String", Overwrite=True)
-    ring.maintain(NOW)
+    signing_keys.maintain(NOW)
     assert len(published()["keys"]) == 1
 
 
-def test_a_rotation_tells_the_next_key_an_hour_before_it_signs(table: IdentityTable, ring: KeyRing) -> None:
-    first = key_of(ring.access_token(AMIRA, "s", NOW))
-    ring.rotate(NOW)
+def test_a_rotation_tells_the_next_key_an_hour_before_it_signs(
+    table: IdentityTable, signing_keys: SigningKeys
+) -> None:
+    first = key_of(signing_keys.access_token(AMIRA, "s", NOW))
+    signing_keys.rotate(NOW)
     assert len(published()["keys"]) == 2
-    assert key_of(a_ring(table).access_token(AMIRA, "s", NOW + LEAD - timedelta(seconds=1))) == first
-    switched = a_ring(table).access_token(AMIRA, "s", NOW + LEAD)
+    assert (
+        key_of(some_signing_keys(table).access_token(AMIRA, "s", NOW + LEAD - timedelta(seconds=1))) == first
+    )
+    switched = some_signing_keys(table).access_token(AMIRA, "s", NOW + LEAD)
     assert key_of(switched) != first
     assert check(switched)
 
@@ -104,28 +108,32 @@ def test_the_lead_is_longer_than_an_authoriser_keeps_the_keys() -> None:
     assert timedelta(seconds=2 * KEPT_SECONDS) < LEAD
 
 
-def test_asking_again_for_a_rotation_under_way_changes_nothing(ring: KeyRing) -> None:
-    ring.access_token(AMIRA, "s", NOW)
-    once = ring.rotate(NOW)
-    assert ring.rotate(NOW + timedelta(minutes=30)) == once
+def test_asking_again_for_a_rotation_under_way_changes_nothing(signing_keys: SigningKeys) -> None:
+    signing_keys.access_token(AMIRA, "s", NOW)
+    once = signing_keys.rotate(NOW)
+    assert signing_keys.rotate(NOW + timedelta(minutes=30)) == once
     assert len(once.keys) == 2
 
 
-def test_a_key_waiting_for_its_ordinary_time_is_hastened(table: IdentityTable, ring: KeyRing) -> None:
-    ring.access_token(AMIRA, "s", NOW)
+def test_a_key_waiting_for_its_ordinary_time_is_hastened(
+    table: IdentityTable, signing_keys: SigningKeys
+) -> None:
+    signing_keys.access_token(AMIRA, "s", NOW)
     soon = NOW + PERIOD - AHEAD
-    ring.maintain(soon)
-    after = ring.rotate(soon + timedelta(minutes=10))
+    signing_keys.maintain(soon)
+    after = signing_keys.rotate(soon + timedelta(minutes=10))
     assert [key.signs_from for key in after.keys] == [rfc3339(NOW), rfc3339(soon + LEAD)]
 
 
-def test_the_old_key_stays_told_until_its_last_token_has_ended(table: IdentityTable, ring: KeyRing) -> None:
-    ring.access_token(AMIRA, "s", NOW)
-    ring.rotate(NOW)
-    last = a_ring(table).access_token(AMIRA, "s", NOW + LEAD - timedelta(seconds=1))
-    a_ring(table).maintain(NOW + LEAD + AFTER - timedelta(seconds=1))
+def test_the_old_key_stays_told_until_its_last_token_has_ended(
+    table: IdentityTable, signing_keys: SigningKeys
+) -> None:
+    signing_keys.access_token(AMIRA, "s", NOW)
+    signing_keys.rotate(NOW)
+    last = some_signing_keys(table).access_token(AMIRA, "s", NOW + LEAD - timedelta(seconds=1))
+    some_signing_keys(table).maintain(NOW + LEAD + AFTER - timedelta(seconds=1))
     assert check(last)
-    a_ring(table).maintain(NOW + LEAD + AFTER)
+    some_signing_keys(table).maintain(NOW + LEAD + AFTER)
     assert key_of(last) not in {key["kid"] for key in published()["keys"]}
     assert key_states() == ["Enabled", "PendingDeletion"]
 
@@ -134,7 +142,7 @@ def test_every_90_days_the_keys_change_by_themselves(table: IdentityTable) -> No
     seen = set()
     for day in (0, 45, 88, 89, 90, 91, 92, 150, 178, 179, 180, 181, 182, 200):
         at = NOW + timedelta(days=day)
-        worker = a_ring(table)
+        worker = some_signing_keys(table)
         worker.maintain(at)
         token = worker.access_token(AMIRA, "s", at)
         assert check(token)
@@ -143,29 +151,29 @@ def test_every_90_days_the_keys_change_by_themselves(table: IdentityTable) -> No
     assert key_states() == ["Enabled", "PendingDeletion", "PendingDeletion"]
 
 
-def test_a_key_overdue_is_still_told_before_it_signs(table: IdentityTable, ring: KeyRing) -> None:
-    first = key_of(ring.access_token(AMIRA, "s", NOW))
+def test_a_key_overdue_is_still_told_before_it_signs(table: IdentityTable, signing_keys: SigningKeys) -> None:
+    first = key_of(signing_keys.access_token(AMIRA, "s", NOW))
     late = NOW + 2 * PERIOD
-    after = ring.maintain(late)
+    after = signing_keys.maintain(late)
     assert after.keys[-1].signs_from == rfc3339(late + LEAD)
-    assert key_of(a_ring(table).access_token(AMIRA, "s", late)) == first
+    assert key_of(some_signing_keys(table).access_token(AMIRA, "s", late)) == first
 
 
 def test_of_two_rotations_at_once_one_is_refused_and_its_key_given_up(
-    table: IdentityTable, ring: KeyRing
+    table: IdentityTable, signing_keys: SigningKeys
 ) -> None:
-    ring.access_token(AMIRA, "s", NOW)
-    before, _ = table.ring()
+    signing_keys.access_token(AMIRA, "s", NOW)
+    before, _ = table.key_set()
     assert before is not None
-    made = ring._make(NOW, NOW + LEAD)
-    a_ring(table).rotate(NOW)
-    assert not ring._replace(before, before.with_key(made), NOW)
+    made = signing_keys._make(NOW, NOW + LEAD)
+    some_signing_keys(table).rotate(NOW)
+    assert not signing_keys._replace(before, before.with_key(made), NOW)
     assert key_states() == ["Enabled", "Enabled", "PendingDeletion"]
 
 
-def test_maintaining_twice_changes_nothing(table: IdentityTable, ring: KeyRing) -> None:
-    once = ring.maintain(NOW)
-    assert ring.maintain(NOW) == once
+def test_maintaining_twice_changes_nothing(table: IdentityTable, signing_keys: SigningKeys) -> None:
+    once = signing_keys.maintain(NOW)
+    assert signing_keys.maintain(NOW) == once
     assert key_states() == ["Enabled"]
 
 
@@ -179,16 +187,16 @@ def test_the_schedule_makes_the_first_key_before_anybody_logs_in(front: Front) -
 def test_a_full_ring_takes_no_further_key() -> None:
     keys = tuple(Key(str(n), "arn", "x", "y", rfc3339(NOW), rfc3339(NOW)) for n in range(MAX_KEYS))
     with pytest.raises(ConflictError):
-        Ring(keys).require_room()
+        KeySet(keys).require_room()
 
 
-def test_a_full_ring_fits_into_one_parameter(ring: KeyRing) -> None:
-    one = ring.rotate(NOW).keys[0]
-    assert len(json.dumps(ring.published(Ring((one,) * MAX_KEYS)))) < 4096
+def test_a_full_ring_fits_into_one_parameter(signing_keys: SigningKeys) -> None:
+    one = signing_keys.rotate(NOW).keys[0]
+    assert len(json.dumps(signing_keys.published(KeySet((one,) * MAX_KEYS)))) < 4096
 
 
-def test_a_worker_whose_clock_is_behind_signs_with_the_first_key(ring: KeyRing) -> None:
-    made = ring.rotate(NOW)
+def test_a_worker_whose_clock_is_behind_signs_with_the_first_key(signing_keys: SigningKeys) -> None:
+    made = signing_keys.rotate(NOW)
     assert made.current(NOW - timedelta(seconds=5)) == made.keys[0]
 
 
@@ -238,7 +246,7 @@ def test_only_admins_see_and_rotate_keys(front: Front, roles: str) -> None:
 def test_a_rotation_logs_nobody_out(front: Front, table: IdentityTable) -> None:
     front.register()
     before = front.log_in()
-    a_ring(table).rotate(now() - 2 * LEAD)
+    some_signing_keys(table).rotate(now() - 2 * LEAD)
     from functions.identity.api import keys
 
     keys.cache_clear()

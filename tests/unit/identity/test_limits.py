@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from functions.identity import limits, sessions
-from functions.identity.keyring import KeyRing
 from functions.identity.limits import (
     LOGIN_ACCOUNT,
     LOGIN_NETWORK,
@@ -20,6 +19,7 @@ from functions.identity.limits import (
 )
 from functions.identity.passwords import MEMORY_KIB, NOBODY, PASSES, fits, outdated
 from functions.identity.service import register
+from functions.identity.signing_keys import SigningKeys
 from functions.identity.table import IdentityTable
 from functions.shared.errors import TooManyRequestsError, UnauthorisedError
 from tests.unit.identity.conftest import NOW, PASSWORD, Front
@@ -31,8 +31,8 @@ CUSTOMER = "cus_01kaqz5r7b8v0w3m2x4y6t9n1d"
 class Login:
     """Log-ins without the cost of hashing: attempts are used up directly, one real try asks what they led to."""
 
-    def __init__(self, table: IdentityTable, ring: KeyRing) -> None:
-        self.table, self.ring = table, ring
+    def __init__(self, table: IdentityTable, signing_keys: SigningKeys) -> None:
+        self.table, self.signing_keys = table, signing_keys
         register(table, EMAIL, "Amira", PASSWORD, customer_id=CUSTOMER, at=NOW)
 
     def use_up(self, limit: Limit, subject: str, at: Any = NOW) -> None:
@@ -40,12 +40,12 @@ class Login:
             pass
 
     def __call__(self, password: str = PASSWORD, place: str = HOME, email: str = EMAIL, at: Any = NOW) -> Any:
-        return sessions.log_in(self.table, self.ring, email, password, network=place, at=at)
+        return sessions.log_in(self.table, self.signing_keys, email, password, network=place, at=at)
 
 
 @pytest.fixture
-def login(table: IdentityTable, ring: KeyRing) -> Login:
-    return Login(table, ring)
+def login(table: IdentityTable, signing_keys: SigningKeys) -> Login:
+    return Login(table, signing_keys)
 
 
 def test_too_many_wrong_passwords_are_answered_with_when_to_come_back(front: Front) -> None:

@@ -12,9 +12,9 @@ import pytest
 
 from functions.identity import sessions
 from functions.identity.domain import RETRY_GRACE, SESSION_IDLE, SESSION_LIFE, Session, split_opaque
-from functions.identity.keyring import KeyRing
 from functions.identity.service import end_sessions, register
 from functions.identity.sessions import Tokens
+from functions.identity.signing_keys import SigningKeys
 from functions.identity.table import IdentityTable
 from functions.shared.errors import UnauthorisedError
 from tests.support.tokens import Signer
@@ -24,10 +24,10 @@ CUSTOMER = "cus_01kaqz5r7b8v0w3m2x4y6t9n1d"
 
 
 @pytest.fixture
-def tokens(table: IdentityTable, ring: KeyRing) -> Tokens:
+def tokens(table: IdentityTable, signing_keys: SigningKeys) -> Tokens:
     """The tokens of a session opened at NOW."""
     register(table, "amira@example.com", "Amira", PASSWORD, customer_id=CUSTOMER, at=NOW)
-    return sessions.log_in(table, ring, "amira@example.com", PASSWORD, network="203.0.113.7", at=NOW)
+    return sessions.log_in(table, signing_keys, "amira@example.com", PASSWORD, network="203.0.113.7", at=NOW)
 
 
 def claims(token: str) -> dict[str, Any]:
@@ -66,30 +66,32 @@ def test_a_log_in_without_its_fields_is_refused(front: Front, body: Any) -> None
     assert front.call("POST", "/identity/login", body).status == 400
 
 
-def test_a_refresh_gives_a_new_pair(tokens: Tokens, table: IdentityTable, ring: KeyRing) -> None:
-    later = sessions.refresh(table, ring, tokens.refresh_token, NOW + timedelta(minutes=14))
+def test_a_refresh_gives_a_new_pair(tokens: Tokens, table: IdentityTable, signing_keys: SigningKeys) -> None:
+    later = sessions.refresh(table, signing_keys, tokens.refresh_token, NOW + timedelta(minutes=14))
     assert later.refresh_token != tokens.refresh_token
     assert claims(later.access_token)["exp"] == claims(tokens.access_token)["exp"] + 14 * 60
     assert claims(later.access_token)["sid"] == claims(tokens.access_token)["sid"]
 
 
-def test_a_chain_of_refreshes_goes_on(tokens: Tokens, table: IdentityTable, ring: KeyRing) -> None:
+def test_a_chain_of_refreshes_goes_on(
+    tokens: Tokens, table: IdentityTable, signing_keys: SigningKeys
+) -> None:
     given, at, seen = tokens.refresh_token, NOW, set()
     for _ in range(5):
         at += timedelta(minutes=15)
-        given = sessions.refresh(table, ring, given, at).refresh_token
+        given = sessions.refresh(table, signing_keys, given, at).refresh_token
         seen.add(given)
     assert len(seen) == 5
 
 
 def test_a_repeated_refresh_gets_the_same_token_again(
-    tokens: Tokens, table: IdentityTable, ring: KeyRing
+    tokens: Tokens, table: IdentityTable, signing_keys: SigningKeys
 ) -> None:
-    first = sessions.refresh(table, ring, tokens.refresh_token, NOW)
+    first = sessions.refresh(table, signing_keys, tokens.refresh_token, NOW)
     almost = NOW + RETRY_GRACE - timedelta(milliseconds=1)
-    second = sessions.refresh(table, ring, tokens.refresh_token, almost)
+    second = sessions.refresh(table, signing_keys, tokens.refresh_token, almost)
     assert second.refresh_token == first.refresh_token
-    assert sessions.refresh(table, ring, first.refresh_token, NOW + timedelta(hours=1))
+    assert sessions.refresh(table, signing_keys, first.refresh_token, NOW + timedelta(hours=1))
 
 
 class Behind(IdentityTable):
@@ -103,108 +105,112 @@ class Behind(IdentityTable):
 
 
 def test_two_refreshes_at_the_same_time_get_the_same_token(
-    tokens: Tokens, table: IdentityTable, ring: KeyRing
+    tokens: Tokens, table: IdentityTable, signing_keys: SigningKeys
 ) -> None:
     behind = Behind(table.name)
     account, session, _ = split_opaque(tokens.refresh_token) or ("", "", "")
     behind.stale = table.session(account, session)
-    first = sessions.refresh(table, ring, tokens.refresh_token, NOW)
-    second = sessions.refresh(behind, ring, tokens.refresh_token, NOW)
+    first = sessions.refresh(table, signing_keys, tokens.refresh_token, NOW)
+    second = sessions.refresh(behind, signing_keys, tokens.refresh_token, NOW)
     assert second.refresh_token == first.refresh_token
-    assert sessions.refresh(table, ring, first.refresh_token, NOW + timedelta(hours=1))
+    assert sessions.refresh(table, signing_keys, first.refresh_token, NOW + timedelta(hours=1))
 
 
 def test_a_refresh_that_meets_the_end_of_its_session_is_refused(
-    tokens: Tokens, table: IdentityTable, ring: KeyRing
+    tokens: Tokens, table: IdentityTable, signing_keys: SigningKeys
 ) -> None:
     behind = Behind(table.name)
     account, session, _ = split_opaque(tokens.refresh_token) or ("", "", "")
     behind.stale = table.session(account, session)
     table.end_session(account, session)
     with pytest.raises(UnauthorisedError):
-        sessions.refresh(behind, ring, tokens.refresh_token, NOW)
+        sessions.refresh(behind, signing_keys, tokens.refresh_token, NOW)
     assert table.session(account, session) is None
 
 
 def test_an_old_refresh_token_used_again_ends_the_session_for_both(
-    tokens: Tokens, table: IdentityTable, ring: KeyRing
+    tokens: Tokens, table: IdentityTable, signing_keys: SigningKeys
 ) -> None:
-    newer = sessions.refresh(table, ring, tokens.refresh_token, NOW)
+    newer = sessions.refresh(table, signing_keys, tokens.refresh_token, NOW)
     with pytest.raises(UnauthorisedError):
-        sessions.refresh(table, ring, tokens.refresh_token, NOW + RETRY_GRACE)
+        sessions.refresh(table, signing_keys, tokens.refresh_token, NOW + RETRY_GRACE)
     with pytest.raises(UnauthorisedError):
-        sessions.refresh(table, ring, newer.refresh_token, NOW + RETRY_GRACE)
+        sessions.refresh(table, signing_keys, newer.refresh_token, NOW + RETRY_GRACE)
 
 
 def test_a_token_replaced_twice_is_stolen_even_at_once(
-    tokens: Tokens, table: IdentityTable, ring: KeyRing
+    tokens: Tokens, table: IdentityTable, signing_keys: SigningKeys
 ) -> None:
-    second = sessions.refresh(table, ring, tokens.refresh_token, NOW)
-    third = sessions.refresh(table, ring, second.refresh_token, NOW)
+    second = sessions.refresh(table, signing_keys, tokens.refresh_token, NOW)
+    third = sessions.refresh(table, signing_keys, second.refresh_token, NOW)
     with pytest.raises(UnauthorisedError):
-        sessions.refresh(table, ring, tokens.refresh_token, NOW)
+        sessions.refresh(table, signing_keys, tokens.refresh_token, NOW)
     with pytest.raises(UnauthorisedError):
-        sessions.refresh(table, ring, third.refresh_token, NOW)
+        sessions.refresh(table, signing_keys, third.refresh_token, NOW)
 
 
 def test_a_secret_that_was_never_issued_ends_nobody_s_session(
-    tokens: Tokens, table: IdentityTable, ring: KeyRing
+    tokens: Tokens, table: IdentityTable, signing_keys: SigningKeys
 ) -> None:
     for _ in range(3):
-        tokens = sessions.refresh(table, ring, tokens.refresh_token, NOW)
+        tokens = sessions.refresh(table, signing_keys, tokens.refresh_token, NOW)
         made_up = tokens.refresh_token[:52] + "A" * 43
         with pytest.raises(UnauthorisedError):
-            sessions.refresh(table, ring, made_up, NOW + timedelta(hours=1))
-    assert sessions.refresh(table, ring, tokens.refresh_token, NOW + timedelta(hours=1))
+            sessions.refresh(table, signing_keys, made_up, NOW + timedelta(hours=1))
+    assert sessions.refresh(table, signing_keys, tokens.refresh_token, NOW + timedelta(hours=1))
 
 
 def test_a_token_replaced_long_ago_ends_the_session(
-    tokens: Tokens, table: IdentityTable, ring: KeyRing
+    tokens: Tokens, table: IdentityTable, signing_keys: SigningKeys
 ) -> None:
     newest = tokens
     for _ in range(30):
-        newest = sessions.refresh(table, ring, newest.refresh_token, NOW)
+        newest = sessions.refresh(table, signing_keys, newest.refresh_token, NOW)
     with pytest.raises(UnauthorisedError):
-        sessions.refresh(table, ring, tokens.refresh_token, NOW)
+        sessions.refresh(table, signing_keys, tokens.refresh_token, NOW)
     with pytest.raises(UnauthorisedError):
-        sessions.refresh(table, ring, newest.refresh_token, NOW)
+        sessions.refresh(table, signing_keys, newest.refresh_token, NOW)
 
 
 def test_a_token_replaced_before_rotations_were_counted_ends_the_session_too(
-    tokens: Tokens, table: IdentityTable, ring: KeyRing
+    tokens: Tokens, table: IdentityTable, signing_keys: SigningKeys
 ) -> None:
     newest = tokens
     for _ in range(3):
-        newest = sessions.refresh(table, ring, newest.refresh_token, NOW)
+        newest = sessions.refresh(table, signing_keys, newest.refresh_token, NOW)
     account, session, _ = split_opaque(newest.refresh_token) or ("", "", "")
     table.update({"pk": f"ACCOUNT#{account}", "sk": f"SESSION#{session}"}, "REMOVE rotations", {})
-    newest = sessions.refresh(table, ring, newest.refresh_token, NOW)
+    newest = sessions.refresh(table, signing_keys, newest.refresh_token, NOW)
     with pytest.raises(UnauthorisedError):
-        sessions.refresh(table, ring, newest.refresh_token[:52] + "A" * 43, NOW)
-    newest = sessions.refresh(table, ring, newest.refresh_token, NOW)
+        sessions.refresh(table, signing_keys, newest.refresh_token[:52] + "A" * 43, NOW)
+    newest = sessions.refresh(table, signing_keys, newest.refresh_token, NOW)
     with pytest.raises(UnauthorisedError):
-        sessions.refresh(table, ring, tokens.refresh_token, NOW)
+        sessions.refresh(table, signing_keys, tokens.refresh_token, NOW)
     with pytest.raises(UnauthorisedError):
-        sessions.refresh(table, ring, newest.refresh_token, NOW)
+        sessions.refresh(table, signing_keys, newest.refresh_token, NOW)
 
 
-def test_reuse_ends_one_session_and_no_other(tokens: Tokens, table: IdentityTable, ring: KeyRing) -> None:
-    other = sessions.log_in(table, ring, "amira@example.com", PASSWORD, network="198.51.100.1", at=NOW)
-    sessions.refresh(table, ring, tokens.refresh_token, NOW)
+def test_reuse_ends_one_session_and_no_other(
+    tokens: Tokens, table: IdentityTable, signing_keys: SigningKeys
+) -> None:
+    other = sessions.log_in(
+        table, signing_keys, "amira@example.com", PASSWORD, network="198.51.100.1", at=NOW
+    )
+    sessions.refresh(table, signing_keys, tokens.refresh_token, NOW)
     with pytest.raises(UnauthorisedError):
-        sessions.refresh(table, ring, tokens.refresh_token, NOW + timedelta(minutes=1))
-    assert sessions.refresh(table, ring, other.refresh_token, NOW + timedelta(minutes=1))
+        sessions.refresh(table, signing_keys, tokens.refresh_token, NOW + timedelta(minutes=1))
+    assert sessions.refresh(table, signing_keys, other.refresh_token, NOW + timedelta(minutes=1))
 
 
 @pytest.mark.parametrize(
     "edit", [lambda t: "", lambda t: "x", lambda t: t + "A", lambda t: t[:-1], lambda t: t[:26]]
 )
 def test_what_is_no_refresh_token_is_refused(
-    tokens: Tokens, table: IdentityTable, ring: KeyRing, edit: Any
+    tokens: Tokens, table: IdentityTable, signing_keys: SigningKeys, edit: Any
 ) -> None:
     with pytest.raises(UnauthorisedError):
-        sessions.refresh(table, ring, edit(tokens.refresh_token), NOW)
-    assert sessions.refresh(table, ring, tokens.refresh_token, NOW)
+        sessions.refresh(table, signing_keys, edit(tokens.refresh_token), NOW)
+    assert sessions.refresh(table, signing_keys, tokens.refresh_token, NOW)
 
 
 @pytest.mark.parametrize(
@@ -215,33 +221,37 @@ def test_a_refresh_without_its_token_is_refused(front: Front, given: Any, pointe
     assert (answer.status, answer.body["pointer"]) == (400, pointer)
 
 
-def test_a_session_not_used_for_30_days_ends(tokens: Tokens, table: IdentityTable, ring: KeyRing) -> None:
+def test_a_session_not_used_for_30_days_ends(
+    tokens: Tokens, table: IdentityTable, signing_keys: SigningKeys
+) -> None:
     at = NOW + SESSION_IDLE - timedelta(seconds=1)
-    used = sessions.refresh(table, ring, tokens.refresh_token, at)
+    used = sessions.refresh(table, signing_keys, tokens.refresh_token, at)
     with pytest.raises(UnauthorisedError):
-        sessions.refresh(table, ring, used.refresh_token, at + SESSION_IDLE)
+        sessions.refresh(table, signing_keys, used.refresh_token, at + SESSION_IDLE)
 
 
 def test_a_session_ends_after_180_days_however_much_it_is_used(
-    tokens: Tokens, table: IdentityTable, ring: KeyRing
+    tokens: Tokens, table: IdentityTable, signing_keys: SigningKeys
 ) -> None:
     given, at = tokens.refresh_token, NOW
     while at + timedelta(days=20) < NOW + SESSION_LIFE:
         at += timedelta(days=20)
-        given = sessions.refresh(table, ring, given, at).refresh_token
+        given = sessions.refresh(table, signing_keys, given, at).refresh_token
     with pytest.raises(UnauthorisedError):
-        sessions.refresh(table, ring, given, NOW + SESSION_LIFE)
+        sessions.refresh(table, signing_keys, given, NOW + SESSION_LIFE)
 
 
-def test_the_end_of_a_session_is_no_theft(tokens: Tokens, table: IdentityTable, ring: KeyRing) -> None:
+def test_the_end_of_a_session_is_no_theft(
+    tokens: Tokens, table: IdentityTable, signing_keys: SigningKeys
+) -> None:
     with pytest.raises(UnauthorisedError):
-        sessions.refresh(table, ring, tokens.refresh_token, NOW + SESSION_IDLE)
+        sessions.refresh(table, signing_keys, tokens.refresh_token, NOW + SESSION_IDLE)
     account, session, _ = split_opaque(tokens.refresh_token) or ("", "", "")
     assert table.session(account, session) is not None
 
 
-def test_the_table_holds_no_token(tokens: Tokens, table: IdentityTable, ring: KeyRing) -> None:
-    newer = sessions.refresh(table, ring, tokens.refresh_token, NOW)
+def test_the_table_holds_no_token(tokens: Tokens, table: IdentityTable, signing_keys: SigningKeys) -> None:
+    newer = sessions.refresh(table, signing_keys, tokens.refresh_token, NOW)
     kept = json.dumps(images(table))
     for token in (tokens.refresh_token, newer.refresh_token):
         assert token[-43:] not in kept
@@ -307,7 +317,7 @@ def test_logging_out_everywhere_ends_every_session(front: Front) -> None:
 
 
 def test_a_session_opened_while_all_are_ended_is_ended_too(
-    tokens: Tokens, table: IdentityTable, ring: KeyRing
+    tokens: Tokens, table: IdentityTable, signing_keys: SigningKeys
 ) -> None:
     account, session, _ = split_opaque(tokens.refresh_token) or ("", "", "")
     opened = table.session(account, session)
@@ -316,7 +326,7 @@ def test_a_session_opened_while_all_are_ended_is_ended_too(
     table.open_session(replace(opened, id="ses_01kaqz5r7b8v0w3m2x4y6t9n1d"))
     late = tokens.refresh_token[:26] + "01kaqz5r7b8v0w3m2x4y6t9n1d" + tokens.refresh_token[52:]
     with pytest.raises(UnauthorisedError):
-        sessions.refresh(table, ring, late, NOW)
+        sessions.refresh(table, signing_keys, late, NOW)
 
 
 # --- who may call -------------------------------------------------------------------------------------------------

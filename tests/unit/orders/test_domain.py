@@ -17,13 +17,13 @@ from functions.orders.domain import (
     MAX_NOTES,
     PARTICIPANTS,
     Content,
-    Entry,
     MoneyBack,
-    News,
     Order,
     OrderLine,
     Participant,
+    Report,
     Status,
+    TimelineEntry,
     Totals,
     as_placed,
     cancelled,
@@ -31,7 +31,7 @@ from functions.orders.domain import (
     expired,
     fact_of,
     noted,
-    told_again,
+    republished,
     voted,
 )
 from functions.orders.emails import amounts, of_decision
@@ -48,18 +48,18 @@ CONTENT = Content(
 PLACED = Order("ord_1", "cus_1", "2026-11-22T17:05:09.123Z", CONTENT)
 
 
-def news(kind: str, number: int = 1, **word: Any) -> News:
-    return News(Entry(SOON, kind, f"ord_1.{number}.{kind}"), **word)
+def report(kind: str, number: int = 1, **word: Any) -> Report:
+    return Report(TimelineEntry(SOON, kind, f"ord_1.{number}.{kind}"), **word)
 
 
-STOCK_YES = news("StockReserved")
-STOCK_NO = news("StockRejected")
-PAYMENT_YES = news("PaymentAuthorized")
-PAYMENT_NO = news("PaymentDeclined")
+STOCK_YES = report("StockReserved")
+STOCK_NO = report("StockRejected")
+PAYMENT_YES = report("PaymentAuthorized")
+PAYMENT_NO = report("PaymentDeclined")
 VOTES = (STOCK_YES, STOCK_NO, PAYMENT_YES, PAYMENT_NO)
 PROGRESS = (
-    news("StockCommitted"), news("StockReleased"), news("PaymentCaptured"), news("PaymentVoided"),
-    news("PaymentRefunded", 4, back=MoneyBack(4, 341)), news("PaymentRefunded", 5, back=MoneyBack(5, 5341)),
+    report("StockCommitted"), report("StockReleased"), report("PaymentCaptured"), report("PaymentVoided"),
+    report("PaymentRefunded", 4, back=MoneyBack(4, 341)), report("PaymentRefunded", 5, back=MoneyBack(5, 5341)),
 )  # fmt: skip
 CONFIRMED = voted(voted(PLACED, STOCK_YES, SOON), PAYMENT_YES, SOON)
 
@@ -101,11 +101,11 @@ GIFTS = Participant(
     states={"GiftWrapped": ("wrapped",), "GiftRefused": ("refused",), "GiftUnwrapped": ("unwrapped",)},
 )
 THREE = {**PARTICIPANTS, "gifts": GIFTS}
-YES = (STOCK_YES, PAYMENT_YES, news("GiftWrapped"))
+YES = (STOCK_YES, PAYMENT_YES, report("GiftWrapped"))
 
 
 @pytest.mark.parametrize("votes", list(permutations(YES)))
-def test_a_third_participant_is_one_entry_of_the_table_and_waited_for(votes: tuple[News, ...]) -> None:
+def test_a_third_participant_is_one_entry_of_the_table_and_waited_for(votes: tuple[Report, ...]) -> None:
     order = PLACED
     for vote in votes:
         assert order.status == "placed"
@@ -117,7 +117,7 @@ def test_a_third_participant_is_one_entry_of_the_table_and_waited_for(votes: tup
 
 
 def test_a_third_participants_no_cancels_for_its_own_reason() -> None:
-    order = voted(voted(PLACED, STOCK_YES, SOON, THREE), news("GiftRefused"), SOON, THREE)
+    order = voted(voted(PLACED, STOCK_YES, SOON, THREE), report("GiftRefused"), SOON, THREE)
     assert (order.status, order.reason) == ("cancelled", "operator")
 
 
@@ -150,7 +150,7 @@ def test_each_fact_is_one_participants_and_each_part_its_own() -> None:
     assert (
         set(facts)
         == {kind.__name__ for kind in (*events.VOTES, *events.PROGRESS)}
-        == {kind.__name__ for kind in events.SAID}
+        == {kind.__name__ for kind in events.PARTICIPANT_EVENTS}
     )
 
 
@@ -180,9 +180,9 @@ def test_a_fact_of_an_unknown_name_is_not_told_as_a_cancellation() -> None:
         "pk": "ORDER#ord_1", "placed_at": PLACED.placed_at, "status": "cancelled", "version": 2, "reason": "timeout",
         "content": _packed(CONTENT),
     }  # fmt: skip
-    assert isinstance(saga.tell("OrderCancelled", item), events.OrderCancelled)
+    assert isinstance(saga.build_data("OrderCancelled", item), events.OrderCancelled)
     with pytest.raises(LookupError):
-        saga.tell("OrderFulfilled", item)
+        saga.build_data("OrderFulfilled", item)
 
 
 # --- votes and the deadline ----------------------------------------------------------------------------------------
@@ -191,7 +191,7 @@ def test_a_fact_of_an_unknown_name_is_not_told_as_a_cancellation() -> None:
 @pytest.mark.parametrize("stock", [STOCK_YES, STOCK_NO], ids=["in stock", "out of stock"])
 @pytest.mark.parametrize("payment", [PAYMENT_YES, PAYMENT_NO], ids=["paid", "declined"])
 def test_two_votes_and_the_deadline_in_any_order_and_twice_over_decide_once(
-    stock: News, payment: News
+    stock: Report, payment: Report
 ) -> None:
     votes = {"stock": stock, "payment": payment}
     against = {"deadline": "timeout"}
@@ -228,7 +228,7 @@ def act(order: Order, action: tuple[str, Any]) -> Order:
             return expired(order, at)
         case "cancel", reason:
             return cancelled(order, reason, SOON, "cus_1")
-    return told_again(order) if order.status != "placed" else order
+    return republished(order) if order.status != "placed" else order
 
 
 def causes(order: Order, kind: str) -> list[int]:
@@ -283,7 +283,7 @@ def test_whatever_comes_each_change_is_one_version_and_what_was_ordered_stays(ac
 
 
 @given(st.permutations([*PROGRESS[2:3], *PROGRESS[4:], *PROGRESS[:1]]))
-def test_in_whatever_order_progress_is_heard_the_end_is_the_same(said: list[News]) -> None:
+def test_in_whatever_order_progress_is_heard_the_end_is_the_same(said: list[Report]) -> None:
     order = CONFIRMED
     for one in said:
         order = noted(order, one)
@@ -319,7 +319,7 @@ def test_an_order_expires_at_its_deadline_and_not_before() -> None:
     assert expired(PLACED, "2026-11-22T17:07:09.122Z") is PLACED
     off = expired(PLACED, LATE)
     assert (off.status, off.reason, off.timeline[-1]) == (
-        "cancelled", "timeout", Entry(LATE, "OrderCancelled", "deadline", "timeout"),
+        "cancelled", "timeout", TimelineEntry(LATE, "OrderCancelled", "deadline", "timeout"),
     )  # fmt: skip
 
 
@@ -344,7 +344,7 @@ def test_a_part_of_the_money_back_is_not_all_of_it() -> None:
 
 
 def test_a_refund_that_came_back_is_not_back_any_more_whatever_is_heard_late() -> None:
-    failed = news("PaymentRefundFailed", 6, back=MoneyBack(6, 341, 0, 5000))
+    failed = report("PaymentRefundFailed", 6, back=MoneyBack(6, 341, 0, 5000))
     order = noted(noted(CONFIRMED, PROGRESS[5]), failed)
     assert (order.parts["payments"], order.back.refund_failed, order.unsettled) == (
         "partially_refunded",
@@ -355,7 +355,7 @@ def test_a_refund_that_came_back_is_not_back_any_more_whatever_is_heard_late() -
         PROGRESS[5],
         PROGRESS[4],
         PROGRESS[2],
-        news("PaymentRefundStarted", 3, back=MoneyBack(3, 0, 5000)),
+        report("PaymentRefundStarted", 3, back=MoneyBack(3, 0, 5000)),
     ):
         order = noted(order, late)
     assert (order.parts["payments"], order.back) == ("partially_refunded", failed.back)
@@ -364,11 +364,11 @@ def test_a_refund_that_came_back_is_not_back_any_more_whatever_is_heard_late() -
 @given(st.permutations(range(1, 6)))
 def test_in_whatever_order_refunds_and_disputes_are_heard_the_newest_word_holds(numbers: list[int]) -> None:
     said = {
-        1: news("PaymentRefundStarted", 1, back=MoneyBack(1, 0, 5341)),
-        2: news("PaymentRefunded", 2, back=MoneyBack(2, 5341)),
-        3: news("PaymentRefundFailed", 3, back=MoneyBack(3, 0, 0, 5341)),
-        4: news("PaymentDisputed", 4, back=MoneyBack(4, 0, 0, 5341, 5341, 1)),
-        5: news("PaymentDisputeClosed", 5, back=MoneyBack(5, 0, 0, 5341, 0, 0)),
+        1: report("PaymentRefundStarted", 1, back=MoneyBack(1, 0, 5341)),
+        2: report("PaymentRefunded", 2, back=MoneyBack(2, 5341)),
+        3: report("PaymentRefundFailed", 3, back=MoneyBack(3, 0, 0, 5341)),
+        4: report("PaymentDisputed", 4, back=MoneyBack(4, 0, 0, 5341, 5341, 1)),
+        5: report("PaymentDisputeClosed", 5, back=MoneyBack(5, 0, 0, 5341, 0, 0)),
     }
     order = CONFIRMED
     for number in numbers:
@@ -377,23 +377,23 @@ def test_in_whatever_order_refunds_and_disputes_are_heard_the_newest_word_holds(
 
 
 def test_an_open_dispute_is_for_people_to_see_to_until_it_is_closed() -> None:
-    disputed = noted(CONFIRMED, news("PaymentDisputed", 4, back=MoneyBack(4, 0, 0, 0, 5341, 1)))
-    lost = noted(disputed, news("PaymentDisputeClosed", 5, back=MoneyBack(5, 0, 0, 0, 5341, 0)))
+    disputed = noted(CONFIRMED, report("PaymentDisputed", 4, back=MoneyBack(4, 0, 0, 0, 5341, 1)))
+    lost = noted(disputed, report("PaymentDisputeClosed", 5, back=MoneyBack(5, 0, 0, 0, 5341, 0)))
     assert (disputed.unsettled, lost.unsettled, lost.back.disputed) == (True, False, 5341)
 
 
 def test_the_timeline_is_bounded_and_what_comes_after_still_counts() -> None:
     order = CONFIRMED
     for number in range(2 * MAX_NOTES):
-        order = noted(order, news("PaymentRefunded", number, back=MoneyBack(number, number)))
+        order = noted(order, report("PaymentRefunded", number, back=MoneyBack(number, number)))
     assert len(order.timeline) == MAX_NOTES
     assert order.back.refunded == 2 * MAX_NOTES - 1
     assert cancelled(order, "operator", SOON, "cus_staff").timeline[-1].type == "OrderCancelled"
 
 
 def test_telling_a_decision_again_is_a_new_version_of_the_same_state() -> None:
-    assert replace(told_again(CONFIRMED), version=CONFIRMED.version) == CONFIRMED
-    assert told_again(CONFIRMED).version == CONFIRMED.version + 1
+    assert replace(republished(CONFIRMED), version=CONFIRMED.version) == CONFIRMED
+    assert republished(CONFIRMED).version == CONFIRMED.version + 1
 
 
 # --- what a mail says of money ---------------------------------------------------------------------------------------

@@ -40,7 +40,7 @@ class StockRejectedV2(Data, frozen=True):
 TAKEN = msgspec.defstruct(
     "StockRejectedV2",
     [("shortages", tuple[events.ShortLine, ...])],
-    bases=(events.Said,),
+    bases=(events.ParticipantEvent,),
     namespace={"detail": lambda said: " ".join(line.sku for line in said.shortages)},
     frozen=True,
 )

@@ -86,7 +86,7 @@ def test_one_that_is_told_while_the_provider_is_away_is_not_forgotten(paid: Shop
 
 
 def test_several_of_them_and_our_own_add_up(paid: Shop) -> None:
-    refunds.give_back(
+    refunds.refund_payment(
         paid.table, paid.providers, ORDER, (1000, "EUR"), "broken", refund_id="rfd_1", by="cus_s", at=paid.at
     )  # fmt: skip
     paid.provider.made_there("re_8", 500)
@@ -118,7 +118,7 @@ def test_one_that_failed_and_one_in_its_place_never_exceed_what_was_taken(paid: 
 
 def test_a_refund_of_ours_that_is_not_answered_yet_gives_way_to_what_was_given_back(paid: Shop) -> None:
     paid.provider.down("refund")
-    refunds.give_back(
+    refunds.refund_payment(
         paid.table, paid.providers, ORDER, (4000, "EUR"), "broken", refund_id="rfd_1", by="cus_s", at=paid.at
     )  # fmt: skip
     paid.provider.made_there("re_9", 5000)
@@ -212,7 +212,7 @@ def test_a_part_that_is_disputed_leaves_the_rest_to_refund(paid: Shop) -> None:
     look(paid)
     assert paid.payment.refundable == 3000
     with pytest.raises(ConflictError, match="refund_too_large"):
-        refunds.give_back(
+        refunds.refund_payment(
             paid.table, paid.providers, ORDER, (3001, "EUR"), "x", refund_id="rfd_1", by="cus_s", at=paid.at
         )  # fmt: skip
 

@@ -34,7 +34,7 @@ def pending(paid: Shop) -> Shop:
 
 
 def give_back(shop: Shop, amount: int = 2000, refund_id: str = "rfd_1") -> Refund:
-    return refunds.give_back(
+    return refunds.refund_payment(
         shop.table, shop.providers, ORDER, (amount, "EUR"), "broken", refund_id=refund_id, by="cus_s", at=shop.at
     )  # fmt: skip
 

@@ -22,7 +22,7 @@ def paid(shop: Shop) -> Shop:
 
 
 def give_back(shop: Shop, amount: int, refund_id: str = "rfd_1", currency: str = "EUR") -> Refund:
-    return refunds.give_back(
+    return refunds.refund_payment(
         shop.table, shop.providers, ORDER, (amount, currency), "broken", refund_id=refund_id, by="cus_s", at=shop.at
     )  # fmt: skip
 

@@ -15,7 +15,7 @@ from chalice.app import SQSEvent
 from functions.shared import context, log
 from functions.shared.errors import ConflictError
 from functions.shared.http import Service
-from functions.shared.inbox import BatchResponse, BusEvent, Fact, Together, deliver
+from functions.shared.inbox import BatchHandler, BatchResponse, BusEvent, Fact, deliver
 from functions.shared.types import Data, Quantity
 from tests.support.dlq import dead_letters
 from tests.support.lambda_events import Context, sqs_event
@@ -309,7 +309,7 @@ class Group:
         @app.on_sqs_message(queue="group-inbox")
         def on_inbox(batch: Any) -> BatchResponse:
             told = {WishTold: lambda fact: self.told.append(fact.data.wish_id)}
-            return deliver(batch, {WishGranted: Together(self.on_granted), **told})
+            return deliver(batch, {WishGranted: BatchHandler(self.on_granted), **told})
 
         self.on_inbox = on_inbox
 
@@ -401,7 +401,7 @@ def test_a_fact_of_a_group_says_on_whose_behalf_it_is_handled(group: Group) -> N
 
     @app.on_sqs_message(queue="begins-inbox")
     def on_inbox(batch: Any) -> BatchResponse:
-        return deliver(batch, {WishGranted: Together(on_granted)})
+        return deliver(batch, {WishGranted: BatchHandler(on_granted)})
 
     on_inbox(sqs_event(event(1), event(2)), Context())
     assert seen == [("purchase-1", "wsh_1.1.WishGranted"), ("purchase-2", "wsh_2.1.WishGranted")]

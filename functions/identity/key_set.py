@@ -45,7 +45,7 @@ class Key:
 
 
 @dataclass(frozen=True)
-class Ring:
+class KeySet:
     """All published keys, in the order in which they sign; never empty once there is one."""
 
     keys: tuple[Key, ...]
@@ -73,28 +73,28 @@ class Ring:
         end = parse(self.keys[-1].signs_from) + PERIOD
         return end if end - AHEAD <= at else None
 
-    def without(self, gone: tuple[Key, ...]) -> Ring:
-        """Return the ring without some keys."""
+    def without(self, gone: tuple[Key, ...]) -> KeySet:
+        """Return the key set without some keys."""
         if not gone:
             return self
-        return Ring(tuple(key for key in self.keys if key not in gone), self.version + 1)
+        return KeySet(tuple(key for key in self.keys if key not in gone), self.version + 1)
 
-    def with_key(self, key: Key) -> Ring:
-        """Return the ring with one more key, the last to sign; raise ConflictError when it is full."""
+    def with_key(self, key: Key) -> KeySet:
+        """Return the key set with one more key, the last to sign; raise ConflictError when it is full."""
         self.require_room()
-        return Ring((*self.keys, key), self.version + 1)
+        return KeySet((*self.keys, key), self.version + 1)
 
     def require_room(self) -> None:
-        """Raise ConflictError when the ring is full."""
+        """Raise ConflictError when the key set is full."""
         if len(self.keys) >= MAX_KEYS:
             raise ConflictError("too_many_keys", "Keys were rotated too often; old ones must end first.")
 
-    def hastened(self, at: datetime, lead: timedelta) -> Ring | None:
-        """Return the ring with its next key signing as soon as the authorisers know it; None without a next key."""
+    def hastened(self, at: datetime, lead: timedelta) -> KeySet | None:
+        """Return the key set with its next key signing as soon as the authorisers know it; None without a next key."""
         *before, last = self.keys
         if self.state(last, at) != "next":
             return None
         earliest = rfc3339(max(parse(last.made_at) + lead, at))
         if last.signs_from <= earliest:
             return self
-        return Ring((*before, replace(last, signs_from=earliest)), self.version + 1)
+        return KeySet((*before, replace(last, signs_from=earliest)), self.version + 1)

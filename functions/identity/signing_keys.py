@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 from functions.identity import tokens
 from functions.identity.domain import Account
 from functions.identity.events import SigningKeysChanged
-from functions.identity.ring import Key, Ring
+from functions.identity.key_set import Key, KeySet
 from functions.identity.table import IdentityTable
 from functions.shared import aws, log
 from functions.shared.clock import rfc3339
@@ -54,19 +54,19 @@ class Publication:
     lead: timedelta
 
 
-class KeyRing:
-    """The ring as one worker knows it: read again after a minute."""
+class SigningKeys:
+    """The key set as one worker knows it: read again after a minute."""
 
     def __init__(self, table: IdentityTable, publication: Publication) -> None:
         self._table = table
-        self._said = publication
-        self._kept: tuple[Ring, datetime] | None = None
+        self._publication = publication
+        self._kept: tuple[KeySet, datetime] | None = None
 
     def access_token(self, account: Account, session_id: str, at: datetime) -> str:
         """Return a signed access token."""
-        key = (self.ring(at) or self._first(at)).current(at)
+        key = (self.key_set(at) or self._first(at)).current(at)
         claims = tokens.claims(
-            account, session_id, issuer=self._said.issuer, audience=self._said.audience,
+            account, session_id, issuer=self._publication.issuer, audience=self._publication.audience,
             token_id=new_id("jti", at), at=at,
         )  # fmt: skip
         text = tokens.signing_input(key.id, claims)
@@ -75,19 +75,19 @@ class KeyRing:
         )
         return tokens.signed(text, answer["Signature"])
 
-    def ring(self, at: datetime) -> Ring | None:
+    def key_set(self, at: datetime) -> KeySet | None:
         """Return the published keys, None before the first."""
         if self._kept and timedelta() <= at - self._kept[1] < _KEPT:
             return self._kept[0]
-        ring, published = self._table.ring()
-        if ring is None:
+        key_set, published = self._table.key_set()
+        if key_set is None:
             return None
         if not published:
-            self._publish(ring)
-        self._kept = ring, at
-        return ring
+            self._publish(key_set)
+        self._kept = key_set, at
+        return key_set
 
-    def rotate(self, at: datetime) -> Ring:
+    def rotate(self, at: datetime) -> KeySet:
         """Have another key sign as soon as the authorisers know it; one that waits already is hastened. Safe to repeat.
 
         Raises
@@ -95,13 +95,13 @@ class KeyRing:
         ConflictError
             There are too many keys already, or somebody else rotated at the same time.
         """
-        before, _ = self._table.ring()
+        before, _ = self._table.key_set()
         if before is None:
             return self._first(at)
-        after = before.hastened(at, self._said.lead)
+        after = before.hastened(at, self._publication.lead)
         if after is None:
             before.require_room()
-            made = self._make(at, at + self._said.lead)
+            made = self._make(at, at + self._publication.lead)
             after = before.with_key(made)
         if after is not before and not self._replace(before, after, at):
             raise ConflictError(
@@ -109,12 +109,12 @@ class KeyRing:
             )
         return after
 
-    def maintain(self, at: datetime) -> Ring:
+    def maintain(self, at: datetime) -> KeySet:
         """Make the first key and each next one when it is due, end those that are over, repair what is published.
 
         Safe to repeat.
         """
-        before, _ = self._table.ring()
+        before, _ = self._table.key_set()
         if before is None:
             return self._first(at)
         ended = before.ended(at)
@@ -122,29 +122,29 @@ class KeyRing:
             self._forget(key.kms_id)
         after = before.without(ended)
         if due := after.due(at):
-            after = after.with_key(self._make(at, max(due, at + self._said.lead)))
+            after = after.with_key(self._make(at, max(due, at + self._publication.lead)))
         if after is not before:
             self._replace(before, replace(after, version=before.version + 1), at)
         elif self._published() != self._text(before):
             self._publish(before)
         return after
 
-    def _first(self, at: datetime) -> Ring:
+    def _first(self, at: datetime) -> KeySet:
         """Make the first key; of two workers that do so at once, one keeps its own and the other takes that one."""
         made = self._make(at, at)
-        ring = Ring((made,))
-        if self._replace(None, ring, at):
-            return ring
-        theirs = self.ring(at)
-        assert theirs is not None  # noqa: S101  the ring is never deleted
+        key_set = KeySet((made,))
+        if self._replace(None, key_set, at):
+            return key_set
+        theirs = self.key_set(at)
+        assert theirs is not None  # noqa: S101  the key set is never deleted
         return theirs
 
-    def _replace(self, before: Ring | None, after: Ring, at: datetime) -> bool:
-        """Store and publish another ring; False, and its new keys given up, when it has changed meanwhile."""
+    def _replace(self, before: KeySet | None, after: KeySet, at: datetime) -> bool:
+        """Store and publish another key set; False, and its new keys given up, when it has changed meanwhile."""
         outbox = pack(
             fact(SigningKeysChanged(tuple(key.id for key in after.keys)), "keys", after.version, at)
         )
-        if not self._table.store_ring(before, after, outbox):
+        if not self._table.store_key_set(before, after, outbox):
             known = {key.kms_id for key in before.keys} if before else set()
             for key in after.keys:
                 if key.kms_id not in known:
@@ -157,38 +157,38 @@ class KeyRing:
 
     # --- SSM ------------------------------------------------------------------------------------------------------
 
-    def published(self, ring: Ring | None) -> dict[str, Any]:
+    def published(self, key_set: KeySet | None) -> dict[str, Any]:
         """Return what is told of the keys: a JWK set with its issuer and audience."""
         return {
-            "issuer": self._said.issuer,
-            "audience": self._said.audience,
-            "keys": [key.jwk() for key in ring.keys] if ring else [],
+            "issuer": self._publication.issuer,
+            "audience": self._publication.audience,
+            "keys": [key.jwk() for key in key_set.keys] if key_set else [],
         }
 
-    def _text(self, ring: Ring) -> str:
-        return json.dumps(self.published(ring), separators=(",", ":"))
+    def _text(self, key_set: KeySet) -> str:
+        return json.dumps(self.published(key_set), separators=(",", ":"))
 
-    def _publish(self, ring: Ring) -> None:
+    def _publish(self, key_set: KeySet) -> None:
         aws.ssm().put_parameter(
-            Name=self._said.parameter, Value=self._text(ring), Type="String", Overwrite=True,
+            Name=self._publication.parameter, Value=self._text(key_set), Type="String", Overwrite=True,
             Description="Public keys of access tokens, written by identity, read by the authorisers",
         )  # fmt: skip
-        self._table.mark_published(ring)
+        self._table.mark_published(key_set)
 
     def _published(self) -> str | None:
         ssm = aws.ssm()
         try:
-            return ssm.get_parameter(Name=self._said.parameter)["Parameter"]["Value"]
+            return ssm.get_parameter(Name=self._publication.parameter)["Parameter"]["Value"]
         except ssm.exceptions.ParameterNotFound:
             return None
 
     # --- KMS ------------------------------------------------------------------------------------------------------
 
     def _make(self, at: datetime, signs_from: datetime) -> Key:
-        tags: list[TagTypeDef] = [{"TagKey": "souk", "TagValue": self._said.environment}]
+        tags: list[TagTypeDef] = [{"TagKey": "souk", "TagValue": self._publication.environment}]
         made = aws.kms().create_key(
             KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY", Tags=tags,
-            Description=f"Souk ({self._said.environment}): signs access tokens from {rfc3339(signs_from)}",
+            Description=f"Souk ({self._publication.environment}): signs access tokens from {rfc3339(signs_from)}",
         )["KeyMetadata"]["KeyId"]  # fmt: skip
         public = tokens.jwk(aws.kms().get_public_key(KeyId=made)["PublicKey"])
         return Key(public["kid"], made, public["x"], public["y"], rfc3339(at), rfc3339(signs_from))
