@@ -125,33 +125,33 @@ def open_cart() -> Response:
 
 
 @app.endpoint("GET", "/carts/{cartId}", auth="optional", returns=CartView)
-def get_cart(cartId: str) -> Response:  # noqa: N803 the name in the path
+def get_cart(cart_id: str) -> Response:
     """Get a cart at current prices: 200 | 404 none, expired, or not the caller's."""
-    return shown(service.show(carts(), cartId, visitor(), terms(), now()))
+    return shown(service.show(carts(), cart_id, visitor(), terms(), now()))
 
 
 @app.endpoint("PUT", "/carts/{cartId}/lines/{sku}", auth="optional", body=SetLine, returns=CartView)
-def set_line(cartId: str, sku: str) -> Response:  # noqa: N803
+def set_line(cart_id: str, sku: str) -> Response:
     """Have so many units in the cart: 200 | 400 | 404 | 409 too many lines | 422 unknown SKU, withdrawn product."""
     quantity = read_body(app, SetLine).quantity
-    return shown(service.set_line(carts(), cartId, visitor(), checked_sku(sku), quantity, terms(), now()))
+    return shown(service.set_line(carts(), cart_id, visitor(), checked_sku(sku), quantity, terms(), now()))
 
 
 @app.endpoint("DELETE", "/carts/{cartId}/lines/{sku}", auth="optional", returns=CartView)
-def remove_line(cartId: str, sku: str) -> Response:  # noqa: N803
+def remove_line(cart_id: str, sku: str) -> Response:
     """Take a SKU out of the cart: 200, also where it was not in it | 400 | 404."""
-    return shown(service.remove_line(carts(), cartId, visitor(), checked_sku(sku), terms(), now()))
+    return shown(service.remove_line(carts(), cart_id, visitor(), checked_sku(sku), terms(), now()))
 
 
 @app.endpoint("POST", "/carts/{cartId}/merge", body=MergeCart, returns=CartView)
-def merge(cartId: str) -> Response:  # noqa: N803
+def merge(cart_id: str) -> Response:
     """Add the guest's cart, X-Cart-Token at hand, to the customer's: 200 that | 400 | 401 | 404 | 409 full."""
     into, customer_id = optional_body(MergeCart).into, caller(app).required_subject()
-    return shown(service.merge(carts(), cartId, customer_id, cart_token(), into, terms(), now()))
+    return shown(service.merge(carts(), cart_id, customer_id, cart_token(), into, terms(), now()))
 
 
 @app.endpoint("POST", "/carts/{cartId}/quote", auth="optional", body=AskQuote, returns=QuoteView)
-def quote(cartId: str) -> Response:  # noqa: N803
+def quote(cart_id: str) -> Response:
     """Quote a cart: 200 | 400 | 404 | 409 empty, lines withdrawn, or being bought | 422 country not served.
 
     Asked again it gives another quote for the same purchase, and changes nothing else.
@@ -159,7 +159,7 @@ def quote(cartId: str) -> Response:  # noqa: N803
     request, at = read_body(app, AskQuote), now()
     email, address = deliverable(request.email), checked(request.shipping_address, ("shippingAddress",))
     promised, text = service.quote(
-        carts(), cartId, visitor(), email, address, terms(), at, again=request.again
+        carts(), cart_id, visitor(), email, address, terms(), at, again=request.again
     )
     log.note(quoteId=promised.id)
     return json_response(quote_view(promised, text))

@@ -109,20 +109,20 @@ def find_customers() -> Response:
 
 
 @app.endpoint("GET", "/identity/customers/{customerId}", returns=CustomerView)
-def get_customer(customerId: str) -> Response:  # noqa: N803 the name in the path
+def get_customer(customer_id: str) -> Response:
     """Get a customer: 200 with ETag | 403 | 404."""
     caller(app).require("staff", "admin")
-    account = service.account(table(), customerId)
+    account = service.account(table(), customer_id)
     return json_response(customer_view(account), headers=etag(account.version))
 
 
 @app.endpoint("PUT", "/identity/customers/{customerId}/roles", body=SetRoles, returns=CustomerView)
-def set_roles(customerId: str) -> Response:  # noqa: N803 the name in the path
+def set_roles(customer_id: str) -> Response:
     """Replace a customer's roles, in force from their next access token on: 200 | 400 | 403 | 404 | 409 own | 412."""
     caller(app).require("admin")
     version = if_match(app) if header(app, "if-match") is not None else None
     given = read_body(app, SetRoles)
-    account = service.set_roles(table(), customerId, given.roles, by=me(), version=version, at=now())
+    account = service.set_roles(table(), customer_id, given.roles, by=me(), version=version, at=now())
     return json_response(customer_view(account), headers=etag(account.version))
 
 

@@ -125,21 +125,21 @@ def _own_repeat(customer_id: str, address_id: str, key: str | None) -> str:
 
 
 @app.endpoint("GET", "/identity/me/addresses/{addressId}", returns=AddressView)
-def get_address(addressId: str) -> Response:  # noqa: N803 the name in the path
+def get_address(address_id: str) -> Response:
     """Get one of one's own addresses: 200 with ETag | 404."""
-    return _answer(table().address_book(me()).get(addressId))
+    return _answer(table().address_book(me()).get(address_id))
 
 
 @app.endpoint("PUT", "/identity/me/addresses/{addressId}", body=KeptAddressBody, returns=AddressView)
-def replace_address(addressId: str) -> Response:  # noqa: N803 the name in the path
+def replace_address(address_id: str) -> Response:
     """Replace one of one's own addresses: 200 with ETag | 400 | 404 | 412 changed meanwhile | 428 no If-Match."""
     given, version = read_body(app, KeptAddressBody), if_match(app)
-    address = _address(addressId, given)
+    address = _address(address_id, given)
     return _answer(service.replace_address(table(), me(), address, version=version))
 
 
 @app.endpoint("DELETE", "/identity/me/addresses/{addressId}", status=204)
-def remove_address(addressId: str) -> Response:  # noqa: N803 the name in the path
+def remove_address(address_id: str) -> Response:
     """Remove one of one's own addresses: 204 | 404."""
-    service.remove_address(table(), me(), addressId)
+    service.remove_address(table(), me(), address_id)
     return Response("", status_code=204)

@@ -150,10 +150,10 @@ def set_shards(sku: str) -> Response:
 
 
 @app.endpoint("GET", "/inventory/reservations/{orderId}", returns=ReservationView)
-def get_reservation(orderId: str) -> Response:  # noqa: N803 the name in the path
+def get_reservation(order_id: str) -> Response:
     """Get what an order holds: 200 | 403 | 404."""
     caller(app).require("staff", "admin")
-    held = service.reservation(inventory(), orderId)
+    held = service.reservation(inventory(), order_id)
     return json_response(ReservationView(held.order_id, held.status, held.lines))
 
 

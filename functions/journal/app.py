@@ -6,20 +6,38 @@ import functools
 import os
 import re
 from datetime import datetime, timedelta
-from typing import Annotated, Any
+from typing import Any
 
 from chalice.app import Response, SQSEvent
-from msgspec import Meta
 
 from functions.journal import faults, invocations, queues, service
-from functions.journal.domain import JournalEntry, OrderSummary
 from functions.journal.table import JournalTable
+from functions.journal.views import (
+    AuditView,
+    DeleteMessage,
+    EntriesView,
+    FaultsView,
+    FaultView,
+    InvocationView,
+    MessagesView,
+    MessageView,
+    QueuesView,
+    QueueView,
+    Redrive,
+    RedrivenView,
+    ServicesView,
+    ServiceView,
+    SummariesView,
+    SwitchFault,
+    TraceView,
+    entry_view,
+    fault_view,
+    summary_view,
+)
 from functions.shared import inbox, outbox
 from functions.shared.clock import day_from_caller, from_caller, now
 from functions.shared.errors import InvalidError
 from functions.shared.http import Service, caller, json_response, page_limit, query_parameters, read_body
-from functions.shared.ids import order_number
-from functions.shared.types import Body, View
 
 app = Service("journal")
 
@@ -28,190 +46,6 @@ app = Service("journal")
 def journal() -> JournalTable:
     """Return the service's table."""
     return JournalTable(os.environ["TABLE_NAME"])
-
-
-class EntryView(View, frozen=True):
-    """A fact as the journal keeps it; nothing personal is in its data."""
-
-    id: str
-    type: str
-    source: str
-    time: str
-    subject: str
-    version: int
-    correlation_id: str
-    causation_id: str | None
-    actor: str | None
-    data: dict[str, Any]
-
-
-class EntriesView(View, frozen=True):
-    """Facts in the order of their time."""
-
-    items: list[EntryView]
-    next_cursor: str | None = None
-
-
-class SummaryView(View, frozen=True):
-    """An order in a list; `total` in minor units, `number` as people call it."""
-
-    order_id: str
-    number: str
-    status: str
-    reason: str | None
-    placed_at: str
-    total: int
-    currency: str
-
-
-class SummariesView(View, frozen=True):
-    """Orders of a day, newest first."""
-
-    items: list[SummaryView]
-    next_cursor: str | None
-
-
-class AuditView(View, frozen=True):
-    """What the last audit compared, and where the books differed."""
-
-    time: str
-    checked: int
-    differences: list[str]
-
-
-class InvocationView(View, frozen=True):
-    """An invocation that worked for a request; `time` in milliseconds since 1970, `fields` are what it noted."""
-
-    time: int
-    service: str
-    function: str
-    kind: str
-    outcome: str
-    duration_ms: float
-    cold_start: bool
-    error: str | None
-    fields: dict[str, Any]
-
-
-class TraceView(View, frozen=True):
-    """The invocations of one request, oldest first."""
-
-    items: list[InvocationView]
-
-
-class ServiceView(View, frozen=True):
-    """How a service's functions did in the last five minutes."""
-
-    service: str
-    errors: int
-    cold_starts: int
-
-
-class ServicesView(View, frozen=True):
-    """Services that had errors or cold starts."""
-
-    items: list[ServiceView]
-
-
-class QueueView(View, frozen=True):
-    """A queue: messages waiting and in flight."""
-
-    name: str
-    service: str
-    dead_letter: bool
-    waiting: int
-    in_flight: int
-
-
-class QueuesView(View, frozen=True):
-    """All queues of the shop."""
-
-    items: list[QueueView]
-
-
-class MessageView(View, frozen=True):
-    """A dead letter; `sent_at` in milliseconds since 1970."""
-
-    id: str
-    body: str
-    reason: str
-    sent_at: int
-    received: int
-
-
-class MessagesView(View, frozen=True):
-    """Dead letters of a queue."""
-
-    items: list[MessageView]
-
-
-class Redrive(Body, frozen=True):
-    """Which dead letter to send back; all of them without an id."""
-
-    message_id: Annotated[str, Meta(min_length=1, max_length=100)] | None = None
-
-
-class DeleteMessage(Body, frozen=True):
-    """Which dead letter to delete for good, and why."""
-
-    message_id: Annotated[str, Meta(min_length=1, max_length=100)]
-    reason: Annotated[
-        str,
-        Meta(
-            min_length=3,
-            max_length=200,
-            pattern=r"^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$(?!\n)",
-            examples=["test data of the old shop"],
-            extra={"form": "line", "detail": "A reason is one line of text."},
-        ),
-    ]
-
-
-class RedrivenView(View, frozen=True):
-    """How many dead letters went back, and how many the queue still holds."""
-
-    moved: int
-    left: int
-
-
-class FaultView(View, frozen=True):
-    """Whether a service is switched off, and whether its answers are held back."""
-
-    service: str
-    down: bool
-    slow: bool
-
-
-class FaultsView(View, frozen=True):
-    """The services and their switches."""
-
-    items: list[FaultView]
-
-
-class SwitchFault(Body, frozen=True):
-    """Switch a service off or on, or have its answers held back; what is left out stays as it is."""
-
-    down: bool | None = None
-    slow: bool | None = None
-
-
-def entry_view(entry: JournalEntry) -> EntryView:
-    """Shape an entry."""
-    return EntryView(
-        entry.id, entry.type, entry.source, entry.time, entry.subject, entry.version, entry.correlation_id,
-        entry.causation_id, entry.actor, entry.data,
-    )  # fmt: skip
-
-
-def summary_view(one: OrderSummary) -> SummaryView:
-    """Shape an order's summary."""
-    number = order_number(one.order_id)
-    return SummaryView(one.order_id, number, one.status, one.reason, one.placed_at, one.total, one.currency)
-
-
-def fault_view(service: str) -> FaultView:
-    """Shape a service's switches as they are."""
-    return FaultView(service, faults.down(service), faults.slow(service))
 
 
 @app.endpoint("GET", "/journal/health", auth="none")
@@ -248,13 +82,13 @@ def get_acts() -> Response:
 
 
 @app.endpoint("GET", "/journal/traces/{correlationId}", returns=TraceView)
-def get_trace(correlationId: str) -> Response:  # noqa: N803 the name in the path
+def get_trace(correlation_id: str) -> Response:
     """List the invocations of a request ``since`` a time (default an hour ago), from the logs: 200 | 400 | 403."""
     caller(app).require("staff", "admin")
-    if not re.fullmatch(r"[A-Za-z0-9._:-]{1,128}", correlationId):
+    if not re.fullmatch(r"[A-Za-z0-9._:-]{1,128}", correlation_id):
         raise InvalidError("invalid_correlation_id", "A correlation id has letters, digits, dots and dashes.")
     since = time_of(query_parameters(app, "since"), "since") or now() - timedelta(hours=1)
-    found = invocations.of(correlationId, since)
+    found = invocations.of(correlation_id, since)
     return json_response(TraceView([InvocationView(*one.values()) for one in found]))
 
 

@@ -148,72 +148,74 @@ def search_orders() -> Response:
 
 
 @app.endpoint("GET", "/orders/{orderId}", auth="optional", returns=OrderView)
-def get_order(orderId: str) -> Response:  # noqa: N803 the name in the path
+def get_order(order_id: str) -> Response:
     """Get an order, as its customer, with its order token, or as staff: 200 | 404."""
-    who, token = asking(orderId)
-    return json_response(shown(service.order_for(orders(), orderId, who, token, now())))
+    who, token = asking(order_id)
+    return json_response(shown(service.order_for(orders(), order_id, who, token, now())))
 
 
 @app.endpoint("GET", "/orders/{orderId}/timeline", auth="optional", returns=TimelineView)
-def get_timeline(orderId: str) -> Response:  # noqa: N803 the name in the path
+def get_timeline(order_id: str) -> Response:
     """List what happened to an order, when and why: 200 | 404."""
-    who, token = asking(orderId)
-    return json_response(timeline_view(service.order_for(orders(), orderId, who, token, now())))
+    who, token = asking(order_id)
+    return json_response(timeline_view(service.order_for(orders(), order_id, who, token, now())))
 
 
 @app.endpoint("POST", "/orders/{orderId}/cancel", auth="optional", body=CancelOrder, returns=OrderView)
-def cancel_order(orderId: str) -> Response:  # noqa: N803 the name in the path
+def cancel_order(order_id: str) -> Response:
     """Call an order off: 200 the order, also when it is off already | 404 | 409 busy, or too late for customers."""
-    who, token = asking(orderId)
+    who, token = asking(order_id)
     if raw_body(app, MAX_BODY_BYTES):
         read_body(app, CancelOrder)
-    return json_response(shown(service.cancel(orders(), orderId, who, token, cancellation_window(), now())))
+    return json_response(shown(service.cancel(orders(), order_id, who, token, cancellation_window(), now())))
 
 
 @app.endpoint(
     "POST", "/orders/{orderId}/payment", auth="optional", body=PayAgain, returns=OrderView, status=202
 )
-def pay_again(orderId: str) -> Response:  # noqa: N803 the name in the path
+def pay_again(order_id: str) -> Response:
     """Pay an order that could not be charged by other means: 202 the order | 400 | 404 | 409 nothing to pay."""
-    who, token = asking(orderId)
+    who, token = asking(order_id)
     request, at = read_body(app, PayAgain), now()
 
     def run() -> Response:
-        order = service.pay_again(orders(), orderId, request.payment.token, who, token, at)
+        order = service.pay_again(orders(), order_id, request.payment.token, who, token, at)
         return json_response(shown(order), 202)
 
-    return answered_once(app, orders(), f"pay#{orderId}#{who.subject or token}", at, run)
+    return answered_once(app, orders(), f"pay#{order_id}#{who.subject or token}", at, run)
 
 
 @app.endpoint("POST", "/orders/{orderId}/decision", body=DecideOrder, returns=OrderView)
-def decide_order(orderId: str) -> Response:  # noqa: N803 the name in the path
+def decide_order(order_id: str) -> Response:
     """Force the decision on an order that waits: 200 the order, also when it is off already | 403 | 404 | 409."""
     who = caller(app)
     who.require("admin")
-    log.note(orderId=orderId[:64])
+    log.note(orderId=order_id[:64])
     words = " ".join(read_body(app, DecideOrder).reason.split())
-    return json_response(shown(service.decide(orders(), orderId, words, by=who.required_subject(), at=now())))
+    return json_response(
+        shown(service.decide(orders(), order_id, words, by=who.required_subject(), at=now()))
+    )
 
 
 @app.endpoint("GET", "/orders/{orderId}/mails", returns=MailsView)
-def list_mails(orderId: str) -> Response:  # noqa: N803 the name in the path
+def list_mails(order_id: str) -> Response:
     """List the mails sent about an order, for staff: 200 | 403 | 404."""
     caller(app).require("staff", "admin")
-    order = service.order_of(orders(), orderId)
+    order = service.order_of(orders(), order_id)
     return json_response(MailsView([mail_view(mail) for mail in orders().mails(order.order_id)]))
 
 
 @app.endpoint("POST", "/orders/{orderId}/mails", body=SendMail, returns=MailRequestedView, status=202)
-def send_mail(orderId: str) -> Response:  # noqa: N803 the name in the path
+def send_mail(order_id: str) -> Response:
     """Send an order's mail again, as the order stands: 202 | 403 | 404 | 409 not decided yet."""
     who, at, key = caller(app), now(), key_of(app)
     who.require("staff", "admin")
-    log.note(orderId=orderId[:64])
+    log.note(orderId=order_id[:64])
     if raw_body(app, MAX_BODY_BYTES):
         read_body(app, SendMail)
     by = who.required_subject()
-    mail_id = f"mai_{fingerprint(orderId, by, key)[:26]}" if key else new_id("mai", at)
-    mailing.request(orders(), orderId, mail_id, by=by, at=at)
+    mail_id = f"mai_{fingerprint(order_id, by, key)[:26]}" if key else new_id("mai", at)
+    mailing.request(orders(), order_id, mail_id, by=by, at=at)
     return json_response(MailRequestedView(mail_id), 202)
 
 

@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import functools
 import os
-from typing import Annotated, Any
+from typing import Any
 
 from chalice.app import Response, SQSEvent
-from msgspec import Meta
 
 from functions.payments import reconciling, refunds, service
-from functions.payments.domain import Dispute, LedgerEntry, Payment, Refund
 from functions.payments.events import OrderCancelled, OrderConfirmed, OrderPaymentChanged, OrderPlaced
 from functions.payments.providers import Provider, Providers
 from functions.payments.providers.secret import secret
-from functions.payments.table import PaymentsTable, SimulatorTable, Trouble
+from functions.payments.table import PaymentsTable, SimulatorTable
+from functions.payments.views import (
+    LedgerView,
+    PaymentView,
+    ReceivedView,
+    RefundPayment,
+    RefundView,
+    SimulateTrouble,
+    SimulatorView,
+    entry_view,
+    payment_view,
+    refund_view,
+)
 from functions.shared import inbox, log, outbox
 from functions.shared.clock import now
 from functions.shared.errors import ForbiddenError, NotFoundError
@@ -29,7 +39,6 @@ from functions.shared.http import (
 )
 from functions.shared.idempotency import answered_once, fingerprint, key_of
 from functions.shared.ids import new_id
-from functions.shared.types import Body, Money, MoneyBody, View
 
 app = Service("payments")
 
@@ -80,141 +89,6 @@ def _stripe() -> Provider:
     )
 
 
-class RefundView(View, frozen=True):
-    """Money given back; ``pending`` until the provider has paid it, ``failed`` where the buyer never gets it.
-
-    ``code``: why it failed.
-    """
-
-    refund_id: str
-    amount: Money
-    reason: str
-    status: str
-    created_at: str
-    code: str | None
-
-
-class DisputeView(View, frozen=True):
-    """A buyer's complaint at the bank: ``open``, ``won``, ``lost`` or ``closed``, and what the provider took for it."""
-
-    dispute_id: str
-    amount: Money
-    withdrawn: Money
-    reason: str
-    status: str
-    created_at: str
-
-
-class PaymentView(View, frozen=True):
-    """What an order pays, in which state, and what went back."""
-
-    order_id: str
-    status: str
-    amount: Money
-    captured: Money
-    refunded: Money
-    refundable: Money
-    refunding: Money
-    disputed: Money
-    provider: str
-    decline_code: str | None
-    created_at: str
-    refunds: list[RefundView]
-    disputes: list[DisputeView]
-
-
-class EntryView(View, frozen=True):
-    """One line of the ledger: the amount is debited to one account and credited to another."""
-
-    number: int
-    time: str
-    kind: str
-    debit: str
-    credit: str
-    amount: Money
-    refund_id: str | None
-    dispute_id: str | None
-
-
-class LedgerView(View, frozen=True):
-    """A page of an order's ledger, oldest first."""
-
-    items: list[EntryView]
-    next_cursor: str | None
-
-
-class SimulatorView(View, frozen=True):
-    """What the simulated provider is put through."""
-
-    trouble: Trouble
-
-
-class SimulateTrouble(Body, frozen=True):
-    """Put the simulated provider through some trouble, or none."""
-
-    trouble: Trouble
-
-
-class ReceivedView(View, frozen=True):
-    """A provider's notice was taken."""
-
-    received: bool
-
-
-class RefundPayment(Body, frozen=True):
-    """A refund: how much, and why."""
-
-    amount: MoneyBody
-    reason: Annotated[str, Meta(min_length=1, max_length=200)]
-
-
-def refund_view(refund: Refund) -> RefundView:
-    """Shape a refund."""
-    amount = Money(refund.amount, refund.currency)
-    return RefundView(refund.refund_id, amount, refund.reason, refund.status, refund.created_at, refund.code)
-
-
-def dispute_view(dispute: Dispute) -> DisputeView:
-    """Shape a dispute."""
-    money = functools.partial(Money, currency=dispute.currency)
-    return DisputeView(
-        dispute_id=dispute.dispute_id,
-        amount=money(dispute.amount),
-        withdrawn=money(dispute.withdrawn),
-        reason=dispute.reason,
-        status=dispute.status,
-        created_at=dispute.created_at,
-    )
-
-
-def payment_view(payment: Payment, refunds: list[Refund], disputes: list[Dispute]) -> PaymentView:
-    """Shape a payment with its refunds and disputes."""
-    money = functools.partial(Money, currency=payment.currency)
-    return PaymentView(
-        order_id=payment.order_id,
-        status=payment.standing,
-        amount=money(payment.amount),
-        captured=money(payment.captured),
-        refunded=money(payment.refunded),
-        refundable=money(payment.refundable),
-        refunding=money(payment.refunding),
-        disputed=money(payment.disputed),
-        provider=payment.provider,
-        decline_code=payment.code,
-        created_at=payment.created_at,
-        refunds=[refund_view(refund) for refund in refunds],
-        disputes=[dispute_view(dispute) for dispute in disputes],
-    )
-
-
-def entry_view(entry: LedgerEntry) -> EntryView:
-    """Shape a line of the ledger."""
-    return EntryView(
-        entry.number, entry.time, entry.kind, entry.debit, entry.credit,
-        Money(entry.amount, entry.currency), entry.refund_id, entry.dispute_id,
-    )  # fmt: skip
-
-
 @app.endpoint("GET", "/payments/health", auth="none")
 def health() -> Response:
     """Tell that the service answers: 200."""
@@ -238,35 +112,35 @@ def simulate_trouble() -> Response:
 
 
 @app.endpoint("GET", "/payments/{orderId}", returns=PaymentView)
-def get_payment(orderId: str) -> Response:  # noqa: N803 the name in the path
+def get_payment(order_id: str) -> Response:
     """Get the payment of an order, for staff or the buyer: 200 | 404 none, or another's."""
     who = caller(app)
-    found = service.visible_payment(payments(), orderId, who.subject, who.roles)
-    return json_response(payment_view(found, payments().refunds(orderId), payments().disputes(orderId)))
+    found = service.visible_payment(payments(), order_id, who.subject, who.roles)
+    return json_response(payment_view(found, payments().refunds(order_id), payments().disputes(order_id)))
 
 
 @app.endpoint("GET", "/payments/{orderId}/ledger", returns=LedgerView)
-def get_ledger(orderId: str) -> Response:  # noqa: N803
+def get_ledger(order_id: str) -> Response:
     """List the ledger of an order, oldest first: 200 | 400 made-up cursor | 403 | 404."""
     caller(app).require("staff", "admin")
     given = query_parameters(app, "limit", "cursor")
-    service.payment(payments(), orderId)
-    entries, following = payments().entries(orderId, page_limit(given), given.get("cursor"))
+    service.payment(payments(), order_id)
+    entries, following = payments().entries(order_id, page_limit(given), given.get("cursor"))
     return json_response(LedgerView([entry_view(entry) for entry in entries], following))
 
 
 @app.endpoint("POST", "/payments/{orderId}/refunds", body=RefundPayment, returns=RefundView, status=201)
-def refund_payment(orderId: str) -> Response:  # noqa: N803
+def refund_payment(order_id: str) -> Response:
     """Refund a captured payment, in part or in full: 201 | 400 | 403 | 404 | 409 not captured, too much | 422."""
     who = caller(app)
     who.require("staff", "admin")
     request, at, by = read_body(app, RefundPayment), now(), who.required_subject()
     key = key_of(app)
-    refund_id = f"rfd_{fingerprint(orderId, by, key)[:26]}" if key else new_id("rfd", at)
+    refund_id = f"rfd_{fingerprint(order_id, by, key)[:26]}" if key else new_id("rfd", at)
 
     def run() -> Response:
         refund = refunds.refund_payment(
-            payments(), providers(), orderId, (request.amount.amount, request.amount.currency), request.reason,
+            payments(), providers(), order_id, (request.amount.amount, request.amount.currency), request.reason,
             refund_id=refund_id, by=by, at=at,
         )  # fmt: skip
         return json_response(refund_view(refund), 201)

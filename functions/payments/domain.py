@@ -49,6 +49,9 @@ is the tombstone of an order cancelled before its OrderPlaced was answered.
 Waiting = Literal["capturing", "voiding", "refused"]
 """The states in which a payment waits for the provider."""
 
+Trouble = Literal["none", "slow", "failing", "silent"]
+"""What the simulator as a whole is put through (providers/simulator.py)."""
+
 RefundStatus = Literal["pending", "succeeded", "failed"]
 """A refund's life: pending → succeeded or failed; one that succeeded may fail later, when the bank sends it back."""
 

@@ -13,7 +13,7 @@ from functools import partial
 from typing import assert_never
 
 from functions.payments import domain, reconciling, refunds
-from functions.payments.domain import Payment
+from functions.payments.domain import Payment, Trouble
 from functions.payments.events import (
     OrderCancelled,
     OrderConfirmed,
@@ -35,7 +35,7 @@ from functions.payments.providers import (
     Providers,
     persistently,
 )
-from functions.payments.table import PaymentsTable, SimulatorTable, Trouble
+from functions.payments.table import PaymentsTable, SimulatorTable
 from functions.shared import context, log
 from functions.shared.clock import rfc3339
 from functions.shared.errors import NotFoundError

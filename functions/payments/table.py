@@ -21,16 +21,13 @@ from dataclasses import asdict, fields
 from datetime import datetime, timedelta
 from typing import Literal
 
-from functions.payments.domain import Dispute, LedgerEntry, Payment, Refund, RefundStatus
+from functions.payments.domain import Dispute, LedgerEntry, Payment, Refund, RefundStatus, Trouble
 from functions.shared import open_work
 from functions.shared.clock import epoch, rfc3339
 from functions.shared.dynamo import Item, Table, cursor, from_cursor
 from functions.shared.ids import derived_id
 
 NOTICES_KEPT = timedelta(days=30)
-
-Trouble = Literal["none", "slow", "failing", "silent"]
-"""What the simulator as a whole is put through (providers/simulator.py)."""
 
 
 class PaymentsTable(Table):

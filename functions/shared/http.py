@@ -102,7 +102,7 @@ class Service(Chalice):
             summary = (view.__doc__ or "").strip().partition("\n")[0]
             self.operations.append(Operation(method, path, auth, body, returns, status, summary))
             types = list(content_types) if method in ("POST", "PUT", "PATCH") else ["*/*"]
-            self.route(path, methods=[method], name=view.__name__, content_types=types)(_mapped(view))
+            self.route(path, methods=[method], name=view.__name__, content_types=types)(_mapped(view, path))
             return view
 
         return register
@@ -158,12 +158,18 @@ def _logged_call(event: Any, get_response: Callable[[Any], Any]) -> Any:
     return log.logged("task", lambda _event, _context: get_response(event))(event, event.context)
 
 
-def _mapped(view: Callable[..., Any]) -> Callable[..., Response]:
-    """Return the view with errors as problems: Chalice would make a 500 of them before middleware sees them."""
+def _mapped(view: Callable[..., Any], path: str) -> Callable[..., Response]:
+    """Return the view with errors as problems: Chalice would make a 500 of them before middleware sees them.
+
+    It is given the path's parameters by Python's names: ``order_id`` for ``{orderId}``.
+    """
+    names = {
+        name: re.sub("[A-Z]", lambda big: f"_{big[0].lower()}", name) for name in re.findall(r"{(\w+)}", path)
+    }
 
     def call(**path_parameters: str) -> Response:
         try:
-            answer = view(**path_parameters)
+            answer = view(**{names[name]: value for name, value in path_parameters.items()})
             return answer if isinstance(answer, Response) else json_response(answer)
         except errors.DomainError as error:
             return _domain_problem(error)

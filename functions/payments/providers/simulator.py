@@ -34,7 +34,7 @@ from typing import Annotated, TypeVar
 import msgspec
 from msgspec import Meta
 
-from functions.payments.domain import Payment, Refund, RefundStatus
+from functions.payments.domain import Payment, Refund, RefundStatus, Trouble
 from functions.payments.providers import (
     AlreadyCapturedError,
     AlreadyVoidedError,
@@ -47,7 +47,7 @@ from functions.payments.providers import (
     ProviderUnavailableError,
 )
 from functions.payments.providers.signature import verify
-from functions.payments.table import SimulatorTable, Trouble
+from functions.payments.table import SimulatorTable
 from functions.shared.dynamo import Item
 from functions.shared.errors import InvalidError
 from functions.shared.ids import derived_id
