@@ -39,9 +39,9 @@ app = Service("wishes")
 
 
 @app.endpoint("GET", "/wishes/{wishId}", returns=Wished)
-def get_wish(wishId: str) -> Response:  # noqa: N803 the name in the path
+def get_wish(wish_id: str) -> Response:
     """Get a wish: 200."""
-    return json_response(Wished(wishId, caller(app).subject), headers=etag(7))
+    return json_response(Wished(wish_id, caller(app).subject), headers=etag(7))
 
 
 @app.endpoint("POST", "/wishes", auth="optional", body=Wish, returns=Wished, status=201)
@@ -51,13 +51,13 @@ def make_wish() -> Response:
 
 
 @app.endpoint("PUT", "/wishes/{wishId}", body=Wish)
-def change_wish(wishId: str) -> dict[str, Any]:  # noqa: N803
+def change_wish(wish_id: str) -> dict[str, Any]:
     """Change a wish: 200 | 412 | 428."""
     return {"version": if_match(app)}
 
 
 @app.endpoint("DELETE", "/wishes/{wishId}")
-def drop_wish(wishId: str) -> Response:  # noqa: N803
+def drop_wish(wish_id: str) -> Response:
     """Drop a wish: 204 | 403."""
     caller(app).require("staff", "admin")
     return Response("", status_code=204)

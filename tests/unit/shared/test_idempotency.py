@@ -32,7 +32,7 @@ class Counter:
         self.app.endpoint("POST", "/charges", status=201)(self.charge)
         self.app.endpoint("POST", "/charges/{chargeId}", status=201)(self.charge)
 
-    def charge(self, chargeId: str = "") -> Response:  # noqa: N803 the name in the path
+    def charge(self, charge_id: str = "") -> Response:
         return answered_once(self.app, self.table, "charge#cus_1", self.at, self.run)
 
     def run(self) -> Response:
