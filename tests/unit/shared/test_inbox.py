@@ -192,8 +192,8 @@ def test_versions_that_are_handled_together_each_go_to_their_own_handler(consume
     got: dict[int, list[Any]] = {1: [], 2: []}
     newer = msgspec.defstruct("WishGrantedV2", [("wish_id", str)], bases=(Data,), frozen=True)
     handlers = {
-        WishGranted: Together(lambda facts: got[1].extend(facts)),
-        newer: Together(lambda facts: got[2].extend(facts)),
+        WishGranted: BatchHandler(lambda facts: got[1].extend(facts)),
+        newer: BatchHandler(lambda facts: got[2].extend(facts)),
     }
     batch = SQSEvent(sqs_event(event(1), event(2, version=2), event(3), event(4, version=2)), Context())
     assert deliver(batch, handlers) == {"batchItemFailures": []}
