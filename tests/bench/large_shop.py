@@ -154,8 +154,8 @@ class LargeShop(Shop):
                 status="confirmed",
                 parts={"inventory": "committed", "payments": "captured"},
                 timeline=(
-                    orders.JournalEntry(at, "StockReserved", f"{order_id}.1.StockReserved"),
-                    orders.JournalEntry(at, "OrderConfirmed", f"{order_id}.1.PaymentAuthorized"),
+                    orders.TimelineEntry(at, "StockReserved", f"{order_id}.1.StockReserved"),
+                    orders.TimelineEntry(at, "OrderConfirmed", f"{order_id}.1.PaymentAuthorized"),
                 ),
                 version=5,
             )

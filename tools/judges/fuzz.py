@@ -28,7 +28,7 @@ EXCLUDED = {
     "change_password": "ends the judge's sessions",
     "rotate_keys": "ten rotations fill the key set for an hour; the judge of log-in rotates",
     "switch_fault": "takes a service down; make chaos does",
-    "put_through": "takes the payment provider down; make chaos does",
+    "simulate_trouble": "takes the payment provider down; make chaos does",
 }
 UNCHECKED = {
     "unsupported_method": "API Gateway answers a method it has no route for like a path it has none for: 404 here",

@@ -36,8 +36,8 @@ def send(deploy: Callable[[str], str], call: Send, monkeypatch: pytest.MonkeyPat
     aws.dynamodb().create_table(**request)
     monkeypatch.setenv("SHOP_CURRENCY_NAME", "EUR")
     edge.catalog.cache_clear()
-    edge.shelf.cache_clear()
-    edge.desk.cache_clear()
+    edge.importing.cache_clear()
+    edge.exporting.cache_clear()
     table_lists._learnt.clear()
     return lambda *args, **options: call(edge.app, *args, **options)
 

@@ -6,7 +6,7 @@ import csv
 import io
 
 from functions.catalog import messages
-from functions.catalog.app import shelf
+from functions.catalog.app import importing
 from tests.unit.catalog.conftest import ADMIN, Send, work
 from tests.unit.catalog.test_merchants_files import handed_in, product
 
@@ -16,7 +16,7 @@ def test_all_that_is_said_of_the_rows_is_one_file_in_parts(desk: Send) -> None:
     body = handed_in(desk, f"Handle,Title,Variant Price\n{bad}".encode())
     parts, after = [], None
     while True:
-        page = messages.page(shelf().imports, body["importId"], after, rows=3)
+        page = messages.page(importing().imports, body["importId"], after, rows=3)
         parts.append(page.text)
         if (after := page.following) is None:
             break
@@ -34,7 +34,7 @@ def test_all_that_is_said_of_the_rows_is_one_file_in_parts(desk: Send) -> None:
 
 def test_no_message_runs_in_a_spreadsheet(desk: Send) -> None:
     body = handed_in(desk, b"Handle,Title,Variant Price,Weight (kg)\npot,Pot,1,=1+1\n")
-    cells = list(csv.reader(io.StringIO(messages.page(shelf().imports, body["importId"], None).text)))
+    cells = list(csv.reader(io.StringIO(messages.page(importing().imports, body["importId"], None).text)))
     assert [cell for row in cells for cell in row if cell.startswith(("=", "+", "-", "@"))] == []
     assert [row[4] for row in cells if row[3] == "invalid_number"] == ["'=1+1 is no number."]
 

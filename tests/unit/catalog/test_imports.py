@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from functions.catalog import imports
-from functions.catalog.app import on_file, on_import, shelf
+from functions.catalog.app import importing, on_file, on_import
 from functions.catalog.domain import MAX_ORIGIN_LENGTH, MAX_ORIGINS, with_origin
 from functions.shared.clock import now
 from tests.support.lambda_events import Context, sqs_event
@@ -135,7 +135,9 @@ def test_a_file_that_is_no_product_csv_is_refused_as_a_whole(desk: Send) -> None
 def test_a_file_whose_encoding_can_be_two_is_refused_with_how_to_save_it(desk: Send) -> None:
     for encoding, title in (("mac_roman", "Crème"), ("cp1251", "Горшок"), ("cp850", "Töpfe")):
         with pytest.raises(Exception, match="CSV UTF-8"):
-            imports.accept(shelf(), f"{HEADER}topf,{title},,,,,1,,\n".encode(encoding), "csv", "imp_1", now())
+            imports.accept(
+                importing(), f"{HEADER}topf,{title},,,,,1,,\n".encode(encoding), "csv", "imp_1", now()
+            )
 
 
 def test_a_file_with_a_byte_order_mark_is_read(desk: Send) -> None:
@@ -402,7 +404,7 @@ def test_new_products_ask_for_their_words_once_a_part_and_unchanged_ones_write_n
         on_file(sqs_event(*messages()), Context())
         messages("IMPORTS")
         with counted_calls() as made:
-            imports.work(shelf(), import_id, 0, now())
+            imports.work(importing(), import_id, 0, now())
         calls[name] = made
     # The words: pot, and each SKU. The part, what is there, and its words are read; its end is noted and looked at.
     assert calls["new"] == {
@@ -445,9 +447,9 @@ def test_two_imports_of_one_file_at_once_both_end_right(desk: Send, before: int)
     first, second = bring(desk, HEADER + POT + LARGE + CUP), bring(desk, HEADER + POT + LARGE + CUP)
     on_file(sqs_event(*messages()), Context())
     messages("IMPORTS")
-    with meanwhile(before, lambda: imports.work(shelf(), second, 0, now())):
-        imports.work(shelf(), first, 0, now())
-    imports.work(shelf(), second, 0, now())
+    with meanwhile(before, lambda: imports.work(importing(), second, 0, now())):
+        imports.work(importing(), first, 0, now())
+    imports.work(importing(), second, 0, now())
     both = [outcome(desk, first), outcome(desk, second)]
     assert [(body["status"], body["done"], errors(body)) for body in both] == [("completed", 2, [])] * 2
     assert sum(body["created"] for body in both) == 2
@@ -471,8 +473,8 @@ def test_two_workers_on_one_part_at_once_count_it_once(desk: Send, before: int) 
     import_id = bring(desk, HEADER + POT + CUP)
     on_file(sqs_event(*messages()), Context())
     messages("IMPORTS")
-    with meanwhile(before, lambda: imports.work(shelf(), import_id, 0, now())):
-        imports.work(shelf(), import_id, 0, now())
+    with meanwhile(before, lambda: imports.work(importing(), import_id, 0, now())):
+        imports.work(importing(), import_id, 0, now())
     body = outcome(desk, import_id)
     assert (body["status"], counts(body), body["rowsDone"]) == (
         "completed", told(total=2, done=2, created=2), 2,
@@ -584,7 +586,7 @@ def test_a_worker_that_read_the_product_before_a_crash_does_not_undo_what_came_a
         by_hand(desk)
 
     with meanwhile(3, others):
-        imports.work(shelf(), import_id, 0, now())
+        imports.work(importing(), import_id, 0, now())
     assert stock_of(import_id) == [{"POT.GREEN": 9}]
     assert read(desk, "pot").body["title"] == "By another"
 
@@ -623,7 +625,7 @@ def test_an_import_nobody_works_on_any_more_says_so(desk: Send) -> None:
     import_id = bring(desk, HEADER + POT)
     on_file(sqs_event(*messages()), Context())
     (part,) = messages("IMPORTS")
-    shelf().uploads.put(import_id, b"\xff")
+    importing().uploads.put(import_id, b"\xff")
     event = sqs_event(part)
     assert len(on_import(event, Context())["batchItemFailures"]) == 1
     assert outcome(desk, import_id)["status"] == "running"

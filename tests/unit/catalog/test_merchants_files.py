@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from functions.catalog import imports, service
-from functions.catalog.app import shelf
+from functions.catalog.app import importing
 from functions.catalog.domain import Price, Product, Variant, key_of
 from functions.shared import aws
 from functions.shared.clock import now
@@ -26,10 +26,10 @@ needs_findings = pytest.mark.skipif(
 )
 
 
-def handed_in(send: Send, raw: bytes, **wish: Any) -> dict[str, Any]:
+def handed_in(send: Send, raw: bytes, **options: Any) -> dict[str, Any]:
     """Import a file's bytes and return how it went."""
     at = now()
-    job = imports.accept(shelf(), raw, "csv", new_id("imp", at), at, imports.Wish(**wish))
+    job = imports.accept(importing(), raw, "csv", new_id("imp", at), at, imports.ImportOptions(**options))
     assert work() == []
     body = outcome(send, job.id)
     assert body["status"] == "completed"
@@ -39,12 +39,12 @@ def handed_in(send: Send, raw: bytes, **wish: Any) -> dict[str, Any]:
     return body
 
 
-def finding(send: Send, number: str, **wish: Any) -> dict[str, Any]:
+def finding(send: Send, number: str, **options: Any) -> dict[str, Any]:
     """Import one of the files, and once more: the second time nothing changes."""
     (path,) = FINDINGS.glob(f"{number}-*.csv")
-    body = handed_in(send, path.read_bytes(), **wish)
+    body = handed_in(send, path.read_bytes(), **options)
     assert body["errors"] == []
-    again = handed_in(send, path.read_bytes(), **wish)
+    again = handed_in(send, path.read_bytes(), **options)
     assert (again["unchanged"], again["failed"]) == (again["total"], 0)
     back = handed_in(send, exported(send).encode())
     assert (back["unchanged"], back["failed"]) == (back["total"], 0)
@@ -383,7 +383,7 @@ def test_two_imports_of_one_file_at_once_both_end_right(desk: Send) -> None:
     text = b"Handle,Title,Variant SKU,Variant Inventory Qty,Variant Price\npot,Pot,P 1,3,1\n"
     at = now()
     for import_id in (new_id("imp", at), new_id("imp", at)):
-        imports.accept(shelf(), text, "csv", import_id, at)
+        imports.accept(importing(), text, "csv", import_id, at)
     assert work() == []
     (variant,) = product(desk, "pot")["variants"]
     assert (variant["merchantSku"], product(desk, "pot")["version"]) == ("P 1", 1)
@@ -447,10 +447,10 @@ def test_how_a_file_was_read_is_said_with_its_decimal_sign(desk: Send) -> None:
 def test_a_product_that_an_import_made_gets_its_stock_also_after_a_crash_and_a_change(desk: Send) -> None:
     at = now()
     raw = b"Handle,Title,Variant SKU,Variant Inventory Qty,Variant Price\npot,Pot,P 1,3,1\n"
-    job = imports.accept(shelf(), raw, "csv", new_id("imp", at), at)
+    job = imports.accept(importing(), raw, "csv", new_id("imp", at), at)
     variant = Variant(Price(100, "EUR"), merchant_sku="P 1")
     made = Product("Pot, as staff call it", (variant,), slug="pot", status="published")
-    service.create(shelf().catalog, made, imports._id(job, 0), currency="EUR", at=at)
+    service.create(importing().catalog, made, imports._id(job, 0), currency="EUR", at=at)
     assert work() == []
     assert counted() == {key_of("P 1"): 3}
 

@@ -94,7 +94,7 @@ def test_without_trouble_a_call_is_what_its_token_says(troubled: Simulator) -> N
 
 
 def test_a_slow_provider_answers_everyone_late(troubled: Simulator, table: PaymentsTable) -> None:
-    SimulatorTable(table.name).put_through("slow")
+    SimulatorTable(table.name).set_trouble("slow")
     started = time.monotonic()
     assert troubled.authorise(a_payment(), "tok_visa") == HELD
     assert time.monotonic() - started >= 0.05
@@ -103,17 +103,17 @@ def test_a_slow_provider_answers_everyone_late(troubled: Simulator, table: Payme
 def test_a_failing_provider_does_nothing_until_it_is_well_again(
     troubled: Simulator, table: PaymentsTable
 ) -> None:
-    SimulatorTable(table.name).put_through("failing")
+    SimulatorTable(table.name).set_trouble("failing")
     with pytest.raises(ProviderUnavailableError):
         troubled.authorise(a_payment(), "tok_visa")
     assert SimulatorTable(table.name).intent(a_payment().order_id) is None
-    SimulatorTable(table.name).put_through("none")
+    SimulatorTable(table.name).set_trouble("none")
     assert troubled.authorise(a_payment(), "tok_visa") == HELD
 
 
 def test_a_silent_provider_does_it_and_does_not_say_so(troubled: Simulator, table: PaymentsTable) -> None:
     troubled.authorise(a_payment(), "tok_visa")
-    SimulatorTable(table.name).put_through("silent")
+    SimulatorTable(table.name).set_trouble("silent")
     with pytest.raises(ProviderUnavailableError):
         troubled.capture(a_payment())
     intent = SimulatorTable(table.name).intent(a_payment().order_id)
