@@ -8,9 +8,12 @@ from typing import Any
 
 ACCOUNT = "123456789012"  # moto's
 PSEUDO = {
-    "AWS::Region": "eu-west-1", "AWS::AccountId": ACCOUNT, "AWS::Partition": "aws", "AWS::URLSuffix": "amazonaws.com",
+    "AWS::Region": "eu-west-1",
+    "AWS::AccountId": ACCOUNT,
+    "AWS::Partition": "aws",
+    "AWS::URLSuffix": "amazonaws.com",
     "AWS::NoValue": None,
-}  # fmt: skip
+}
 NAMES = ("TableName", "QueueName", "FunctionName", "BucketName", "Name", "AliasName", "LayerName")
 
 
@@ -31,8 +34,11 @@ class Resolver:
             for name, parameter in template.get("Parameters", {}).items()
         }
         self._functions: dict[str, Callable[[Any], Any]] = {
-            "Ref": self._ref, "Fn::GetAtt": self._attribute, "Fn::Sub": self._sub, "Fn::If": self._if,
-        }  # fmt: skip
+            "Ref": self._ref,
+            "Fn::GetAtt": self._attribute,
+            "Fn::Sub": self._sub,
+            "Fn::If": self._if,
+        }
 
     def value(self, node: Any) -> Any:
         """Return a node with everything in it resolved."""

@@ -105,9 +105,12 @@ def open_cart() -> Response:
     subject, at = caller(app).subject, now()
     if subject:
         return answered_once(
-            app, carts(), f"open#{subject}", at,
+            app,
+            carts(),
+            f"open#{subject}",
+            at,
             lambda: opened(service.open_customer_cart(carts(), subject, at).id),
-        )  # fmt: skip
+        )
     key, secret = key_of(app), guest_secret()
 
     def run() -> Response:

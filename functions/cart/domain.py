@@ -396,10 +396,17 @@ def _priced(line: Line, offer: Offer | None, currency: str) -> PricedLine:
         return PricedLine(line.sku, line.quantity, "", line.sku, None, line.price, line.price, True, True)
     sold = offer.for_sale and offer.price.currency == currency
     return PricedLine(
-        line.sku, line.quantity, offer.product_id, offer.title, offer.image_url,
-        offer.price if sold else line.price, line.price, withdrawn=not sold, taxable=offer.taxable,
+        line.sku,
+        line.quantity,
+        offer.product_id,
+        offer.title,
+        offer.image_url,
+        offer.price if sold else line.price,
+        line.price,
+        withdrawn=not sold,
+        taxable=offer.taxable,
         ships=offer.ships,
-    )  # fmt: skip
+    )
 
 
 def acknowledged(cart: Cart, lines: tuple[PricedLine, ...], at: datetime) -> Cart:

@@ -69,9 +69,14 @@ def set_line(
 ) -> Shown:
     """Have exactly `quantity` units of a SKU in the cart."""
     return _change(
-        table, cart_id, visitor, sku, terms, at,
+        table,
+        cart_id,
+        visitor,
+        sku,
+        terms,
+        at,
         lambda cart: domain.with_line(cart, sku, quantity, table.offer(sku), terms.currency, at),
-    )  # fmt: skip
+    )
 
 
 def remove_line(
@@ -83,9 +88,14 @@ def remove_line(
 
 @optimistic("cart_busy")
 def _change(
-    table: CartTable, cart_id: str, visitor: Visitor, sku: str, terms: Terms, at: datetime,
+    table: CartTable,
+    cart_id: str,
+    visitor: Visitor,
+    sku: str,
+    terms: Terms,
+    at: datetime,
     rule: Callable[[Cart], Cart],
-) -> Shown | None:  # fmt: skip
+) -> Shown | None:
     before = domain.opened(table.cart(cart_id), visitor, at)
     after = rule(before)
     stored = before if after is before else table.store_line(before, after, sku)
@@ -160,10 +170,14 @@ def on_product(table: CartTable, event: Fact[ProductPublished]) -> None:
 
 def _offer(product: ProductPublished, variant: VariantState) -> Offer:
     return Offer(
-        variant.sku, product.product_id, variant.title[: domain.MAX_TITLE] or variant.sku, variant.price,
-        product.image_url, taxable=variant.tax_class != domain.UNTAXED,
+        variant.sku,
+        product.product_id,
+        variant.title[: domain.MAX_TITLE] or variant.sku,
+        variant.price,
+        product.image_url,
+        taxable=variant.tax_class != domain.UNTAXED,
         ships=variant.requires_shipping,
-    )  # fmt: skip
+    )
 
 
 def on_product_withdrawn(table: CartTable, event: Fact[ProductWithdrawn]) -> None:
@@ -172,9 +186,12 @@ def on_product_withdrawn(table: CartTable, event: Fact[ProductWithdrawn]) -> Non
 
 
 def _take_product(
-    table: CartTable, product_id: str, event: Fact[ProductPublished] | Fact[ProductWithdrawn],
-    offers: Mapping[str, Offer], dropped: frozenset[str],
-) -> None:  # fmt: skip
+    table: CartTable,
+    product_id: str,
+    event: Fact[ProductPublished] | Fact[ProductWithdrawn],
+    offers: Mapping[str, Offer],
+    dropped: frozenset[str],
+) -> None:
     """Store what is told unless later news is in: first the version and all SKUs there ever were, then each offer.
 
     Whatever two deliveries do to each other, every SKU ends at the latest version: an offer only gives way to a

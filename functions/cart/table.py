@@ -73,9 +73,11 @@ class CartTable(Table):
             values |= {":line": _line_item(new), ":most": MAX_LINES}
             change, there = f", {path} = :line", f"attribute_not_exists({path}) AND size(#lines) < :most"
         item = self.update(
-            _cart_key(before.id), f"SET expires = :expires, version = version + :one {change}", values,
+            _cart_key(before.id),
+            f"SET expires = :expires, version = version + :one {change}",
+            values,
             condition=f"attribute_exists(#lines) AND {there} AND attribute_not_exists(merged_into)",
-        )  # fmt: skip
+        )
         return _cart(item) if item else None
 
     def replace(self, before: Cart, after: Cart) -> bool:
@@ -115,15 +117,22 @@ class CartTable(Table):
         """Store an offer; False when a later fact of its product is in, or of another that sells the SKU."""
         return self.put(
             {
-                **_offer_key(offer.sku), "sku": offer.sku, "product_id": offer.product_id, "title": offer.title,
-                "price": _money_item(offer.price), "image_url": offer.image_url,
-                "for_sale": offer.for_sale, "taxable": offer.taxable, "ships": offer.ships,
-                "version": version, "told_at": told_at,
+                **_offer_key(offer.sku),
+                "sku": offer.sku,
+                "product_id": offer.product_id,
+                "title": offer.title,
+                "price": _money_item(offer.price),
+                "image_url": offer.image_url,
+                "for_sale": offer.for_sale,
+                "taxable": offer.taxable,
+                "ships": offer.ships,
+                "version": version,
+                "told_at": told_at,
             },
             "attribute_not_exists(pk) OR (product_id = :product AND version < :version)"
             " OR (product_id <> :product AND (for_sale = :no OR told_at < :told))",
             {":product": offer.product_id, ":version": version, ":told": told_at, ":no": False},
-        )  # fmt: skip
+        )
 
     def drop_offer(self, sku: str, product_id: str, version: int, told_at: str) -> bool:
         """Take a product's offer off sale, or refuse it in advance; False when it is another's or was told of later."""
@@ -155,8 +164,11 @@ def _line_name(sku: str) -> str:
 
 def _line_item(line: Line) -> Item:
     return {
-        "sku": line.sku, "quantity": line.quantity, "price": _money_item(line.price), "added_at": line.added_at,
-    }  # fmt: skip
+        "sku": line.sku,
+        "quantity": line.quantity,
+        "price": _money_item(line.price),
+        "added_at": line.added_at,
+    }
 
 
 def _cart_item(cart: Cart) -> Item:
@@ -198,9 +210,15 @@ def _offer(item: Item) -> Offer | None:
     if "price" not in item:  # none, or dropped before it was ever told of
         return None
     return Offer(
-        item["sku"], item["product_id"], item["title"], _money(item["price"]), item.get("image_url"),
-        item["for_sale"], item["taxable"], item.get("ships", True),
-    )  # fmt: skip
+        item["sku"],
+        item["product_id"],
+        item["title"],
+        _money(item["price"]),
+        item.get("image_url"),
+        item["for_sale"],
+        item["taxable"],
+        item.get("ships", True),
+    )
 
 
 def _money_item(money: Money) -> Item:

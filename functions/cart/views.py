@@ -160,9 +160,16 @@ def line_view(line: PricedLine) -> LineView:
     """Shape a line."""
     previous = line.shown_price.amount if "price_changed" in line.notices else None
     return LineView(
-        line.sku, line.product_id, line.title, line.image_url, line.quantity, line.unit_price.amount, previous,
-        line.total.amount, line.notices,
-    )  # fmt: skip
+        line.sku,
+        line.product_id,
+        line.title,
+        line.image_url,
+        line.quantity,
+        line.unit_price.amount,
+        previous,
+        line.total.amount,
+        line.notices,
+    )
 
 
 def cart_view(shown: Shown) -> CartView:

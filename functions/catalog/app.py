@@ -143,9 +143,13 @@ def get_all_products() -> Response:
     if status not in ("", *STATUSES):
         raise InvalidError("invalid_status", f"status is one of {', '.join(STATUSES)}.", field=("status",))
     page = service.find(
-        catalog(), wanted(given), sort(given), page_limit(given), given.get("cursor"),
+        catalog(),
+        wanted(given),
+        sort(given),
+        page_limit(given),
+        given.get("cursor"),
         (status,) if status else STATUSES,
-    )  # fmt: skip
+    )
     return json_response(views.cards_view(page))
 
 
@@ -167,9 +171,13 @@ def post_product() -> Response:
 
     def run() -> Response:
         stored = service.create(
-            catalog(), product, new_id("prd", at), currency=currency(), at=at,
+            catalog(),
+            product,
+            new_id("prd", at),
+            currency=currency(),
+            at=at,
             origin=f"request#{fingerprint(by, key)}" if key else "",
-        )  # fmt: skip
+        )
         where = {"Location": f"/catalog/products/{stored.id}", **etag(stored.version)}
         return json_response(views.staff_view(stored), 201, where)
 
@@ -197,9 +205,12 @@ def delete_product(id: str) -> Response:
 
 
 @app.endpoint(
-    "POST", "/catalog/imports", returns=views.ImportAcceptedView, status=202,
+    "POST",
+    "/catalog/imports",
+    returns=views.ImportAcceptedView,
+    status=202,
     content_types=("text/csv", "application/x-ndjson"),
-)  # fmt: skip
+)
 def post_import() -> Response:
     """Import products from CSV (Shopify's, WooCommerce's, or mapped) or JSONL: 202 | 400 | 403 | 409 | 413 | 415.
 

@@ -241,11 +241,16 @@ def normalised(product: Product, currency: str, slug: str = "") -> Product:
     for image in (*product.images, *(Image(variant.image) for variant in variants if variant.image)):
         images.setdefault(image.src, image)
     clean = replace(
-        product, title=product.title.strip(), slug=slug,
-        vendor=product.vendor.strip(), category=product.category.strip(),
-        tags=tuple(tags.values()), images=tuple(images.values()),
-        options=tuple(name.strip() for name in options), variants=variants,
-    )  # fmt: skip
+        product,
+        title=product.title.strip(),
+        slug=slug,
+        vendor=product.vendor.strip(),
+        category=product.category.strip(),
+        tags=tuple(tags.values()),
+        images=tuple(images.values()),
+        options=tuple(name.strip() for name in options),
+        variants=variants,
+    )
     check(clean, currency)
     clean = replace(clean, variants=_with_skus(clean))
     _check_skus(clean)
@@ -428,10 +433,18 @@ class Card(View, frozen=True):
 def card(product_id: str, product: Product) -> Card:
     """Return the card of a product."""
     return Card(
-        product_id, product.slug, product.title, product.vendor, product.category, product.tags, product.status,
-        product.images[0] if product.images else None, PriceRange(*price_range(product)), shown_reduction(product),
+        product_id,
+        product.slug,
+        product.title,
+        product.vendor,
+        product.category,
+        product.tags,
+        product.status,
+        product.images[0] if product.images else None,
+        PriceRange(*price_range(product)),
+        shown_reduction(product),
         len(product.variants),
-    )  # fmt: skip
+    )
 
 
 def facets(product: Product) -> list[str]:

@@ -83,9 +83,18 @@ def accept(
     """
     made = planning.plan(io.BytesIO(raw), kind, options.mapping, lambda rows: None)
     job = Job(
-        import_id, kind, "queued", rfc3339(at), made.entries, stock=options.stock, dry_run=options.dry_run,
-        read_as=_read_as(made, options.mapping), rows=made.rows, size=len(raw), touched_at=rfc3339(at),
-    )  # fmt: skip
+        import_id,
+        kind,
+        "queued",
+        rfc3339(at),
+        made.entries,
+        stock=options.stock,
+        dry_run=options.dry_run,
+        read_as=_read_as(made, options.mapping),
+        rows=made.rows,
+        size=len(raw),
+        touched_at=rfc3339(at),
+    )
     importing.uploads.put(import_id, raw)
     told = ImportAccepted(import_id, kind, job.total)
     importing.imports.begin(job, pack(fact(told, import_id, 1, at)))
@@ -106,9 +115,15 @@ def expect(
     shopify.known_names(options.mapping)
     read_as = ReadAs(mapping=dict(options.mapping))
     job = Job(
-        import_id, kind, "awaiting_upload", rfc3339(at), stock=options.stock, dry_run=options.dry_run, read_as=read_as,
+        import_id,
+        kind,
+        "awaiting_upload",
+        rfc3339(at),
+        stock=options.stock,
+        dry_run=options.dry_run,
+        read_as=read_as,
         touched_at=rfc3339(at),
-    )  # fmt: skip
+    )
     importing.imports.begin(job, None)
     return job, importing.uploads.upload_address(import_id, MEDIA_TYPES[kind])
 
@@ -184,9 +199,15 @@ def _planned(importing: ImportContext, found: Job, made: Plan, etag: str, at: da
     """Note how a file is cut; what could not be read of it counts as one product that failed."""
     unread = int(made.unread is not None)
     planned = replace(
-        found, total=made.entries + unread, rows=made.rows, parts=len(made.parts), done=unread, failed=unread,
-        touched_at=rfc3339(at), read_as=_read_as(made, found.read_as.mapping),
-    )  # fmt: skip
+        found,
+        total=made.entries + unread,
+        rows=made.rows,
+        parts=len(made.parts),
+        done=unread,
+        failed=unread,
+        touched_at=rfc3339(at),
+        read_as=_read_as(made, found.read_as.mapping),
+    )
     layout = msgspec.structs.replace(made.layout, etag=etag)
     unread_rows = [made.unread] if made.unread else []
     importing.imports.plan(planned, layout, made.parts, made.entries, unread_rows)

@@ -198,10 +198,15 @@ def _next(
     """Return the next version of a product and the facts of it; raise InvalidError where they are too large."""
     moment = rfc3339(at)
     after = Stored(
-        id=product_id, version=before.version + 1 if before else 1, product=clean,
-        text=text.plain(clean.body_html), created_at=before.created_at if before else moment, updated_at=moment,
-        origins=domain.with_origin(before.origins if before else (), origin), listed=domain.lists(clean),
-    )  # fmt: skip
+        id=product_id,
+        version=before.version + 1 if before else 1,
+        product=clean,
+        text=text.plain(clean.body_html),
+        created_at=before.created_at if before else moment,
+        updated_at=moment,
+        origins=domain.with_origin(before.origins if before else (), origin),
+        listed=domain.lists(clean),
+    )
     outbox = pack(fact(_raised(before, after), after.id, after.version, at))
     _check_size(after, outbox)
     return after, outbox

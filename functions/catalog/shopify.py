@@ -80,15 +80,34 @@ _KEY_OF = {plain_name(name): key for key, names in _COLUMNS.items() for name in 
 _VARIANT = ("option1", "option2", "option3", "sku", "price", "quantity", "barcode")
 """A row with any of these brings a variant; the first row of a product always does."""
 _COLUMN_OF = {
-    "slug": "handle", "title": "title", "bodyHtml": "body", "vendor": "vendor", "category": "type", "tags": "tags",
-    "productCategory": "taxonomy", "status": "status", "seo/title": "seo_title", "seo/description": "seo_description",
-    "options/0": "option1_name", "options/1": "option2_name", "options/2": "option3_name",
-    "variants/options": "option1", "variants/options/0": "option1", "variants/options/1": "option2",
-    "variants/options/2": "option3", "variants/sku": "sku", "variants/merchantSku": "sku",
-    "variants/price": "price", "variants/compareAt": "compare_at",
-    "variants/grams": "grams", "variants/barcode": "barcode", "variants/taxClass": "tax_code",
-    "variants/image": "variant_image", "images/src": "image", "images/alt": "alt",
-}  # fmt: skip
+    "slug": "handle",
+    "title": "title",
+    "bodyHtml": "body",
+    "vendor": "vendor",
+    "category": "type",
+    "tags": "tags",
+    "productCategory": "taxonomy",
+    "status": "status",
+    "seo/title": "seo_title",
+    "seo/description": "seo_description",
+    "options/0": "option1_name",
+    "options/1": "option2_name",
+    "options/2": "option3_name",
+    "variants/options": "option1",
+    "variants/options/0": "option1",
+    "variants/options/1": "option2",
+    "variants/options/2": "option3",
+    "variants/sku": "sku",
+    "variants/merchantSku": "sku",
+    "variants/price": "price",
+    "variants/compareAt": "compare_at",
+    "variants/grams": "grams",
+    "variants/barcode": "barcode",
+    "variants/taxClass": "tax_code",
+    "variants/image": "variant_image",
+    "images/src": "image",
+    "images/alt": "alt",
+}
 """The column of each field of a product, by the steps that lead to it, without indices of variants and images."""
 
 
@@ -362,10 +381,16 @@ def _entry(slug: str, rows: list[Row], reader: _Reader) -> ParsedProduct:
 
     whole = "option1" in has and "price" in has and not has.isdisjoint(("status", "published"))
     return ParsedProduct(
-        first.number, slug, msgspec.json.encode(product), quantities,
-        problems=tuple(reader.problems), warnings=tuple(reader.warnings), whole=whole, place=place,
+        first.number,
+        slug,
+        msgspec.json.encode(product),
+        quantities,
+        problems=tuple(reader.problems),
+        warnings=tuple(reader.warnings),
+        whole=whole,
+        place=place,
         new_status="published",
-    )  # fmt: skip
+    )
 
 
 _GRAMS = {
@@ -636,13 +661,18 @@ def write(product: Product, others: Iterable[str] = ()) -> str:
 def _product_cells(product: Product) -> dict[str, str]:
     names = product.options or ("Title",)
     return {
-        "title": product.title, "body": product.body_html, "vendor": product.vendor,
-        "taxonomy": product.product_category, "type": product.category, "tags": ", ".join(product.tags),
+        "title": product.title,
+        "body": product.body_html,
+        "vendor": product.vendor,
+        "taxonomy": product.product_category,
+        "type": product.category,
+        "tags": ", ".join(product.tags),
         "status": _STATUS[product.status],
         "published": "true" if product.status in ("published", "unlisted") else "false",
-        "seo_title": product.seo.title, "seo_description": product.seo.description,
+        "seo_title": product.seo.title,
+        "seo_description": product.seo.description,
         **{f"option{number}_name": name for number, name in enumerate(names, 1)},
-    }  # fmt: skip
+    }
 
 
 def _variant_cells(product: Product, variant: Variant) -> dict[str, str]:
@@ -651,15 +681,18 @@ def _variant_cells(product: Product, variant: Variant) -> dict[str, str]:
     before = variant.compare_at
     return {
         **{f"option{number}": value for number, value in enumerate(values, 1)},
-        "sku": shown_sku(variant), "grams": str(variant.grams), "barcode": variant.barcode,
+        "sku": shown_sku(variant),
+        "grams": str(variant.grams),
+        "barcode": variant.barcode,
         "price": format_amount(variant.price.amount, variant.price.currency),
         "compare_at": format_amount(before.amount, before.currency) if before else "",
         "tracker": "" if variant.stock_policy == "untracked" else "shopify",
         "policy": "continue" if variant.stock_policy == "backorder" else "deny",
         "shipping": "true" if variant.requires_shipping else "false",
         "taxable": "false" if variant.tax_class == "exempt" else "true",
-        "tax_code": variant.tax_class if special else "", "variant_image": variant.image or "",
-    }  # fmt: skip
+        "tax_code": variant.tax_class if special else "",
+        "variant_image": variant.image or "",
+    }
 
 
 def _lines(rows: Iterable[list[str]]) -> str:

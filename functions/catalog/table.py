@@ -108,9 +108,14 @@ class CatalogTable(ListsTable):
         return self._store_in_steps(was, before, after, outbox, claims, head[1:])
 
     def _store_in_steps(
-        self, was: Footprint, before: Stored | None, after: Stored, outbox: str | None,
-        claims: list[tuple[Lost, Action]], slugs: list[tuple[Lost, Action]],
-    ) -> Lost | None:  # fmt: skip
+        self,
+        was: Footprint,
+        before: Stored | None,
+        after: Stored,
+        outbox: str | None,
+        claims: list[tuple[Lost, Action]],
+        slugs: list[tuple[Lost, Action]],
+    ) -> Lost | None:
         for start in range(0, len(claims), MAX_ACTIONS):
             if lost := self._write(claims[start : start + MAX_ACTIONS]):
                 return lost
@@ -229,19 +234,31 @@ def stored_size(stored: Stored) -> int:
 
 def _product_item(stored: Stored) -> Item:
     return {
-        **_product_key(stored.id), "id": stored.id, "version": stored.version,
-        "content": _packed(stored.product), "text": stored.text, "origin": " ".join(stored.origins),
-        "created_at": stored.created_at, "updated_at": stored.updated_at,
-        "listed": list(stored.listed), "pending": stored.pending,
+        **_product_key(stored.id),
+        "id": stored.id,
+        "version": stored.version,
+        "content": _packed(stored.product),
+        "text": stored.text,
+        "origin": " ".join(stored.origins),
+        "created_at": stored.created_at,
+        "updated_at": stored.updated_at,
+        "listed": list(stored.listed),
+        "pending": stored.pending,
         "replaces": msgspec.json.encode(stored.replaces).decode() if stored.replaces else None,
-    }  # fmt: skip
+    }
 
 
 def _stored(item: Item) -> Stored:
     replaces = item.get("replaces")
     return Stored(
-        item["id"], item["version"], _unpacked(item["content"]), item["text"],
-        item["created_at"], item["updated_at"], tuple(item["origin"].split()), tuple(item["listed"]),
+        item["id"],
+        item["version"],
+        _unpacked(item["content"]),
+        item["text"],
+        item["created_at"],
+        item["updated_at"],
+        tuple(item["origin"].split()),
+        tuple(item["listed"]),
         item.get("pending"),
         msgspec.json.decode(replaces, type=Footprint) if replaces else None,
-    )  # fmt: skip
+    )

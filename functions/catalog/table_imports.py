@@ -121,8 +121,12 @@ class ImportsTable(JobsTable):
     def start(self, job: Job, size: int, outbox: str, at: datetime) -> bool:
         """Note that an import's file of so many bytes has come; False when it was noted before."""
         values = {
-            ":queued": "queued", ":awaiting": "awaiting_upload", ":size": size, ":at": rfc3339(at), ":outbox": outbox,
-        }  # fmt: skip
+            ":queued": "queued",
+            ":awaiting": "awaiting_upload",
+            ":size": size,
+            ":at": rfc3339(at),
+            ":outbox": outbox,
+        }
         return self._change(
             job.id,
             "SET #status = :queued, #size = :size, created_at = :at, touched_at = :at, outbox = :outbox",
@@ -151,9 +155,12 @@ class ImportsTable(JobsTable):
         )
         self.put_many([*items, *self._problems(job, entry, problems)])
         values = {
-            ":running": "running", ":queued": "queued", ":zero": 0, ":read_as": _json(job.read_as),
+            ":running": "running",
+            ":queued": "queued",
+            ":zero": 0,
+            ":read_as": _json(job.read_as),
             **{f":{name}": getattr(job, name) for name in _PLANNED},
-        }  # fmt: skip
+        }
         setting = ", ".join(f"#{name} = :{name}" for name in _PLANNED)
         self._change(
             job.id,
@@ -209,8 +216,12 @@ class ImportsTable(JobsTable):
     def fail(self, import_id: str, reason: str, why: str, at: datetime) -> None:
         """Give an import up; what was imported stays."""
         values = {
-            ":failed": "failed", ":at": rfc3339(at), ":completed": "completed", ":reason": reason, ":why": why,
-        }  # fmt: skip
+            ":failed": "failed",
+            ":at": rfc3339(at),
+            ":completed": "completed",
+            ":reason": reason,
+            ":why": why,
+        }
         self._change(
             import_id,
             "SET #status = :failed, finished_at = :at, reason = :reason, why = :why REMOVE outbox",

@@ -69,9 +69,15 @@ class ListsTable(Table):
     """Entries of lists, the names of facets, and the words search knows."""
 
     def page(
-        self, lists: Sequence[str], sort: str, limit: int, after: str | None, keep: Callable[[Item], bool],
-        examine: int = MAX_EXAMINED, consistent: bool = False,
-    ) -> Page:  # fmt: skip
+        self,
+        lists: Sequence[str],
+        sort: str,
+        limit: int,
+        after: str | None,
+        keep: Callable[[Item], bool],
+        examine: int = MAX_EXAMINED,
+        consistent: bool = False,
+    ) -> Page:
         """Return a page of the entries of several lists, each product once, without those `keep` refuses.
 
         Reads about as many entries as it returns; where `keep` lets few pass, it reads on, in ever larger steps,
@@ -104,8 +110,9 @@ class ListsTable(Table):
         ahead = -(-(limit + 1) // len(shards)) + 1
         return heapq.merge(
             *(self._entries(shard, order, after, ahead, consistent=consistent) for shard in shards),
-            key=lambda entry: str(entry[order.key]), reverse=order.backwards,
-        )  # fmt: skip
+            key=lambda entry: str(entry[order.key]),
+            reverse=order.backwards,
+        )
 
     def _sorted(self, lists: Sequence[str], order: Order, after: str | None) -> list[Item] | None:
         """Return the entries of lists without an index in order; None where there are more than `MAX_SORTED`."""

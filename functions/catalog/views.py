@@ -267,11 +267,30 @@ def import_view(job: Job, problems: Page) -> ImportView:
         shown = ProblemView(item["row"], item["field"], item["code"], item["detail"])
         said[item.get("level", "error")].append(shown)
     return ImportView(
-        job.id, job.format, job.status, job.total, job.done, job.created, job.updated, job.unchanged, job.failed,
-        job.created_at, job.finished_at or None, said["error"], said["warning"], said["outcome"], job.warnings,
-        "set" if job.stock else "keep", job.stock_kept, job.dry_run, job.read_as, problems.following,
-        job.rows, job.rows_done, ProblemView(0, "", job.reason, job.why) if job.reason else None,
-    )  # fmt: skip
+        job.id,
+        job.format,
+        job.status,
+        job.total,
+        job.done,
+        job.created,
+        job.updated,
+        job.unchanged,
+        job.failed,
+        job.created_at,
+        job.finished_at or None,
+        said["error"],
+        said["warning"],
+        said["outcome"],
+        job.warnings,
+        "set" if job.stock else "keep",
+        job.stock_kept,
+        job.dry_run,
+        job.read_as,
+        problems.following,
+        job.rows,
+        job.rows_done,
+        ProblemView(0, "", job.reason, job.why) if job.reason else None,
+    )
 
 
 def accepted_view(job: Job) -> ImportAcceptedView:
@@ -289,6 +308,12 @@ def upload_view(job: Job, address: str) -> ImportAcceptedView:
 def export_view(export: Export, address: str | None) -> ExportView:
     """Shape an export."""
     return ExportView(
-        export.id, export.format, export.status, export.done, export.size, export.created_at,
-        export.finished_at or None, address,
-    )  # fmt: skip
+        export.id,
+        export.format,
+        export.status,
+        export.done,
+        export.size,
+        export.created_at,
+        export.finished_at or None,
+        address,
+    )

@@ -18,27 +18,63 @@ from functions.shared.errors import InvalidError
 
 _WEIGHTS = {"weight kg": "kilograms", "weight g": "grams", "weight lbs": "pounds", "weight oz": "ounces"}
 _LABELS = {
-    "handle": "Name", "title": "Name", "body": "Description", "type": "Categories", "tags": "Tags",
-    "published": "Published", "status": "Visibility in catalog", "sku": "SKU", "price": "Regular price",
-    "compare_at": "Regular price", "quantity": "Stock", "tracker": "Stock", "policy": "Backorders allowed?",
-    "taxable": "Tax status", "tax_code": "Tax class", "barcode": "GTIN, UPC, EAN, or ISBN", "image": "Images",
-    "grams": "Weight (g)", "kilograms": "Weight (kg)", "pounds": "Weight (lbs)", "ounces": "Weight (oz)",
-    "shipping": "Type", "vendor": "Brands", "position": "Images", "alt": "Images",
+    "handle": "Name",
+    "title": "Name",
+    "body": "Description",
+    "type": "Categories",
+    "tags": "Tags",
+    "published": "Published",
+    "status": "Visibility in catalog",
+    "sku": "SKU",
+    "price": "Regular price",
+    "compare_at": "Regular price",
+    "quantity": "Stock",
+    "tracker": "Stock",
+    "policy": "Backorders allowed?",
+    "taxable": "Tax status",
+    "tax_code": "Tax class",
+    "barcode": "GTIN, UPC, EAN, or ISBN",
+    "image": "Images",
+    "grams": "Weight (g)",
+    "kilograms": "Weight (kg)",
+    "pounds": "Weight (lbs)",
+    "ounces": "Weight (oz)",
+    "shipping": "Type",
+    "vendor": "Brands",
+    "position": "Images",
+    "alt": "Images",
     **{f"option{number}": f"Attribute {number} value(s)" for number in (1, 2, 3)},
     **{f"option{number}_name": f"Attribute {number} name" for number in (1, 2, 3)},
-}  # fmt: skip
+}
 _USED = {
-    *(plain_name(label) for label in _LABELS.values()), *_WEIGHTS, "id", "type", "parent", "sale price", "in stock",
-}  # fmt: skip
+    *(plain_name(label) for label in _LABELS.values()),
+    *_WEIGHTS,
+    "id",
+    "type",
+    "parent",
+    "sale price",
+    "in stock",
+}
 _SOURCES = {
-    "body": ("description", "short description"), "type": ("categories",), "tags": ("tags",), "vendor": ("brands",),
-    "image": ("images",), "position": ("images",), "variant_image": ("images",), "sku": ("sku",),
-    "published": ("published", "visibility in catalog"), "status": ("published", "visibility in catalog"),
-    "price": ("regular price", "sale price"), "compare_at": ("sale price",), "tracker": ("stock", "in stock"),
-    "quantity": ("stock", "in stock"), "policy": ("backorders allowed", "in stock"), "taxable": ("tax status",),
+    "body": ("description", "short description"),
+    "type": ("categories",),
+    "tags": ("tags",),
+    "vendor": ("brands",),
+    "image": ("images",),
+    "position": ("images",),
+    "variant_image": ("images",),
+    "sku": ("sku",),
+    "published": ("published", "visibility in catalog"),
+    "status": ("published", "visibility in catalog"),
+    "price": ("regular price", "sale price"),
+    "compare_at": ("sale price",),
+    "tracker": ("stock", "in stock"),
+    "quantity": ("stock", "in stock"),
+    "policy": ("backorders allowed", "in stock"),
+    "taxable": ("tax status",),
     **{f"option{number}": (f"attribute {number} name",) for number in (1, 2, 3)},
     **{f"option{number}_name": (f"attribute {number} name",) for number in (1, 2, 3)},
-}  # fmt: skip
+}
 """The columns that say what each of our columns says; where a file has none of them, it says nothing of it."""
 NAMES = ("type", "sku", "name", "published", "regular price", "categories", "images", "parent")
 NUMBERS = ("regular price", "sale price", *_WEIGHTS)

@@ -59,9 +59,17 @@ class AddressesView(View, frozen=True):
 def address_view(address: Address) -> AddressView:
     """Shape an address."""
     return AddressView(
-        address.id, address.name, address.line1, address.line2, address.city, address.region, address.postal_code,
-        address.country, address.phone, address.default,
-    )  # fmt: skip
+        address.id,
+        address.name,
+        address.line1,
+        address.line2,
+        address.city,
+        address.region,
+        address.postal_code,
+        address.country,
+        address.phone,
+        address.default,
+    )
 
 
 def _answer(address: Address, status: int = 200) -> Response:

@@ -40,8 +40,14 @@ class Key:
     def jwk(self) -> dict[str, str]:
         """Return the public half as it is published (RFC 7517)."""
         return {
-            "kty": "EC", "crv": "P-256", "x": self.x, "y": self.y, "kid": self.id, "use": "sig", "alg": "ES256",
-        }  # fmt: skip
+            "kty": "EC",
+            "crv": "P-256",
+            "x": self.x,
+            "y": self.y,
+            "kid": self.id,
+            "use": "sig",
+            "alg": "ES256",
+        }
 
 
 @dataclass(frozen=True)

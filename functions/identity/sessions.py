@@ -92,10 +92,14 @@ def _too_many(limit: Limit, at: datetime) -> TooManyRequestsError:
 def _open(table: IdentityTable, keys: SigningKeys, account: Account, at: datetime) -> Tokens:
     secret = secret_text(secrets.token_bytes(32))
     session = Session(
-        id=new_id("ses", at), account_id=account.id, current=digest(secret),
-        seed=secret_text(secrets.token_bytes(32)), epoch=account.epoch, started_at=rfc3339(at),
+        id=new_id("ses", at),
+        account_id=account.id,
+        current=digest(secret),
+        seed=secret_text(secrets.token_bytes(32)),
+        epoch=account.epoch,
+        started_at=rfc3339(at),
         ends_at=rfc3339(at + SESSION_IDLE),
-    )  # fmt: skip
+    )
     table.open_session(session)
     log.note(subject=account.id, session=session.id)
     return Tokens(keys.access_token(account, session.id, at), opaque(account.id, session.id, secret))

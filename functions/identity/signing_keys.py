@@ -66,9 +66,13 @@ class SigningKeys:
         """Return a signed access token."""
         key = (self.key_set(at) or self._first(at)).current(at)
         claims = tokens.claims(
-            account, session_id, issuer=self._publication.issuer, audience=self._publication.audience,
-            token_id=new_id("jti", at), at=at,
-        )  # fmt: skip
+            account,
+            session_id,
+            issuer=self._publication.issuer,
+            audience=self._publication.audience,
+            token_id=new_id("jti", at),
+            at=at,
+        )
         text = tokens.signing_input(key.id, claims)
         answer = aws.kms().sign(
             KeyId=key.kms_id, Message=text.encode(), MessageType="RAW", SigningAlgorithm="ECDSA_SHA_256"
@@ -170,9 +174,12 @@ class SigningKeys:
 
     def _publish(self, key_set: KeySet) -> None:
         aws.ssm().put_parameter(
-            Name=self._publication.parameter, Value=self._text(key_set), Type="String", Overwrite=True,
+            Name=self._publication.parameter,
+            Value=self._text(key_set),
+            Type="String",
+            Overwrite=True,
             Description="Public keys of access tokens, written by identity, read by the authorisers",
-        )  # fmt: skip
+        )
         self._table.mark_published(key_set)
 
     def _published(self) -> str | None:
@@ -187,9 +194,11 @@ class SigningKeys:
     def _make(self, at: datetime, signs_from: datetime) -> Key:
         tags: list[TagTypeDef] = [{"TagKey": "souk", "TagValue": self._publication.environment}]
         made = aws.kms().create_key(
-            KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY", Tags=tags,
+            KeySpec="ECC_NIST_P256",
+            KeyUsage="SIGN_VERIFY",
+            Tags=tags,
             Description=f"Souk ({self._publication.environment}): signs access tokens from {rfc3339(signs_from)}",
-        )["KeyMetadata"]["KeyId"]  # fmt: skip
+        )["KeyMetadata"]["KeyId"]
         public = tokens.jwk(aws.kms().get_public_key(KeyId=made)["PublicKey"])
         return Key(public["kid"], made, public["x"], public["y"], rfc3339(at), rfc3339(signs_from))
 

@@ -104,8 +104,12 @@ class IdentityTable(Table):
         ):
             self.delete({"pk": session["pk"], "sk": session["sk"]})
         tombstone = {
-            **key, "id": account.id, "version": account.version + 1, "erased_at": rfc3339(at), "outbox": outbox,
-        }  # fmt: skip
+            **key,
+            "id": account.id,
+            "version": account.version + 1,
+            "erased_at": rfc3339(at),
+            "outbox": outbox,
+        }
         lost = self.transact(
             self.putting(tombstone, "version = :read", {":read": account.version}),
             self.deleting(_email_key(account.email)),
@@ -125,9 +129,11 @@ class IdentityTable(Table):
     def store_address_book(self, customer_id: str, before: AddressBook, after: AddressBook) -> bool:
         """Replace a person's addresses; False when they have changed or the person is gone."""
         item = {
-            **_account_key(customer_id), "sk": "ADDRESSES", "version": after.version,
+            **_account_key(customer_id),
+            "sk": "ADDRESSES",
+            "version": after.version,
             "addresses": [_without_none(asdict(address)) for address in after.addresses],
-        }  # fmt: skip
+        }
         same = self.putting(item, "version = :read", {":read": before.version})
         book = same if before.version else self.putting(item, NOT_THERE)
         there = self.checking(_account_key(customer_id), "attribute_exists(email)")
@@ -143,9 +149,10 @@ class IdentityTable(Table):
     def open_session(self, session: Session) -> None:
         """Store a new session."""
         item = {
-            **_session_key(session.account_id, session.id), **asdict(session),
+            **_session_key(session.account_id, session.id),
+            **asdict(session),
             "expires": epoch(parse(session.ends_at)),
-        }  # fmt: skip
+        }
         self.put(item, NOT_THERE)
 
     def rotate(self, session: Session, next_digest: str, ends_at: datetime, at: datetime) -> bool:
@@ -155,19 +162,26 @@ class IdentityTable(Table):
             "SET #current = :next, #previous = :current, rotated_at = :at, ends_at = :ends, expires = :expires, "
             "rotations = if_not_exists(rotations, :none) + :one",
             {
-                ":next": next_digest, ":current": session.current, ":at": rfc3339(at), ":ends": rfc3339(ends_at),
-                ":expires": epoch(ends_at), ":none": UNCOUNTED, ":one": 1,
+                ":next": next_digest,
+                ":current": session.current,
+                ":at": rfc3339(at),
+                ":ends": rfc3339(ends_at),
+                ":expires": epoch(ends_at),
+                ":none": UNCOUNTED,
+                ":one": 1,
             },
             condition="#current = :current",
-        )  # fmt: skip
+        )
         return changed is not None
 
     def keeping_session(self, customer_id: str, session_id: str, new_epoch: int) -> TransactWriteItemTypeDef:
         """Return the action that lets a session outlive the end of all others."""
         return self.updating(
-            _session_key(customer_id, session_id), "SET #epoch = :epoch", {":epoch": new_epoch},
+            _session_key(customer_id, session_id),
+            "SET #epoch = :epoch",
+            {":epoch": new_epoch},
             condition="attribute_exists(pk)",
-        )  # fmt: skip
+        )
 
     def end_session(self, customer_id: str, session_id: str) -> None:
         """Delete a session; nothing happens where there is none."""
@@ -178,8 +192,10 @@ class IdentityTable(Table):
     def put_token(self, token: OneTimeToken) -> None:
         """Store a one-time token; an older one of the same purpose is void."""
         item = {
-            **_token_key(token.account_id, token.purpose), **asdict(token), "expires": epoch(parse(token.ends_at)),
-        }  # fmt: skip
+            **_token_key(token.account_id, token.purpose),
+            **asdict(token),
+            "expires": epoch(parse(token.ends_at)),
+        }
         self.put(item)
 
     def token(self, customer_id: str, purpose: Purpose) -> OneTimeToken | None:
@@ -234,9 +250,11 @@ class IdentityTable(Table):
     def give_back(self, limit: Limit, subject: str, at: datetime) -> None:
         """Take back one attempt that turned out to be the owner's."""
         self.update(
-            _tries_key(limit, subject, at), "SET tries = tries - :one", {":one": 1, ":none": 0},
+            _tries_key(limit, subject, at),
+            "SET tries = tries - :one",
+            {":one": 1, ":none": 0},
             condition="tries > :none",
-        )  # fmt: skip
+        )
 
     def forgive(self, limit: Limit, subject: str, at: datetime) -> None:
         """Forget the attempts of the present window."""
@@ -265,8 +283,11 @@ class IdentityTable(Table):
     def store_key_set(self, before: KeySet | None, after: KeySet, outbox: str) -> bool:
         """Replace the signing keys, with the fact of it; False when they have changed."""
         item = {
-            **_RING, "keys": [asdict(key) for key in after.keys], "version": after.version, "outbox": outbox,
-        }  # fmt: skip
+            **_RING,
+            "keys": [asdict(key) for key in after.keys],
+            "version": after.version,
+            "outbox": outbox,
+        }
         if before is None:
             return self.put(item, NOT_THERE)
         return self.put(item, "version = :read", {":read": before.version})
@@ -319,9 +340,12 @@ def _known_key(customer_id: str, network: str) -> dict[str, str]:
 
 def _account_item(account: Account, outbox: str | None, mail: EmailRequest | None) -> Item:
     return {
-        **_account_key(account.id), **asdict(account), "roles": list(account.roles), "outbox": outbox,
+        **_account_key(account.id),
+        **asdict(account),
+        "roles": list(account.roles),
+        "outbox": outbox,
         "mail": msgspec.json.encode(mail).decode() if mail else None,
-    }  # fmt: skip
+    }
 
 
 def _mail_item(request: EmailRequest, at: datetime) -> Item:
@@ -331,16 +355,31 @@ def _mail_item(request: EmailRequest, at: datetime) -> Item:
 
 def _account(item: Item) -> Account:
     return Account(
-        item["id"], item["email"], item["name"], item["password"], item["created_at"], item["verified"],
-        tuple(item["roles"]), item["epoch"], item["version"],
-    )  # fmt: skip
+        item["id"],
+        item["email"],
+        item["name"],
+        item["password"],
+        item["created_at"],
+        item["verified"],
+        tuple(item["roles"]),
+        item["epoch"],
+        item["version"],
+    )
 
 
 def _session(item: Item) -> Session:
     return Session(
-        item["id"], item["account_id"], item["current"], item["seed"], item["epoch"], item["started_at"],
-        item["ends_at"], item["previous"], item["rotated_at"], item.get("rotations", UNCOUNTED),
-    )  # fmt: skip
+        item["id"],
+        item["account_id"],
+        item["current"],
+        item["seed"],
+        item["epoch"],
+        item["started_at"],
+        item["ends_at"],
+        item["previous"],
+        item["rotated_at"],
+        item.get("rotations", UNCOUNTED),
+    )
 
 
 def _token(item: Item) -> OneTimeToken:

@@ -115,9 +115,14 @@ def adjust(sku: str) -> Response:
 
     def run() -> Response:
         level = service.adjust(
-            inventory(), checked_sku(sku), request.delta, request.reason,
-            adjustment_id=adjustment_id, by=by, at=at,
-        )  # fmt: skip
+            inventory(),
+            checked_sku(sku),
+            request.delta,
+            request.reason,
+            adjustment_id=adjustment_id,
+            by=by,
+            at=at,
+        )
         return json_response(level_view(level), 201)
 
     return answered_once(app, inventory(), f"adjust#{by}", at, run)

@@ -99,9 +99,13 @@ def adjust(
     after = adjusted(before, delta, instant(at))
     effect = after.on_hand - before.on_hand
     movement = {
-        "id": adjustment_id, "time": clock.rfc3339(at), "delta": effect, "reason": reason, "by": by,
+        "id": adjustment_id,
+        "time": clock.rfc3339(at),
+        "delta": effect,
+        "reason": reason,
+        "by": by,
         **({} if effect == delta else {"seen": delta}),
-    }  # fmt: skip
+    }
     change = Change(before, after, movement, _level_changed(after, reason, at))
     return after if table.change_level_once(change, adjustment_id, at + KEPT) else None
 
@@ -147,9 +151,13 @@ def _count(
     change = Change(before, after)
     if after.shares != before.shares or not before.version:
         movement = {
-            "id": f"{event_id}#{sku}", "time": clock.rfc3339(at), "delta": after.on_hand - before.on_hand,
-            "reason": "counted", "counted": on_hand, "counted_ms": counted_at,
-        }  # fmt: skip
+            "id": f"{event_id}#{sku}",
+            "time": clock.rfc3339(at),
+            "delta": after.on_hand - before.on_hand,
+            "reason": "counted",
+            "counted": on_hand,
+            "counted_ms": counted_at,
+        }
         change = Change(before, after, movement, _level_changed(after, "counted", at))
     return table.change_levels([change])
 

@@ -197,9 +197,14 @@ class InventoryTable(Table):
             f"{move.after}_ms = :moved"
         )
         values: dict[str, Any] = {
-            ":after": move.after, ":version": before.version + 1, ":outbox": move.outbox, ":at": rfc3339(at),
-            ":moved": move.at, ":before": before.status, ":read": before.version,
-        }  # fmt: skip
+            ":after": move.after,
+            ":version": before.version + 1,
+            ":outbox": move.outbox,
+            ":at": rfc3339(at),
+            ":moved": move.at,
+            ":before": before.status,
+            ":read": before.version,
+        }
         if seen := sorted({sku for sku, _ in before.places if _is_seen(move, levels.get(sku))}):
             expression += ", seen = :seen"
             values[":seen"] = {**before.seen, move.after: seen}
@@ -274,9 +279,12 @@ class InventoryTable(Table):
     def note_listing(self, before: Listing | None, after: Listing) -> bool:
         """Store what is known of a product; False when another fact about it came in between."""
         item = {
-            **_listing(after.product_id), "version": after.version, "told_at": after.told_at,
-            "policies": after.policies, "former": sorted(after.former),
-        }  # fmt: skip
+            **_listing(after.product_id),
+            "version": after.version,
+            "told_at": after.told_at,
+            "policies": after.policies,
+            "former": sorted(after.former),
+        }
         if before is None:
             return self.put(item, "attribute_not_exists(pk)")
         return self.put(item, "version = :read", {":read": before.version})
@@ -285,9 +293,12 @@ class InventoryTable(Table):
         """Return a page of a SKU's movements, newest first, and the cursor of the next."""
         start = {"pk": f"SKU#{sku}", **from_cursor(after, "sk")} if after else None
         items, last = self.query(
-            "pk = :pk AND begins_with(sk, :move)", {":pk": f"SKU#{sku}", ":move": "MOVE#"},
-            limit=limit, start=start, backwards=True,
-        )  # fmt: skip
+            "pk = :pk AND begins_with(sk, :move)",
+            {":pk": f"SKU#{sku}", ":move": "MOVE#"},
+            limit=limit,
+            start=start,
+            backwards=True,
+        )
         return items, cursor(last, "sk")
 
     def expired(self, at: datetime, limit: int) -> list[Reservation]:
@@ -300,11 +311,17 @@ class InventoryTable(Table):
     def remind(self, reservation: Reservation, next_at: datetime, outbox: str) -> bool:
         """Store the reminder and when to give the next one; False when the reservation has moved on."""
         changed = self.update(
-            _order(reservation.order_id), "SET open_at = :next, version = :version, outbox = :outbox",
-            {":next": rfc3339(next_at), ":version": reservation.version + 1, ":outbox": outbox,
-             ":before": reservation.version, ":reserved": "reserved"},
+            _order(reservation.order_id),
+            "SET open_at = :next, version = :version, outbox = :outbox",
+            {
+                ":next": rfc3339(next_at),
+                ":version": reservation.version + 1,
+                ":outbox": outbox,
+                ":before": reservation.version,
+                ":reserved": "reserved",
+            },
             condition="version = :before AND #status = :reserved",
-        )  # fmt: skip
+        )
         return changed is not None
 
     def _replacing(
@@ -313,17 +330,23 @@ class InventoryTable(Table):
         share = after.shares[shard]
         memory = after.memories[shard] if after.memories else Memory()
         item: Item = {
-            **_place((after.sku, shard)), "on_hand": share.on_hand, "available": share.available,
-            "version": after.version, "outbox": outbox, "counted_ms": after.counted_at or None,
+            **_place((after.sku, shard)),
+            "on_hand": share.on_hand,
+            "available": share.available,
+            "version": after.version,
+            "outbox": outbox,
+            "counted_ms": after.counted_at or None,
             "stock_policy": None if after.policy == "tracked" else after.policy,
             **{f"{_SECOND}{second}": units for second, units in memory.moments.items()},
-        }  # fmt: skip
+        }
         if shard == 0:
             item |= {
-                "sku": after.sku, "shards": len(after.shares) if len(after.shares) > 1 else None,
-                "listed": after.listed or None, "product_id": after.product_id or None,
+                "sku": after.sku,
+                "shards": len(after.shares) if len(after.shares) > 1 else None,
+                "listed": after.listed or None,
+                "product_id": after.product_id or None,
                 "told_at": after.told_at or None,
-            }  # fmt: skip
+            }
         if before.version and shard < len(before.shares):
             return self.putting(item, *_unchanged(before, shard))
         return self.putting(item, "attribute_not_exists(pk)")
@@ -439,8 +462,13 @@ def _reservation_item(reservation: Reservation, outbox: str | None, at: datetime
         if shards.keys() != {0}
     }
     return {
-        **_order(reservation.order_id), "order_id": reservation.order_id, "status": reservation.status,
-        "lines": reservation.lines, "version": reservation.version, "outbox": outbox, "changed_at": rfc3339(at),
+        **_order(reservation.order_id),
+        "order_id": reservation.order_id,
+        "status": reservation.status,
+        "lines": reservation.lines,
+        "version": reservation.version,
+        "outbox": outbox,
+        "changed_at": rfc3339(at),
         **(open_work.opened(reservation.order_id, reservation.expires_at) if held else {}),
         "drawn": drawn or None,
-    }  # fmt: skip
+    }

@@ -62,8 +62,17 @@ def of(correlation_id: str, since: datetime) -> list[dict[str, Any]]:
 
 
 _TOLD = (
-    "service", "function", "kind", "outcome", "durationMs", "coldStart", "error", "level", "correlationId", "stack",
-)  # fmt: skip
+    "service",
+    "function",
+    "kind",
+    "outcome",
+    "durationMs",
+    "coldStart",
+    "error",
+    "level",
+    "correlationId",
+    "stack",
+)
 
 
 def _invocation(at: int, line: dict[str, Any]) -> dict[str, Any]:

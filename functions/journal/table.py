@@ -97,11 +97,17 @@ class JournalTable(Table):
             if merged == known:
                 return
             item = {
-                "pk": f"OF#{merged.order_id}", "sk": "SUMMARY", "version": merged.version, "told": merged.told,
-                "feed": f"ORDERS#{merged.placed_at[:10]}#{_shard(merged.order_id)}" if merged.placed_at else None,
+                "pk": f"OF#{merged.order_id}",
+                "sk": "SUMMARY",
+                "version": merged.version,
+                "told": merged.told,
+                "feed": f"ORDERS#{merged.placed_at[:10]}#{_shard(merged.order_id)}"
+                if merged.placed_at
+                else None,
                 "at": f"{merged.placed_at}#{merged.order_id}" if merged.placed_at else None,
-                "summary": msgspec.json.encode(merged).decode(), "expires": epoch(at + KEPT),
-            }  # fmt: skip
+                "summary": msgspec.json.encode(merged).decode(),
+                "expires": epoch(at + KEPT),
+            }
             unchanged = "told = :told" if known else "attribute_not_exists(pk)"
             if self.put(item, unchanged, {":told": known.told} if known else None):
                 return
@@ -137,8 +143,10 @@ class JournalTable(Table):
                 items, _ = self.query(
                     "feed = :feed AND #at BETWEEN :low AND :high",
                     {":feed": f"MINUTE#{minute}#{shard}", ":low": low, ":high": high},
-                    index="feed", limit=limit, backwards=True,
-                )  # fmt: skip
+                    index="feed",
+                    limit=limit,
+                    backwards=True,
+                )
                 found += items
         return [_entry(item) for item in sorted(found, key=lambda item: str(item["at"]))[-limit:]]
 
@@ -148,9 +156,12 @@ class JournalTable(Table):
         found: list[Item] = []
         for shard in range(SHARDS):
             items, _ = self.query(
-                "feed = :feed AND #at < :high", {":feed": f"ORDERS#{day}#{shard}", ":high": high},
-                index="feed", limit=limit, backwards=True,
-            )  # fmt: skip
+                "feed = :feed AND #at < :high",
+                {":feed": f"ORDERS#{day}#{shard}", ":high": high},
+                index="feed",
+                limit=limit,
+                backwards=True,
+            )
             found += items
         page = sorted(found, key=lambda item: str(item["at"]), reverse=True)
         summaries = [msgspec.json.decode(item["summary"], type=OrderSummary) for item in page[:limit]]

@@ -180,9 +180,17 @@ class SwitchFault(Body, frozen=True):
 def entry_view(entry: JournalEntry) -> EntryView:
     """Shape an entry."""
     return EntryView(
-        entry.id, entry.type, entry.source, entry.time, entry.subject, entry.version, entry.correlation_id,
-        entry.causation_id, entry.actor, entry.data,
-    )  # fmt: skip
+        entry.id,
+        entry.type,
+        entry.source,
+        entry.time,
+        entry.subject,
+        entry.version,
+        entry.correlation_id,
+        entry.causation_id,
+        entry.actor,
+        entry.data,
+    )
 
 
 def summary_view(one: OrderSummary) -> SummaryView:

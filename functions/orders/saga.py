@@ -63,9 +63,11 @@ def build_data(kind: str, item: Item) -> Data:
     order = order_of(item)
     content, total = order.content, Money(order.content.totals.total, order.content.totals.currency)
     common: dict[str, Any] = {
-        "order_id": order.order_id, "customer_id": order.customer_id,
-        "cart_id": content.cart_id, "email": content.email,
-    }  # fmt: skip
+        "order_id": order.order_id,
+        "customer_id": order.customer_id,
+        "cart_id": content.cart_id,
+        "email": content.email,
+    }
     match kind:
         case "OrderPlaced":
             return OrderPlaced(

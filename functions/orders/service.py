@@ -54,9 +54,15 @@ def read_quote(text: str, who: Caller) -> Quote:
 
 
 def place(
-    table: OrdersTable, quote: Quote, payment_token: str, key: Key | None, *,
-    who: Caller, wait: timedelta, at: datetime,
-) -> tuple[Order, bool]:  # fmt: skip
+    table: OrdersTable,
+    quote: Quote,
+    payment_token: str,
+    key: Key | None,
+    *,
+    who: Caller,
+    wait: timedelta,
+    at: datetime,
+) -> tuple[Order, bool]:
     """Place the order of a quote, to be decided within `wait`; return it, and whether it had been placed before.
 
     All quotes of a purchase give one order, whose id follows from theirs: the first to come. Placed again it is

@@ -82,11 +82,14 @@ class OrdersTable(Table):
             When nobody can order by their quotes any more.
         """
         item = {
-            **_key(order.order_id), "customer": order.customer_id, "placed_at": order.placed_at,
-            "content": _packed(order.content), "outbox": outbox,
+            **_key(order.order_id),
+            "customer": order.customer_id,
+            "placed_at": order.placed_at,
+            "content": _packed(order.content),
+            "outbox": outbox,
             **open_work.opened(order.order_id, order.content.decide_by),
             **_standing(order),
-        }  # fmt: skip
+        }
         free = "attribute_not_exists(pk)"
         if not replaced or until is None:
             return self.put(item, free)
@@ -185,9 +188,12 @@ class OrdersTable(Table):
     def claim_mail(self, order_id: str, mail: Mail, at: datetime, until: datetime) -> bool:
         """Claim a mail for sending; False where it was sent, or another worker's claim has not run out."""
         item = {
-            **_mail_key(order_id, mail.mail_id), "kind": mail.kind, "by": mail.by, "claimed_until": rfc3339(until),
+            **_mail_key(order_id, mail.mail_id),
+            "kind": mail.kind,
+            "by": mail.by,
+            "claimed_until": rfc3339(until),
             "expires": epoch(at + MAILS_KEPT),
-        }  # fmt: skip
+        }
         free = "attribute_not_exists(pk) OR (attribute_not_exists(sent_at) AND claimed_until <= :now)"
         return self.put(item, free, {":now": rfc3339(at)})
 
@@ -198,9 +204,11 @@ class OrdersTable(Table):
     def mark_mail(self, order_id: str, mail_id: str, at: datetime) -> None:
         """Note that a mail was sent."""
         self.update(
-            _mail_key(order_id, mail_id), "SET sent_at = :at REMOVE claimed_until", {":at": rfc3339(at)},
+            _mail_key(order_id, mail_id),
+            "SET sent_at = :at REMOVE claimed_until",
+            {":at": rfc3339(at)},
             condition="attribute_exists(pk)",
-        )  # fmt: skip
+        )
 
     def mail_sent(self, order_id: str, mail_id: str) -> bool:
         """Tell whether a mail was sent."""

@@ -140,9 +140,15 @@ def refund_payment(order_id: str) -> Response:
 
     def run() -> Response:
         refund = refunds.refund_payment(
-            payments(), providers(), order_id, (request.amount.amount, request.amount.currency), request.reason,
-            refund_id=refund_id, by=by, at=at,
-        )  # fmt: skip
+            payments(),
+            providers(),
+            order_id,
+            (request.amount.amount, request.amount.currency),
+            request.reason,
+            refund_id=refund_id,
+            by=by,
+            at=at,
+        )
         return json_response(refund_view(refund), 201)
 
     return answered_once(app, payments(), f"refund#{by}", at, run)

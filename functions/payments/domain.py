@@ -314,9 +314,15 @@ def looked_at(payment: Payment, again_at: str = "") -> Payment:
 def capture_entry(after: Payment, at: datetime) -> LedgerEntry:
     """Return the ledger's line of a capture."""
     return LedgerEntry(
-        after.order_id, after.version, rfc3339(at), "capture",
-        PROVIDER_RECEIVABLE, CUSTOMER_SALES, after.captured, after.currency,
-    )  # fmt: skip
+        after.order_id,
+        after.version,
+        rfc3339(at),
+        "capture",
+        PROVIDER_RECEIVABLE,
+        CUSTOMER_SALES,
+        after.captured,
+        after.currency,
+    )
 
 
 def refund_entry(after: Payment, before: Refund | None, refund: Refund, at: datetime) -> LedgerEntry | None:

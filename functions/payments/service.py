@@ -235,9 +235,16 @@ def on_order_cancelled(
     if table.payment(order.order_id) is None:
         provider = providers.for_amount(order.total.amount)
         tombstone = Payment(
-            order.order_id, "refused", order.total.amount, order.total.currency, provider.name, 1, rfc3339(at),
-            order.customer_id, open_at=rfc3339(at + domain.MAKE_SURE),
-        )  # fmt: skip
+            order.order_id,
+            "refused",
+            order.total.amount,
+            order.total.currency,
+            provider.name,
+            1,
+            rfc3339(at),
+            order.customer_id,
+            open_at=rfc3339(at + domain.MAKE_SURE),
+        )
         if table.add(tombstone, None, at):
             return
     _cancel(table, providers, order.order_id, at)

@@ -46,9 +46,11 @@ class PaymentsTable(Table):
     def refunds(self, order_id: str) -> list[Refund]:
         """Return the refunds of an order, oldest first, at most 100."""
         items, _ = self.query(
-            "pk = :pk AND begins_with(sk, :refund)", {":pk": _payment_key(order_id)["pk"], ":refund": "REFUND#"},
-            limit=100, consistent=True,
-        )  # fmt: skip
+            "pk = :pk AND begins_with(sk, :refund)",
+            {":pk": _payment_key(order_id)["pk"], ":refund": "REFUND#"},
+            limit=100,
+            consistent=True,
+        )
         return sorted(map(_refund, items), key=lambda refund: refund.created_at)
 
     def dispute(self, order_id: str, dispute_id: str) -> Dispute | None:
@@ -67,9 +69,12 @@ class PaymentsTable(Table):
         pk = _payment_key(order_id)["pk"]
         start = {"pk": pk, **from_cursor(after, "sk")} if after else None
         items, last = self.query(
-            "pk = :pk AND begins_with(sk, :entry)", {":pk": pk, ":entry": "ENTRY#"},
-            limit=limit, start=start, consistent=True,
-        )  # fmt: skip
+            "pk = :pk AND begins_with(sk, :entry)",
+            {":pk": pk, ":entry": "ENTRY#"},
+            limit=limit,
+            start=start,
+            consistent=True,
+        )
         return [_entry(item) for item in items], cursor(last, "sk")
 
     def add(self, payment: Payment, outbox: str | None, at: datetime) -> bool:
@@ -164,9 +169,11 @@ class SimulatorTable(Table):
     def tried(self, key: str) -> int:
         """Count a try that came to nothing, and return how many there were; 0 once there is an outcome."""
         counted = self.update(
-            _intent_key(key), "ADD tries :one SET #status = :trying", {":one": 1, ":trying": "trying"},
+            _intent_key(key),
+            "ADD tries :one SET #status = :trying",
+            {":one": 1, ":trying": "trying"},
             condition="attribute_not_exists(pk) OR #status = :trying",
-        )  # fmt: skip
+        )
         return int(counted["tries"]) if counted else 0
 
     def authorise(
@@ -280,43 +287,88 @@ def _open(order_id: str, open_at: str) -> dict[str, str]:
 
 def _payment_item(payment: Payment, outbox: str | None, at: datetime) -> Item:
     return {
-        **_payment_key(payment.order_id), **_open(payment.order_id, payment.open_at), "outbox": outbox,
-        "order_id": payment.order_id, "status": payment.status, "amount": payment.amount,
-        "currency": payment.currency, "provider": payment.provider, "version": payment.version,
-        "customer_id": payment.customer_id, "ref": payment.ref, "code": payment.code,
-        "captured": payment.captured, "refunded": payment.refunded, "refunding": payment.refunding,
-        "created_at": payment.created_at, "changed_at": rfc3339(at),
+        **_payment_key(payment.order_id),
+        **_open(payment.order_id, payment.open_at),
+        "outbox": outbox,
+        "order_id": payment.order_id,
+        "status": payment.status,
+        "amount": payment.amount,
+        "currency": payment.currency,
+        "provider": payment.provider,
+        "version": payment.version,
+        "customer_id": payment.customer_id,
+        "ref": payment.ref,
+        "code": payment.code,
+        "captured": payment.captured,
+        "refunded": payment.refunded,
+        "refunding": payment.refunding,
+        "created_at": payment.created_at,
+        "changed_at": rfc3339(at),
         "attempt": payment.attempt if payment.attempt > 1 else None,
-        "refund_failed": payment.refund_failed or None, "disputed": payment.disputed or None,
-        "open_disputes": payment.open_disputes or None, "cancelled": payment.cancelled or None,
+        "refund_failed": payment.refund_failed or None,
+        "disputed": payment.disputed or None,
+        "open_disputes": payment.open_disputes or None,
+        "cancelled": payment.cancelled or None,
         "noticed": payment.noticed or None,
-    }  # fmt: skip
+    }
 
 
 def _payment(item: Item) -> Payment:
     return Payment(
-        item["order_id"], item["status"], item["amount"], item["currency"], item["provider"], item["version"],
-        item["created_at"], item.get("customer_id"), item["ref"], item.get("code"),
-        item["captured"], item["refunded"], item["refunding"], item.get("open_at", ""), item.get("attempt", 1),
-        item.get("refund_failed", 0), item.get("disputed", 0), item.get("open_disputes", 0),
-        item.get("cancelled", False), item.get("noticed", False),
-    )  # fmt: skip
+        item["order_id"],
+        item["status"],
+        item["amount"],
+        item["currency"],
+        item["provider"],
+        item["version"],
+        item["created_at"],
+        item.get("customer_id"),
+        item["ref"],
+        item.get("code"),
+        item["captured"],
+        item["refunded"],
+        item["refunding"],
+        item.get("open_at", ""),
+        item.get("attempt", 1),
+        item.get("refund_failed", 0),
+        item.get("disputed", 0),
+        item.get("open_disputes", 0),
+        item.get("cancelled", False),
+        item.get("noticed", False),
+    )
 
 
 def _refund_item(refund: Refund) -> Item:
     return {
-        **_refund_key(refund.order_id, refund.refund_id), **_open(refund.order_id, refund.open_at),
-        "order_id": refund.order_id, "refund_id": refund.refund_id, "amount": refund.amount,
-        "currency": refund.currency, "reason": refund.reason, "status": refund.status,
-        "created_at": refund.created_at, "by": refund.by, "ref": refund.ref or None, "code": refund.code,
-    }  # fmt: skip
+        **_refund_key(refund.order_id, refund.refund_id),
+        **_open(refund.order_id, refund.open_at),
+        "order_id": refund.order_id,
+        "refund_id": refund.refund_id,
+        "amount": refund.amount,
+        "currency": refund.currency,
+        "reason": refund.reason,
+        "status": refund.status,
+        "created_at": refund.created_at,
+        "by": refund.by,
+        "ref": refund.ref or None,
+        "code": refund.code,
+    }
 
 
 def _refund(item: Item) -> Refund:
     return Refund(
-        item["order_id"], item["refund_id"], item["amount"], item["currency"], item["reason"], item["status"],
-        item["created_at"], item.get("by"), item.get("open_at", ""), item.get("ref", ""), item.get("code"),
-    )  # fmt: skip
+        item["order_id"],
+        item["refund_id"],
+        item["amount"],
+        item["currency"],
+        item["reason"],
+        item["status"],
+        item["created_at"],
+        item.get("by"),
+        item.get("open_at", ""),
+        item.get("ref", ""),
+        item.get("code"),
+    )
 
 
 def _dispute_item(dispute: Dispute) -> Item:
@@ -329,15 +381,31 @@ def _dispute(item: Item) -> Dispute:
 
 def _entry_item(entry: LedgerEntry) -> Item:
     return {
-        "pk": _payment_key(entry.order_id)["pk"], "sk": f"ENTRY#{entry.number:08d}",
-        "order_id": entry.order_id, "number": entry.number, "time": entry.time, "kind": entry.kind,
-        "debit": entry.debit, "credit": entry.credit, "amount": entry.amount, "currency": entry.currency,
-        "refund_id": entry.refund_id, "dispute_id": entry.dispute_id,
-    }  # fmt: skip
+        "pk": _payment_key(entry.order_id)["pk"],
+        "sk": f"ENTRY#{entry.number:08d}",
+        "order_id": entry.order_id,
+        "number": entry.number,
+        "time": entry.time,
+        "kind": entry.kind,
+        "debit": entry.debit,
+        "credit": entry.credit,
+        "amount": entry.amount,
+        "currency": entry.currency,
+        "refund_id": entry.refund_id,
+        "dispute_id": entry.dispute_id,
+    }
 
 
 def _entry(item: Item) -> LedgerEntry:
     return LedgerEntry(
-        item["order_id"], item["number"], item["time"], item["kind"], item["debit"], item["credit"],
-        item["amount"], item["currency"], item.get("refund_id"), item.get("dispute_id"),
-    )  # fmt: skip
+        item["order_id"],
+        item["number"],
+        item["time"],
+        item["kind"],
+        item["debit"],
+        item["credit"],
+        item["amount"],
+        item["currency"],
+        item.get("refund_id"),
+        item.get("dispute_id"),
+    )

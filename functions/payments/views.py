@@ -141,6 +141,12 @@ def payment_view(payment: Payment, refunds: list[Refund], disputes: list[Dispute
 def entry_view(entry: LedgerEntry) -> EntryView:
     """Shape a line of the ledger."""
     return EntryView(
-        entry.number, entry.time, entry.kind, entry.debit, entry.credit,
-        Money(entry.amount, entry.currency), entry.refund_id, entry.dispute_id,
-    )  # fmt: skip
+        entry.number,
+        entry.time,
+        entry.kind,
+        entry.debit,
+        entry.credit,
+        Money(entry.amount, entry.currency),
+        entry.refund_id,
+        entry.dispute_id,
+    )

@@ -171,9 +171,11 @@ def _postal_code(text: str, form: CountryFormat, country: str, field: Field) -> 
             return attempt
     example = form.postal_code_example
     raise InvalidError(
-        "invalid_postal_code", f"A postal code of {country} is written like {example}.",
-        field=field, parameters={"country": country, "example": example},
-    )  # fmt: skip
+        "invalid_postal_code",
+        f"A postal code of {country} is written like {example}.",
+        field=field,
+        parameters={"country": country, "example": example},
+    )
 
 
 def _region(text: str, form: CountryFormat, field: Field) -> str:
@@ -185,7 +187,9 @@ def _region(text: str, form: CountryFormat, field: Field) -> str:
     if text and form.closed:
         known = ", ".join(code for code, _ in form.regions)
         raise InvalidError(
-            "unknown_region", f"The region is one of {known}.", field=field,
+            "unknown_region",
+            f"The region is one of {known}.",
+            field=field,
             parameters={"choices": known},
-        )  # fmt: skip
+        )
     return text

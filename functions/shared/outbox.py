@@ -118,12 +118,20 @@ def pack(*facts: _Packable) -> str:
     """Return the value of an item's ``outbox`` attribute."""
     rows = [
         _Row(
-            one.type, one.version, one.aggregate.id, one.aggregate.version, one.time, one.correlation_id,
-            one.causation_id, one.actor, one.data, entry.data_from,
+            one.type,
+            one.version,
+            one.aggregate.id,
+            one.aggregate.version,
+            one.time,
+            one.correlation_id,
+            one.causation_id,
+            one.actor,
+            one.data,
+            entry.data_from,
         )
         for entry in facts
         for one in [entry.detail]
-    ]  # fmt: skip
+    ]
     return msgspec.json.encode(rows).decode()
 
 

@@ -32,9 +32,15 @@ class Row(NamedTuple):
 
 
 COUNTS = {
-    "invocations": "", "requests": "", "aws_calls": "", "write_units": "units", "read_units": "units", "events": "",
-    "sqs": "requests", "log_bytes": "bytes",
-}  # fmt: skip
+    "invocations": "",
+    "requests": "",
+    "aws_calls": "",
+    "write_units": "units",
+    "read_units": "units",
+    "events": "",
+    "sqs": "requests",
+    "log_bytes": "bytes",
+}
 PEER = {"invocations": 9.0, "write_units": 8.0}
 """The aws-samples ecommerce platform for a one-line order; its write units are without any stock."""
 

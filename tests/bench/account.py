@@ -113,9 +113,15 @@ class Account:
     # --- what people do ---
 
     def request(
-        self, method: str, resource: str, body: Any = None, *, token: str | None = None, status: int = 200,
+        self,
+        method: str,
+        resource: str,
+        body: Any = None,
+        *,
+        token: str | None = None,
+        status: int = 200,
         **options: Any,
-    ) -> Answer:  # fmt: skip
+    ) -> Answer:
         """Send a request through API Gateway and its authoriser; AssertionError for another status than expected."""
         function = self.deployed.routes[method, resource]
         self.count(function.service, "requests")
@@ -196,9 +202,7 @@ class Account:
             self.count(function.service, "invocations")
             self.count(function.service, f"invocations:{kind}")
             lines = text.count("\n")
-            self.count(
-                function.service, "log_bytes", len(text.encode()) + LOG_ENTRY_BYTES * lines
-            )  # fmt: skip
+            self.count(function.service, "log_bytes", len(text.encode()) + LOG_ENTRY_BYTES * lines)
 
     def _call(self, service: str, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
         owner = self._running[-1]
@@ -249,16 +253,26 @@ class Account:
         for source, records in zip(self.deployed.streams, self.streams, strict=True):
             if source.table == change.table and source.wants(record):
                 records.append(
-                    {"eventID": "1", "eventName": name, "eventSource": "aws:dynamodb",
-                     "dynamodb": {"Keys": keys, **record["dynamodb"]}}
-                )  # fmt: skip
+                    {
+                        "eventID": "1",
+                        "eventName": name,
+                        "eventSource": "aws:dynamodb",
+                        "dynamodb": {"Keys": keys, **record["dynamodb"]},
+                    }
+                )
 
     def _on_event(self, entry: dict[str, Any]) -> None:
         event = {
-            "version": "0", "id": "6a7e8feb-b491-4cf7-a9f1-bf3703467718", "source": entry["Source"],
-            "detail-type": entry["DetailType"], "account": "000000000000", "time": "2026-11-22T17:05:09Z",
-            "region": "eu-west-1", "resources": [], "detail": json.loads(entry["Detail"]),
-        }  # fmt: skip
+            "version": "0",
+            "id": "6a7e8feb-b491-4cf7-a9f1-bf3703467718",
+            "source": entry["Source"],
+            "detail-type": entry["DetailType"],
+            "account": "000000000000",
+            "time": "2026-11-22T17:05:09Z",
+            "region": "eu-west-1",
+            "resources": [],
+            "detail": json.loads(entry["Detail"]),
+        }
         self.events.append(event)
         self.count(event["source"].partition(".")[2], "events", -(-len(entry["Detail"].encode()) // CHUNK))
         body = json.dumps(event, separators=(",", ":"))
@@ -309,9 +323,10 @@ def _authoriser(guard: str) -> Function:
     handler = authoriser.required if guard == "Required" else authoriser.optional
     resources = template("platform")["Resources"]
     (logical,) = [
-        name for name, one in resources.items()
+        name
+        for name, one in resources.items()
         if one.get("Properties", {}).get("Handler") == f"functions.platform.authoriser.{handler.__name__}"
-    ]  # fmt: skip
+    ]
     variables = Resolver(template("platform")).variables(logical)
     return Function("platform", logical, handler, None, {**variables, "AWS_REGION": "eu-west-1"}, 3.0)
 

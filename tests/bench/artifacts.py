@@ -53,10 +53,14 @@ def weigh(name: str, folder: Path) -> Artifact:
     compiled = [path for path in files if path.suffix == ".pyc"]
     modules = {_module(path.relative_to(folder)) for path in compiled}
     return Artifact(
-        name, len(packed.getvalue()), sum(path.stat().st_size for path in files), len(files),
-        len(modules | {str(source.with_suffix("")) for source in sources}), len(modules),
+        name,
+        len(packed.getvalue()),
+        sum(path.stat().st_size for path in files),
+        len(files),
+        len(modules | {str(source.with_suffix("")) for source in sources}),
+        len(modules),
         sum(path.stat().st_size for path in compiled),
-    )  # fmt: skip
+    )
 
 
 def _module(compiled: Path) -> str:

@@ -49,28 +49,50 @@ class Limit(NamedTuple):
 
 
 LIMITS = (
-    Limit("API Gateway requests", 10_000, True, "raise; a cache in front of the catalog takes most of it away"),
+    Limit(
+        "API Gateway requests", 10_000, True, "raise; a cache in front of the catalog takes most of it away"
+    ),
     Limit("Lambda: functions running at once", 1_000, True, "raise"),
     Limit("EventBridge PutEvents", 10_000, True, "raise"),
     Limit("EventBridge deliveries to queues", 18_750, True, "raise; the journal takes a third of them"),
     Limit("SSM GetParameter", 40, True, "switch on higher throughput: 10,000"),
     Limit("Secrets Manager GetSecretValue", 10_000, False, ""),
     Limit("KMS signatures (ECC)", 1_000, True, "raise, or let access tokens live longer"),
-    Limit("partition: hottest SKU's level, writes", PARTITION_WRITES, False,
-          "stock shards; reservations grouped by batch"),
-    Limit("partition: hottest SKU's level, reads", PARTITION_READS, False, "a cache of seconds in front of stock"),
+    Limit(
+        "partition: hottest SKU's level, writes",
+        PARTITION_WRITES,
+        False,
+        "stock shards; reservations grouped by batch",
+    ),
+    Limit(
+        "partition: hottest SKU's level, reads",
+        PARTITION_READS,
+        False,
+        "a cache of seconds in front of stock",
+    ),
     Limit("partition: hottest product, reads", PARTITION_READS, False, "the cache in front of the catalog"),
-    Limit("partition: first page of the catalog, reads", PARTITION_READS, False, "the cache in front of the catalog"),
-    Limit("partition: hottest offer in carts, reads", PARTITION_READS, False, "keep offers in the worker for seconds"),
+    Limit(
+        "partition: first page of the catalog, reads",
+        PARTITION_READS,
+        False,
+        "the cache in front of the catalog",
+    ),
+    Limit(
+        "partition: hottest offer in carts, reads",
+        PARTITION_READS,
+        False,
+        "keep offers in the worker for seconds",
+    ),
     *(
         Limit(f"partition: {name}", PARTITION_WRITES, False, "more shards, a constant of its table.py")
         for name in ("orders OPEN", "inventory OPEN", "payments OPEN", "journal MINUTE", "journal ORDERS")
     ),
     *(
         Limit(f"{service} table, {kind}", 40_000, True, "raise, or provision")
-        for service in SERVICES for kind in ("writes", "reads")
+        for service in SERVICES
+        for kind in ("writes", "reads")
     ),
-)  # fmt: skip
+)
 
 
 class _ByKey(Account):
@@ -179,7 +201,7 @@ def loads(
         * HOTTEST
         * 0.5
         * (part["put into the cart"] * 2 + part["show the cart"] + part["quote"]),
-    }  # fmt: skip
+    }
     for service, kind in (
         ("orders", "OPEN"),
         ("inventory", "OPEN"),

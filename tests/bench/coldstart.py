@@ -123,12 +123,16 @@ def import_cpu(service: str = "orders", processes: int = 10) -> float:
     used = [
         float(
             subprocess.run(
-                [invoke._plain_python(), "-S", "-s", "-c", code], env=environment, cwd=function.artifact,
-                capture_output=True, text=True, check=True,
+                [invoke._plain_python(), "-S", "-s", "-c", code],
+                env=environment,
+                cwd=function.artifact,
+                capture_output=True,
+                text=True,
+                check=True,
             ).stdout
         )
         for _ in range(processes)
-    ]  # fmt: skip
+    ]
     return statistics.median(used) * 1000
 
 
@@ -143,9 +147,18 @@ def count_instructions() -> Instructions | None:
         compiled = scratch / "compiled"
         shutil.copytree(_naive_dependencies() / "python", compiled)
         subprocess.run(
-            [invoke._plain_python(), "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", str(compiled)],
-            check=False, stdout=subprocess.DEVNULL,
-        )  # fmt: skip
+            [
+                invoke._plain_python(),
+                "-m",
+                "compileall",
+                "-q",
+                "--invalidation-mode",
+                "unchecked-hash",
+                str(compiled),
+            ],
+            check=False,
+            stdout=subprocess.DEVNULL,
+        )
         environment = invoke._environment(_built("orders", "HttpFunction"), variables)
         reference = _counted([REFERENCE], {**environment, "PYTHONPATH": str(compiled)}, scratch)
     return Instructions(each.pop("orders"), reference, each)
@@ -162,10 +175,22 @@ def _first_answer(service: str, variables: dict[str, str], scratch: Path) -> int
 
 def _counted(arguments: list[str], environment: dict[str, str], scratch: Path) -> int:
     done = subprocess.run(
-        ["valgrind", "--tool=callgrind", f"--callgrind-out-file={scratch}/out",
-         invoke._plain_python(), "-S", "-s", "-c", *arguments],
-        env=environment, cwd=scratch, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        [
+            "valgrind",
+            "--tool=callgrind",
+            f"--callgrind-out-file={scratch}/out",
+            invoke._plain_python(),
+            "-S",
+            "-s",
+            "-c",
+            *arguments,
+        ],
+        env=environment,
+        cwd=scratch,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     found = re.search(r"Collected : (\d+)", done.stderr)
     assert found is not None, done.stderr[-2000:]
     assert done.returncode == 0, done.stderr[-2000:]
@@ -212,10 +237,21 @@ def _naive_dependencies() -> Path:
         with tempfile.TemporaryDirectory(dir=recipe.CACHE) as scratch:
             tree = Path(scratch) / "layer"
             subprocess.run(
-                [sys.executable, "-m", "pip", "install", "-qq", "--no-compile", "--no-warn-conflicts",
-                 "--disable-pip-version-check", "--target", str(tree / "python"), *wanted],
+                [
+                    sys.executable,
+                    "-m",
+                    "pip",
+                    "install",
+                    "-qq",
+                    "--no-compile",
+                    "--no-warn-conflicts",
+                    "--disable-pip-version-check",
+                    "--target",
+                    str(tree / "python"),
+                    *wanted,
+                ],
                 check=True,
-            )  # fmt: skip
+            )
             tree.rename(kept)
     return kept
 

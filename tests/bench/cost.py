@@ -21,9 +21,14 @@ MEMORY_GB = 0.5
 """What every template gives its functions, but the one that hashes passwords, which has twice as much."""
 
 VISIT = {
-    "list of 24 products": 1.0, "product page": 3.0, "stock of a product": 3.0, "search": 0.5, "open a cart": 0.2,
-    "put into the cart": 0.3, "show the cart": 0.4,
-}  # fmt: skip
+    "list of 24 products": 1.0,
+    "product page": 3.0,
+    "stock of a product": 3.0,
+    "search": 0.5,
+    "open a cart": 0.2,
+    "put into the cart": 0.3,
+    "show the cart": 0.4,
+}
 """What a visit is made of: an assumption, to be replaced by one's own."""
 ORDER = {"1-line order, to captured": 1.0, "quote": 1.5, "log-in": 0.5, "own orders": 1.0}
 """What comes with an order."""

@@ -21,11 +21,25 @@ IMAGES = ROOT / "docs/images"
 # Okabe and Ito's colours, told apart with any colour vision; each line has a mark of its own as well.
 BLUE, ORANGE, GREEN, INK, FAINT = "#0072B2", "#D55E00", "#007A5E", "#222222", "#DDDDDD"
 STYLE = {
-    "svg.hashsalt": "souk", "svg.fonttype": "none", "font.family": "sans-serif", "font.size": 9, "text.color": INK,
-    "axes.edgecolor": INK, "axes.labelcolor": INK, "xtick.color": INK, "ytick.color": INK, "axes.spines.top": False,
-    "axes.spines.right": False, "axes.grid": True, "grid.color": FAINT, "grid.linewidth": 0.6,
-    "axes.titlesize": 10, "axes.titlelocation": "left", "legend.frameon": False, "figure.facecolor": "white",
-}  # fmt: skip
+    "svg.hashsalt": "souk",
+    "svg.fonttype": "none",
+    "font.family": "sans-serif",
+    "font.size": 9,
+    "text.color": INK,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": FAINT,
+    "grid.linewidth": 0.6,
+    "axes.titlesize": 10,
+    "axes.titlelocation": "left",
+    "legend.frameon": False,
+    "figure.facecolor": "white",
+}
 
 
 def main() -> None:
@@ -54,9 +68,14 @@ def by_size(sizes: dict[str, Any]) -> Figure:
         for axis, (what, _, by) in zip(axes, parts, strict=True):
             values = [sizes[size][name][what] / by for name in operations]
             axis.plot(
-                values, range(len(operations)), "o", markersize=width, markerfacecolor="none", color=colour,
+                values,
+                range(len(operations)),
+                "o",
+                markersize=width,
+                markerfacecolor="none",
+                color=colour,
                 label=f"{int(size):,} of each",
-            )  # fmt: skip
+            )
     for axis, (_, label, _) in zip(axes, parts, strict=True):
         axis.set_xlabel(label)
         axis.set_xlim(left=-0.04 * axis.get_xlim()[1])
@@ -73,16 +92,21 @@ def by_size(sizes: dict[str, Any]) -> Figure:
 def by_lines(lines: dict[str, Any]) -> Figure:
     """Units by the number of lines: of the order, of one more put into its cart, of its quote."""
     titles = {
-        "order, placed to confirmed": "order, placed to confirmed", "put into the cart": "one put into such a cart",
+        "order, placed to confirmed": "order, placed to confirmed",
+        "put into the cart": "one put into such a cart",
         "quote": "quote of such a cart",
-    }  # fmt: skip
+    }
     figure, axes = pyplot.subplots(1, 3, figsize=(10.5, 3.2))
     for axis, (name, title) in zip(axes, titles.items(), strict=True):
         for what, colour, mark in (("write_units", BLUE, "o-"), ("read_units", ORANGE, "s--")):
             axis.plot(
-                [int(number) for number in lines], [costs[name][what] for costs in lines.values()], mark, color=colour,
-                markersize=4, label=what.replace("_", " "),
-            )  # fmt: skip
+                [int(number) for number in lines],
+                [costs[name][what] for costs in lines.values()],
+                mark,
+                color=colour,
+                markersize=4,
+                label=what.replace("_", " "),
+            )
         labelled(axis, title, "lines", "units")
     return tidy(figure, axes[0])
 
@@ -90,15 +114,27 @@ def by_lines(lines: dict[str, Any]) -> Figure:
 def by_batch(batches: dict[str, Any]) -> Figure:
     """What an order takes to be captured, by how many events are handed over at once."""
     parts = (
-        ("requests and calls", "number an order", 1, (
-            ("aws_calls", "AWS calls", BLUE, "o-"), ("sqs_requests", "SQS requests", ORANGE, "s--"),
-            ("invocations", "invocations", GREEN, "^:"),
-        )),
-        ("units", "units an order", 1, (
-            ("write_units", "write units", BLUE, "o-"), ("read_units", "read units", ORANGE, "s--"),
-        )),
+        (
+            "requests and calls",
+            "number an order",
+            1,
+            (
+                ("aws_calls", "AWS calls", BLUE, "o-"),
+                ("sqs_requests", "SQS requests", ORANGE, "s--"),
+                ("invocations", "invocations", GREEN, "^:"),
+            ),
+        ),
+        (
+            "units",
+            "units an order",
+            1,
+            (
+                ("write_units", "write units", BLUE, "o-"),
+                ("read_units", "read units", ORANGE, "s--"),
+            ),
+        ),
         ("logs", "kilobytes an order", 1000, (("log_bytes", "log", BLUE, "o-"),)),
-    )  # fmt: skip
+    )
     figure, axes = pyplot.subplots(1, 3, figsize=(10.5, 3.2))
     for axis, (title, label, by, drawn) in zip(axes, parts, strict=True):
         for what, name, colour, mark in drawn:

@@ -117,18 +117,27 @@ def sell(
     answers = sorted([*held.values(), *refused.values()])
     last = max(held.values(), default=0.0)
     return Result(
-        name, sold=len(held), refused=len(refused), unanswered=buyers - len(answers),
+        name,
+        sold=len(held),
+        refused=len(refused),
+        unanswered=buyers - len(answers),
         late=buyers - sum(moment <= DEADLINE for moment in answers),
-        sold_out_after=round(last, 2), sales_a_second=round(len(held) / last, 1),
-        half_answered_after=round(answers[len(answers) // 2], 2), all_answered_after=round(answers[-1], 2),
+        sold_out_after=round(last, 2),
+        sales_a_second=round(len(held) / last, 1),
+        half_answered_after=round(answers[len(answers) // 2], 2),
+        all_answered_after=round(answers[-1], 2),
         settled_after=round(max(committed.values(), default=0.0), 2),
         units_a_sale=round(shop.tally["sale units"] / len(held), 2),
         units_a_refusal=round(shop.tally["refusal units"] / max(1, len(refused)), 2),
-        reads_an_order=round(shop.tally["read units"] / buyers, 3), conflicts=shop.tally["conflicts"],
-        throttled=shop.tally["throttled"], given_back=shop.tally["given back"],
-        invocations=shop.tally["invocations"], left=level.available,
-        sales=_steps(sorted(held.values())), answers=_steps(answers),
-    )  # fmt: skip
+        reads_an_order=round(shop.tally["read units"] / buyers, 3),
+        conflicts=shop.tally["conflicts"],
+        throttled=shop.tally["throttled"],
+        given_back=shop.tally["given back"],
+        invocations=shop.tally["invocations"],
+        left=level.available,
+        sales=_steps(sorted(held.values())),
+        answers=_steps(answers),
+    )
 
 
 def _steps(moments: Sequence[float]) -> list[tuple[float, int]]:
@@ -163,21 +172,33 @@ def sales(units: int, buyers: int, shards: int, partitions: int, seed: int) -> l
 
 
 COLUMNS = {
-    "sold": "sold", "refused": "refused", "unanswered": "never answered", "late": "after the deadline",
-    "sold_out_after": "sold out, s", "sales_a_second": "sales a second", "half_answered_after": "half answered, s",
-    "all_answered_after": "all answered, s", "settled_after": "off the shelf, s", "units_a_sale": "write units a sale",
-    "units_a_refusal": "write units a refusal", "reads_an_order": "read units an order", "conflicts": "conflicts",
-    "throttled": "throttled calls", "given_back": "messages given back", "invocations": "invocations",
-}  # fmt: skip
+    "sold": "sold",
+    "refused": "refused",
+    "unanswered": "never answered",
+    "late": "after the deadline",
+    "sold_out_after": "sold out, s",
+    "sales_a_second": "sales a second",
+    "half_answered_after": "half answered, s",
+    "all_answered_after": "all answered, s",
+    "settled_after": "off the shelf, s",
+    "units_a_sale": "write units a sale",
+    "units_a_refusal": "write units a refusal",
+    "reads_an_order": "read units an order",
+    "conflicts": "conflicts",
+    "throttled": "throttled calls",
+    "given_back": "messages given back",
+    "invocations": "invocations",
+}
 
 
 def main() -> None:
     """Run, print and write."""
     if os.environ.get("PYTHONHASHSEED") != "0":  # sets are to have the same order in every process
         os.execve(
-            sys.executable, [sys.executable, "-m", "tests.bench.flash_sale", *sys.argv[1:]],
+            sys.executable,
+            [sys.executable, "-m", "tests.bench.flash_sale", *sys.argv[1:]],
             {**os.environ, "PYTHONHASHSEED": "0"},
-        )  # fmt: skip
+        )
     parser = argparse.ArgumentParser(prog="python -m tests.bench.flash_sale", description=__doc__)
     for name, default in (("units", 1000), ("buyers", 10_000), ("shards", 8), ("partitions", 4), ("seed", 1)):
         parser.add_argument(f"--{name}", type=int, default=default)

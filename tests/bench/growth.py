@@ -100,10 +100,15 @@ class Meter(Account):
             seconds.append(self.cpu)
         self.settle()
         return Cost(
-            took["write_units"], took["read_units"], took["aws_calls"], took["invocations"],
-            took["messages"] + took["receives"] + took["deletes"], took["log_bytes"], calls,
+            took["write_units"],
+            took["read_units"],
+            took["aws_calls"],
+            took["invocations"],
+            took["messages"] + took["receives"] + took["deletes"],
+            took["log_bytes"],
+            calls,
             statistics.median(seconds) if seconds else 0.0,
-        )  # fmt: skip
+        )
 
 
 def operations(shop: LargeShop) -> dict[str, Callable[[], Any]]:
@@ -145,8 +150,12 @@ def operations(shop: LargeShop) -> dict[str, Callable[[], Any]]:
         "own orders": lambda: get("GET", "/orders", token=shop.token),
         "log-in": shop.log_in,
         "console: orders of a day": staff("/journal/orders", query={"limit": "50"}),
-        "console: orders of a customer": staff("/orders", query={"customerId": shop.customer, "limit": "100"}),
-        "console: a customer by e-mail": staff("/identity/customers", query={"email": "person.7@example.com"}),
+        "console: orders of a customer": staff(
+            "/orders", query={"customerId": shop.customer, "limit": "100"}
+        ),
+        "console: a customer by e-mail": staff(
+            "/identity/customers", query={"email": "person.7@example.com"}
+        ),
         "console: an order": staff("/orders/{orderId}", path={"orderId": order}),
         "console: facts of an order": staff("/journal/subjects/{subject}", path={"subject": order}),
         "console: orders that wait": staff("/orders/open", query={"limit": "50"}),
@@ -156,7 +165,7 @@ def operations(shop: LargeShop) -> dict[str, Callable[[], Any]]:
             )
             for schedule in account.deployed.schedules
         },
-    }  # fmt: skip
+    }
 
 
 def by_size(size: int, *, times: int = 0) -> dict[str, Cost]:

@@ -84,29 +84,39 @@ def read(stack: Stack, since: float) -> list[Span]:
 
 
 NAMES = (
-    "orders writes the order", "stream to orders' publisher", "OrderPlaced on the bus",
-    "bus and queue to who votes last", "stock is reserved, or the payment authorised",
+    "orders writes the order",
+    "stream to orders' publisher",
+    "OrderPlaced on the bus",
+    "bus and queue to who votes last",
+    "stock is reserved, or the payment authorised",
     "stream to the voter's publisher",
-    "the vote on the bus", "bus and queue to orders", "orders decides",
-)  # fmt: skip
+    "the vote on the bus",
+    "bus and queue to orders",
+    "orders decides",
+)
 VOTERS = {"StockReserved": "inventory", "PaymentAuthorized": "payments"}
 
 
 def hops(spans: list[Span], order: str) -> dict[str, float] | None:
     """Return milliseconds by hop of the way that decided an order, None where a line of it is missing."""
     asked = [
-        span for span in spans
-        if (span.function, span.line.get("route")) == ("orders-http", "/orders") and span.line.get("orderId") == order
-    ]  # fmt: skip
+        span
+        for span in spans
+        if (span.function, span.line.get("route")) == ("orders-http", "/orders")
+        and span.line.get("orderId") == order
+    ]
     mine = [span for span in spans if asked and span.line["correlationId"] == asked[0].line["correlationId"]]
     try:
         ways = [
             (
-                asked[0], _first(mine, "orders-publish"), _first(mine, f"{voter}-inbox", "OrderPlaced"),
-                _first(mine, f"{voter}-publish"), _first(mine, "orders-inbox", vote),
+                asked[0],
+                _first(mine, "orders-publish"),
+                _first(mine, f"{voter}-inbox", "OrderPlaced"),
+                _first(mine, f"{voter}-publish"),
+                _first(mine, "orders-inbox", vote),
             )
             for vote, voter in VOTERS.items()
-        ]  # fmt: skip
+        ]
     except (StopIteration, IndexError):
         return None
     *path, decide = max(ways, key=lambda way: (way[-1].begun, way[-2].ended))
@@ -121,9 +131,8 @@ def hops(spans: list[Span], order: str) -> dict[str, float] | None:
 def _first(spans: list[Span], function: str, fact: str = "") -> Span:
     """Return the first invocation of a function, or of one that was handed a fact; StopIteration without one."""
     return next(
-        span for span in spans
-        if span.function == function and (not fact or span.line.get("fact") == fact)
-    )  # fmt: skip
+        span for span in spans if span.function == function and (not fact or span.line.get("fact") == fact)
+    )
 
 
 if __name__ == "__main__":

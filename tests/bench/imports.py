@@ -45,15 +45,32 @@ def shop_file(products: int = PRODUCTS, *, dearer: int = 0) -> str:
     for number in range(products):
         title = " ".join(random.sample(_WORDS, 4)).capitalize()
         tags = ", ".join(random.sample(_WORDS, 4))
-        own = [title, f"<p>{' '.join(random.choices(_WORDS, k=60))}</p>", f"Workshop {number % 20}",
-               f"Kind {number % 12}", tags, "active", "Size"]  # fmt: skip
+        own = [
+            title,
+            f"<p>{' '.join(random.choices(_WORDS, k=60))}</p>",
+            f"Workshop {number % 20}",
+            f"Kind {number % 12}",
+            tags,
+            "active",
+            "Size",
+        ]
         for index, size in enumerate(SIZES):
             price = f"{19 + number % 50 + dearer}.90"
             image = f"https://cdn.example.com/p/{number}.jpg" if index == 0 else ""
             rows.writerow(
-                [f"p-{number}", *(own if index == 0 else [""] * 6 + [""]), size, f"P{number}-{size}", "250",
-                 "shopify", "5", price, "", image]
-            )  # fmt: skip
+                [
+                    f"p-{number}",
+                    *(own if index == 0 else [""] * 6 + [""]),
+                    size,
+                    f"P{number}-{size}",
+                    "250",
+                    "shopify",
+                    "5",
+                    price,
+                    "",
+                    image,
+                ]
+            )
     return out.getvalue()
 
 

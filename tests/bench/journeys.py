@@ -13,8 +13,12 @@ from tests.bench.account import CORE, Account, Tally
 from tests.support.templates import ROOT
 
 ADDRESS = {
-    "name": "Amira Haddad", "line1": "Lindenstrasse 12", "city": "Berlin", "postalCode": "10969", "country": "DE",
-}  # fmt: skip
+    "name": "Amira Haddad",
+    "line1": "Lindenstrasse 12",
+    "city": "Berlin",
+    "postalCode": "10969",
+    "country": "DE",
+}
 PERSON = {"email": "amira@example.com", "password": "correct horse battery", "name": "Amira Haddad"}
 PRODUCTS = 30
 LINES = (1, 3, 10)
@@ -61,20 +65,33 @@ class Shop:
             slug = f"saffron-glazed-tagine-{number}"
             skus = [f"TAG-SAF-{number:03d}-{size}" for size in "SL"]
             product = {
-                "title": f"{row['Title']} {number}", "slug": slug, "status": "published", "vendor": row["Vendor"],
-                "category": row["Type"], "tags": ["cooking", "stoneware", "gift"], "bodyHtml": row["Body (HTML)"],
-                "options": ["Size"], "images": [{"src": "/images/saffron-glazed-tagine.svg", "alt": row["Title"]}],
+                "title": f"{row['Title']} {number}",
+                "slug": slug,
+                "status": "published",
+                "vendor": row["Vendor"],
+                "category": row["Type"],
+                "tags": ["cooking", "stoneware", "gift"],
+                "bodyHtml": row["Body (HTML)"],
+                "options": ["Size"],
+                "images": [{"src": "/images/saffron-glazed-tagine.svg", "alt": row["Title"]}],
                 "variants": [
-                    {"sku": sku, "options": [size], "price": {"amount": 4400, "currency": "EUR"}, "grams": 2100}
+                    {
+                        "sku": sku,
+                        "options": [size],
+                        "price": {"amount": 4400, "currency": "EUR"},
+                        "grams": 2100,
+                    }
                     for sku, size in zip(skus, ("Small, 24 cm", "Large, 30 cm"), strict=True)
                 ],
-            }  # fmt: skip
+            }
             self.account.as_staff("POST", "/catalog/products", product)
             for sku in skus:
                 self.account.as_staff(
-                    "POST", "/inventory/stock/{sku}/adjustments", {"delta": 100_000, "reason": "opening"},
+                    "POST",
+                    "/inventory/stock/{sku}/adjustments",
+                    {"delta": 100_000, "reason": "opening"},
                     path={"sku": sku},
-                )  # fmt: skip
+                )
             self.skus.append(skus[0])
             self.slugs.append(slug)
         self.account.settle()
@@ -171,7 +188,9 @@ def _visits(shop: Shop) -> dict[str, Journey]:
     steps: dict[str, Callable[[], Any]] = {
         "list of 24 products": lambda: get("GET", "/catalog/products", query={"limit": "24"}),
         "product page": lambda: get("GET", "/catalog/products/{id}", path={"id": shop.slugs[7]}),
-        "stock of a product": lambda: get("GET", "/inventory/stock", query={"skus": "TAG-SAF-007-S,TAG-SAF-007-L"}),
+        "stock of a product": lambda: get(
+            "GET", "/inventory/stock", query={"skus": "TAG-SAF-007-S,TAG-SAF-007-L"}
+        ),
         "search": lambda: get("GET", "/catalog/products", query={"q": "tagine", "limit": "24"}),
         "log-in": shop.log_in,
         "open a cart": lambda: shop.cart(0),
@@ -179,7 +198,7 @@ def _visits(shop: Shop) -> dict[str, Journey]:
         "show the cart": lambda: get("GET", "/carts/{cartId}", **cart),
         "quote": lambda: shop.quote(cart),
         "own orders": lambda: get("GET", "/orders", token=shop.token),
-    }  # fmt: skip
+    }
     found = {}
     for name, step in steps.items():
         account.settle()

@@ -98,17 +98,26 @@ class LargeShop(Shop):
         )
         price = catalog.Price(1900 + number % 97 * 50, "EUR")
         product = Product(
-            " ".join(words), (catalog.Variant(price, _sku(number), grams=900),), slug=slug(number), status="published",
+            " ".join(words),
+            (catalog.Variant(price, _sku(number), grams=900),),
+            slug=slug(number),
+            status="published",
             body_html="<p>Turned by hand, glazed twice, fired at 1,240 degrees.</p>" * 8,
-            vendor=f"Workshop {number % max(1, self.size // 5)}", category=f"Kitchen {number % 8}",
+            vendor=f"Workshop {number % max(1, self.size // 5)}",
+            category=f"Kitchen {number % 8}",
             tags=("stoneware", f"kiln {number % 50}"),
             images=(catalog.Image("/images/saffron-glazed-tagine.svg", "A tagine"),),
-        )  # fmt: skip
+        )
         product_id, at = made_id("prd", number), rfc3339(_BORN)
         stored = Stored(
-            product_id, 1, product, "Turned by hand. " * 20, at, at,
+            product_id,
+            1,
+            product,
+            "Turned by hand. " * 20,
+            at,
+            at,
             listed=catalog.lists(product),
-        )  # fmt: skip
+        )
         shelf = CatalogTable("souk-local-catalog")
         shelf.learn(catalog.terms(product))
         shelf.store(None, stored, None)
@@ -139,9 +148,14 @@ class LargeShop(Shop):
             ADDRESS["name"], ADDRESS["line1"], ADDRESS["city"], ADDRESS["postalCode"], ADDRESS["country"]
         )
         content = orders.Content(
-            derived_id("crt", customer), PERSON["email"], (line,), orders.Totals("EUR", 4400, 490, 781, 4890), address,
-            "tok_visa", later,
-        )  # fmt: skip
+            derived_id("crt", customer),
+            PERSON["email"],
+            (line,),
+            orders.Totals("EUR", 4400, 490, 781, 4890),
+            address,
+            "tok_visa",
+            later,
+        )
         order = orders.Order(order_id, customer, at, content)
         table = OrdersTable("souk-local-orders")
         table.place(order, "[]")
@@ -163,9 +177,16 @@ class LargeShop(Shop):
         held = Reservation(order_id, "reserved" if waits else "committed", {_sku(number): 1}, 1, later)
         InventoryTable("souk-local-inventory").store_unheld(held, None, placed)
         payment = Payment(
-            order_id, "authorized" if waits else "captured", 4890, "EUR", "simulator", 1, at, customer,
+            order_id,
+            "authorized" if waits else "captured",
+            4890,
+            "EUR",
+            "simulator",
+            1,
+            at,
+            customer,
             open_at=later if waits else "",
-        )  # fmt: skip
+        )
         PaymentsTable("souk-local-payments").add(payment, None, placed)
         journal = JournalTable("souk-local-journal")
         fact_id = f"{order_id}.1.OrderPlaced"

@@ -36,8 +36,9 @@ def test_every_unit_is_sold_once_and_every_buyer_is_answered(
 
 def test_a_refusal_takes_one_write_unit(sales: dict[str, dict[str, Any]]) -> None:
     assert {way: sale["units_a_refusal"] for way, sale in sales.items() if way in ("grouping", "both")} == {
-        "grouping": 1, "both": 1
-    }  # fmt: skip
+        "grouping": 1,
+        "both": 1,
+    }
 
 
 def test_a_sale_takes_at_most_12_write_units_to_leave_the_shelf(sales: dict[str, dict[str, Any]]) -> None:

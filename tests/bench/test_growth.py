@@ -62,18 +62,35 @@ def _is_merged(name: str) -> bool:
 
 
 TABLE: dict[str, Any] = {
-    "TableName": "t", "AttributeDefinitions": [
-        {"AttributeName": "pk", "AttributeType": "S"}, {"AttributeName": "sk", "AttributeType": "S"},
-        {"AttributeName": "open_shard", "AttributeType": "S"}, {"AttributeName": "at", "AttributeType": "S"},
+    "TableName": "t",
+    "AttributeDefinitions": [
+        {"AttributeName": "pk", "AttributeType": "S"},
+        {"AttributeName": "sk", "AttributeType": "S"},
+        {"AttributeName": "open_shard", "AttributeType": "S"},
+        {"AttributeName": "at", "AttributeType": "S"},
     ],
     "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-    "GlobalSecondaryIndexes": [{
-        "IndexName": "open", "Projection": {"ProjectionType": "ALL"},
-        "KeySchema": [{"AttributeName": "open_shard", "KeyType": "HASH"}, {"AttributeName": "at", "KeyType": "RANGE"}],
-    }],
-}  # fmt: skip
-CONDITIONS = ("", " AND {0} <= :a", " AND {0} < :a", " AND {0} >= :a", " AND {0} > :a", " AND {0} = :a",
-              " AND {0} BETWEEN :a AND :b", " AND begins_with({0}, :a)")  # fmt: skip
+    "GlobalSecondaryIndexes": [
+        {
+            "IndexName": "open",
+            "Projection": {"ProjectionType": "ALL"},
+            "KeySchema": [
+                {"AttributeName": "open_shard", "KeyType": "HASH"},
+                {"AttributeName": "at", "KeyType": "RANGE"},
+            ],
+        }
+    ],
+}
+CONDITIONS = (
+    "",
+    " AND {0} <= :a",
+    " AND {0} < :a",
+    " AND {0} >= :a",
+    " AND {0} > :a",
+    " AND {0} = :a",
+    " AND {0} BETWEEN :a AND :b",
+    " AND begins_with({0}, :a)",
+)
 
 
 @pytest.mark.parametrize("index", [None, "open"])
@@ -89,17 +106,17 @@ def test_a_windowed_query_answers_as_one_of_the_whole_partition(index: str | Non
                 "at": f"{number // 3:02d}",
                 "n": number % 2,
             }
-            database.put_item(
-                TableName="t", Item={name: {"S": str(value)} for name, value in item.items()}
-            )  # fmt: skip
+            database.put_item(TableName="t", Item={name: {"S": str(value)} for name, value in item.items()})
     hash_name, range_name = ("open_shard", "at") if index else ("pk", "sk")
     for condition, limit, forwards, value in itertools.product(
         CONDITIONS, (None, 1, 5), (True, False), ("05", "1")
     ):
         request: dict[str, Any] = {
-            "TableName": "t", "KeyConditionExpression": f"{hash_name} = :p{condition.format('#r')}",
-            "ExpressionAttributeValues": {":p": {"S": "p"}}, "ScanIndexForward": forwards,
-        }  # fmt: skip
+            "TableName": "t",
+            "KeyConditionExpression": f"{hash_name} = :p{condition.format('#r')}",
+            "ExpressionAttributeValues": {":p": {"S": "p"}},
+            "ScanIndexForward": forwards,
+        }
         request |= {"IndexName": index} if index else {}
         request |= {"Limit": limit} if limit else {}
         if condition:

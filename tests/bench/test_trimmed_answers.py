@@ -22,8 +22,11 @@ DOORS = {"eventbridge": "events", "lambda_": "lambda", "ses": "sesv2"}
 KNOWN = {"region_name": "eu-west-1", "aws_access_key_id": "x", "aws_secret_access_key": "x"}
 KEY = {"pk": {"S": "A"}, "sk": {"S": "1"}}
 ITEM: dict[str, Any] = {
-    **KEY, "n": {"N": "12"}, "list": {"L": [{"S": "x"}, {"BOOL": True}]}, "map": {"M": {"a": {"NULL": True}}},
-}  # fmt: skip
+    **KEY,
+    "n": {"N": "12"},
+    "list": {"L": [{"S": "x"}, {"BOOL": True}]},
+    "map": {"M": {"a": {"NULL": True}}},
+}
 
 
 class Calls:
@@ -68,18 +71,26 @@ def _steady(answer: Any, name: str = "") -> Any:
 def dynamodb(call: Calls) -> None:
     """Every way the tables are read and written."""
     call(
-        "dynamodb", "create_table", TableName="t", BillingMode="PAY_PER_REQUEST",
+        "dynamodb",
+        "create_table",
+        TableName="t",
+        BillingMode="PAY_PER_REQUEST",
         AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
         KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-    )  # fmt: skip
+    )
     call("dynamodb", "put_item", TableName="t", Item=ITEM, ConditionExpression="attribute_not_exists(pk)")
     call("dynamodb", "put_item", TableName="t", Item=ITEM, ConditionExpression="attribute_not_exists(pk)")
     call("dynamodb", "get_item", TableName="t", Key=KEY, ConsistentRead=True)
     call("dynamodb", "batch_get_item", RequestItems={"t": {"Keys": [KEY]}})
     call(
-        "dynamodb", "query", TableName="t", KeyConditionExpression="pk = :pk", Limit=1,
-        ExpressionAttributeValues={":pk": {"S": "A"}}, ReturnConsumedCapacity="TOTAL",
-    )  # fmt: skip
+        "dynamodb",
+        "query",
+        TableName="t",
+        KeyConditionExpression="pk = :pk",
+        Limit=1,
+        ExpressionAttributeValues={":pk": {"S": "A"}},
+        ReturnConsumedCapacity="TOTAL",
+    )
     more = {"UpdateExpression": "SET n = n + :n", "ExpressionAttributeValues": {":n": {"N": "1"}}}
     call("dynamodb", "update_item", TableName="t", Key=KEY, ReturnValues="ALL_NEW", **more)
     put = {"Put": {"TableName": "t", "Item": ITEM, "ConditionExpression": "attribute_not_exists(pk)"}}
@@ -100,9 +111,15 @@ def messages(call: Calls) -> None:
         Entries=[{"Source": "souk.orders", "DetailType": "OrderPlaced", "Detail": "{}"}],
     )
     url = call("sqs", "create_queue", QueueName="q")["QueueUrl"]
-    call("sqs", "send_message", QueueUrl=url, MessageBody="x", MessageAttributes={
-        "reason": {"DataType": "String", "StringValue": "unreadable"},
-    })  # fmt: skip
+    call(
+        "sqs",
+        "send_message",
+        QueueUrl=url,
+        MessageBody="x",
+        MessageAttributes={
+            "reason": {"DataType": "String", "StringValue": "unreadable"},
+        },
+    )
     call(
         "sqs",
         "send_message_batch",
@@ -120,9 +137,12 @@ def messages(call: Calls) -> None:
     call("sesv2", "create_email_identity", EmailIdentity="shop@example.com")
     text = {"Data": "x", "Charset": "UTF-8"}
     call(
-        "sesv2", "send_email", FromEmailAddress="shop@example.com", Destination={"ToAddresses": ["a@example.com"]},
+        "sesv2",
+        "send_email",
+        FromEmailAddress="shop@example.com",
+        Destination={"ToAddresses": ["a@example.com"]},
         Content={"Simple": {"Subject": text, "Body": {"Text": text}}},
-    )  # fmt: skip
+    )
 
 
 def keys_and_files(call: Calls) -> None:

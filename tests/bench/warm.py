@@ -114,21 +114,22 @@ def record() -> dict[str, Recording]:
         events = {
             QUIET: ("orders", "app", api_event("GET", "/orders/health")),
             "POST /orders": (
-                "orders", "app", api_event("POST", "/orders", body, headers=key, subject=customer)
+                "orders",
+                "app",
+                api_event("POST", "/orders", body, headers=key, subject=customer),
             ),
             "orders inbox, one vote": ("orders", "on_inbox", sqs_event(vote)),
-            PAGE: (
-                "catalog", "app", api_event("GET", "/catalog/products", query={"limit": "24"})
-            ),
-        }  # fmt: skip
+            PAGE: ("catalog", "app", api_event("GET", "/catalog/products", query={"limit": "24"})),
+        }
         return {name: _recorded(account, *event) for name, event in events.items()}
 
 
 def _recorded(account: _Recorder, service: str, name: str, event: Any) -> Recording:
     (function,) = [
-        one for one in account.deployed.functions
+        one
+        for one in account.deployed.functions
         if one.service == service and one.name.endswith("-http" if name == "app" else "-inbox")
-    ]  # fmt: skip
+    ]
     account.bodies = []
     account._invoke(function, "bench", event)
     module = f"functions.{service}.app"
@@ -164,9 +165,10 @@ def reading(times: int = 300) -> tuple[float, float, float]:
     read(ours=True)
     both = [(read(ours=True), read(ours=False)) for _ in range(times)]
     return (
-        statistics.median(ours for ours, _ in both), statistics.median(theirs for _, theirs in both),
+        statistics.median(ours for ours, _ in both),
+        statistics.median(theirs for _, theirs in both),
         statistics.median(ours / theirs for ours, theirs in both),
-    )  # fmt: skip
+    )
 
 
 def _difference(recording: Recording) -> int:
@@ -215,8 +217,12 @@ def _replay(
         file.write_text(json.dumps(recording._asdict()))
         return subprocess.run(
             [*under, invoke._plain_python(), "-S", "-s", "-c", REPLAY, str(file), str(rounds), *more],
-            env=invoke._environment(function, variables), cwd=scratch, capture_output=True, text=True, check=True,
-        )  # fmt: skip
+            env=invoke._environment(function, variables),
+            cwd=scratch,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
 
 
 def main() -> None:

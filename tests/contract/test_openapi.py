@@ -33,8 +33,11 @@ def operations(service: str) -> dict[tuple[str, str], dict[str, Any]]:
 def test_the_pages_follow_from_the_code() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "tools.contracts.openapi", "--check"],
-        cwd=ROOT, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert (done.returncode, done.stdout) == (0, "")
 
 

@@ -27,28 +27,80 @@ MAKERS = {"problem", "_problem", "fault", "optimistic", "BusyError"}
 """What makes a problem of a code: in functions/shared/http.py, bodies.py, optimistic.py, and tools/local/edge.py."""
 STAFF = {
     # the catalog's products, imports and exports
-    "body_not_expected", "columns_changing", "file_too_large", "invalid_upload", "too_many_rows", "unknown_export",
-    "unknown_field", "upload_missing",
-    "empty_file", "invalid_dry_run", "invalid_format", "invalid_mapping", "invalid_slug", "invalid_status",
-    "invalid_stock", "no_products", "not_csv", "not_jsonl", "not_utf8", "option_repeated", "options_mismatch",
-    "price_required", "product_busy", "product_too_large", "sku_repeated", "sku_taken", "slug_taken",
-    "title_required", "too_many_images", "unknown_import", "variant_repeated", "version_changed", "wrong_currency",
+    "body_not_expected",
+    "columns_changing",
+    "file_too_large",
+    "invalid_upload",
+    "too_many_rows",
+    "unknown_export",
+    "unknown_field",
+    "upload_missing",
+    "empty_file",
+    "invalid_dry_run",
+    "invalid_format",
+    "invalid_mapping",
+    "invalid_slug",
+    "invalid_status",
+    "invalid_stock",
+    "no_products",
+    "not_csv",
+    "not_jsonl",
+    "not_utf8",
+    "option_repeated",
+    "options_mismatch",
+    "price_required",
+    "product_busy",
+    "product_too_large",
+    "sku_repeated",
+    "sku_taken",
+    "slug_taken",
+    "title_required",
+    "too_many_images",
+    "unknown_import",
+    "variant_repeated",
+    "version_changed",
+    "wrong_currency",
     "wrong_header",
     # stock
-    "no_reservation", "stock_below_reserved", "stock_busy", "stock_changed", "stock_short", "stock_too_large",
+    "no_reservation",
+    "stock_below_reserved",
+    "stock_busy",
+    "stock_changed",
+    "stock_short",
+    "stock_too_large",
     "zero_delta",
     # orders and payments
-    "customer_erased", "empty_search", "invalid_number", "one_search",
-    "invalid_customer", "not_captured", "order_decided", "order_undecided", "payment_busy", "refund_refused",
+    "customer_erased",
+    "empty_search",
+    "invalid_number",
+    "one_search",
+    "invalid_customer",
+    "not_captured",
+    "order_decided",
+    "order_undecided",
+    "payment_busy",
+    "refund_refused",
     "refund_too_large",
     # accounts and keys
-    "email_required", "invalid_order", "keys_changed", "own_admin_role", "too_many_keys",
+    "email_required",
+    "invalid_order",
+    "keys_changed",
+    "own_admin_role",
+    "too_many_keys",
     # the journal
-    "invalid_correlation_id", "invalid_day", "invalid_time", "messages_in_use", "never_audited", "no_home_queue",
-    "no_such_message", "no_such_queue", "no_such_service", "too_many_messages",
+    "invalid_correlation_id",
+    "invalid_day",
+    "invalid_time",
+    "messages_in_use",
+    "never_audited",
+    "no_home_queue",
+    "no_such_message",
+    "no_such_queue",
+    "no_such_service",
+    "too_many_messages",
     # the local stack's switches
     "local_only",
-}  # fmt: skip
+}
 STAFF_FORMS = {"line", "slug", "url"}
 PROVIDERS = {"invalid_signature", "no_such_provider", "stale_signature"}
 """Met by payment providers alone, at the webhooks."""
@@ -115,9 +167,16 @@ BUYERS -= STAFF | PROVIDERS | OUR_FAULT
 def test_the_codes_are_found_in_every_kind_of_place() -> None:
     found = {one.code for one in ALL}
     assert {
-        "unknown_sku", "too_many_requests", "body_too_large", "too_long", "no_such_route", "not_authenticated",
-        "service_timeout", "no_such_file", "method_not_allowed",
-    } <= found  # fmt: skip
+        "unknown_sku",
+        "too_many_requests",
+        "body_too_large",
+        "too_long",
+        "no_such_route",
+        "not_authenticated",
+        "service_timeout",
+        "no_such_file",
+        "method_not_allowed",
+    } <= found
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -60,9 +60,10 @@ def test_every_fact_and_reason_of_an_order_has_its_text(language: str) -> None:
 def test_a_text_names_the_same_values_in_both_languages() -> None:
     english, german = texts("en"), texts("de")
     differing = [
-        key for key in english
+        key
+        for key in english
         if sorted(re.findall(r"{\w+}", english[key])) != sorted(re.findall(r"{\w+}", german[key]))
-    ]  # fmt: skip
+    ]
     assert differing == []
 
 

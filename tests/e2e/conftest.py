@@ -29,9 +29,14 @@ PATIENCE = 45_000
 """Milliseconds that anything may take on a busy machine before a test gives up on it."""
 # The last five keep Chromium from calling home, which a closed network refuses again and again.
 FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-]  # fmt: skip
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 NO_PICTURE = "/images/there-is-none.svg"
 MISSING = (NO_PICTURE, "/journal/audit")
 """What a browser may report as not found: a picture that is none, and the last audit where none has run."""

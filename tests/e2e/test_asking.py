@@ -14,11 +14,15 @@ from tests.e2e.test_money import opened
 ORDER = "ord_1"
 EUR = {"currency": "EUR"}
 MAIN = {
-    "orderId": ORDER, "status": "confirmed", "reason": None, "paymentStatus": "captured", "email": "a@example.com",
+    "orderId": ORDER,
+    "status": "confirmed",
+    "reason": None,
+    "paymentStatus": "captured",
+    "email": "a@example.com",
     "lines": [{"sku": "A", "title": "Pot", "quantity": 2, "unitPrice": 1028, "total": 2057}],
     "totals": {"currency": "EUR", "subtotal": 2057, "shipping": 490, "tax": 0, "total": 2547},
     "shippingAddress": {"name": "A", "line1": "B 1", "postalCode": "1", "city": "C", "country": "DE"},
-}  # fmt: skip
+}
 PAYMENT = {
     **{name: {"amount": 2547, **EUR} for name in ("amount", "captured", "refundable")},
     **{name: {"amount": 0, **EUR} for name in ("refunded", "refunding", "disputed")},

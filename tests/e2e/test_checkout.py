@@ -392,10 +392,15 @@ def test_a_variant_that_is_sold_out_looks_so_and_another_is_offered(
     page: Page, sold: Callable[..., dict[str, Any]], operator: Any
 ) -> None:
     price = {"amount": 2500, "currency": "EUR"}
-    made = sold("Two sizes", units=0, options=["Size"], variants=[
-        {"sku": "E2E-SIZE-S", "price": price, "options": ["Small"]},
-        {"sku": "E2E-SIZE-L", "price": price, "options": ["Large"]},
-    ])  # fmt: skip
+    made = sold(
+        "Two sizes",
+        units=0,
+        options=["Size"],
+        variants=[
+            {"sku": "E2E-SIZE-S", "price": price, "options": ["Small"]},
+            {"sku": "E2E-SIZE-L", "price": price, "options": ["Large"]},
+        ],
+    )
     change = {"delta": 3, "reason": "received"}
     operator.calls.send("POST", "/inventory/stock/E2E-SIZE-L/adjustments", change)
     page.goto(f"/product.html?p={made['slug']}")

@@ -106,9 +106,18 @@ def test_a_price_in_forints_is_shown_with_its_hundredths(page: Page) -> None:
 
 @pytest.mark.parametrize(
     ("text", "currency"),
-    [("19.999", "EUR"), ("1.5", "JPY"), ("1.5", "ISK"), ("1.2345", "KWD"), ("-1", "EUR"), ("", "EUR"), ("1", "XXX"),
-     ("1e3", "EUR"), ("9999999999.99", "EUR")],
-)  # fmt: skip
+    [
+        ("19.999", "EUR"),
+        ("1.5", "JPY"),
+        ("1.5", "ISK"),
+        ("1.2345", "KWD"),
+        ("-1", "EUR"),
+        ("", "EUR"),
+        ("1", "XXX"),
+        ("1e3", "EUR"),
+        ("9999999999.99", "EUR"),
+    ],
+)
 def test_what_is_no_amount_of_the_currency_is_none(page: Page, text: str, currency: str) -> None:
     assert ask(page, "minor", [[text, currency]]) == [None]
 

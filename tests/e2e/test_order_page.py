@@ -16,13 +16,24 @@ from tools import ROOT
 
 NOW = datetime(2026, 11, 22, 17, 5, tzinfo=UTC)
 ORDER: dict[str, Any] = {
-    "orderId": "ord_1", "number": "K7-4R92", "status": "confirmed", "reason": None, "paymentStatus": "captured",
-    "unpaid": False, "email": "a@example.com", "placedAt": "2026-11-22T17:04:00.000Z",
-    "cancellableUntil": "2026-11-22T18:04:30.000Z", "lines": [], "unsettled": False,
-    **{name: {"amount": 0, "currency": "EUR"} for name in ("refunded", "refunding", "refundFailed", "disputed")},
+    "orderId": "ord_1",
+    "number": "K7-4R92",
+    "status": "confirmed",
+    "reason": None,
+    "paymentStatus": "captured",
+    "unpaid": False,
+    "email": "a@example.com",
+    "placedAt": "2026-11-22T17:04:00.000Z",
+    "cancellableUntil": "2026-11-22T18:04:30.000Z",
+    "lines": [],
+    "unsettled": False,
+    **{
+        name: {"amount": 0, "currency": "EUR"}
+        for name in ("refunded", "refunding", "refundFailed", "disputed")
+    },
     "totals": {"currency": "EUR", "subtotal": 0, "shipping": 490, "tax": 0, "total": 490, "rounding": 0},
     "shippingAddress": {"name": "A", "line1": "B 1", "postalCode": "1", "city": "C", "country": "DE"},
-}  # fmt: skip
+}
 
 
 def opened(browser: Browser, locale: str = "en-IE", **changes: Any) -> Page:

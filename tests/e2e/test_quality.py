@@ -124,8 +124,11 @@ class Guide:
     def view(self, page: Page, name: str) -> None:
         """Open a view of the console."""
         ready = {
-            "customers": "form input", "stock": "form input", "faults": "#provider", "queues": "tr[data-queue]",
-        }  # fmt: skip
+            "customers": "form input",
+            "stock": "form input",
+            "faults": "#provider",
+            "queues": "tr[data-queue]",
+        }
         self.inside(page, f"/console/#{name}", f"main {ready.get(name, 'tbody td')}")
 
     def plain(self, page: Page, path: str, ready: str) -> None:
@@ -316,10 +319,15 @@ def test_nothing_moves_while_a_page_loads(
 # --- pictures -----------------------------------------------------------------------------------------------------
 
 PICTURES = [
-    ("home", 1440, "light"), ("product", 1440, "light"), ("checkout", 1440, "light"), ("order", 360, "light"),
-    ("home", 360, "dark"), ("console", 1440, "dark"), ("console-order", 1440, "light"),
+    ("home", 1440, "light"),
+    ("product", 1440, "light"),
+    ("checkout", 1440, "light"),
+    ("order", 360, "light"),
+    ("home", 360, "dark"),
+    ("console", 1440, "dark"),
+    ("console-order", 1440, "light"),
     ("console-faults", 1440, "light"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("name", "width", "scheme"), PICTURES)

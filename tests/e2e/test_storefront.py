@@ -125,8 +125,11 @@ def newcomer(shop: Stack) -> Person:
 
 
 ADDRESS_FORM = {
-    "Full name": "Amira Haddad", "Street and number": "Sonnenallee 12", "Postal code": "12047", "City": "Berlin",
-}  # fmt: skip
+    "Full name": "Amira Haddad",
+    "Street and number": "Sonnenallee 12",
+    "Postal code": "12047",
+    "City": "Berlin",
+}
 
 
 def test_addresses_are_added_edited_offered_and_deleted(page: Page, newcomer: Person) -> None:

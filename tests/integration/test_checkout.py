@@ -33,7 +33,7 @@ def test_a_customer_buys_and_every_service_has_done_its_part(
         "OrderConfirmed",
         "StockCommitted",
         "PaymentCaptured",
-    )  # fmt: skip
+    )
     assert stock(sku) == (8, 8)
     paid = payment(order_id)
     assert paid["captured"] == {"amount": quote["totals"]["total"], "currency": "EUR"}
@@ -85,8 +85,9 @@ def test_a_guest_buys_and_sees_the_order_by_its_token_only(guest: Buyer, goods: 
     token = guest.headers.pop("X-Order-Token")
     for headers in ({}, {"X_Order_Token": token[:-4] + "AAAA"}, {"X_Order_Token": "e30.e30"}):
         assert (guest.send("GET", path, **headers).status, guest.send("GET", path, **headers).code) == (
-            404, "order_not_found",
-        )  # fmt: skip
+            404,
+            "order_not_found",
+        )
     assert guest.send("GET", f"{path}?token={token}").status == 200
     assert guest.send("GET", f"{path}/timeline?token={token}").status == 200
 

@@ -43,15 +43,24 @@ def test_facts_that_come_twice_and_backwards_change_nothing(
 
     def state() -> list[Any]:
         return [
-            amira.order(order_id), amira.steps(order_id), payment(order_id), stock(sku),
-            admin.get(f"/payments/{order_id}/ledger"), admin.get(f"/inventory/stock/{sku}/movements"),
+            amira.order(order_id),
+            amira.steps(order_id),
+            payment(order_id),
+            stock(sku),
+            admin.get(f"/payments/{order_id}/ledger"),
+            admin.get(f"/inventory/stock/{sku}/movements"),
             admin.get(f"/inventory/reservations/{order_id}"),
-        ]  # fmt: skip
+        ]
 
     before, events = state(), tap.of(order_id)
     assert {event["detail-type"] for event in events} == {
-        "OrderPlaced", "StockReserved", "PaymentAuthorized", "OrderConfirmed", "StockCommitted", "PaymentCaptured",
-    }  # fmt: skip
+        "OrderPlaced",
+        "StockReserved",
+        "PaymentAuthorized",
+        "OrderConfirmed",
+        "StockCommitted",
+        "PaymentCaptured",
+    }
     tap.put(*reversed(events))
     tap.put(*events)
     calm()
@@ -71,8 +80,9 @@ def test_a_cancellation_that_overtakes_its_order_leaves_nothing_held(
     cancelled = about(placed, other, "OrderCancelled")
     total = placed["detail"]["data"]["totals"]
     cancelled["detail"]["data"] |= {
-        "reason": "customer", "total": {"amount": total["total"], "currency": total["currency"]},
-    }  # fmt: skip
+        "reason": "customer",
+        "total": {"amount": total["total"], "currency": total["currency"]},
+    }
     tap.put(cancelled)
     calm()
     tap.put(about(placed, other))

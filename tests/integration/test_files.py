@@ -149,8 +149,11 @@ def test_a_file_of_many_parts_is_sent_to_an_address_and_comes_in_by_many_workers
     upload, path = asked.body["upload"], f"/catalog/imports/{asked.body['importId']}"
     early = admin.send("POST", f"{path}/start", {})
     assert (early.status, early.code) == (409, "upload_missing")
-    preflight = {"Origin": "https://shop.example", "Access-Control-Request-Method": "PUT",
-                 "Access-Control-Request-Headers": "content-type"}  # fmt: skip
+    preflight = {
+        "Origin": "https://shop.example",
+        "Access-Control-Request-Method": "PUT",
+        "Access-Control-Request-Headers": "content-type",
+    }
     with urllib.request.urlopen(
         urllib.request.Request(upload["url"], method="OPTIONS", headers=preflight), timeout=30
     ) as allowed:
@@ -160,8 +163,12 @@ def test_a_file_of_many_parts_is_sent_to_an_address_and_comes_in_by_many_workers
     assert admin.send("POST", f"{path}/start", {}).status == 202
     job = ended(admin, asked.body["importId"])
     assert (job["status"], job["total"], job["created"], job["rows"], job["rowsDone"]) == (
-        "completed", 160, 160, 320, 320,
-    ), job  # fmt: skip
+        "completed",
+        160,
+        160,
+        320,
+        320,
+    ), job
 
 
 HEAD = "Handle,Title,Variant SKU,Variant Inventory Tracker,Variant Inventory Qty,Variant Price\r\n"

@@ -95,9 +95,13 @@ def test_a_bad_token_is_refused_where_one_is_needed_and_where_none_is(
 
 def test_without_a_token_only_public_calls_are_answered(guest: Buyer) -> None:
     for method, path in (
-        ("GET", "/orders"), ("GET", "/identity/me"), ("POST", "/inventory/stock/MUG/adjustments"),
-        ("POST", "/catalog/products"), ("GET", "/payments/ord_01kaqz5r7b8v0w3m2x4y6t9n1c"), ("GET", "/journal/events"),
-    ):  # fmt: skip
+        ("GET", "/orders"),
+        ("GET", "/identity/me"),
+        ("POST", "/inventory/stock/MUG/adjustments"),
+        ("POST", "/catalog/products"),
+        ("GET", "/payments/ord_01kaqz5r7b8v0w3m2x4y6t9n1c"),
+        ("GET", "/journal/events"),
+    ):
         assert guest.send(method, path, {} if method == "POST" else None).status == 401, path
 
 

@@ -137,10 +137,13 @@ def test_orders_does_not_read_what_identity_keeps_of_people(acting: Acting) -> N
     for function in ("orders-http", "orders-inbox", "orders-sweep"):
         dynamodb = acting(function, "people", "dynamodb")
         assert refused(lambda: dynamodb.get_item(TableName="souk-local-identity", Key=KEY))  # noqa: B023
-        assert refused(lambda: dynamodb.query(  # noqa: B023
-            TableName="souk-local-identity", KeyConditionExpression="pk = :p",
-            ExpressionAttributeValues={":p": {"S": "x"}},
-        ))  # fmt: skip
+        assert refused(
+            lambda: dynamodb.query(  # noqa: B023
+                TableName="souk-local-identity",
+                KeyConditionExpression="pk = :p",
+                ExpressionAttributeValues={":p": {"S": "x"}},
+            )
+        )
 
 
 def test_nobody_but_identity_signs_tokens(stack: Stack, acting: Acting) -> None:

@@ -87,8 +87,11 @@ def test_everything_a_service_ever_imports_is_in_its_bundle(built: list[tuple[st
         done = subprocess.run(
             [str(Path(sys.executable).resolve()), "-S", "-s", "-c", f"import {', '.join(modules)}"],
             env={"PYTHONPATH": ":".join(map(str, path)), "AWS_REGION": "eu-west-1", **function.variables},
-            cwd=function.artifact, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+            cwd=function.artifact,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         return f"{function.name}: {done.stderr}" if done.returncode else ""
 
     with ThreadPoolExecutor(2) as pool:
@@ -96,10 +99,17 @@ def test_everything_a_service_ever_imports_is_in_its_bundle(built: list[tuple[st
 
 
 ONE_CALL = {
-    "dynamodb": "list_tables", "eventbridge": "list_event_buses", "kms": "list_keys", "lambda_": "list_functions",
-    "logs": "describe_log_groups", "s3": "list_buckets", "secretsmanager": "list_secrets",
-    "ses": "list_email_identities", "sqs": "list_queues", "ssm": "describe_parameters",
-}  # fmt: skip
+    "dynamodb": "list_tables",
+    "eventbridge": "list_event_buses",
+    "kms": "list_keys",
+    "lambda_": "list_functions",
+    "logs": "describe_log_groups",
+    "s3": "list_buckets",
+    "secretsmanager": "list_secrets",
+    "ses": "list_email_identities",
+    "sqs": "list_queues",
+    "ssm": "describe_parameters",
+}
 
 
 def test_each_client_of_the_layer_makes_a_call(
@@ -118,11 +128,18 @@ def test_each_client_of_the_layer_makes_a_call(
     done = subprocess.run(
         [str(Path(sys.executable).resolve()), "-S", "-s", "-c", "\n".join(lines)],
         env={
-            "PYTHONPATH": ":".join(map(str, path)), "AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "eu-west-1",
-            "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_ENDPOINT_URL": empty.endpoint,
+            "PYTHONPATH": ":".join(map(str, path)),
+            "AWS_REGION": "eu-west-1",
+            "AWS_DEFAULT_REGION": "eu-west-1",
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_ENDPOINT_URL": empty.endpoint,
         },
-        cwd=function.artifact, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        cwd=function.artifact,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
 
 

@@ -77,8 +77,9 @@ class Carts(Watch):
                 or self.placed[other].isdisjoint(sources)
                 or image["status"]["S"] == "cancelled"
                 or order_id in self.on_purpose,
-                "no cart is bought twice unasked", f"{order_id} and {other} of {sources}: {sorted(shared)}",
-            )  # fmt: skip
+                "no cart is bought twice unasked",
+                f"{order_id} and {other} of {sources}: {sorted(shared)}",
+            )
         self.placed[order_id] = sources
 
     def settled(self) -> None:
@@ -172,9 +173,11 @@ class Prices(Watch):
         lines, totals = content["lines"], content["totals"]
         for line in lines:
             require(
-                line["unitPrice"] in self.ever[line["sku"]] and line["total"] == line["unitPrice"] * line["quantity"],
-                "a buyer pays the catalog's price", f"{order_id}: {line}, ever {sorted(self.ever[line['sku']])}",
-            )  # fmt: skip
+                line["unitPrice"] in self.ever[line["sku"]]
+                and line["total"] == line["unitPrice"] * line["quantity"],
+                "a buyer pays the catalog's price",
+                f"{order_id}: {line}, ever {sorted(self.ever[line['sku']])}",
+            )
         require(
             any(is_shipped(line["sku"]) for line in lines) == (totals["shipping"] > 0),
             "shipping is paid for what is shipped, and for nothing else",
@@ -184,8 +187,9 @@ class Prices(Watch):
         parts = subtotal + totals["shipping"] + totals["tax"] + totals.get("rounding", 0)
         require(
             (subtotal, parts) == (totals["subtotal"], totals["total"]),
-            "an order's total is the sum of its parts", f"{order_id}: {totals}",
-        )  # fmt: skip
+            "an order's total is the sum of its parts",
+            f"{order_id}: {totals}",
+        )
 
     def ended(self) -> None:
         products = self.all("catalog", "PRODUCT#", "PRODUCT")

@@ -29,8 +29,12 @@ ACCOUNTS = {
     "dispute": ("customer_disputes", "provider_receivable"),
     "dispute_reinstated": ("provider_receivable", "customer_disputes"),
 }
-REFUND_MOVES = {None: {"pending", "succeeded", "failed"}, "pending": {"pending", "succeeded", "failed"},
-                "succeeded": {"failed"}, "failed": set()}  # fmt: skip
+REFUND_MOVES = {
+    None: {"pending", "succeeded", "failed"},
+    "pending": {"pending", "succeeded", "failed"},
+    "succeeded": {"failed"},
+    "failed": set(),
+}
 
 
 class Money(Watch):
@@ -79,8 +83,9 @@ class Money(Watch):
             totals = content_of(order or {})["totals"]
             require(
                 (new["amount"], new["currency"]) == (totals["total"], totals["currency"]),
-                "what is charged is the quote's total", f"{order_id}: {new['amount']} of {totals['total']}",
-            )  # fmt: skip
+                "what is charged is the quote's total",
+                f"{order_id}: {new['amount']} of {totals['total']}",
+            )
         if before != after and after == "captured":
             require(
                 before == "authorized",
@@ -95,28 +100,32 @@ class Money(Watch):
     def _paid_back(self, order_id: str, old: dict[str, Any], new: dict[str, Any]) -> None:
         require(
             new["status"] == "captured" and new["refunded"] <= new["amount"],
-            "never more is given back than was taken", f"{order_id}: {new['refunded']} of {new['amount']}",
-        )  # fmt: skip
+            "never more is given back than was taken",
+            f"{order_id}: {new['refunded']} of {new['amount']}",
+        )
         ours = (name for name in new["refunds"].keys() - old["refunds"].keys() if name.startswith("rfd_"))
         for refund_id in sorted(ours):
             recorded = self.item("payments", f"PAYMENT#{order_id}", f"REFUND#{refund_id}")
             require(
                 recorded and recorded["amount"] == new["refunds"][refund_id]["amount"],
-                "money is given back only on record", f"{order_id} {refund_id}",
-            )  # fmt: skip
+                "money is given back only on record",
+                f"{order_id} {refund_id}",
+            )
 
     def _payment(self, order_id: str, old: dict[str, Any], new: dict[str, Any]) -> None:
         require(new, "a payment is never lost", order_id)
         if old:
             require(
-                new["version"] == old["version"] + 1, "a payment changes version by version",
+                new["version"] == old["version"] + 1,
+                "a payment changes version by version",
                 f"{order_id}: {old['version']} → {new['version']}",
-            )  # fmt: skip
+            )
         if new["status"] != old.get("status"):
             require(
-                new["status"] in MOVES.get(old.get("status"), set()), "a payment goes its way once",
+                new["status"] in MOVES.get(old.get("status"), set()),
+                "a payment goes its way once",
                 f"{order_id}: {old.get('status')} → {new['status']}",
-            )  # fmt: skip
+            )
         self.touched.add(order_id)
 
     def _entry(self, order_id: str, entry: dict[str, Any]) -> None:
@@ -151,8 +160,9 @@ class Money(Watch):
         promised = 0 if self._refunded_there(order_id) else refunding
         require(
             captured in (0, payment["amount"]) and refunding >= 0 and 0 <= refunded + promised <= captured,
-            "never more is given back than was taken", f"{order_id}: {refunded} + {refunding} of {captured}",
-        )  # fmt: skip
+            "never more is given back than was taken",
+            f"{order_id}: {refunded} + {refunding} of {captured}",
+        )
         held = sum(one["amount"] for one in self._refunds_of(order_id) if one["status"] == "pending")
         require(held == refunding, "what is promised is what is pending", f"{order_id}: {refunding}, {held}")
 
@@ -236,10 +246,12 @@ class Money(Watch):
                 f"{order_id}: provider {standing}, {charged} charged",
             )
         require(
-            charged == payment.get("captured", 0) - payment.get("refunded", 0), "the provider's books are ours",
+            charged == payment.get("captured", 0) - payment.get("refunded", 0),
+            "the provider's books are ours",
             f"{order_id}: provider {charged}, ours {payment.get('captured')} less {payment.get('refunded')}",
-        )  # fmt: skip
+        )
         require(
-            moved == payment.get("disputed", 0) == told.back.disputed, "a dispute takes what the provider says",
+            moved == payment.get("disputed", 0) == told.back.disputed,
+            "a dispute takes what the provider says",
             f"{order_id}: provider {moved}, ours {payment.get('disputed')}, the order {told.back.disputed}",
-        )  # fmt: skip
+        )

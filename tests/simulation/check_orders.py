@@ -17,8 +17,12 @@ from tests.simulation.reading import content_of, is_void
 from tests.simulation.world import World
 
 TABLE = "souk-local-orders"
-MOVES = {None: {"placed"}, "placed": {"placed", "confirmed", "cancelled"}, "confirmed": {"confirmed", "cancelled"},
-         "cancelled": {"cancelled"}}  # fmt: skip
+MOVES = {
+    None: {"placed"},
+    "placed": {"placed", "confirmed", "cancelled"},
+    "confirmed": {"confirmed", "cancelled"},
+    "cancelled": {"cancelled"},
+}
 
 
 class Orders(Watch):
@@ -44,26 +48,30 @@ class Orders(Watch):
             return
         old, new = decode_item(change.old or {}), decode_item(change.new or {})
         require(
-            new["status"] in MOVES[old.get("status")], "a decision is final",
+            new["status"] in MOVES[old.get("status")],
+            "a decision is final",
             f"{order_id}: {old.get('status')} → {new['status']}",
-        )  # fmt: skip
+        )
         if old:
             require(
-                new["version"] == old["version"] + 1, "an order changes version by version",
+                new["version"] == old["version"] + 1,
+                "an order changes version by version",
                 f"{order_id}: {old['version']} → {new['version']}",
-            )  # fmt: skip
+            )
             require(old["content"] == new["content"], "what was ordered never changes", order_id)
             require(
-                old["status"] != "cancelled" or old["reason"] == new["reason"], "a decision is final",
+                old["status"] != "cancelled" or old["reason"] == new["reason"],
+                "a decision is final",
                 f"{order_id}: {old.get('reason')} → {new.get('reason')}",
-            )  # fmt: skip
+            )
         else:
             self._placed(order_id, content_of(change.new or {}))
         require(
             (old.get("status"), new["status"]) != ("confirmed", "cancelled")
             or new["reason"] in ("customer", "operator"),
-            "only people call a confirmed order off", f"{order_id}: {new.get('reason')}",
-        )  # fmt: skip
+            "only people call a confirmed order off",
+            f"{order_id}: {new.get('reason')}",
+        )
         if (old.get("status"), new["status"]) == ("confirmed", "cancelled") and new["reason"] == "customer":
             self._in_time(order_id, old, new)
         if new["status"] == "confirmed" and old.get("status") != "confirmed":
@@ -85,9 +93,10 @@ class Orders(Watch):
         times = {entry.type: parse(entry.time) for entry in order_of(new).timeline}
         taken = (times["OrderCancelled"] - times["OrderConfirmed"]).total_seconds()
         require(
-            taken < float(SETTINGS["CancellationWindowSeconds"]), "customers call an order off within the window",
+            taken < float(SETTINGS["CancellationWindowSeconds"]),
+            "customers call an order off within the window",
             f"{order_id}: {taken} seconds after it was confirmed",
-        )  # fmt: skip
+        )
 
     def _agreed(self, order_id: str, order: dict[str, Any]) -> None:
         told = [entry.type for entry in order_of(order).timeline]
@@ -106,14 +115,18 @@ class Orders(Watch):
         held = self.item("inventory", f"ORDER#{order_id}", "RESERVATION")
         require(
             held and held["status"] in ("reserved", "committed") and held["lines"] == wanted,
-            "a confirmed order has its stock", f"{order_id}: {wanted}, held {held}",
-        )  # fmt: skip
+            "a confirmed order has its stock",
+            f"{order_id}: {wanted}, held {held}",
+        )
         payment = self.item("payments", f"PAYMENT#{order_id}", "PAYMENT")
         require(
-            payment and payment["status"] in ("authorized", "capturing", "captured")
-            and (payment["amount"], payment["currency"]) == (content["totals"]["total"], content["totals"]["currency"]),
-            "a confirmed order has its payment", f"{order_id}: {payment}",
-        )  # fmt: skip
+            payment
+            and payment["status"] in ("authorized", "capturing", "captured")
+            and (payment["amount"], payment["currency"])
+            == (content["totals"]["total"], content["totals"]["currency"]),
+            "a confirmed order has its payment",
+            f"{order_id}: {payment}",
+        )
 
     def ended(self) -> None:
         orders = self.all("orders", "ORDER#", "ORDER")
@@ -130,9 +143,10 @@ class Orders(Watch):
             self._knows(order_id, order)
         for service in self.world.deployed.services:
             left = [
-                key for key, image in self.items(service).items()
+                key
+                for key, image in self.items(service).items()
                 if not image.get("open_shard", {"S": "UNPAID"})["S"].startswith(("UNPAID", "UNSETTLED"))
-            ]  # fmt: skip
+            ]
             require(not left, "nothing is left open", f"{service}: {left[:5]}")
 
     def _knows(self, order_id: str, order: dict[str, Any]) -> None:
@@ -144,9 +158,10 @@ class Orders(Watch):
             # What could not be given back, or went back another way, is for people to see to.
             fits = fits or (name == "payments" and bool(decided.unsettled or decided.back.disputed))
             require(
-                fits, "what everyone has told an order fits its decision",
+                fits,
+                "what everyone has told an order fits its decision",
                 f"{order_id}: {decided.status}, {name} {state}",
-            )  # fmt: skip
+            )
         payment = self.item("payments", f"PAYMENT#{order_id}", "PAYMENT") or {}
         refunded = payment.get("refunded", 0)
         status = payment.get("status", "")
@@ -156,8 +171,9 @@ class Orders(Watch):
         if told != "declined" or order.get("reason") == "payment_declined":
             require(
                 told is None or (order.get("payment"), order.get("refunded", 0)) == (told, refunded),
-                "an order knows what became of its money", f"{order_id}: {order.get('payment')}, payments says {told}",
-            )  # fmt: skip
+                "an order knows what became of its money",
+                f"{order_id}: {order.get('payment')}, payments says {told}",
+            )
         back = (payment.get("refunding", 0), payment.get("refund_failed", 0), payment.get("open_disputes", 0))
         known = decided.back
         require(
@@ -170,9 +186,10 @@ class Orders(Watch):
             held.get("status", "")
         )
         require(
-            left is None or order.get("stock") == left, "an order knows what became of its stock",
+            left is None or order.get("stock") == left,
+            "an order knows what became of its stock",
             f"{order_id}: {order.get('stock')}, inventory says {held.get('status')}",
-        )  # fmt: skip
+        )
 
 
 def _without_nulls(value: Any) -> Any:

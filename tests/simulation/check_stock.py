@@ -112,8 +112,9 @@ class Stock(Watch):
         by_an_order = change.old and change.new and old["version"] == new["version"]
         require(
             not by_an_order or policy == "backorder" or new["available"] >= min(0, old["available"]),
-            "no shard sells what it does not have", f"{change.key}: {old} → {new}",
-        )  # fmt: skip
+            "no shard sells what it does not have",
+            f"{change.key}: {old} → {new}",
+        )
 
     def _reservation(self, change: Change) -> None:
         old = decode_item(change.old) if change.old else {"status": None}
@@ -123,9 +124,10 @@ class Stock(Watch):
         if old["status"] != new["status"]:
             allowed = MOVES.get(old["status"], set())
             require(
-                new["status"] in allowed, "a reservation goes its way once",
+                new["status"] in allowed,
+                "a reservation goes its way once",
                 f"{change.key[0]}: {old['status']} → {new['status']}",
-            )  # fmt: skip
+            )
         for image, sign in ((change.old, -1), (change.new, 1)):
             for part in parts(decode_item(image) if image else None):
                 self.touched.add(part.sku)
@@ -180,15 +182,17 @@ class Stock(Watch):
         shares = [level, *(self.item("inventory", f"SKU#{sku}#{n}", "SHARD") for n in range(1, shards))]
         require(
             all(part and part["version"] == level["version"] for part in shares),
-            "a level and its shards change together", f"{sku}: {shares}",
-        )  # fmt: skip
+            "a level and its shards change together",
+            f"{sku}: {shares}",
+        )
         beyond = self.item("inventory", f"SKU#{sku}#{shards}", "SHARD")
         require(beyond is None, "a level and its shards change together", f"{sku}: {shards} and {beyond}")
         tracked = "stock_policy" not in level
         require(
             len(shares) == 1 or not tracked or min(part["available"] for part in shares if part) >= 0,
-            "no shard sells what another owes", f"{sku}: {shares}",
-        )  # fmt: skip
+            "no shard sells what another owes",
+            f"{sku}: {shares}",
+        )
         return {what: sum(part[what] for part in shares if part) for what in ("on_hand", "available")}
 
     def _check(self, sku: str, level: Mapping[str, Any]) -> None:
@@ -200,13 +204,15 @@ class Stock(Watch):
         )
         ledger = self.moved[sku] - self.gone[sku]
         require(
-            on_hand == ledger, "stock on hand is what the ledger says",
+            on_hand == ledger,
+            "stock on hand is what the ledger says",
             f"{sku}: {on_hand} on hand, {self.moved[sku]} moved less {self.gone[sku]} gone with orders",
-        )  # fmt: skip
+        )
         require(
-            available == ledger - self.reserved[sku], "available is what is not promised",
+            available == ledger - self.reserved[sku],
+            "available is what is not promised",
             f"{sku}: {available} available of {on_hand}, {self.reserved[sku]} reserved",
-        )  # fmt: skip
+        )
 
     def ended(self) -> None:
         self._rebuild()
@@ -225,7 +231,7 @@ class Stock(Watch):
                 reservation["status"] in wanted.get(order["status"], set()),  # type: ignore[index]
                 "at the end stock is where the orders say",
                 f"{order_id}: {reservation['status']}, order {order['status']}",  # type: ignore[index]
-            )  # fmt: skip
+            )
 
     def _rebuild(self) -> None:
         """Recompute every level from the ledger alone: what `settled` added up on the way is not trusted."""
@@ -243,8 +249,9 @@ class Stock(Watch):
             level = self.level(sku) or {}
             require(
                 (level["on_hand"], level["available"]) == (on_hand, on_hand - reserved),
-                "levels can be rebuilt from the ledger", f"{sku}: {level}, rebuilt {on_hand} less {reserved}",
-            )  # fmt: skip
+                "levels can be rebuilt from the ledger",
+                f"{sku}: {level}, rebuilt {on_hand} less {reserved}",
+            )
 
     def _recount(self) -> None:
         """Work every level out anew: its last count, and what has moved since by the movements' own times."""
@@ -253,9 +260,10 @@ class Stock(Watch):
             since = [units for at, units in self._movements(sku) if at // 1000 >= counted_at // 1000]
             on_hand = (self.level(sku) or {})["on_hand"]
             require(
-                on_hand == counted + sum(since), "stock on hand is what was counted and has moved since",
+                on_hand == counted + sum(since),
+                "stock on hand is what was counted and has moved since",
                 f"{sku}: {on_hand}, {counted} counted at {counted_at}, {since} since",
-            )  # fmt: skip
+            )
 
     def _movements(self, sku: str) -> Iterator[tuple[int, int]]:
         """Yield when units came or went, and how many, whatever became of that on the level."""

@@ -140,16 +140,18 @@ class Failures(Watch):
         for fields in map(json.loads, (line for line in invocation.lines if '"error"' in line)):
             error = fields.get("error") or error
             require(
-                error is None or error in MAY_COME_AGAIN, "nothing fails unless something is wrong",
+                error is None or error in MAY_COME_AGAIN,
+                "nothing fails unless something is wrong",
                 f"#{invocation.number} {invocation}: {error} {fields.get('message')} {fields.get('stack')}",
-            )  # fmt: skip
+            )
         failed = invocation.error is not None or (
             invocation.kind == "http" and invocation.result["statusCode"] >= 500
         )
         require(
-            not failed or error in MAY_COME_AGAIN, "nothing fails unless something is wrong",
+            not failed or error in MAY_COME_AGAIN,
+            "nothing fails unless something is wrong",
             f"#{invocation.number} {invocation}: {invocation.error or invocation.result}",
-        )  # fmt: skip
+        )
 
     def parked(self, queue: str, body: str, attributes: Mapping[str, Any]) -> None:
         """Check a message that a handler sent to a dead-letter queue."""
@@ -226,10 +228,14 @@ class Checker:
         self.watches: list[Watch] = [self.facts, self.failures, self.reversals, *watches]
         self._dirty = False
         self.hear: dict[str, Callable[[Any], None]] = {
-            "change": self._changed, "called": self._called, "event": self.facts.event, "done": self.failures.done,
-            "message": lambda it: self.failures.parked(*it), "redriven": lambda it: self.failures.given_up(*it),
+            "change": self._changed,
+            "called": self._called,
+            "event": self.facts.event,
+            "done": self.failures.done,
+            "message": lambda it: self.failures.parked(*it),
+            "redriven": lambda it: self.failures.given_up(*it),
             "handled": self._handled,
-        }  # fmt: skip
+        }
         world.observers.append(self)
 
     def __call__(self, what: str, data: Any) -> None:

@@ -23,9 +23,12 @@ BUS = "souk-local"
 SETTINGS = {"CancellationWindowSeconds": "45"}
 """Parameters other than by default: less than a minute, not an hour, so that people meet the end of it."""
 ACCOUNT = {
-    "AWS::Region": "eu-west-1", "AWS::AccountId": "000000000000", "AWS::Partition": "aws",
-    "AWS::URLSuffix": "amazonaws.com", "AWS::StackName": "souk-local",
-}  # fmt: skip
+    "AWS::Region": "eu-west-1",
+    "AWS::AccountId": "000000000000",
+    "AWS::Partition": "aws",
+    "AWS::URLSuffix": "amazonaws.com",
+    "AWS::StackName": "souk-local",
+}
 
 
 @dataclass(frozen=True)
@@ -226,9 +229,13 @@ def _function(template: _Template, properties: Mapping[str, Any]) -> Function:
     environment = {key: str(template.value(value)) for key, value in variables.items()}
     environment |= {"AWS_LAMBDA_FUNCTION_NAME": name, "AWS_REGION": "eu-west-1"}
     return Function(
-        template.service, name.removeprefix("souk-local-"), getattr(module, attribute), module.app, environment,
+        template.service,
+        name.removeprefix("souk-local-"),
+        getattr(module, attribute),
+        module.app,
+        environment,
         float(properties.get("Timeout", shared.get("Timeout", 3))),
-    )  # fmt: skip
+    )
 
 
 def _source(
@@ -245,19 +252,27 @@ def _source(
         case "SQS":
             name = from_arn(event["Queue"])
             made.queues[name] = QueueSource(
-                name, from_arn(redrives[name]["deadLetterTargetArn"]), float(visibilities[name]),
-                redrives[name]["maxReceiveCount"], event["BatchSize"], function,
-            )  # fmt: skip
+                name,
+                from_arn(redrives[name]["deadLetterTargetArn"]),
+                float(visibilities[name]),
+                redrives[name]["maxReceiveCount"],
+                event["BatchSize"],
+                function,
+            )
         case "DynamoDB":
             filters = event.get("FilterCriteria", {}).get("Filters", [])
             wants = [compiled(json.loads(each["Pattern"])) for each in filters] or [lambda _: True]
             made.streams.append(
                 StreamSource(
-                    from_arn(event["Stream"]), _any(wants), event["BatchSize"],
-                    event["MaximumRetryAttempts"], event.get("BisectBatchOnFunctionError", False),
-                    from_arn(event["DestinationConfig"]["OnFailure"]["Destination"]), function,
+                    from_arn(event["Stream"]),
+                    _any(wants),
+                    event["BatchSize"],
+                    event["MaximumRetryAttempts"],
+                    event.get("BisectBatchOnFunctionError", False),
+                    from_arn(event["DestinationConfig"]["OnFailure"]["Destination"]),
+                    function,
                 )
-            )  # fmt: skip
+            )
         case "Schedule" | "ScheduleV2":
             made.schedules.append(
                 Schedule(_seconds(event.get("Schedule", event.get("ScheduleExpression"))), function)

@@ -278,9 +278,15 @@ class FakeDynamoDB:
     def _plan(self, kind: str, request: Mapping[str, Any]) -> tuple[Table, Key, Image | None, bool]:
         """Return the table, the key, the new image and whether anything is written; RefusalError otherwise."""
         unknown = set(request) - {
-            "TableName", "Item", "Key", "ConditionExpression", "UpdateExpression", "ExpressionAttributeNames",
-            "ExpressionAttributeValues", "ReturnValuesOnConditionCheckFailure",
-        }  # fmt: skip
+            "TableName",
+            "Item",
+            "Key",
+            "ConditionExpression",
+            "UpdateExpression",
+            "ExpressionAttributeNames",
+            "ExpressionAttributeValues",
+            "ReturnValuesOnConditionCheckFailure",
+        }
         if unknown:
             raise NotImplementedError(f"{kind} with {unknown}")
         table = self._table(request["TableName"])

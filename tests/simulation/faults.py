@@ -12,15 +12,30 @@ from random import Random
 from typing import Any
 
 CALL_FAULTS = {
-    "crash_before": 0.03, "crash_after": 0.04, "lost_answer": 0.06, "resent": 0.1, "throttled": 0.05,
-    "unreachable": 0.03, "conflict": 0.25, "partly_published": 0.3, "provider_lost": 0.2, "provider_down": 0.2,
-}  # fmt: skip
+    "crash_before": 0.03,
+    "crash_after": 0.04,
+    "lost_answer": 0.06,
+    "resent": 0.1,
+    "throttled": 0.05,
+    "unreachable": 0.03,
+    "conflict": 0.25,
+    "partly_published": 0.3,
+    "provider_lost": 0.2,
+    "provider_down": 0.2,
+}
 """The most often that each fault strikes a call it can strike (probability)."""
 
 TRAFFIC_FAULTS = {
-    "duplicate": 0.25, "late": 0.2, "undeleted": 0.1, "unanswered": 0.08, "stale": 0.25, "short_page": 0.3,
-    "stream_again": 0.1, "leap": 0.004, "skew": 1.5,
-}  # fmt: skip
+    "duplicate": 0.25,
+    "late": 0.2,
+    "undeleted": 0.1,
+    "unanswered": 0.08,
+    "stale": 0.25,
+    "short_page": 0.3,
+    "stream_again": 0.1,
+    "leap": 0.004,
+    "skew": 1.5,
+}
 """The same for what happens between the calls; `skew` is in seconds."""
 
 WRITES = {"put_item", "update_item", "delete_item", "transact_write_items"}

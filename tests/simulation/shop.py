@@ -25,8 +25,12 @@ from tests.simulation.people import Answer, Pending, People
 from tests.simulation.world import World
 
 ADDRESS = {
-    "name": "Amira Haddad", "line1": "Lindenstrasse 12", "city": "Berlin", "postalCode": "10969", "country": "DE",
-}  # fmt: skip
+    "name": "Amira Haddad",
+    "line1": "Lindenstrasse 12",
+    "city": "Berlin",
+    "postalCode": "10969",
+    "country": "DE",
+}
 TOKENS = ["tok_visa"] * 6 + ["tok_chargeDeclined", "tok_slow", "tok_flaky", "tok_lost"]
 GIVES_BACK = ["tok_pendingRefund", "tok_pendingRefundFails", "tok_refundFails"]
 """Tokens whose refunds go ways of their own; disputes are the bank's (Shop.bank)."""
@@ -129,9 +133,13 @@ class Shop:
         """Adjust a SKU's stock, once, however often the request has to be sent."""
         reason = f"received {next(self._keys)}"
         answer = self.surely(
-            "POST", "/inventory/stock/{sku}/adjustments", {"delta": delta, "reason": reason}, path={"sku": sku},
-            headers=self.key(), **ADMIN,
-        )  # fmt: skip
+            "POST",
+            "/inventory/stock/{sku}/adjustments",
+            {"delta": delta, "reason": reason},
+            path={"sku": sku},
+            headers=self.key(),
+            **ADMIN,
+        )
         if answer.status == 201:
             self.stock.acknowledged.add(reason)
 
@@ -424,11 +432,16 @@ class Shop:
             body, headers = {"amount": amount, "reason": "goodwill"}, self.key()
             pending += [
                 self.people.post(
-                    "POST", "/payments/{orderId}/refunds", body, path={"orderId": order_id}, subject="cus_staff",
-                    roles="staff", headers=headers,
+                    "POST",
+                    "/payments/{orderId}/refunds",
+                    body,
+                    path={"orderId": order_id},
+                    subject="cus_staff",
+                    roles="staff",
+                    headers=headers,
                 )
                 for _ in range(self.random.choice([1, 1, 2]))
-            ]  # fmt: skip
+            ]
         for one in pending:
             self.people.join(one)
 
@@ -540,9 +553,14 @@ class Shop:
     def moonrise(self, number: int) -> dict[str, Any]:
         """Return an event of a type that nobody knows."""
         return {
-            "id": f"moon.{number}.MoonRose", "type": "MoonRose", "version": 1, "time": "2026-11-22T14:00:00.000Z",
-            "correlationId": "moon", "aggregate": {"id": "moon", "version": number}, "data": {},
-        }  # fmt: skip
+            "id": f"moon.{number}.MoonRose",
+            "type": "MoonRose",
+            "version": 1,
+            "time": "2026-11-22T14:00:00.000Z",
+            "correlationId": "moon",
+            "aggregate": {"id": "moon", "version": number},
+            "data": {},
+        }
 
     def merchant(self) -> None:
         """Change prices, take products off sale and put them on again, import them with a count of the stock."""

@@ -164,9 +164,15 @@ def test_a_batch_that_repeats_a_key_is_refused(dynamodb: Any) -> None:
 # --- conditions --------------------------------------------------------------------------------------------------
 
 ITEM = {
-    "a": n(5), "b": n(10), "t": s("text"), "l": {"L": [n(1), s("x")]}, "m": {"M": {"deep": n(1)}},
-    "set": {"SS": ["x", "y"]}, "nil": {"NULL": True}, "yes": {"BOOL": True},
-}  # fmt: skip
+    "a": n(5),
+    "b": n(10),
+    "t": s("text"),
+    "l": {"L": [n(1), s("x")]},
+    "m": {"M": {"deep": n(1)}},
+    "set": {"SS": ["x", "y"]},
+    "nil": {"NULL": True},
+    "yes": {"BOOL": True},
+}
 
 CONDITIONS = [
     ("attribute_exists(a)", {}, True),
@@ -241,9 +247,11 @@ def test_a_lost_condition_gives_the_item_when_asked(dynamodb: Any) -> None:
     put(dynamodb, "A", a=n(1))
     with pytest.raises(ClientError) as caught:
         dynamodb.delete_item(
-            TableName=TABLE, Key=key("A"), ConditionExpression="attribute_not_exists(pk)",
+            TableName=TABLE,
+            Key=key("A"),
+            ConditionExpression="attribute_not_exists(pk)",
             ReturnValuesOnConditionCheckFailure="ALL_OLD",
-        )  # fmt: skip
+        )
     assert caught.value.response["Item"]["a"] == n(1)  # type: ignore[typeddict-item]
 
 
@@ -428,9 +436,12 @@ def test_an_index_follows_changes_and_deletions(index: Any) -> None:
 def test_pages_of_an_index_join_to_the_whole(index: Any) -> None:
     first = query(index, "open_shard = :p", {":p": s("OPEN#0")}, IndexName="open", Limit=2)
     second = query(
-        index, "open_shard = :p", {":p": s("OPEN#0")}, IndexName="open",
+        index,
+        "open_shard = :p",
+        {":p": s("OPEN#0")},
+        IndexName="open",
         ExclusiveStartKey=first["LastEvaluatedKey"],
-    )  # fmt: skip
+    )
     assert [item["pk"]["S"] for item in first["Items"] + second["Items"]] == ["B", "C", "A"]
 
 
@@ -445,10 +456,13 @@ def test_an_index_cannot_be_read_consistently(index: Any) -> None:
 def take(pk: str, quantity: int) -> dict[str, Any]:
     return {
         "Update": {
-            "TableName": TABLE, "Key": key(pk), "UpdateExpression": "SET available = available - :q",
-            "ConditionExpression": "available >= :q", "ExpressionAttributeValues": {":q": n(quantity)},
+            "TableName": TABLE,
+            "Key": key(pk),
+            "UpdateExpression": "SET available = available - :q",
+            "ConditionExpression": "available >= :q",
+            "ExpressionAttributeValues": {":q": n(quantity)},
         }
-    }  # fmt: skip
+    }
 
 
 def test_a_transaction_does_all_its_actions(dynamodb: Any) -> None:

@@ -14,9 +14,12 @@ from tests.simulation.planted import BUGS, Bug, planted
 
 ROOT = Path(__file__).parents[2]
 HUNTED = (
-    "publish before writing", "ignore FailedEntryCount", "confirm on one vote", "capture again on a retry",
+    "publish before writing",
+    "ignore FailedEntryCount",
+    "confirm on one vote",
+    "capture again on a retry",
     "take a quote without checking its signature",
-)  # fmt: skip
+)
 
 
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)

@@ -210,15 +210,22 @@ class World:
                 keys = {"pk": {"S": change.key[0]}, "sk": {"S": change.key[1]}}
                 name = "REMOVE" if change.new is None else "INSERT" if change.old is None else "MODIFY"
                 shard.records.append(
-                    {"eventID": str(next(self._numbers)), "eventName": name, "eventSource": "aws:dynamodb",
-                     "dynamodb": {"Keys": keys, **record["dynamodb"]}}
-                )  # fmt: skip
+                    {
+                        "eventID": str(next(self._numbers)),
+                        "eventName": name,
+                        "eventSource": "aws:dynamodb",
+                        "dynamodb": {"Keys": keys, **record["dynamodb"]},
+                    }
+                )
 
     def _on_event(self, entry: dict[str, Any]) -> None:
         event = {
-            "version": "0", "id": f"bus-{next(self._numbers)}", "source": entry["Source"],
-            "detail-type": entry["DetailType"], "detail": msgspec.json.decode(entry["Detail"]),
-        }  # fmt: skip
+            "version": "0",
+            "id": f"bus-{next(self._numbers)}",
+            "source": entry["Source"],
+            "detail-type": entry["DetailType"],
+            "detail": msgspec.json.decode(entry["Detail"]),
+        }
         self.tell("event", event)
         body = msgspec.json.encode(event).decode()
         for rule in self.deployed.rules:
@@ -427,9 +434,12 @@ class World:
         if batch:
             self.in_flight[source.name] += 1
             self.invoke(
-                "inbox", source.function, {"Records": [_record(message) for message in batch]},
-                lambda invocation: self._received(source, batch, invocation), *(_named(m) for m in batch),
-            )  # fmt: skip
+                "inbox",
+                source.function,
+                {"Records": [_record(message) for message in batch]},
+                lambda invocation: self._received(source, batch, invocation),
+                *(_named(m) for m in batch),
+            )
 
     def _received(self, source: QueueSource, batch: list[Message], invocation: Invocation) -> None:
         self.in_flight[source.name] -= 1
@@ -453,10 +463,14 @@ def _result(result: Any) -> str:
 
 def _record(message: Message) -> dict[str, Any]:
     return {
-        "messageId": f"message-{message.number}", "receiptHandle": "receipt", "body": message.body,
-        "attributes": {"ApproximateReceiveCount": str(message.receives)}, "messageAttributes": {},
-        "eventSource": "aws:sqs", "awsRegion": "eu-west-1",
-    }  # fmt: skip
+        "messageId": f"message-{message.number}",
+        "receiptHandle": "receipt",
+        "body": message.body,
+        "attributes": {"ApproximateReceiveCount": str(message.receives)},
+        "messageAttributes": {},
+        "eventSource": "aws:sqs",
+        "awsRegion": "eu-west-1",
+    }
 
 
 def _named(message: Message) -> str:

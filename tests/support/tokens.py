@@ -27,10 +27,19 @@ class Signer:
         """Return a token in force for cus_1; claims given as None are left out."""
         now = int(time.time())
         said = {
-            "iss": ISSUER, "sub": "cus_1", "aud": AUDIENCE, "iat": now, "nbf": now, "exp": now + 900,
-            "jti": "jti_1", "sid": "ses_1", "roles": ["customer"], "scope": "shop", "email_verified": True,
+            "iss": ISSUER,
+            "sub": "cus_1",
+            "aud": AUDIENCE,
+            "iat": now,
+            "nbf": now,
+            "exp": now + 900,
+            "jti": "jti_1",
+            "sid": "ses_1",
+            "roles": ["customer"],
+            "scope": "shop",
+            "email_verified": True,
             **claims,
-        }  # fmt: skip
+        }
         return jwt.encode(
             {name: value for name, value in said.items() if value is not None},
             self.private,

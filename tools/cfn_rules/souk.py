@@ -359,8 +359,10 @@ class FactsTravelThroughQueues(CloudFormationLintRule):
 
     def match(self, cfn: Template) -> Matches:
         """Return the ways on which a fact could get lost."""
-        found = [RuleMatch(path, "facts reach a function through its inbox queue only") for path, _ in
-                 events(cfn, "EventBridgeRule", "CloudWatchEvent")]  # fmt: skip
+        found = [
+            RuleMatch(path, "facts reach a function through its inbox queue only")
+            for path, _ in events(cfn, "EventBridgeRule", "CloudWatchEvent")
+        ]
         for name, _, properties in resources(cfn, "AWS::Events::Rule"):
             for number, target in enumerate(properties.get("Targets") or []):
                 path = ["Resources", name, "Properties", "Targets", number]

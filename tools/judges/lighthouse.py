@@ -53,8 +53,14 @@ def installed() -> Path:
     step(f"installing lighthouse {VERSION} from npm (once, about a minute)")
     (HOME / VERSION).mkdir(parents=True, exist_ok=True)
     command = [
-        npm, "install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", f"lighthouse@{VERSION}",
-    ]  # fmt: skip
+        npm,
+        "install",
+        "--silent",
+        "--no-audit",
+        "--no-fund",
+        "--ignore-scripts",
+        f"lighthouse@{VERSION}",
+    ]
     done = subprocess.run(command, cwd=HOME / VERSION, capture_output=True, text=True, check=False)
     if done.returncode or not program.exists():
         raise ToolError(f"could not install lighthouse {VERSION}: {done.stderr.strip()[-200:]}")
@@ -67,9 +73,15 @@ def measured(program: Path, url: str, target: Path) -> dict[str, dict[str, dict[
     if chrome is None:
         raise ToolError("Lighthouse needs Chromium: apt-get install chromium, or CHROME_PATH=…")
     command = [
-        str(program), url, "--quiet", "--output=json", f"--output-path={target}", f"--chrome-flags={_FLAGS}",
-        f"--only-categories={','.join(CATEGORIES)}", "--disable-full-page-screenshot",
-    ]  # fmt: skip
+        str(program),
+        url,
+        "--quiet",
+        "--output=json",
+        f"--output-path={target}",
+        f"--chrome-flags={_FLAGS}",
+        f"--only-categories={','.join(CATEGORIES)}",
+        "--disable-full-page-screenshot",
+    ]
     environment = {**os.environ, "CHROME_PATH": chrome}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:

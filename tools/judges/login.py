@@ -61,10 +61,20 @@ def main() -> int:
 def verified(stack: Stack, tokens: list[str]) -> list[dict[str, Any]]:
     """Return what authlib says of each token."""
     done = subprocess.run(
-        [str(HOME / "bin" / "python"), "-W", "ignore", str(Path(__file__).with_name("with_authlib.py")),
-         f"{stack.url}/identity", f"souk-{ENVIRONMENT}"],
-        input="\n".join(tokens), capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
+        [
+            str(HOME / "bin" / "python"),
+            "-W",
+            "ignore",
+            str(Path(__file__).with_name("with_authlib.py")),
+            f"{stack.url}/identity",
+            f"souk-{ENVIRONMENT}",
+        ],
+        input="\n".join(tokens),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
     if done.returncode:
         raise ToolError(f"authlib did not judge: {(done.stderr or done.stdout).strip().splitlines()[-1]}")
     return [json.loads(line) for line in done.stdout.splitlines()]

@@ -122,22 +122,55 @@ _STRINGS = {
     "list": "[]",
 }
 _KEYED = (
-    "/catalog/products/{}", "/catalog/imports/{}", "/inventory/stock/{}", "/inventory/admin/stock/{}",
-    "/carts/{}", "/orders/{}",
-    "/orders/{}/timeline", "/payments/{}", "/identity/customers/{}", "/journal/subjects/{}",
-)  # fmt: skip
+    "/catalog/products/{}",
+    "/catalog/imports/{}",
+    "/inventory/stock/{}",
+    "/inventory/admin/stock/{}",
+    "/carts/{}",
+    "/orders/{}",
+    "/orders/{}/timeline",
+    "/payments/{}",
+    "/identity/customers/{}",
+    "/journal/subjects/{}",
+)
 _ASKED = (
-    "/catalog/products?category={}", "/catalog/products?vendor={}", "/catalog/products?tag={}",
-    "/catalog/products?cursor={}", "/catalog/products?limit={}", "/catalog/products?q={}", "/catalog/products?{}=1",
-    "/catalog/categories?cursor={}", "/inventory/stock?skus={}", "/inventory/admin/stock?skus={}",
-)  # fmt: skip
+    "/catalog/products?category={}",
+    "/catalog/products?vendor={}",
+    "/catalog/products?tag={}",
+    "/catalog/products?cursor={}",
+    "/catalog/products?limit={}",
+    "/catalog/products?q={}",
+    "/catalog/products?{}=1",
+    "/catalog/categories?cursor={}",
+    "/inventory/stock?skus={}",
+    "/inventory/admin/stock?skus={}",
+)
 _TRAVERSALS = (
-    "/../../../../etc/passwd", "/..%2f..%2f..%2fetc%2fpasswd", "/%2e%2e/%2e%2e/etc/passwd", "/..%5c..%5cetc%5cpasswd",
-    "/....//....//etc/passwd", "/%252e%252e/etc/passwd", "//etc/passwd", "/orders/../identity/me",
-    "/orders/..%2fidentity%2fme", "/orders/%2e%2e/identity/me", "/orders;/../identity/me", "/orders/health%00.json",
-    "/%00", "/index.html%00.png", "/.git/config", "/.env", "/template.yaml", "/_aws/execute-api/", "/%0d%0aX-Pr0be:1",
-    "/orders//health", "/ORDERS/health", "/orders/health/", "/orders%2fhealth", "/%c0%ae%c0%ae/etc/passwd",
-)  # fmt: skip
+    "/../../../../etc/passwd",
+    "/..%2f..%2f..%2fetc%2fpasswd",
+    "/%2e%2e/%2e%2e/etc/passwd",
+    "/..%5c..%5cetc%5cpasswd",
+    "/....//....//etc/passwd",
+    "/%252e%252e/etc/passwd",
+    "//etc/passwd",
+    "/orders/../identity/me",
+    "/orders/..%2fidentity%2fme",
+    "/orders/%2e%2e/identity/me",
+    "/orders;/../identity/me",
+    "/orders/health%00.json",
+    "/%00",
+    "/index.html%00.png",
+    "/.git/config",
+    "/.env",
+    "/template.yaml",
+    "/_aws/execute-api/",
+    "/%0d%0aX-Pr0be:1",
+    "/orders//health",
+    "/ORDERS/health",
+    "/orders/health/",
+    "/orders%2fhealth",
+    "/%c0%ae%c0%ae/etc/passwd",
+)
 
 
 def _quoted(text: str) -> str:

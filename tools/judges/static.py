@@ -84,9 +84,21 @@ def _covers(accepted: Accepted, finding: dict[str, Any]) -> bool:
 def checkov() -> int:
     """Judge the templates; return the number of findings."""
     status, said = judge(
-        "checkov", "--quiet", "--compact", "--skip-download", "--framework", "cloudformation",
-        "--directory", "infra", "--file", "template.yaml", "--output", "json", "--skip-check", ",".join(CHECKOV),
-    )  # fmt: skip
+        "checkov",
+        "--quiet",
+        "--compact",
+        "--skip-download",
+        "--framework",
+        "cloudformation",
+        "--directory",
+        "infra",
+        "--file",
+        "template.yaml",
+        "--output",
+        "json",
+        "--skip-check",
+        ",".join(CHECKOV),
+    )
     try:
         found = json.loads(said[min(said.index(sign) for sign in "[{" if sign in said) :])
     except ValueError:
@@ -108,9 +120,18 @@ def pip_audit() -> int | None:
     for name in LOCKS:
         lock = ROOT / "requirements" / f"{name}.txt"
         _, said = judge(
-            "pip-audit", "--requirement", str(lock), "--disable-pip", "--require-hashes", "--format", "json",
-            "--progress-spinner", "off", "--timeout", "10",
-        )  # fmt: skip
+            "pip-audit",
+            "--requirement",
+            str(lock),
+            "--disable-pip",
+            "--require-hashes",
+            "--format",
+            "json",
+            "--progress-spinner",
+            "off",
+            "--timeout",
+            "10",
+        )
         try:
             packages = json.loads(said[said.index('{"') :].splitlines()[0])["dependencies"]
         except (ValueError, KeyError, IndexError):

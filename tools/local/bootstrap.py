@@ -20,8 +20,11 @@ REQUIREMENTS = ROOT / "requirements"
 OLDEST = (3, 11)
 # Virtual environment -> lock file.
 ENVIRONMENTS = {
-    "venv": "dev.txt", "emulator": "emulator.txt", "judges": "judges.txt", "pictures": "pictures.txt",
-}  # fmt: skip
+    "venv": "dev.txt",
+    "emulator": "emulator.txt",
+    "judges": "judges.txt",
+    "pictures": "pictures.txt",
+}
 ALWAYS = ("venv", "emulator")
 
 
@@ -96,15 +99,20 @@ def install(uv: Path, name: str) -> "subprocess.Popen[str]":
     if not (home / "bin" / "python").exists() or python_of(current(name)) != python_of(wanted(name)):
         made = subprocess.run(
             [str(uv), "venv", "--quiet", "--clear", "--python", sys.executable, str(home)],
-            env=base, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+            env=base,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         if made.returncode:
             fail(f"could not make .local/{name}: {last_line(made.stderr)}")
     return subprocess.Popen(
         [str(uv), "pip", "sync", "--quiet", "--require-hashes", str(REQUIREMENTS / ENVIRONMENTS[name])],
         env={**base, "VIRTUAL_ENV": str(home)},
-        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 def wanted(name: str) -> str:

@@ -43,16 +43,21 @@ from functions.shared.money import AmountError, provider_amount, shop_amount
 # Codes that a buyer can act on; every other reason is card_declined, as Stripe advises for lost and stolen cards.
 _TOLD = {"insufficient_funds", "expired_card", "incorrect_cvc", "authentication_required"}
 _REFUSALS = {
-    "resource_missing": "invalid_token", "404": "invalid_token",
-    "amount_too_small": "amount_too_small", "amount_too_large": "amount_too_large",
+    "resource_missing": "invalid_token",
+    "404": "invalid_token",
+    "amount_too_small": "amount_too_small",
+    "amount_too_large": "amount_too_large",
     "amount_not_chargeable": "amount_not_chargeable",
-}  # fmt: skip
+}
 
 
 _REFUNDS: dict[str, RefundStatus] = {
-    "pending": "pending", "requires_action": "pending", "succeeded": "succeeded",
-    "failed": "failed", "canceled": "failed",
-}  # fmt: skip
+    "pending": "pending",
+    "requires_action": "pending",
+    "succeeded": "succeeded",
+    "failed": "failed",
+    "canceled": "failed",
+}
 """A refund's status by Stripe's (docs.stripe.com/api/refunds/object); no word at all is still to be decided."""
 
 _DISPUTES: dict[str, DisputeStatus] = {
@@ -174,13 +179,16 @@ class Stripe:
         made = self._api.all("refunds", {"payment_intent": payment.ref}, StripeRefund)
         found = next((one for one in made if _ours(one) == refund.refund_id), None)
         found = found or self._api.post(
-            "refunds", StripeRefund,
+            "refunds",
+            StripeRefund,
             {
-                "payment_intent": payment.ref, "amount": _amount(refund.amount, refund.currency),
-                "metadata[order_id]": payment.order_id, "metadata[refund_id]": refund.refund_id,
+                "payment_intent": payment.ref,
+                "amount": _amount(refund.amount, refund.currency),
+                "metadata[order_id]": payment.order_id,
+                "metadata[refund_id]": refund.refund_id,
             },
             key=refund.refund_id,
-        )  # fmt: skip
+        )
         return _made(found)
 
     def money_back(self, payment: Payment) -> tuple[list[MadeRefund], list[MadeDispute]]:
@@ -212,9 +220,12 @@ class Stripe:
     def _intent(self, payment: Payment) -> Intent:
         """Return the order's one intent, making it if there is none."""
         fields = {
-            "amount": _amount(payment.amount, payment.currency), "currency": payment.currency.lower(),
-            "capture_method": "manual", "payment_method_types[]": "card", "metadata[order_id]": payment.order_id,
-        }  # fmt: skip
+            "amount": _amount(payment.amount, payment.currency),
+            "currency": payment.currency.lower(),
+            "capture_method": "manual",
+            "payment_method_types[]": "card",
+            "metadata[order_id]": payment.order_id,
+        }
         return self._api.create("payment_intents", fields, f"{payment.key}-create")
 
 

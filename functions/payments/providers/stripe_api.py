@@ -133,9 +133,14 @@ class StripeApi:
         headers |= {"Content-Type": "application/x-www-form-urlencoded"} if method == "POST" else {}
         try:
             answer = _pool().request(
-                method, f"{self._url}/v1/{path}", headers=headers, timeout=_TIMEOUT, retries=False,
-                redirect=False, body=urlencode(fields or {}) if method == "POST" else None,
-            )  # fmt: skip
+                method,
+                f"{self._url}/v1/{path}",
+                headers=headers,
+                timeout=_TIMEOUT,
+                retries=False,
+                redirect=False,
+                body=urlencode(fields or {}) if method == "POST" else None,
+            )
         except urllib3.exceptions.HTTPError as error:
             raise ProviderUnavailableError(type(error).__name__) from None
         if not 200 <= answer.status < 300:

@@ -16,8 +16,12 @@ from tests.support import templates
 from tests.support.lambda_events import Context, sample, sqs_event
 
 ADDRESS = {
-    "name": "Amira Haddad", "line1": "Sonnenallee 12", "city": "Berlin", "postalCode": "12047", "country": "DE",
-}  # fmt: skip
+    "name": "Amira Haddad",
+    "line1": "Sonnenallee 12",
+    "city": "Berlin",
+    "postalCode": "12047",
+    "country": "DE",
+}
 
 
 class Shop:
@@ -98,18 +102,29 @@ def at_line(cart: Any, sku: str) -> Any:
 
 
 def product(
-    variants: list[tuple[str, int]], version: int = 1, *, product_id: str = "prd_1", kind: str = "ProductPublished",
-    currency: str = "EUR", tax_class: str = "standard", title: str = "", time: str = "",
+    variants: list[tuple[str, int]],
+    version: int = 1,
+    *,
+    product_id: str = "prd_1",
+    kind: str = "ProductPublished",
+    currency: str = "EUR",
+    tax_class: str = "standard",
+    title: str = "",
+    time: str = "",
     ships: bool | None = None,
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     """Return the catalog's fact of a product with these SKUs and prices."""
     told = [
         {
-            "sku": sku, "title": title or f"Title of {sku}", "price": {"amount": amount, "currency": currency},
-            "taxClass": tax_class, "grams": 100, **({} if ships is None else {"requiresShipping": ships}),
+            "sku": sku,
+            "title": title or f"Title of {sku}",
+            "price": {"amount": amount, "currency": currency},
+            "taxClass": tax_class,
+            "grams": 100,
+            **({} if ships is None else {"requiresShipping": ships}),
         }
         for sku, amount in variants
-    ]  # fmt: skip
+    ]
     event = sample(f"catalog/{kind}.v1", productId=product_id, variants=told)
     return _versioned(event, product_id, version, time)
 
@@ -158,9 +173,11 @@ def shop(deploy: Callable[[str], str], call: Callable[..., Any], monkeypatch: py
     deploy("cart")
     parameters = templates.template("cart")["Parameters"]
     for variable, parameter in (
-        ("CURRENCY", "Currency"), ("SHIPPING_RATES", "ShippingRates"), ("TAX_RATES", "TaxRates"),
+        ("CURRENCY", "Currency"),
+        ("SHIPPING_RATES", "ShippingRates"),
+        ("TAX_RATES", "TaxRates"),
         ("PROVIDER_NAME", "PaymentProvider"),
-    ):  # fmt: skip
+    ):
         monkeypatch.setenv(variable, parameters[parameter]["Default"])
     carts.cache_clear()
     terms.cache_clear()

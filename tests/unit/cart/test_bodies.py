@@ -38,10 +38,15 @@ def test_the_bounds_of_a_quantity_are_within(quantity: int) -> None:
 @pytest.mark.parametrize(
     ("body", "pointer"),
     [
-        ("", None), (" ", None), ("{", None), ("[]", ""), ("{}", "/quantity"),
-        ('{"quantity":1,"price":1}', "/price"), ('{"quantity":1,"unitPrice":{"amount":1}}', "/unitPrice"),
+        ("", None),
+        (" ", None),
+        ("{", None),
+        ("[]", ""),
+        ("{}", "/quantity"),
+        ('{"quantity":1,"price":1}', "/price"),
+        ('{"quantity":1,"unitPrice":{"amount":1}}', "/unitPrice"),
     ],
-)  # fmt: skip
+)
 def test_a_line_is_set_by_its_quantity_alone(body: str, pointer: str | None) -> None:
     assert refused(body, SetLine) == pointer
 
@@ -80,12 +85,28 @@ def test_an_address_lacks_nothing_that_is_needed(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("name", ""), ("name", " "), ("name", "x" * 121), ("name", 1), ("line1", None), ("line1", "\x00"),
-        ("line2", "x" * 401), ("city", "\u3000"), ("city", ["Berlin"]), ("region", "x" * 121), ("postalCode", "1"),
-        ("postalCode", "1" * 41), ("postalCode", "<script>"), ("postalCode", 12047), ("country", "de"),
-        ("country", "DEU"), ("country", "Germany"), ("country", ""), ("country", "D€"), ("phone", "1"),
+        ("name", ""),
+        ("name", " "),
+        ("name", "x" * 121),
+        ("name", 1),
+        ("line1", None),
+        ("line1", "\x00"),
+        ("line2", "x" * 401),
+        ("city", "\u3000"),
+        ("city", ["Berlin"]),
+        ("region", "x" * 121),
+        ("postalCode", "1"),
+        ("postalCode", "1" * 41),
+        ("postalCode", "<script>"),
+        ("postalCode", 12047),
+        ("country", "de"),
+        ("country", "DEU"),
+        ("country", "Germany"),
+        ("country", ""),
+        ("country", "D€"),
+        ("phone", "1"),
     ],
-)  # fmt: skip
+)
 def test_an_address_of_another_form_is_refused_by_its_field(name: str, value: Any) -> None:
     assert unusable({**ADDRESS, name: value}) == f"/shippingAddress/{name}"
 

@@ -55,10 +55,15 @@ def test_a_guests_repeated_request_gets_the_same_cart_and_token(shop: Shop) -> N
     headers = proof()
     first, second = shop.send("POST", "/carts", headers=headers), shop.send("POST", "/carts", headers=headers)
     assert (second.status, second.body) == (201, first.body)
-    assert shop.send(
-        "GET", "/carts/{cartId}", path={"cartId": second.body["cartId"]},
-        headers={"X-Cart-Token": second.body["token"]},
-    ).status == 200  # fmt: skip
+    assert (
+        shop.send(
+            "GET",
+            "/carts/{cartId}",
+            path={"cartId": second.body["cartId"]},
+            headers={"X-Cart-Token": second.body["token"]},
+        ).status
+        == 200
+    )
 
 
 @pytest.mark.parametrize(
@@ -137,9 +142,14 @@ def test_a_new_cart_is_empty(shop: Shop) -> None:
     answer = shop.get(cart := shop.open())
     assert answer.status == 200
     assert answer.body | {"expiresAt": ""} == {
-        "cartId": cart["path"]["cartId"], "currency": "EUR", "lines": [], "units": 0, "subtotal": 0,
-            "requiresShipping": False, "expiresAt": "",
-    }  # fmt: skip
+        "cartId": cart["path"]["cartId"],
+        "currency": "EUR",
+        "lines": [],
+        "units": 0,
+        "subtotal": 0,
+        "requiresShipping": False,
+        "expiresAt": "",
+    }
 
 
 def foreign(shop: Shop) -> list[Any]:
@@ -162,9 +172,12 @@ def test_a_foreign_cart_is_not_found_by_any_call(shop: Shop) -> None:
     shop.sells("MUG-1")
     for cart in foreign(shop):
         for answer in (
-            shop.get(cart), shop.set(cart, "MUG-1"), shop.remove(cart, "MUG-1"), shop.quote(cart),
+            shop.get(cart),
+            shop.set(cart, "MUG-1"),
+            shop.remove(cart, "MUG-1"),
+            shop.quote(cart),
             shop.merge(cart, "cus_3"),
-        ):  # fmt: skip
+        ):
             assert problem(answer)[:2] == (404, "cart_not_found")
 
 
@@ -185,11 +198,17 @@ def test_a_line_has_the_catalogs_title_picture_and_price(shop: Shop) -> None:
     assert answer.status == 200
     assert answer.body["lines"] == [
         {
-            "sku": "MUG-1", "productId": "prd_MUG-1", "title": "Title of MUG-1", "quantity": 2,
-            "imageUrl": "https://cdn.example.com/clay-pot.jpg", "unitPrice": 1999, "previousUnitPrice": None,
-            "total": 3998, "notices": [],
+            "sku": "MUG-1",
+            "productId": "prd_MUG-1",
+            "title": "Title of MUG-1",
+            "quantity": 2,
+            "imageUrl": "https://cdn.example.com/clay-pot.jpg",
+            "unitPrice": 1999,
+            "previousUnitPrice": None,
+            "total": 3998,
+            "notices": [],
         }
-    ]  # fmt: skip
+    ]
     assert (answer.body["units"], answer.body["subtotal"]) == (2, 3998)
 
 

@@ -170,8 +170,9 @@ def test_an_order_of_a_cart_that_was_brought_along_finds_none_after_the_erasure(
         assert tell(shop, fact, quoted) == []
     assert dead_letters() == []
     assert sorted(("erased" in item, item.get("lines"), item.get("on_order")) for item in carts()) == [
-        (False, {}, None), (True, None, None),
-    ]  # fmt: skip
+        (False, {}, None),
+        (True, None, None),
+    ]
     assert shop.get(guests).status == 404
     assert shop.merge(guests, AMIRA).body["code"] == "account_erased"
 

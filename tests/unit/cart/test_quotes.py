@@ -36,17 +36,29 @@ def test_a_quote_says_what_everything_costs(shop: Shop) -> None:
     assert answer.status == 200
     assert answer.body["lines"] == [
         {
-            "sku": "MUG-1", "productId": "prd_MUG-1", "title": "Title of MUG-1", "quantity": 2,
-            "unitPrice": 1999, "total": 3998,
+            "sku": "MUG-1",
+            "productId": "prd_MUG-1",
+            "title": "Title of MUG-1",
+            "quantity": 2,
+            "unitPrice": 1999,
+            "total": 3998,
         },
         {
-            "sku": "POT-1", "productId": "prd_POT-1", "title": "Title of POT-1", "quantity": 1,
-            "unitPrice": 501, "total": 501,
+            "sku": "POT-1",
+            "productId": "prd_POT-1",
+            "title": "Title of POT-1",
+            "quantity": 1,
+            "unitPrice": 501,
+            "total": 501,
         },
-    ]  # fmt: skip
+    ]
     assert answer.body["totals"] == {
-        "currency": "EUR", "subtotal": 4499, "shipping": 490, "tax": 948, "total": 5937,
-    }  # fmt: skip
+        "currency": "EUR",
+        "subtotal": 4499,
+        "shipping": 490,
+        "tax": 948,
+        "total": 5937,
+    }
     assert answer.body["shippingAddress"] == ADDRESS
 
 
@@ -55,8 +67,12 @@ def test_where_nothing_ships_there_is_no_shipping(shop: Shop) -> None:
     cart = shop.open()
     shop.set(cart, "E-BOOK", 2)
     assert shop.quote(cart).body["totals"] == {
-        "currency": "EUR", "subtotal": 2000, "shipping": 0, "tax": 380, "total": 2380,
-    }  # fmt: skip
+        "currency": "EUR",
+        "subtotal": 2000,
+        "shipping": 0,
+        "tax": 380,
+        "total": 2380,
+    }
 
 
 def test_one_thing_that_ships_is_shipped_whatever_comes_along(shop: Shop) -> None:

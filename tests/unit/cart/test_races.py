@@ -105,9 +105,12 @@ def test_a_line_changed_while_it_is_removed_is_there_as_changed(selling: Shop) -
 
 def test_lines_set_at_once_do_not_overfill_a_cart(selling: Shop) -> None:
     cart = selling.open()
-    full = replace(carts().cart(cart["path"]["cartId"]), lines=tuple(  # type: ignore[type-var]
-        Line(f"S{number}", 1, Money(100, "EUR"), rfc3339(now())) for number in range(49)
-    ))  # fmt: skip
+    full = replace(
+        carts().cart(cart["path"]["cartId"]),
+        lines=tuple(  # type: ignore[type-var]
+            Line(f"S{number}", 1, Money(100, "EUR"), rfc3339(now())) for number in range(49)
+        ),
+    )
     carts().replace(full, full)
     with pytest.raises(ConflictError, match="too_many_lines"):
         service.set_line(Meddled(lambda: selling.set(cart, "B")), *who(cart), "A", 2, terms(), now())

@@ -22,8 +22,9 @@ def a_line(amount: int, quantity: int = 1, *, taxable: bool = True) -> PricedLin
 amounts = st.integers(0, 1_000_000)
 lines = st.lists(
     st.builds(lambda a, q, t: a_line(a, q, taxable=t), amounts, st.integers(1, 999), st.booleans()),
-    min_size=1, max_size=50,
-)  # fmt: skip
+    min_size=1,
+    max_size=50,
+)
 rates = st.integers(0, 10_000)
 
 

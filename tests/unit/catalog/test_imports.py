@@ -296,10 +296,14 @@ def test_a_very_long_cell_fails_its_row_alone(desk: Send) -> None:
 @pytest.mark.parametrize(
     ("published", "status", "becomes"),
     [
-        ("true", "", "published"), ("", "", "published"), ("false", "", "draft"), ("TRUE", "draft", "draft"),
-        ("true", "active", "published"), ("true", "archived", "withdrawn"),
+        ("true", "", "published"),
+        ("", "", "published"),
+        ("false", "", "draft"),
+        ("TRUE", "draft", "draft"),
+        ("true", "active", "published"),
+        ("true", "archived", "withdrawn"),
     ],
-)  # fmt: skip
+)
 def test_published_and_status_say_what_becomes_of_a_product(
     desk: Send, published: str, status: str, becomes: str
 ) -> None:
@@ -367,9 +371,13 @@ def test_a_wrong_line_is_told_by_its_number_and_pointer(desk: Send) -> None:
     )
     body = imported(desk, f"{text}\nnonsense\n[]\n", JSONL)
     assert errors(body) == [
-        (2, "/title", "wrong_type"), (3, "/colour", "unknown_field"), (4, "/variants/0/quantity", "too_small"),
-        (5, "/slug", "slug_repeated"), (7, "", "malformed_json"), (8, "", "malformed_json"),
-    ]  # fmt: skip
+        (2, "/title", "wrong_type"),
+        (3, "/colour", "unknown_field"),
+        (4, "/variants/0/quantity", "too_small"),
+        (5, "/slug", "slug_repeated"),
+        (7, "", "malformed_json"),
+        (8, "", "malformed_json"),
+    ]
     assert listed(desk) == ["a"]
 
 
@@ -408,12 +416,20 @@ def test_new_products_ask_for_their_words_once_a_part_and_unchanged_ones_write_n
         calls[name] = made
     # The words: pot, and each SKU. The part, what is there, and its words are read; its end is noted and looked at.
     assert calls["new"] == {
-        "BatchGetItem": 3, "BatchWriteItem": 2, "TransactWriteItems": 26,
-        "GetItem": 1, "UpdateItem": 1, "DeleteItem": 1,
-    }  # fmt: skip
+        "BatchGetItem": 3,
+        "BatchWriteItem": 2,
+        "TransactWriteItems": 26,
+        "GetItem": 1,
+        "UpdateItem": 1,
+        "DeleteItem": 1,
+    }
     assert calls["unchanged"] == {
-        "BatchGetItem": 3, "TransactWriteItems": 1, "GetItem": 1, "UpdateItem": 1, "DeleteItem": 1,
-    }  # fmt: skip
+        "BatchGetItem": 3,
+        "TransactWriteItems": 1,
+        "GetItem": 1,
+        "UpdateItem": 1,
+        "DeleteItem": 1,
+    }
 
 
 WRITES = ("PutItem", "BatchWriteItem", "UpdateItem", "DeleteItem", "TransactWriteItems")
@@ -477,8 +493,10 @@ def test_two_workers_on_one_part_at_once_count_it_once(desk: Send, before: int) 
         imports.work(importing(), import_id, 0, now())
     body = outcome(desk, import_id)
     assert (body["status"], counts(body), body["rowsDone"]) == (
-        "completed", told(total=2, done=2, created=2), 2,
-    )  # fmt: skip
+        "completed",
+        told(total=2, done=2, created=2),
+        2,
+    )
     assert [read(desk, slug).body["version"] for slug in ("pot", "cup")] == [1, 1]
     assert counted() == {"POT.SMALL": 3}
 
@@ -632,24 +650,42 @@ def test_an_import_nobody_works_on_any_more_says_so(desk: Send) -> None:
     event["Records"][0]["attributes"]["ApproximateReceiveCount"] = "5"
     assert len(on_import(event, Context())["batchItemFailures"]) == 1
     assert (outcome(desk, import_id)["status"], outcome(desk, import_id)["problem"]["code"]) == (
-        "failed", "worker_failed",
-    )  # fmt: skip
+        "failed",
+        "worker_failed",
+    )
 
 
 # --- exports ------------------------------------------------------------------------------------------------------
 
 RICH = {
-    "title": 'Pot, the "big" one', "bodyHtml": "<p>a\r\nb</p> ", "vendor": "Élan", "category": "Pots",
+    "title": 'Pot, the "big" one',
+    "bodyHtml": "<p>a\r\nb</p> ",
+    "vendor": "Élan",
+    "category": "Pots",
     "tags": ["a", "B c"],
-    "productCategory": "Home > Pots", "seo": {"title": "Buy", "description": "=1+1"}, "options": ["Size", "Colour"],
+    "productCategory": "Home > Pots",
+    "seo": {"title": "Buy", "description": "=1+1"},
+    "options": ["Size", "Colour"],
     "images": [{"src": f"https://x.co/{n}.jpg", "alt": f"No, {n}"} for n in range(3)],
     "variants": [
-        {"options": ["S", "Red"], "price": {"amount": 5, "currency": "EUR"}, "grams": 7, "barcode": "00123",
-         "taxClass": "reduced", "requiresShipping": False, "image": "https://x.co/2.jpg"},
-        {"options": ["M", "Red"], "sku": "X-1", "price": {"amount": 0, "currency": "EUR"}, "taxClass": "exempt",
-         "compareAt": {"amount": 1999, "currency": "EUR"}},
+        {
+            "options": ["S", "Red"],
+            "price": {"amount": 5, "currency": "EUR"},
+            "grams": 7,
+            "barcode": "00123",
+            "taxClass": "reduced",
+            "requiresShipping": False,
+            "image": "https://x.co/2.jpg",
+        },
+        {
+            "options": ["M", "Red"],
+            "sku": "X-1",
+            "price": {"amount": 0, "currency": "EUR"},
+            "taxClass": "exempt",
+            "compareAt": {"amount": 1999, "currency": "EUR"},
+        },
     ],
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("kind", "options"), [("csv", CSV), ("jsonl", JSONL)])

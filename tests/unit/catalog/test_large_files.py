@@ -54,12 +54,19 @@ def shown(entries: list[ParsedProduct]) -> list[tuple[Any, ...]]:
     """
     return sorted(
         (
-            entry.row, entry.slug.partition("#")[0], entry.product, sorted(entry.quantities.items()),
-            [(one.row, one.field, one.code, one.code == "broken_row" or one.detail) for one in entry.problems],
-            entry.warnings, entry.place("/variants/0/price"),
+            entry.row,
+            entry.slug.partition("#")[0],
+            entry.product,
+            sorted(entry.quantities.items()),
+            [
+                (one.row, one.field, one.code, one.code == "broken_row" or one.detail)
+                for one in entry.problems
+            ],
+            entry.warnings,
+            entry.place("/variants/0/price"),
         )
         for entry in entries
-    )  # fmt: skip
+    )
 
 
 def cut(raw: bytes) -> planning.Plan:
@@ -86,10 +93,17 @@ def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 NAMES = some.sampled_from(["pot", "Pot", "cup", "mug 1", "mug-1", "", "jar", "töpf", "pan"])
 ROWS = some.lists(
-    some.tuples(NAMES, NAMES, some.sampled_from(["S", "M", ""]), some.sampled_from(["A", ""]),
-                some.sampled_from(["1", "", "x"]), some.sampled_from(["1.50", "2,5", "", "1.234"])),
-    min_size=1, max_size=14,
-)  # fmt: skip
+    some.tuples(
+        NAMES,
+        NAMES,
+        some.sampled_from(["S", "M", ""]),
+        some.sampled_from(["A", ""]),
+        some.sampled_from(["1", "", "x"]),
+        some.sampled_from(["1.50", "2,5", "", "1.234"]),
+    ),
+    min_size=1,
+    max_size=14,
+)
 BROKEN = some.lists(
     some.tuples(
         some.integers(0, 13), some.sampled_from(['"', 'pot,"Pot" x,,,,,\n', "\n", "a,b,c,d,e,f,g,h\n"])
@@ -163,8 +177,11 @@ def test_a_part_ends_at_a_product_and_holds_no_more_than_it_may(monkeypatch: pyt
     rows = "".join(f"p{number // 3},P,S,{number},,,1\n" for number in range(12))
     made = planning.plan(io.BytesIO((HEADER + rows).encode()), "csv", {}, lambda rows: None)
     assert [(part.entries, part.rows, part.first) for part in made.parts] == [
-        (1, 3, 0), (1, 3, 1), (1, 3, 2), (1, 3, 3),
-    ]  # fmt: skip
+        (1, 3, 0),
+        (1, 3, 1),
+        (1, 3, 2),
+        (1, 3, 3),
+    ]
     assert [len(part.segments) for part in made.parts] == [1, 1, 1, 1]
 
 
@@ -212,8 +229,10 @@ def test_a_file_may_be_sent_to_an_address_and_is_worked_off_when_started(desk: S
     assert (answer.status, answer.body["status"]) == (202, "awaiting_upload")
     import_id, upload = answer.body["importId"], answer.body["upload"]
     assert (upload["method"], upload["headers"], upload["maxBytes"]) == (
-        "PUT", {"Content-Type": "text/csv"}, 200_000_000,
-    )  # fmt: skip
+        "PUT",
+        {"Content-Type": "text/csv"},
+        200_000_000,
+    )
     assert f"/{import_id}?" in upload["url"]
     assert "X-Amz-Signature" in upload["url"]
     importing().uploads.put(import_id, (HEADER + "pot,Pot,,,POT,3,1\n").encode())

@@ -151,9 +151,13 @@ def test_a_list_may_be_cached_and_its_admin_side_may_not(shop: Send) -> None:
 def change(send: Send, slug: str, **changes: Any) -> None:
     before = send("GET", "/catalog/products/{id}", path={"id": slug})
     answer = send(
-        "PUT", "/catalog/products/{id}", a_product(slug, **changes), path={"id": before.body["id"]},
-        headers={"If-Match": before.headers["ETag"]}, **ADMIN,
-    )  # fmt: skip
+        "PUT",
+        "/catalog/products/{id}",
+        a_product(slug, **changes),
+        path={"id": before.body["id"]},
+        headers={"If-Match": before.headers["ETag"]},
+        **ADMIN,
+    )
     assert answer.status == 200, answer.body
 
 
@@ -285,8 +289,9 @@ def test_the_beginning_of_many_words_is_found_at_the_end_of_a_long_list(many: Se
     with Reads() as reads:
         page = many("GET", PRODUCTS, query={"q": "co", "sort": "price"}).body
     assert ([item["title"] for item in page["items"]], page["nextCursor"]) == (
-        [f"Co{number}" for number in range(9)], None,
-    )  # fmt: skip
+        [f"Co{number}" for number in range(9)],
+        None,
+    )
     assert reads.items == 120 + 9 + 9  # the list, and the words with that beginning
     assert reads.calls <= 1 + 4 * 4  # each of the four parts of the list in ever larger steps
 

@@ -246,10 +246,17 @@ def test_the_card_of_a_product_tells_its_price_range_and_reduction(send: Send) -
     (card,) = send("GET", "/catalog/products").body["items"]
     del card["id"]
     assert card == {
-        "slug": "clay-pot", "title": "Clay Pot", "vendor": "Clay Co", "category": "Pots", "tags": ["Red"],
-        "status": "published", "image": image, "price": {"min": euro(900), "max": euro(1500)},
-        "compareAt": euro(1200), "variantCount": 2,
-    }  # fmt: skip
+        "slug": "clay-pot",
+        "title": "Clay Pot",
+        "vendor": "Clay Co",
+        "category": "Pots",
+        "tags": ["Red"],
+        "status": "published",
+        "image": image,
+        "price": {"min": euro(900), "max": euro(1500)},
+        "compareAt": euro(1200),
+        "variantCount": 2,
+    }
 
 
 # What browsers take for another origin though it looks like a path, and what is no address at all.
@@ -284,7 +291,10 @@ REFUSED = [
     ({"variants": [{"price": {"amount": 1.5, "currency": "EUR"}}]}, "/variants/0/price/amount"),
     ({"variants": [{"price": {"amount": "1", "currency": "EUR"}}]}, "/variants/0/price/amount"),
     ({"variants": [{"price": {"amount": 1, "currency": "USD"}}]}, "/variants/0/price/currency"),
-    ({"variants": [{"price": euro(1), "compareAt": euro(2) | {"currency": "JPY"}}]}, "/variants/0/compareAt/currency"),
+    (
+        {"variants": [{"price": euro(1), "compareAt": euro(2) | {"currency": "JPY"}}]},
+        "/variants/0/compareAt/currency",
+    ),
     ({"variants": [{"price": euro(1), "sku": "no spaces"}]}, "/variants/0/sku"),
     ({"variants": [{"price": euro(1), "sku": "LINE\n"}]}, "/variants/0/sku"),
     ({"variants": [{"price": euro(1), "grams": -1}]}, "/variants/0/grams"),
@@ -297,7 +307,7 @@ REFUSED = [
     *(({"images": [{"src": src}]}, "/images/0/src") for src in FOREIGN),
     *(({"variants": [{"price": euro(1), "image": src}]}, "/variants/0/image") for src in FOREIGN),
     ({"bodyHtml": "x" * 100_001}, "/bodyHtml"),
-]  # fmt: skip
+]
 
 
 def test_a_product_that_does_not_fit_is_refused_with_the_field(send: Send) -> None:
@@ -333,12 +343,16 @@ def test_publishing_tells_the_whole_state(send: Send) -> None:
     (fact,) = facts()
     assert (fact["type"], fact["version"]) == ("ProductPublished", 1)
     assert fact["data"] == {
-        "productId": made["id"], "slug": "clay-pot", "title": "Clay Pot", "vendor": "Clay Co", "status": "published",
+        "productId": made["id"],
+        "slug": "clay-pot",
+        "title": "Clay Pot",
+        "vendor": "Clay Co",
+        "status": "published",
         "imageUrl": "https://cdn.example.com/p.jpg",
         "variants": [
             {"sku": "POT", "title": "Clay Pot", "price": euro(1999), "taxClass": "reduced", "grams": 1200}
         ],
-    }  # fmt: skip
+    }
 
 
 def test_a_draft_tells_only_who_follows_the_acts_of_staff(send: Send) -> None:

@@ -183,21 +183,33 @@ texts = some.text(some.characters(exclude_categories=["Cs", "Cc"]), max_size=20)
 names = texts.filter(lambda text: text.strip() and not text.isspace())
 prices = some.builds(Price, some.integers(0, 10**9), some.just("EUR"))
 variants = some.builds(
-    Variant, price=prices, compare_at=some.none() | prices, grams=some.integers(0, 10**6),
-    barcode=some.from_regex(r"[A-Z0-9]{0,9}", fullmatch=True), requires_shipping=some.booleans(),
+    Variant,
+    price=prices,
+    compare_at=some.none() | prices,
+    grams=some.integers(0, 10**6),
+    barcode=some.from_regex(r"[A-Z0-9]{0,9}", fullmatch=True),
+    requires_shipping=some.booleans(),
     tax_class=some.sampled_from(["standard", "exempt", "reduced"]),
     stock_policy=some.sampled_from(["tracked", "backorder", "untracked"]),
     merchant_sku=some.none() | some.sampled_from(["=A/1", "'=A", "KIT 24/25", "-1", "@x", "+"]),
     image=some.none() | some.sampled_from(["https://x.co/1", "https://x.co/9"]),
-)  # fmt: skip
+)
 products = some.builds(
-    Product, title=names, variants=some.tuples(variants), slug=slugs, vendor=texts, category=texts,
-    status=some.sampled_from(STATUSES), product_category=texts,
+    Product,
+    title=names,
+    variants=some.tuples(variants),
+    slug=slugs,
+    vendor=texts,
+    category=texts,
+    status=some.sampled_from(STATUSES),
+    product_category=texts,
     body_html=some.text(some.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=50),
     tags=some.lists(names.filter(lambda text: "," not in text), max_size=3).map(tuple),
-    images=some.lists(some.builds(Image, some.sampled_from(["https://x.co/1", "https://x.co/2"]), texts)).map(tuple),
+    images=some.lists(some.builds(Image, some.sampled_from(["https://x.co/1", "https://x.co/2"]), texts)).map(
+        tuple
+    ),
     seo=some.builds(Seo, texts, texts),
-)  # fmt: skip
+)
 
 
 @settings(max_examples=150, deadline=None)

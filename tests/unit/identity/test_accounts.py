@@ -22,9 +22,13 @@ def test_a_new_account_can_log_in_and_see_itself(front: Front) -> None:
     me = front.me(front.log_in()["accessToken"])
     assert made.status == 201
     assert me.body | {"createdAt": ""} == {
-        "customerId": made.body["customerId"], "email": "amira@example.com", "emailVerified": False,
-        "name": "Amira Haddad", "roles": ["customer"], "createdAt": "",
-    }  # fmt: skip
+        "customerId": made.body["customerId"],
+        "email": "amira@example.com",
+        "emailVerified": False,
+        "name": "Amira Haddad",
+        "roles": ["customer"],
+        "createdAt": "",
+    }
     assert me.headers["ETag"] == '"1"'
 
 
@@ -38,8 +42,10 @@ def test_registering_is_told_to_the_others(front: Front) -> None:
 def test_an_address_already_used_gets_the_same_answer(front: Front) -> None:
     first, second = front.register(), front.register(password="another one")
     assert (first.status, first.body.keys(), first.headers.keys() - {"X-Correlation-Id"}) == (
-        second.status, second.body.keys(), second.headers.keys() - {"X-Correlation-Id"},
-    )  # fmt: skip
+        second.status,
+        second.body.keys(),
+        second.headers.keys() - {"X-Correlation-Id"},
+    )
     assert first.body != second.body
 
 
@@ -205,8 +211,10 @@ def test_a_new_name_is_kept_and_told(front: Front, token: str) -> None:
     assert (answer.status, answer.body["name"], answer.headers["ETag"]) == (200, "Amira Nasser", '"2"')
     (fact,) = front.facts()
     assert (fact["type"], fact["aggregate"]["version"], fact["data"]["name"]) == (
-        "CustomerChanged", 2, "Amira Nasser",
-    )  # fmt: skip
+        "CustomerChanged",
+        2,
+        "Amira Nasser",
+    )
 
 
 def test_a_change_of_a_version_that_is_gone_is_refused(front: Front, token: str) -> None:

@@ -13,8 +13,12 @@ from functions.shared.addresses import AddressBody, PostalAddress, checked
 from tests.unit.identity.conftest import Front
 
 LANE: dict[str, Any] = {
-    "name": "Amira Haddad", "line1": "Lane 1", "city": "Ulm", "postalCode": "89073", "country": "DE",
-}  # fmt: skip
+    "name": "Amira Haddad",
+    "line1": "Lane 1",
+    "city": "Ulm",
+    "postalCode": "89073",
+    "country": "DE",
+}
 ALL, ONE = "/identity/me/addresses", "/identity/me/addresses/{addressId}"
 
 
@@ -56,8 +60,13 @@ def test_an_address_is_kept_as_given(book: Book) -> None:
     added = book.add(line2="Back yard", region="BW", phone="+49 731 123")
     assert (added.status, added.headers["ETag"]) == (201, '"1"')
     assert added.body | {"addressId": ""} == {
-        **LANE, "addressId": "", "line2": "Back yard", "region": "BW", "phone": "+49 731 123", "default": True,
-    }  # fmt: skip
+        **LANE,
+        "addressId": "",
+        "line2": "Back yard",
+        "region": "BW",
+        "phone": "+49 731 123",
+        "default": True,
+    }
     assert book.get(added.body["addressId"]).body == added.body
     assert book.items() == [added.body]
 
@@ -71,9 +80,14 @@ def test_an_address_is_kept_in_the_form_that_a_quote_takes(book: Book) -> None:
     }
     kept = book.add(**typed).body
     sent = AddressBody(
-        name=kept["name"], line1=kept["line1"], line2=kept["line2"], city=kept["city"], region=kept["region"],
-        postal_code=kept["postalCode"], country=kept["country"],
-    )  # fmt: skip
+        name=kept["name"],
+        line1=kept["line1"],
+        line2=kept["line2"],
+        city=kept["city"],
+        region=kept["region"],
+        postal_code=kept["postalCode"],
+        country=kept["country"],
+    )
     assert checked(sent) == PostalAddress("José Ruiz", "Lane 1", "Ulm", "89073", "DE")
 
 
@@ -171,10 +185,21 @@ def test_no_address_is_lost_when_two_are_added_at_once(book: Book, table: Identi
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("country", "Germany"), ("country", "de"), ("postalCode", ""), ("line1", " "), ("line2", 2), ("city", None),
-     ("phone", "call me"), ("default", "yes"), ("name", "x" * 121), ("line1", "\x00\n"), ("postalCode", "ABC"),
-     ("planet", "Mars")],
-)  # fmt: skip
+    [
+        ("country", "Germany"),
+        ("country", "de"),
+        ("postalCode", ""),
+        ("line1", " "),
+        ("line2", 2),
+        ("city", None),
+        ("phone", "call me"),
+        ("default", "yes"),
+        ("name", "x" * 121),
+        ("line1", "\x00\n"),
+        ("postalCode", "ABC"),
+        ("planet", "Mars"),
+    ],
+)
 def test_a_bad_field_is_named_and_nothing_is_kept(book: Book, field: str, value: Any) -> None:
     answer = book.add(**{field: value})
     assert (answer.status, answer.body["pointer"]) == (400, f"/{field}")

@@ -508,10 +508,14 @@ def test_every_kind_of_mail_can_be_written(front: Front, table: IdentityTable) -
     customer_id = front.register().body["customerId"]
     front.mails()
     kinds: tuple[Any, ...] = (
-        "verify_email", "verify_new_email", "password_reset", "already_registered", "password_changed",
+        "verify_email",
+        "verify_new_email",
+        "password_reset",
+        "already_registered",
+        "password_changed",
         "email_changed",
         "email_change_asked",
-    )  # fmt: skip
+    )
     for kind in kinds:
         to = "new@example.com" if kind == "verify_new_email" else EMAIL
         who = None if kind == "already_registered" else customer_id

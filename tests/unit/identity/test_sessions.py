@@ -39,18 +39,30 @@ def test_an_access_token_says_who_for_whom_and_until_when(tokens: Tokens) -> Non
     seconds = int(NOW.timestamp())
     assert jwt.get_unverified_header(tokens.access_token).keys() == {"alg", "typ", "kid"}
     assert said | {"jti": "", "sid": ""} == {
-        "iss": "http://localhost:8080/identity", "sub": CUSTOMER, "aud": "souk-local", "client_id": "souk-local",
-        "iat": seconds, "nbf": seconds,
-        "exp": seconds + 900, "jti": "", "sid": "", "roles": ["customer"], "scope": "shop", "email_verified": False,
-    }  # fmt: skip
+        "iss": "http://localhost:8080/identity",
+        "sub": CUSTOMER,
+        "aud": "souk-local",
+        "client_id": "souk-local",
+        "iat": seconds,
+        "nbf": seconds,
+        "exp": seconds + 900,
+        "jti": "",
+        "sid": "",
+        "roles": ["customer"],
+        "scope": "shop",
+        "email_verified": False,
+    }
 
 
 def test_a_log_in_answers_with_bearer_tokens_for_15_minutes(front: Front) -> None:
     front.register()
     answer = front.log_in()
     assert answer | {"accessToken": "", "refreshToken": ""} == {
-        "accessToken": "", "refreshToken": "", "expiresIn": 900, "tokenType": "Bearer",
-    }  # fmt: skip
+        "accessToken": "",
+        "refreshToken": "",
+        "expiresIn": 900,
+        "tokenType": "Bearer",
+    }
 
 
 def test_a_wrong_password_and_no_account_are_the_same(front: Front) -> None:

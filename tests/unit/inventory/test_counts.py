@@ -105,9 +105,13 @@ def worlds(times: Sequence[int]) -> Iterator[tuple[Event, ...]]:
     """Yield two counts and what may move around them, at all those times."""
     for one, two, three, four in itertools.product(times, repeat=4):
         yield (
-            Count(2 * SECOND + 300, 9), Count(5 * SECOND + 700, 7), Adjust(one, 4), End(two, "a", "committed"),
-            End(three, "b", "committed"), End(four, "b", "returned"),
-        )  # fmt: skip
+            Count(2 * SECOND + 300, 9),
+            Count(5 * SECOND + 700, 7),
+            Adjust(one, 4),
+            End(two, "a", "committed"),
+            End(three, "b", "committed"),
+            End(four, "b", "returned"),
+        )
 
 
 @pytest.mark.parametrize(

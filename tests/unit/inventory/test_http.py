@@ -107,9 +107,13 @@ def test_the_ledger_lists_movements_newest_first_page_by_page(send: Any) -> None
 @pytest.mark.parametrize("cursor", ["x", "e30", "WzFd", "%00"])
 def test_a_made_up_cursor_is_refused(send: Any, cursor: str) -> None:
     answer = send(
-        "GET", "/inventory/stock/{sku}/movements", path={"sku": "MUG-1"}, query={"cursor": cursor},
-        subject="cus_s", roles="staff",
-    )  # fmt: skip
+        "GET",
+        "/inventory/stock/{sku}/movements",
+        path={"sku": "MUG-1"},
+        query={"cursor": cursor},
+        subject="cus_s",
+        roles="staff",
+    )
     assert (answer.status, answer.body["code"]) == (400, "invalid_cursor")
 
 

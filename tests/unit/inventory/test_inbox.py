@@ -177,9 +177,14 @@ def test_the_ledger_adds_up_to_the_shelf(
 ) -> None:
     stocked(MUG=5)
     deliver(
-        placed("ord_a", MUG=2), confirmed("ord_a"), counted(MUG=9), placed("ord_b", MUG=1), placed("ord_c", MUG=3),
-        confirmed("ord_c"), cancelled("ord_c"),
-    )  # fmt: skip
+        placed("ord_a", MUG=2),
+        confirmed("ord_a"),
+        counted(MUG=9),
+        placed("ord_b", MUG=1),
+        placed("ord_c", MUG=3),
+        confirmed("ord_c"),
+        cancelled("ord_c"),
+    )
     movements, _ = table.movements("MUG", 50, None)
     reservations = [held for order in ("ord_a", "ord_b", "ord_c") if (held := table.reservation(order))]
     committed = sum(held.lines["MUG"] for held in reservations if held.status == "committed")

@@ -198,8 +198,10 @@ def test_a_time_that_cannot_be_is_refused(send: Any, path: str, text: str) -> No
     name = "after" if path.endswith("events") else "since"
     answer = send("GET", path, query={name: text}, path={"correlationId": "c-1"}, **STAFF)
     assert (answer.status, answer.body["code"], answer.body["parameters"]) == (
-        400, "invalid_time", {"parameter": name},
-    )  # fmt: skip
+        400,
+        "invalid_time",
+        {"parameter": name},
+    )
 
 
 @pytest.mark.parametrize("text", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])

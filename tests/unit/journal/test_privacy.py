@@ -29,9 +29,11 @@ def a_fact(name: str, subject: str, *, actor: str | None, version: int = 1, **da
     event = sample(name, **data)
     kind = event["detail-type"]
     event["detail"] |= {
-        "time": rfc3339(now()), "actor": actor, "id": f"{subject}.{version}.{kind}",
+        "time": rfc3339(now()),
+        "actor": actor,
+        "id": f"{subject}.{version}.{kind}",
         "aggregate": {"id": subject, "version": version},
-    }  # fmt: skip
+    }
     return event
 
 

@@ -40,11 +40,16 @@ from functions.shared.addresses import PostalAddress
 
 SOON, LATE = "2026-11-22T17:06:00.000Z", "2026-11-22T17:07:09.123Z"
 CONTENT = Content(
-    "crt_1", "amira@example.com", (OrderLine("POT-CLAY-L", "prd_1", "Clay pot", 2, 1999, 3998),),
+    "crt_1",
+    "amira@example.com",
+    (OrderLine("POT-CLAY-L", "prd_1", "Clay pot", 2, 1999, 3998),),
     Totals("EUR", 3998, 490, 853, 5341),
-    PostalAddress(name="Amira Haddad", line1="Lindenstraße 12", city="Berlin", postal_code="10969", country="DE"),
-    "tok_visa", LATE,
-)  # fmt: skip
+    PostalAddress(
+        name="Amira Haddad", line1="Lindenstraße 12", city="Berlin", postal_code="10969", country="DE"
+    ),
+    "tok_visa",
+    LATE,
+)
 PLACED = Order("ord_1", "cus_1", "2026-11-22T17:05:09.123Z", CONTENT)
 
 
@@ -58,9 +63,13 @@ PAYMENT_YES = report("PaymentAuthorized")
 PAYMENT_NO = report("PaymentDeclined")
 VOTES = (STOCK_YES, STOCK_NO, PAYMENT_YES, PAYMENT_NO)
 PROGRESS = (
-    report("StockCommitted"), report("StockReleased"), report("PaymentCaptured"), report("PaymentVoided"),
-    report("PaymentRefunded", 4, back=MoneyBack(4, 341)), report("PaymentRefunded", 5, back=MoneyBack(5, 5341)),
-)  # fmt: skip
+    report("StockCommitted"),
+    report("StockReleased"),
+    report("PaymentCaptured"),
+    report("PaymentVoided"),
+    report("PaymentRefunded", 4, back=MoneyBack(4, 341)),
+    report("PaymentRefunded", 5, back=MoneyBack(5, 5341)),
+)
 CONFIRMED = voted(voted(PLACED, STOCK_YES, SOON), PAYMENT_YES, SOON)
 
 
@@ -177,9 +186,13 @@ def test_an_order_in_an_unknown_state_is_not_taken_for_a_cancelled_one(ask: Call
 
 def test_a_fact_of_an_unknown_name_is_not_told_as_a_cancellation() -> None:
     item = {
-        "pk": "ORDER#ord_1", "placed_at": PLACED.placed_at, "status": "cancelled", "version": 2, "reason": "timeout",
+        "pk": "ORDER#ord_1",
+        "placed_at": PLACED.placed_at,
+        "status": "cancelled",
+        "version": 2,
+        "reason": "timeout",
         "content": _packed(CONTENT),
-    }  # fmt: skip
+    }
     assert isinstance(saga.build_data("OrderCancelled", item), events.OrderCancelled)
     with pytest.raises(LookupError):
         saga.build_data("OrderFulfilled", item)
@@ -215,7 +228,7 @@ ACTIONS = st.one_of(
     st.sampled_from(PROGRESS).map(lambda said: ("progress", said)),
     st.sampled_from([("deadline", SOON), ("deadline", LATE), ("again", "")]),
     st.sampled_from([("cancel", "customer"), ("cancel", "operator")]),
-)  # fmt: skip
+)
 
 
 def act(order: Order, action: tuple[str, Any]) -> Order:
@@ -241,9 +254,13 @@ def test_whatever_comes_an_order_is_decided_once_and_called_off_at_most_once(act
     for action in actions:
         before, order = order, act(order, action)
         assert (before.status, order.status) in {
-            ("placed", "placed"), ("placed", "confirmed"), ("placed", "cancelled"), ("confirmed", "confirmed"),
-            ("confirmed", "cancelled"), ("cancelled", "cancelled"),
-        }  # fmt: skip
+            ("placed", "placed"),
+            ("placed", "confirmed"),
+            ("placed", "cancelled"),
+            ("confirmed", "confirmed"),
+            ("confirmed", "cancelled"),
+            ("cancelled", "cancelled"),
+        }
         if before.status == "confirmed" and order.status == "cancelled":
             assert action[0] == "cancel"
         if before.status == "cancelled":
@@ -319,8 +336,10 @@ def test_an_order_expires_at_its_deadline_and_not_before() -> None:
     assert expired(PLACED, "2026-11-22T17:07:09.122Z") is PLACED
     off = expired(PLACED, LATE)
     assert (off.status, off.reason, off.timeline[-1]) == (
-        "cancelled", "timeout", TimelineEntry(LATE, "OrderCancelled", "deadline", "timeout"),
-    )  # fmt: skip
+        "cancelled",
+        "timeout",
+        TimelineEntry(LATE, "OrderCancelled", "deadline", "timeout"),
+    )
 
 
 def test_a_confirmed_order_does_not_expire() -> None:
@@ -401,8 +420,11 @@ def test_telling_a_decision_again_is_a_new_version_of_the_same_state() -> None:
 
 def test_a_mail_names_what_a_total_was_rounded_by() -> None:
     assert amounts(Totals("KWD", 5124, 0, 0, 5120, -4)) == [
-        ("Shipping", "0.000 KWD"), ("Tax", "0.000 KWD"), ("Rounding", "-0.004 KWD"), ("Total", "5.120 KWD"),
-    ]  # fmt: skip
+        ("Shipping", "0.000 KWD"),
+        ("Tax", "0.000 KWD"),
+        ("Rounding", "-0.004 KWD"),
+        ("Total", "5.120 KWD"),
+    ]
 
 
 def test_a_mail_says_nothing_of_rounding_where_there_was_none() -> None:

@@ -74,9 +74,14 @@ def test_a_guests_order_is_found_by_number_address_name_and_sku(
     assert hear_finds(decided(order, kind)) == 0
     order_id, number = order.body["orderId"], order.body["number"]
     ways = [
-        {"number": number}, {"number": number.lower().replace("-", "")}, {"email": " AMIRA@example.com"},
-        {"name": "Amira Haddad"}, {"name": "haddad"}, {"name": "HADDAD, amira"}, {"sku": "pot-clay-l"},
-    ]  # fmt: skip
+        {"number": number},
+        {"number": number.lower().replace("-", "")},
+        {"email": " AMIRA@example.com"},
+        {"name": "Amira Haddad"},
+        {"name": "haddad"},
+        {"name": "HADDAD, amira"},
+        {"sku": "pot-clay-l"},
+    ]
     assert [find(**way) for way in ways] == [[order_id]] * len(ways)
 
 

@@ -75,13 +75,17 @@ def test_a_guest_sees_the_order_by_its_token(place_as_guest: Any, send: Any, par
 def bad_tokens(order_id: str, token: str) -> list[str]:
     soon, past = epoch(now() + LINK_KEPT), epoch(now() - timedelta(seconds=1))
     return [
-        "nonsense", token[:-1], token + "x", ".", "",
+        "nonsense",
+        token[:-1],
+        token + "x",
+        ".",
+        "",
         signing.sign("quote", f"{order_id} {soon}".encode()),
         signing.sign("order-link", f"{order_id} {past}".encode()),
         signing.sign("order-link", f"ord_01kaqz5r7b8v0w3m2x4y6t9n1z {soon}".encode()),
         signing.sign("order-link", order_id.encode()),
         signing.sign("order-link", b"\xff\xff"),
-    ]  # fmt: skip
+    ]
 
 
 def test_a_token_that_is_forged_expired_or_of_another_order_opens_nothing(

@@ -71,8 +71,12 @@ def test_a_confirmed_order_is_told_with_what_was_bought(post: Post, place: Any, 
 
 def test_nothing_that_a_stranger_typed_in_is_mailed(post: Post, place: Any, quote: Any, decided: Any) -> None:
     address = {
-        "name": "Buy at evil.example", "line1": "evil.example", "city": "evil", "postalCode": "1", "country": "DE",
-    }  # fmt: skip
+        "name": "Buy at evil.example",
+        "line1": "evil.example",
+        "city": "evil",
+        "postalCode": "1",
+        "country": "DE",
+    }
     post.hear(decided(place(quote(shippingAddress=address))))
     assert "evil" not in post.sent[0].body
 

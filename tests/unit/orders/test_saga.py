@@ -221,9 +221,11 @@ def test_an_order_decided_while_the_sweeper_looked_at_it_stays(
 def test_an_order_that_cannot_be_read_does_not_hold_up_the_others(place: Any, table: OrdersTable) -> None:
     placed = [place().body["orderId"] for _ in range(2 * SHARDS)]
     boto3.client("dynamodb").update_item(
-        TableName=table.name, Key={"pk": {"S": f"ORDER#{placed[0]}"}, "sk": {"S": "ORDER"}},
-        UpdateExpression="SET content = :broken", ExpressionAttributeValues={":broken": {"S": "{"}},
-    )  # fmt: skip
+        TableName=table.name,
+        Key={"pk": {"S": f"ORDER#{placed[0]}"}, "sk": {"S": "ORDER"}},
+        UpdateExpression="SET content = :broken",
+        ExpressionAttributeValues={":broken": {"S": "{"}},
+    )
     assert saga.expire(table, later()) == (2 * SHARDS, 1)
     assert {table.order(order_id).status for order_id in placed[1:]} == {"cancelled"}  # type: ignore[union-attr]
 

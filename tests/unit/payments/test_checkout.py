@@ -138,8 +138,11 @@ def test_a_captured_order_that_is_cancelled_is_refunded_in_full(shop: Shop) -> N
     money = {"amount": 5000, "currency": "EUR"}
     ((kind, data),) = shop.told()
     assert (kind, data["amount"], data["refundedTotal"], data["reason"]) == (
-        "PaymentRefunded", money, money, "order_cancelled",
-    )  # fmt: skip
+        "PaymentRefunded",
+        money,
+        money,
+        "order_cancelled",
+    )
 
 
 def test_a_refund_is_one_more_line_of_the_ledger(shop: Shop) -> None:

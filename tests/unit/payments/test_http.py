@@ -61,9 +61,12 @@ def test_staff_see_a_payment_with_its_refunds(captured: Any) -> None:
     made = refund(captured).body
     body = payment(captured).body
     assert {name: body[name] for name in ("orderId", "status", "provider", "declineCode", "refunds")} == {
-        "orderId": ORDER, "status": "partially_refunded", "provider": "simulator", "declineCode": None,
+        "orderId": ORDER,
+        "status": "partially_refunded",
+        "provider": "simulator",
+        "declineCode": None,
         "refunds": [made],
-    }  # fmt: skip
+    }
     amounts = {name: body[name]["amount"] for name in ("amount", "captured", "refunded", "refundable")}
     assert amounts == {"amount": 5000, "captured": 5000, "refunded": 2000, "refundable": 3000}
 
@@ -97,8 +100,10 @@ def test_a_declined_payment_tells_why(send: Any) -> None:
 def test_a_refund_answers_with_what_was_given_back(captured: Any) -> None:
     answer = refund(captured)
     assert (answer.status, answer.body["amount"], answer.body["status"]) == (
-        201, {"amount": 2000, "currency": "EUR"}, "succeeded",
-    )  # fmt: skip
+        201,
+        {"amount": 2000, "currency": "EUR"},
+        "succeeded",
+    )
 
 
 def test_the_same_key_and_body_refund_once(captured: Any) -> None:
@@ -130,8 +135,10 @@ def test_without_a_key_each_request_is_a_refund(captured: Any) -> None:
 def test_more_than_is_left_is_a_conflict(captured: Any) -> None:
     answer = refund(captured, 5001)
     assert (answer.status, answer.body["code"], answer.body["pointer"]) == (
-        409, "refund_too_large", "/amount/amount",
-    )  # fmt: skip
+        409,
+        "refund_too_large",
+        "/amount/amount",
+    )
 
 
 def test_an_uncaptured_payment_is_a_conflict(send: Any) -> None:

@@ -88,7 +88,7 @@ def test_one_that_is_told_while_the_provider_is_away_is_not_forgotten(paid: Shop
 def test_several_of_them_and_our_own_add_up(paid: Shop) -> None:
     refunds.refund_payment(
         paid.table, paid.providers, ORDER, (1000, "EUR"), "broken", refund_id="rfd_1", by="cus_s", at=paid.at
-    )  # fmt: skip
+    )
     paid.provider.made_there("re_8", 500)
     paid.provider.made_there("re_9", 3500)
     look(paid)
@@ -120,7 +120,7 @@ def test_a_refund_of_ours_that_is_not_answered_yet_gives_way_to_what_was_given_b
     paid.provider.down("refund")
     refunds.refund_payment(
         paid.table, paid.providers, ORDER, (4000, "EUR"), "broken", refund_id="rfd_1", by="cus_s", at=paid.at
-    )  # fmt: skip
+    )
     paid.provider.made_there("re_9", 5000)
     look(paid)
     assert (paid.payment.refunded, paid.payment.refunding, paid.payment.refundable) == (5000, 4000, 0)
@@ -155,11 +155,14 @@ def test_a_dispute_takes_its_money_in_the_ledger(paid: Shop, facts: Any) -> None
     assert (kind, data) == (
         "PaymentDisputed",
         {
-            "orderId": ORDER, "disputeId": "dp_1", "amount": {"amount": 5000, "currency": "EUR"},
-            "withdrawn": {"amount": 5000, "currency": "EUR"}, "reason": "fraudulent",
+            "orderId": ORDER,
+            "disputeId": "dp_1",
+            "amount": {"amount": 5000, "currency": "EUR"},
+            "withdrawn": {"amount": 5000, "currency": "EUR"},
+            "reason": "fraudulent",
             "back": {"currency": "EUR", "disputed": 5000, "openDisputes": 1},
         },
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize(
@@ -214,7 +217,7 @@ def test_a_part_that_is_disputed_leaves_the_rest_to_refund(paid: Shop) -> None:
     with pytest.raises(ConflictError, match="refund_too_large"):
         refunds.refund_payment(
             paid.table, paid.providers, ORDER, (3001, "EUR"), "x", refund_id="rfd_1", by="cus_s", at=paid.at
-        )  # fmt: skip
+        )
 
 
 def test_what_was_refunded_and_is_disputed_as_well_is_gone_twice_and_the_ledger_says_so(paid: Shop) -> None:
@@ -334,8 +337,12 @@ def test_one_whose_worker_dies_comes_again_and_is_looked_at(paid: Shop) -> None:
 
     with pytest.raises(Crash):
         reconciling.on_notice(
-            Dies(paid.table.name), paid.providers, "fake", Notice("evt_1", "refund.created", ORDER, None, True), paid.at
-        )  # fmt: skip
+            Dies(paid.table.name),
+            paid.providers,
+            "fake",
+            Notice("evt_1", "refund.created", ORDER, None, True),
+            paid.at,
+        )
     look(paid)
     assert paid.payment.refunded == 1500
 

@@ -35,8 +35,15 @@ def pending(paid: Shop) -> Shop:
 
 def give_back(shop: Shop, amount: int = 2000, refund_id: str = "rfd_1") -> Refund:
     return refunds.refund_payment(
-        shop.table, shop.providers, ORDER, (amount, "EUR"), "broken", refund_id=refund_id, by="cus_s", at=shop.at
-    )  # fmt: skip
+        shop.table,
+        shop.providers,
+        ORDER,
+        (amount, "EUR"),
+        "broken",
+        refund_id=refund_id,
+        by="cus_s",
+        at=shop.at,
+    )
 
 
 def refund(shop: Shop, refund_id: str = "rfd_1") -> Refund:
@@ -58,10 +65,13 @@ def test_a_refund_is_told_as_it_begins_before_the_provider_is_asked(paid: Shop) 
     assert (kind, data) == (
         "PaymentRefundStarted",
         {
-            "orderId": ORDER, "refundId": "rfd_1", "amount": {"amount": 2000, "currency": "EUR"}, "reason": "broken",
+            "orderId": ORDER,
+            "refundId": "rfd_1",
+            "amount": {"amount": 2000, "currency": "EUR"},
+            "reason": "broken",
             "back": {"currency": "EUR", "refunding": 2000},
         },
-    )  # fmt: skip
+    )
 
 
 def test_a_refund_that_the_provider_calls_pending_is_not_paid(pending: Shop) -> None:
@@ -183,9 +193,14 @@ def test_a_refund_that_comes_back_is_told_so(paid: Shop, facts: Any) -> None:
     paid.sweep(seconds=30)
     assert [kind for kind, _ in facts()] == ["PaymentRefundStarted", "PaymentRefunded", "PaymentRefundFailed"]
     assert facts()[-1][1] == {
-        "orderId": ORDER, "refundId": "rfd_1", "amount": {"amount": 2000, "currency": "EUR"}, "reason": "broken",
-        "code": "account_closed", "wasPaid": True, "back": {"currency": "EUR", "refundFailed": 2000},
-    }  # fmt: skip
+        "orderId": ORDER,
+        "refundId": "rfd_1",
+        "amount": {"amount": 2000, "currency": "EUR"},
+        "reason": "broken",
+        "code": "account_closed",
+        "wasPaid": True,
+        "back": {"currency": "EUR", "refundFailed": 2000},
+    }
 
 
 @pytest.mark.parametrize("end", ["succeeded", "failed"])

@@ -23,8 +23,15 @@ def paid(shop: Shop) -> Shop:
 
 def give_back(shop: Shop, amount: int, refund_id: str = "rfd_1", currency: str = "EUR") -> Refund:
     return refunds.refund_payment(
-        shop.table, shop.providers, ORDER, (amount, currency), "broken", refund_id=refund_id, by="cus_s", at=shop.at
-    )  # fmt: skip
+        shop.table,
+        shop.providers,
+        ORDER,
+        (amount, currency),
+        "broken",
+        refund_id=refund_id,
+        by="cus_s",
+        at=shop.at,
+    )
 
 
 def test_a_part_is_refunded_and_told(paid: Shop) -> None:
@@ -33,11 +40,14 @@ def test_a_part_is_refunded_and_told(paid: Shop) -> None:
     assert (kind, data) == (
         "PaymentRefunded",
         {
-            "orderId": ORDER, "refundId": "rfd_1", "amount": {"amount": 2000, "currency": "EUR"},
-            "reason": "broken", "refundedTotal": {"amount": 2000, "currency": "EUR"},
+            "orderId": ORDER,
+            "refundId": "rfd_1",
+            "amount": {"amount": 2000, "currency": "EUR"},
+            "reason": "broken",
+            "refundedTotal": {"amount": 2000, "currency": "EUR"},
             "back": {"currency": "EUR", "refunded": 2000},
         },
-    )  # fmt: skip
+    )
 
 
 def test_the_total_told_is_of_all_refunds(paid: Shop) -> None:

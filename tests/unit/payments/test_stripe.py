@@ -346,9 +346,13 @@ def made_refund(status: str | None, **fields: Any) -> dict[str, Any]:
 def a_dispute(status: str, *moved: int) -> dict[str, Any]:
     balance = [{"id": "txn_1", "amount": amount, "fee": 1500} for amount in moved]
     return {
-        "id": "dp_1", "amount": 5000, "currency": "eur", "status": status, "reason": "fraudulent",
+        "id": "dp_1",
+        "amount": 5000,
+        "currency": "eur",
+        "status": status,
+        "reason": "fraudulent",
         "balance_transactions": balance,
-    }  # fmt: skip
+    }
 
 
 def a_refund() -> Refund:

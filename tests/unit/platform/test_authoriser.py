@@ -60,8 +60,11 @@ def test_a_valid_token_passes_with_its_subject_and_roles(signer: Signer) -> None
     policy = required(f"Bearer {signer.token(roles=['customer', 'staff'], scope='shop back-office')}")
     assert policy["principalId"] == "cus_1"
     assert policy["context"] == {
-        "roles": "customer,staff", "scope": "shop back-office", "emailVerified": True, "sessionId": "ses_1",
-    }  # fmt: skip
+        "roles": "customer,staff",
+        "scope": "shop back-office",
+        "emailVerified": True,
+        "sessionId": "ses_1",
+    }
 
 
 def test_the_policy_covers_the_whole_stage_so_that_it_may_be_kept(signer: Signer) -> None:
@@ -184,8 +187,10 @@ def test_the_log_line_names_the_subject_and_the_reason_and_never_the_token(
     passed, stopped = map(json.loads, said.splitlines())
     assert (passed["subject"], passed["outcome"]) == ("cus_1", "ok")
     assert (stopped["level"], stopped["outcome"], stopped["reason"]) == (
-        "info", "unauthorised", "InvalidAudienceError",
-    )  # fmt: skip
+        "info",
+        "unauthorised",
+        "InvalidAudienceError",
+    )
     for part in (*token.split("."), *bad.split(".")):
         assert part not in said
 

@@ -34,9 +34,12 @@ class Wire:
 
     def __init__(self, *, reading: bool) -> None:
         self.client: Any = boto3.session.Session().client(
-            "dynamodb", region_name="eu-west-1", aws_access_key_id="test", aws_secret_access_key="test",
+            "dynamodb",
+            region_name="eu-west-1",
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
             config=Config(retries={"total_max_attempts": 1}),
-        )  # fmt: skip
+        )
         self.status, self.body, self.checksum = 200, b"{}", ""
         self.client.meta.events.register("before-send.dynamodb", self._send)
         if reading:
@@ -78,16 +81,28 @@ def same(both: tuple[Wire, Wire], operation: str, answer: Any, status: int = 200
 
 BINARY = b64encode(b"\x00\xff").decode()
 EVERY_TYPE = {
-    "pk": {"S": ""}, "text": {"S": 'ü "B": null \u2028 😀'}, "whole": {"N": "12"}, "part": {"N": "-0.50"},
-    "large": {"N": "1" * 38}, "binary": {"B": BINARY}, "none": {"NULL": True}, "yes": {"BOOL": True},
-    "no": {"BOOL": False}, "texts": {"SS": ["a", "b"]}, "numbers": {"NS": ["1", "2.5"]}, "binaries": {"BS": [BINARY]},
-    "empty list": {"L": []}, "empty map": {"M": {}},
+    "pk": {"S": ""},
+    "text": {"S": 'ü "B": null \u2028 😀'},
+    "whole": {"N": "12"},
+    "part": {"N": "-0.50"},
+    "large": {"N": "1" * 38},
+    "binary": {"B": BINARY},
+    "none": {"NULL": True},
+    "yes": {"BOOL": True},
+    "no": {"BOOL": False},
+    "texts": {"SS": ["a", "b"]},
+    "numbers": {"NS": ["1", "2.5"]},
+    "binaries": {"BS": [BINARY]},
+    "empty list": {"L": []},
+    "empty map": {"M": {}},
     "B": {"M": {"S": {"L": [{"M": {"N": {"B": BINARY}}}, {"S": "x"}]}}},
-}  # fmt: skip
+}
 CAPACITY = {
-    "TableName": "t", "CapacityUnits": 1.5, "Table": {"CapacityUnits": 1},
+    "TableName": "t",
+    "CapacityUnits": 1.5,
+    "Table": {"CapacityUnits": 1},
     "GlobalSecondaryIndexes": {"open": {"CapacityUnits": 0.5}},
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(
@@ -96,17 +111,34 @@ CAPACITY = {
         ("get_item", {}),
         ("get_item", {"Item": EVERY_TYPE, "ConsumedCapacity": CAPACITY}),
         ("query", {"Items": [], "Count": 0, "ScannedCount": 0}),
-        ("query", {"Items": [EVERY_TYPE] * 3, "Count": 3, "ScannedCount": 9, "ConsumedCapacity": CAPACITY,
-                   "LastEvaluatedKey": {**KEY, "at": {"N": "1"}}}),
-        ("batch_get_item", {"Responses": {"t": [EVERY_TYPE], "u": []}, "UnprocessedKeys": {},
-                            "ConsumedCapacity": [CAPACITY]}),
-        ("batch_get_item", {"Responses": {}, "UnprocessedKeys": {"t": {"Keys": [KEY], "ConsistentRead": True}}}),
+        (
+            "query",
+            {
+                "Items": [EVERY_TYPE] * 3,
+                "Count": 3,
+                "ScannedCount": 9,
+                "ConsumedCapacity": CAPACITY,
+                "LastEvaluatedKey": {**KEY, "at": {"N": "1"}},
+            },
+        ),
+        (
+            "batch_get_item",
+            {
+                "Responses": {"t": [EVERY_TYPE], "u": []},
+                "UnprocessedKeys": {},
+                "ConsumedCapacity": [CAPACITY],
+            },
+        ),
+        (
+            "batch_get_item",
+            {"Responses": {}, "UnprocessedKeys": {"t": {"Keys": [KEY], "ConsistentRead": True}}},
+        ),
         ("update_item", {"Attributes": EVERY_TYPE, "ItemCollectionMetrics": {"ItemCollectionKey": KEY}}),
         ("put_item", {}),
         ("put_item", {"Attributes": EVERY_TYPE}),
         ("transact_write_items", {"ConsumedCapacity": [CAPACITY]}),
     ],
-)  # fmt: skip
+)
 def test_an_answer_is_the_same(both: tuple[Wire, Wire], operation: str, answer: Any) -> None:
     found = same(both, operation, answer)
     assert found["ResponseMetadata"]["RequestId"] == "R1"
@@ -116,13 +148,22 @@ def test_an_answer_is_the_same(both: tuple[Wire, Wire], operation: str, answer: 
 @pytest.mark.parametrize(
     "answer",
     [
-        b"", b"[]", b"no JSON", b'{"Item": {"pk": {"S": "\\ud800"}}}', b'{"Item": null}',
+        b"",
+        b"[]",
+        b"no JSON",
+        b'{"Item": {"pk": {"S": "\\ud800"}}}',
+        b'{"Item": null}',
         b'{"Item": {"pk": {"S": null}}}',
-        b'{"Item": {"pk": {"S": "x", "NEW": 1}}, "NewMember": {"a": 1}}', b'{"Item": {"pk": {"NEW": "x"}}}',
-        b'{"Item": {"pk": {"B": "!"}}}', b'{"Item": {"pk": {"N": 1}}}', b'{"Item": {"pk": null}}', b"\xff",
-        b'{"Item": {"pk": {"L": [null, {"S": "x"}]}}}', b'{"Item": {}, "Item": {"pk": {"S": "twice"}}}',
+        b'{"Item": {"pk": {"S": "x", "NEW": 1}}, "NewMember": {"a": 1}}',
+        b'{"Item": {"pk": {"NEW": "x"}}}',
+        b'{"Item": {"pk": {"B": "!"}}}',
+        b'{"Item": {"pk": {"N": 1}}}',
+        b'{"Item": {"pk": null}}',
+        b"\xff",
+        b'{"Item": {"pk": {"L": [null, {"S": "x"}]}}}',
+        b'{"Item": {}, "Item": {"pk": {"S": "twice"}}}',
     ],
-)  # fmt: skip
+)
 def test_an_unusual_answer_is_the_same(both: tuple[Wire, Wire], answer: bytes) -> None:
     same(both, "get_item", answer)
 
@@ -130,17 +171,32 @@ def test_an_unusual_answer_is_the_same(both: tuple[Wire, Wire], answer: bytes) -
 @pytest.mark.parametrize(
     ("status", "answer"),
     [
-        (400, {"__type": "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException", "message": "no",
-               "Item": EVERY_TYPE}),
-        (400, {"__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException", "Message": "[None, X]",
-               "CancellationReasons": [{"Code": "None"}, {"Code": "ConditionalCheckFailed", "Item": EVERY_TYPE}]}),
+        (
+            400,
+            {
+                "__type": "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException",
+                "message": "no",
+                "Item": EVERY_TYPE,
+            },
+        ),
+        (
+            400,
+            {
+                "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
+                "Message": "[None, X]",
+                "CancellationReasons": [
+                    {"Code": "None"},
+                    {"Code": "ConditionalCheckFailed", "Item": EVERY_TYPE},
+                ],
+            },
+        ),
         (400, {"__type": "ValidationException", "message": "The provided starting key is invalid"}),
         (400, {"__type": "ProvisionedThroughputExceededException"}),
         (500, {"__type": "InternalServerError", "Items": [KEY]}),
         (503, b"<html><body>Service Unavailable</body></html>"),
         (413, b""),
     ],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("operation", ["query", "update_item", "transact_write_items"])
 def test_an_error_is_the_same(both: tuple[Wire, Wire], operation: str, status: int, answer: Any) -> None:
     assert isinstance(same(both, operation, answer, status), tuple)

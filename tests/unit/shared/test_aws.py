@@ -10,8 +10,16 @@ import pytest
 from functions.shared import aws
 
 DOORS = (
-    aws.dynamodb, aws.eventbridge, aws.kms, aws.lambda_, aws.s3, aws.secretsmanager, aws.ses, aws.sqs, aws.ssm,
-)  # fmt: skip
+    aws.dynamodb,
+    aws.eventbridge,
+    aws.kms,
+    aws.lambda_,
+    aws.s3,
+    aws.secretsmanager,
+    aws.ses,
+    aws.sqs,
+    aws.ssm,
+)
 
 
 @pytest.mark.usefixtures("cloud")

@@ -45,12 +45,21 @@ def table(cloud: None) -> Table:
 # --- the wire form -------------------------------------------------------------------------------------------------
 
 VALUES: list[tuple[Any, dict[str, Any]]] = [
-    ("text", {"S": "text"}), ("", {"S": ""}), (7, {"N": "7"}), (-7, {"N": "-7"}), (10**30, {"N": "1" + "0" * 30}),
-    (True, {"BOOL": True}), (False, {"BOOL": False}), (None, {"NULL": True}), (b"\x00\xff", {"B": b"\x00\xff"}),
+    ("text", {"S": "text"}),
+    ("", {"S": ""}),
+    (7, {"N": "7"}),
+    (-7, {"N": "-7"}),
+    (10**30, {"N": "1" + "0" * 30}),
+    (True, {"BOOL": True}),
+    (False, {"BOOL": False}),
+    (None, {"NULL": True}),
+    (b"\x00\xff", {"B": b"\x00\xff"}),
     ([1, "a", None], {"L": [{"N": "1"}, {"S": "a"}, {"NULL": True}]}),
     ({"a": {"b": [True]}}, {"M": {"a": {"M": {"b": {"L": [{"BOOL": True}]}}}}}),
-    ({"b", "a"}, {"SS": ["a", "b"]}), ([], {"L": []}), ({}, {"M": {}}),
-]  # fmt: skip
+    ({"b", "a"}, {"SS": ["a", "b"]}),
+    ([], {"L": []}),
+    ({}, {"M": {}}),
+]
 
 
 @pytest.mark.parametrize(("value", "wire"), VALUES)
@@ -123,9 +132,11 @@ def test_deleting_what_is_not_there_is_done_already(table: Table) -> None:
 def test_an_update_returns_the_item_as_it_is_then(table: Table) -> None:
     table.put({**KEY, "version": 1, "status": "placed", "note": "x"})
     changed = table.update(
-        KEY, "SET version = :two, #status = :after REMOVE note",
-        {":two": 2, ":after": "confirmed", ":before": "placed"}, condition="#status = :before",
-    )  # fmt: skip
+        KEY,
+        "SET version = :two, #status = :after REMOVE note",
+        {":two": 2, ":after": "confirmed", ":before": "placed"},
+        condition="#status = :before",
+    )
     assert changed == {**KEY, "version": 2, "status": "confirmed"}
 
 
@@ -313,12 +324,27 @@ def test_a_cursor_can_stand_in_an_address() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "", "x", "*", "é", "e30", "====", "\x00", "bnVsbA", made_up("[]"), made_up('["a","b"]'), made_up("[1]"),
-        made_up("[null]"), made_up('[""]'), made_up('{"sk":"a"}'), made_up('["a"'),
-        made_up(msgspec.json.encode(["x" * 1025]).decode()), made_up(msgspec.json.encode(["é" * 513]).decode()),
-        made_up('["\\ud800"]'), "W1siXX0",
+        "",
+        "x",
+        "*",
+        "é",
+        "e30",
+        "====",
+        "\x00",
+        "bnVsbA",
+        made_up("[]"),
+        made_up('["a","b"]'),
+        made_up("[1]"),
+        made_up("[null]"),
+        made_up('[""]'),
+        made_up('{"sk":"a"}'),
+        made_up('["a"'),
+        made_up(msgspec.json.encode(["x" * 1025]).decode()),
+        made_up(msgspec.json.encode(["é" * 513]).decode()),
+        made_up('["\\ud800"]'),
+        "W1siXX0",
     ],
-)  # fmt: skip
+)
 def test_a_made_up_cursor_is_the_callers_mistake(text: str) -> None:
     with pytest.raises(InvalidError, match="invalid_cursor"):
         from_cursor(text, "sk")

@@ -313,13 +313,21 @@ def test_an_answer_is_not_kept_by_caches_unless_the_view_says_so() -> None:
 @pytest.mark.parametrize(
     ("kind", "status"),
     [
-        (errors.InvalidError, 400), (errors.UnauthorisedError, 401), (errors.ForbiddenError, 403),
-        (errors.NotFoundError, 404), (errors.ConflictError, 409), (errors.GoneError, 410),
-        (errors.PreconditionFailedError, 412), (errors.TooLargeError, 413),
-        (errors.UnsupportedMediaTypeError, 415), (errors.UnprocessableError, 422),
-        (errors.PreconditionRequiredError, 428), (errors.TooManyRequestsError, 429), (errors.DomainError, 409),
+        (errors.InvalidError, 400),
+        (errors.UnauthorisedError, 401),
+        (errors.ForbiddenError, 403),
+        (errors.NotFoundError, 404),
+        (errors.ConflictError, 409),
+        (errors.GoneError, 410),
+        (errors.PreconditionFailedError, 412),
+        (errors.TooLargeError, 413),
+        (errors.UnsupportedMediaTypeError, 415),
+        (errors.UnprocessableError, 422),
+        (errors.PreconditionRequiredError, 428),
+        (errors.TooManyRequestsError, 429),
+        (errors.DomainError, 409),
     ],
-)  # fmt: skip
+)
 def test_each_error_has_its_status(kind: type[errors.DomainError], status: int) -> None:
     answer = raising(kind("some_code", "What to do."))
     assert code(answer) == (status, "some_code")

@@ -49,11 +49,20 @@ def test_no_body_is_said_to_be_missing(raw: bytes) -> None:
 @pytest.mark.parametrize(
     "raw",
     [
-        b"lines=1", b"{", b'{"lines": [', b'{"lines": []}}', b"{'lines': []}", b'{"lines": [],}', b"\xff\xfe",
-        b'\xef\xbb\xbf{"lines": []}', b'{"lines": NaN}', b'{"email": "\\ud800"}', b'{"email": "\xed\xa0\x80"}',
+        b"lines=1",
+        b"{",
+        b'{"lines": [',
+        b'{"lines": []}}',
+        b"{'lines': []}",
+        b'{"lines": [],}',
+        b"\xff\xfe",
+        b'\xef\xbb\xbf{"lines": []}',
+        b'{"lines": NaN}',
+        b'{"email": "\\ud800"}',
+        b'{"email": "\xed\xa0\x80"}',
         b'{"unknown": ' + b"[" * 60_000,
     ],
-)  # fmt: skip
+)
 def test_what_is_no_json_is_said_to_be_none(raw: bytes) -> None:
     assert refusal(raw).code in ("malformed_json", "invalid_body")
     assert "surrogates" not in refusal(raw).detail
@@ -76,17 +85,32 @@ SMALL = '{"amount": 1, "currency": "eur"}'
         (f'{{"lines": [{LINE}, {LINE}, {LINE}, {LINE}]}}', "/lines", "too_many", {"maximum": 3}),
         ('{"lines": {}}', "/lines", "wrong_type", {"expected": "array"}),
         ('{"lines": [{}]}', "/lines/0/sku", "field_required", {"field": "sku"}),
-        (f'{{"lines": [{LINE}, {{"sku": "B"}}]}}', "/lines/1/quantity", "field_required", {"field": "quantity"}),
+        (
+            f'{{"lines": [{LINE}, {{"sku": "B"}}]}}',
+            "/lines/1/quantity",
+            "field_required",
+            {"field": "quantity"},
+        ),
         ('{"lines": [{"sku": "A\\n", "quantity": 1}]}', "/lines/0/sku", "wrong_form", {"form": "sku"}),
         ('{"lines": [{"sku": "", "quantity": 1}]}', "/lines/0/sku", "field_required", {"field": "sku"}),
-        (f'{{"lines": [{{"sku": "{"A" * 65}", "quantity": 1}}]}}', "/lines/0/sku", "too_long", {"maximum": 64}),
+        (
+            f'{{"lines": [{{"sku": "{"A" * 65}", "quantity": 1}}]}}',
+            "/lines/0/sku",
+            "too_long",
+            {"maximum": 64},
+        ),
         (f'{{"lines": [{LINE}], "nick": "ab"}}', "/nick", "too_short", {"minimum": 3}),
         (f'{{"lines": [{LINE}], "nick": "a b"}}', "/nick", "wrong_form", {}),
         (f'{{"lines": [{LINE}], "nick": []}}', "/nick", "wrong_type", {"expected": "string or integer"}),
         (f'{{"lines": [{LINE}], "tone": "loud"}}', "/tone", "not_a_choice", {"choices": "calm, warm"}),
         (f'{{"lines": [{LINE}], "weight": "1"}}', "/weight", "wrong_type", {"expected": "number"}),
         (f'{{"lines": [{LINE}], "weight": -1}}', "/weight", "too_small", {"minimum": 0}),
-        ('{"lines": [{"sku": "A", "quantity": 1, "price": 1}]}', "/lines/0/price", "unknown_field", {"field": "price"}),
+        (
+            '{"lines": [{"sku": "A", "quantity": 1, "price": 1}]}',
+            "/lines/0/price",
+            "unknown_field",
+            {"field": "price"},
+        ),
         (f'{{"lines": [{LINE}], "email": "nobody"}}', "/email", "wrong_form", {"form": "email"}),
         (f'{{"lines": [{LINE}], "price": {FLOAT}}}', "/price/amount", "wrong_type", {"expected": "integer"}),
         (f'{{"lines": [{LINE}], "price": {SMALL}}}', "/price/currency", "wrong_form", {"form": "currency"}),
@@ -96,7 +120,7 @@ SMALL = '{"amount": 1, "currency": "eur"}'
         (f'{{"lines": [{LINE}], "a/b~c": 1}}', "/a~1b~0c", "unknown_field", {"field": "a/b~c"}),
         (f'{{"lines": [{LINE}], "a - at b": 1}}', "/a - at b", "unknown_field", {"field": "a - at b"}),
     ],
-)  # fmt: skip
+)
 def test_a_bad_field_has_its_pointer_a_code_of_its_own_and_what_it_needs(
     raw: str, pointer: str, code: str, parameters: dict[str, Any]
 ) -> None:
@@ -138,10 +162,20 @@ def test_a_number_beyond_64_bits_is_refused_at_its_field() -> None:
 @pytest.mark.parametrize(
     "raw",
     [
-        b"[]", b"{}", b'{"lines": 1}', b'{"lines": [{"sku": "a b", "quantity": 1}]}', b"{", b'{"lines": [1e999]}',
-        b'{"lines": [], "email": "x"}', b'{"email": "x"}', b'{"nick": "a b"}', b'{"tone": 1}', b'{"x": 1}', b"\xff",
+        b"[]",
+        b"{}",
+        b'{"lines": 1}',
+        b'{"lines": [{"sku": "a b", "quantity": 1}]}',
+        b"{",
+        b'{"lines": [1e999]}',
+        b'{"lines": [], "email": "x"}',
+        b'{"email": "x"}',
+        b'{"nick": "a b"}',
+        b'{"tone": 1}',
+        b'{"x": 1}',
+        b"\xff",
     ],
-)  # fmt: skip
+)
 def test_no_detail_tells_of_patterns_or_of_what_reads_the_body(raw: bytes) -> None:
     detail = refusal(raw).detail
     assert not re.search(r"[`\\^$]|regex|int\b|str\b|Expected|NoneType|msgspec", detail), detail

@@ -63,15 +63,25 @@ def consumer(cloud: None, monkeypatch: pytest.MonkeyPatch) -> Consumer:
 
 def event(number: int = 1, kind: str = "WishGranted", version: int = 1, **data: Any) -> dict[str, Any]:
     return {
-        "version": "0", "id": "e", "detail-type": kind, "source": "souk.wishes", "account": "0", "region": "eu-west-1",
-        "time": "2026-11-22T17:05:09Z", "resources": [],
+        "version": "0",
+        "id": "e",
+        "detail-type": kind,
+        "source": "souk.wishes",
+        "account": "0",
+        "region": "eu-west-1",
+        "time": "2026-11-22T17:05:09Z",
+        "resources": [],
         "detail": {
-            "id": f"wsh_{number}.1.{kind}", "type": kind, "version": version, "time": "2026-11-22T17:05:09.123Z",
-            "correlationId": f"purchase-{number}", "causationId": None,
+            "id": f"wsh_{number}.1.{kind}",
+            "type": kind,
+            "version": version,
+            "time": "2026-11-22T17:05:09.123Z",
+            "correlationId": f"purchase-{number}",
+            "causationId": None,
             "aggregate": {"id": f"wsh_{number}", "version": 4},
             "data": {"wishId": f"wsh_{number}", **data},
         },
-    }  # fmt: skip
+    }
 
 
 def refuse(number: int, error: Exception) -> Callable[[Fact[Any]], None]:
@@ -198,8 +208,9 @@ def test_versions_that_are_handled_together_each_go_to_their_own_handler(consume
     batch = SQSEvent(sqs_event(event(1), event(2, version=2), event(3), event(4, version=2)), Context())
     assert deliver(batch, handlers) == {"batchItemFailures": []}
     assert {version: [type(fact.data) for fact in facts] for version, facts in got.items()} == {
-        1: [WishGranted] * 2, 2: [newer] * 2,
-    }  # fmt: skip
+        1: [WishGranted] * 2,
+        2: [newer] * 2,
+    }
 
 
 def test_who_takes_every_fact_takes_its_newest_version_alone(consumer: Consumer) -> None:

@@ -32,9 +32,14 @@ def test_an_invocation_writes_one_line_that_says_what_ran_and_how_it_ended(
     assert line.pop("durationMs") >= 0
     assert line.pop("coldStart") in (True, False)
     assert line == {
-        "level": "info", "service": "wishes", "function": "souk-local-wishes-http", "kind": "sweep",
-        "correlationId": context.aws_request_id, "requestId": context.aws_request_id, "outcome": "ok",
-    }  # fmt: skip
+        "level": "info",
+        "service": "wishes",
+        "function": "souk-local-wishes-http",
+        "kind": "sweep",
+        "correlationId": context.aws_request_id,
+        "requestId": context.aws_request_id,
+        "outcome": "ok",
+    }
 
 
 def test_only_the_first_invocation_of_a_worker_is_a_cold_start(

@@ -22,12 +22,25 @@ from functions.shared.money import (
 @pytest.mark.parametrize(
     ("text", "currency", "amount"),
     [
-        ("19.99", "EUR", 1999), ("19.9", "EUR", 1990), ("19", "EUR", 1900), ("0", "EUR", 0), ("0.01", "EUR", 1),
-        ("0.29", "EUR", 29), ("1.10", "EUR", 110), ("4.35", "EUR", 435), ("19.990", "EUR", 1999), (" 7 ", "EUR", 700),
-        ("1500", "JPY", 1500), ("1500.00", "JPY", 1500), ("1.234", "KWD", 1234), ("1.2", "KWD", 1200),
-        ("1.2345", "CLF", 12345), ("007.50", "EUR", 750), ("999999999.99", "EUR", MAX_AMOUNT),
+        ("19.99", "EUR", 1999),
+        ("19.9", "EUR", 1990),
+        ("19", "EUR", 1900),
+        ("0", "EUR", 0),
+        ("0.01", "EUR", 1),
+        ("0.29", "EUR", 29),
+        ("1.10", "EUR", 110),
+        ("4.35", "EUR", 435),
+        ("19.990", "EUR", 1999),
+        (" 7 ", "EUR", 700),
+        ("1500", "JPY", 1500),
+        ("1500.00", "JPY", 1500),
+        ("1.234", "KWD", 1234),
+        ("1.2", "KWD", 1200),
+        ("1.2345", "CLF", 12345),
+        ("007.50", "EUR", 750),
+        ("999999999.99", "EUR", MAX_AMOUNT),
     ],
-)  # fmt: skip
+)
 def test_an_amount_is_read_in_minor_units_of_its_currency(text: str, currency: str, amount: int) -> None:
     assert parse_amount(text, currency) == amount
 
@@ -35,11 +48,28 @@ def test_an_amount_is_read_in_minor_units_of_its_currency(text: str, currency: s
 @pytest.mark.parametrize(
     ("text", "currency"),
     [
-        ("", "EUR"), ("-1", "EUR"), ("+1", "EUR"), ("1,99", "EUR"), ("1.999", "EUR"), ("1.5", "JPY"), ("€1", "EUR"),
-        ("1e3", "EUR"), (".5", "EUR"), ("5.", "EUR"), ("1.2.3", "EUR"), ("NaN", "EUR"), ("١", "EUR"), ("1 000", "EUR"),
-        ("1000000000", "EUR"), ("99999999999999999999", "EUR"), ("1", "eur"), ("1", "EURO"), ("1", "XXX"), ("1", ""),
+        ("", "EUR"),
+        ("-1", "EUR"),
+        ("+1", "EUR"),
+        ("1,99", "EUR"),
+        ("1.999", "EUR"),
+        ("1.5", "JPY"),
+        ("€1", "EUR"),
+        ("1e3", "EUR"),
+        (".5", "EUR"),
+        ("5.", "EUR"),
+        ("1.2.3", "EUR"),
+        ("NaN", "EUR"),
+        ("١", "EUR"),
+        ("1 000", "EUR"),
+        ("1000000000", "EUR"),
+        ("99999999999999999999", "EUR"),
+        ("1", "eur"),
+        ("1", "EURO"),
+        ("1", "XXX"),
+        ("1", ""),
     ],
-)  # fmt: skip
+)
 def test_what_is_no_amount_of_the_currency_is_refused(text: str, currency: str) -> None:
     with pytest.raises(AmountError):
         parse_amount(text, currency)
@@ -86,10 +116,17 @@ def test_an_amount_that_is_taken_off_has_its_sign_in_front() -> None:
 @pytest.mark.parametrize(
     ("amount", "currency", "sent"),
     [
-        (199900, "HUF", 199900), (199901, "HUF", 199901), (1999, "TWD", 1999), (1999, "EUR", 1999),
-        (1999, "JPY", 1999), (5, "ISK", 500), (5, "UGX", 500), (500, "MGA", 5), (5120, "KWD", 5120),
+        (199900, "HUF", 199900),
+        (199901, "HUF", 199901),
+        (1999, "TWD", 1999),
+        (1999, "EUR", 1999),
+        (1999, "JPY", 1999),
+        (5, "ISK", 500),
+        (5, "UGX", 500),
+        (500, "MGA", 5),
+        (5120, "KWD", 5120),
     ],
-)  # fmt: skip
+)
 def test_stripe_is_told_amounts_in_its_own_units(amount: int, currency: str, sent: int) -> None:
     assert provider_amount("stripe", amount, currency) == sent
     assert provider_amount("simulator", amount, currency) == amount

@@ -117,17 +117,23 @@ def test_a_fact_names_the_caller_who_asked_for_it() -> None:
 def test_a_fact_has_the_published_shape() -> None:
     context.begin("purchase-1")
     assert detail(granted(2, "x")) == {
-        "id": "wsh_1.2.WishGranted", "type": "WishGranted", "version": 1, "time": "2026-11-22T17:05:09.123Z",
-        "correlationId": "purchase-1", "aggregate": {"id": "wsh_1", "version": 2},
+        "id": "wsh_1.2.WishGranted",
+        "type": "WishGranted",
+        "version": 1,
+        "time": "2026-11-22T17:05:09.123Z",
+        "correlationId": "purchase-1",
+        "aggregate": {"id": "wsh_1", "version": 2},
         "data": {"wishId": "wsh_1", "note": "x"},
-    }  # fmt: skip
+    }
 
 
 def test_facts_come_out_in_the_order_they_went_in() -> None:
     facts = (granted(), fact(WishTold("wsh_1"), "wsh_1", 1, AT), granted(2))
     assert [(one.type, one.aggregate.version) for one in unpack(image(*facts))] == [
-        ("WishGranted", 1), ("WishTold", 1), ("WishGranted", 2),
-    ]  # fmt: skip
+        ("WishGranted", 1),
+        ("WishTold", 1),
+        ("WishGranted", 2),
+    ]
 
 
 def test_data_that_is_in_the_item_already_is_not_stored_twice() -> None:
@@ -160,10 +166,15 @@ def test_what_waited_in_an_item_while_the_service_was_deployed_is_still_read() -
     waiting = '[["WishTold",1,"wsh_1",3,"2026-11-22T17:05:09.123Z","purchase-1",null,"cus_1",{"wishId":"wsh_1"},null]]'
     (envelope,) = unpack(encode_item({"outbox": waiting}))
     assert json.loads(msgspec.json.encode(envelope)) == {
-        "id": "wsh_1.3.WishTold", "type": "WishTold", "version": 1, "time": "2026-11-22T17:05:09.123Z",
-        "correlationId": "purchase-1", "actor": "cus_1", "aggregate": {"id": "wsh_1", "version": 3},
+        "id": "wsh_1.3.WishTold",
+        "type": "WishTold",
+        "version": 1,
+        "time": "2026-11-22T17:05:09.123Z",
+        "correlationId": "purchase-1",
+        "actor": "cus_1",
+        "aggregate": {"id": "wsh_1", "version": 3},
         "data": {"wishId": "wsh_1"},
-    }  # fmt: skip
+    }
 
 
 # --- publishing ----------------------------------------------------------------------------------------------------
@@ -200,11 +211,13 @@ def test_the_bus_takes_ten_facts_at_a_time_in_their_order(bus: Stubber) -> None:
     for first, last in ((1, 10), (11, 20), (21, 23)):
         expected = [
             {
-                "Source": "souk.wishes", "DetailType": "WishGranted", "EventBusName": "souk-local",
+                "Source": "souk.wishes",
+                "DetailType": "WishGranted",
+                "EventBusName": "souk-local",
                 "Detail": msgspec.json.encode(*unpack(image(granted(version)))).decode(),
             }
             for version in range(first, last + 1)
-        ]  # fmt: skip
+        ]
         bus.add_response("put_events", {"FailedEntryCount": 0, "Entries": []}, {"Entries": expected})
     publish(stream_event(*(image(granted(version)) for version in range(1, 24))))
 

@@ -65,9 +65,12 @@ def test_a_function_is_built_whatever_the_folder_of_the_repository_is_called(
     artifacts = root / "artifacts"
     done = subprocess.run(
         ["make", "--makefile", str(root / "functions/journal/Makefile"), "build-HttpFunction"],
-        cwd=tmp_path, env={**os.environ, "ARTIFACTS_DIR": str(artifacts)},
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        cwd=tmp_path,
+        env={**os.environ, "ARTIFACTS_DIR": str(artifacts)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     assert (artifacts / "functions/journal/app.py").exists()
 

@@ -45,21 +45,32 @@ def test_the_templates_keep_the_rules(path: Path) -> None:
 @pytest.mark.parametrize(
     ("rule", "old", "new"),
     [
-        ("E9101", "RedrivePolicy: {deadLetterTargetArn: !GetAtt InboxDeadLetterQueue.Arn, maxReceiveCount: 5}", ""),
+        (
+            "E9101",
+            "RedrivePolicy: {deadLetterTargetArn: !GetAtt InboxDeadLetterQueue.Arn, maxReceiveCount: 5}",
+            "",
+        ),
         ("E9101", "maxReceiveCount: 5", "maxReceiveCount: 0"),
         ("E9101", "MessageRetentionPeriod: 1209600", "MessageRetentionPeriod: 60"),
         ("E9101", ", SqsManagedSseEnabled: true", ""),
         ("E9101", "      SqsManagedSseEnabled: true\n", "      SqsManagedSseEnabled: false\n"),
         ("E9101", "inventory-inbox-dlq", "inventory-inbox-dead"),
-        ("E9101", "deadLetterTargetArn: !GetAtt InboxDeadLetterQueue.Arn",
-                  "deadLetterTargetArn: !GetAtt PublishDeadLetterQueue.Arn"),
+        (
+            "E9101",
+            "deadLetterTargetArn: !GetAtt InboxDeadLetterQueue.Arn",
+            "deadLetterTargetArn: !GetAtt PublishDeadLetterQueue.Arn",
+        ),
         ("E9102", ", FunctionResponseTypes: [ReportBatchItemFailures]", ""),
         ("E9102", "VisibilityTimeout: 60", "VisibilityTimeout: 10"),
         ("E9102", "      Timeout: 50", "      Timeout: 60"),
         ("E9103", 'Condition: {"ForAllValues:StringEquals": {"events:source": souk.inventory}}', ""),
         ("E9103", '"events:source": souk.inventory', '"events:source": souk.orders'),
         ("E9103", '{"ForAllValues:StringEquals": {"events:source"', '{StringLike: {"events:source"'),
-        ("E9104", "/aws/lambda/souk-${Environment}-inventory", "/aws/lambda/souk-${Environment}-inventory-http"),
+        (
+            "E9104",
+            "/aws/lambda/souk-${Environment}-inventory",
+            "/aws/lambda/souk-${Environment}-inventory-http",
+        ),
         ("E9104", ", RetentionInDays: !Ref LogRetentionDays", ""),
         ("E9104", ", RetentionInDays: !Ref LogRetentionDays", ", RetentionInDays: 3653"),
         ("E9104", "LogGroup: !Ref Logs, ", ""),
@@ -73,9 +84,21 @@ def test_the_templates_keep_the_rules(path: Path) -> None:
         ("E9105", "PointInTimeRecoveryEnabled: true", "PointInTimeRecoveryEnabled: false"),
         ("E9106", "TableName: !Sub souk-${Environment}-inventory", "TableName: inventory"),
         ("E9106", "TableName: !Sub souk-${Environment}-inventory", ""),
-        ("E9106", "TableName: !Sub souk-${Environment}-inventory", "TableName: !Sub souk-${Environment}-inventorybook"),
-        ("E9106", "FunctionName: !Sub souk-${Environment}-inventory-", "FunctionName: !Sub souk-${Environment}-"),
-        ("E9106", "QueueName: !Sub souk-${Environment}-inventory-inbox\n", "QueueName: souk-local-inventory-inbox\n"),
+        (
+            "E9106",
+            "TableName: !Sub souk-${Environment}-inventory",
+            "TableName: !Sub souk-${Environment}-inventorybook",
+        ),
+        (
+            "E9106",
+            "FunctionName: !Sub souk-${Environment}-inventory-",
+            "FunctionName: !Sub souk-${Environment}-",
+        ),
+        (
+            "E9106",
+            "QueueName: !Sub souk-${Environment}-inventory-inbox\n",
+            "QueueName: souk-local-inventory-inbox\n",
+        ),
         ("E9106", '!Sub "/souk/${Environment}/apis/inventory"', "/souk/local/apis/inventory"),
         ("E9106", "/aws/lambda/souk-${Environment}-inventory", "/aws/lambda/souk-${Environment}-orders"),
         ("E9106", "  SharedLayer:\n", "  Shared:\n"),
@@ -98,8 +121,11 @@ def test_the_templates_keep_the_rules(path: Path) -> None:
         ("E9110", ", SystemLogLevel: WARN", ""),
         ("E9110", "LogFormat: JSON", "LogFormat: Text"),
         ("E9111", "[!Ref InboxQueue, !Ref InboxDeadLetterQueue]", "[!Ref InboxQueue]"),
-        ("E9111", "Resource: [!GetAtt InboxQueue.Arn, !GetAtt InboxDeadLetterQueue.Arn]",
-                  "Resource: !GetAtt InboxDeadLetterQueue.Arn"),
+        (
+            "E9111",
+            "Resource: [!GetAtt InboxQueue.Arn, !GetAtt InboxDeadLetterQueue.Arn]",
+            "Resource: !GetAtt InboxDeadLetterQueue.Arn",
+        ),
         ("E9111", '            Condition: {ArnEquals: {"aws:SourceArn": !GetAtt InboxRule.Arn}}\n', ""),
         ("E9111", '"aws:SourceArn": !GetAtt InboxRule.Arn', '"aws:SourceArn": !GetAtt OtherRule.Arn'),
         ("E9111", "Principal: {Service: events.amazonaws.com}", 'Principal: "*"'),
@@ -112,7 +138,7 @@ def test_the_templates_keep_the_rules(path: Path) -> None:
         ("E9113", "Identity: {ReauthorizeEvery: 60}", "Identity: {ReauthorizeEvery: 61}"),
         ("E9113", "            Identity: {ReauthorizeEvery: 60}", ""),
     ],
-)  # fmt: skip
+)
 def test_a_broken_rule_is_found(
     broken: Callable[[str, str], dict[str, list[str]]], rule: str, old: str, new: str
 ) -> None:

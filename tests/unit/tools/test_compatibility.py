@@ -95,12 +95,12 @@ def test_fields_may_stand_in_another_order() -> None:
         ({"note": (str | int | None, None)}, "/detail/data/note/2? is a new choice"),
         ({"note": (str, "")}, '/detail/data/note: type was not given, is "string"'),
         ({"wish_id": str | None}, '/detail/data/wishId: type was "string", is not given'),
-        ({"wish_id": Sku}, '/detail/data/wishId: maxLength was not given, is 64'),
+        ({"wish_id": Sku}, "/detail/data/wishId: maxLength was not given, is 64"),
         ({"lines": tuple[Sku, ...]}, '/detail/data/lines/*: type was "object", is "string"'),
         ({"lines": Line}, '/detail/data/lines: type was "array", is "object"'),
         ({"price": int}, "/detail/data/price/currency is gone"),
     ],
-)  # fmt: skip
+)
 def test_a_break_is_found_and_named(fields: dict[str, Any], line: str) -> None:
     assert line in changed(**fields)
 
@@ -108,18 +108,29 @@ def test_a_break_is_found_and_named(fields: dict[str, Any], line: str) -> None:
 @pytest.mark.parametrize(
     ("edit", "line"),
     [
-        (lambda after: after["$defs"]["Line"]["properties"]["quantity"].update(maximum=9999),
-         "/detail/data/lines/*/quantity: maximum was 999, is 9999"),
-        (lambda after: after["$defs"]["Line"]["properties"]["quantity"].update(minimum=0),
-         "/detail/data/lines/*/quantity: minimum was 1, is 0"),
-        (lambda after: after["$defs"]["Line"]["properties"]["sku"].pop("pattern"),
-         "/detail/data/lines/*/sku: pattern was"),
-        (lambda after: after["$defs"]["Line"]["required"].remove("sku"),
-         "/detail/data/lines/*/sku: required was true, is false"),
+        (
+            lambda after: after["$defs"]["Line"]["properties"]["quantity"].update(maximum=9999),
+            "/detail/data/lines/*/quantity: maximum was 999, is 9999",
+        ),
+        (
+            lambda after: after["$defs"]["Line"]["properties"]["quantity"].update(minimum=0),
+            "/detail/data/lines/*/quantity: minimum was 1, is 0",
+        ),
+        (
+            lambda after: after["$defs"]["Line"]["properties"]["sku"].pop("pattern"),
+            "/detail/data/lines/*/sku: pattern was",
+        ),
+        (
+            lambda after: after["$defs"]["Line"]["required"].remove("sku"),
+            "/detail/data/lines/*/sku: required was true, is false",
+        ),
         (lambda after: after["properties"]["source"].update(const="souk.others"), "/source: const was"),
-        (lambda after: after["properties"]["detail"]["properties"].pop("causationId"), "/detail/causationId is gone"),
+        (
+            lambda after: after["properties"]["detail"]["properties"].pop("causationId"),
+            "/detail/causationId is gone",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_break_deep_inside_is_found(edit: Callable[[Schema], Any], line: str) -> None:
     assert any(found.startswith(line) for found in edited(edit))
 

@@ -343,9 +343,18 @@ def test_a_services_answer_is_not_compressed_by_the_edge() -> None:
 
 @pytest.mark.parametrize(
     ("accepted", "taken"),
-    [("gzip", True), ("GZIP;q=0.5, br", True), ("*", True), ("", False), ("br", False), ("gzip;q=0", False),
-     ("gzip; q=0.000, *", False), ("*;q=0", False), ("identity, gzip ; q=1.0", True)],
-)  # fmt: skip
+    [
+        ("gzip", True),
+        ("GZIP;q=0.5, br", True),
+        ("*", True),
+        ("", False),
+        ("br", False),
+        ("gzip;q=0", False),
+        ("gzip; q=0.000, *", False),
+        ("*;q=0", False),
+        ("identity, gzip ; q=1.0", True),
+    ],
+)
 def test_gzip_is_taken_as_the_client_says(accepted: str, taken: bool) -> None:
     assert edge.takes_gzip(accepted) is taken
 

@@ -156,8 +156,12 @@ def test_what_an_edge_does_is_decided_by_its_code_and_by_the_services_there_are(
         environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
         done = subprocess.run(
             [sys.executable, "-c", line],
-            cwd=tmp_path, env=environment, capture_output=True, text=True, check=True,
-        )  # fmt: skip
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
         return done.stdout.strip()
 
     assert there() == before
@@ -209,8 +213,10 @@ def test_production_deploys_with_a_provider_that_moves_money() -> None:
 
 def test_every_environment_of_samconfig_is_named_in_its_values() -> None:
     assert {name: values["Environment"] for name, values in sam.configured().items()} == {
-        "local": "local", "dev": "dev", "prod": "prod",
-    }  # fmt: skip
+        "local": "local",
+        "dev": "dev",
+        "prod": "prod",
+    }
 
 
 def test_a_parameter_of_a_stack_s_own_must_exist() -> None:
