@@ -7,7 +7,7 @@ ENDPOINT_PORT ?= 4566
 STATE         ?= .local
 ENV           ?= local
 AUTH          ?= false
-export PORT ENDPOINT_PORT STATE ENV AUTH COLD ORDERS VISITS CATALOG SERVICE FOLLOW FUNCTION EVENT QUEUE REDRIVE DELETE REASON BUYERS UNITS FROM TO EXAMPLES
+export PORT ENDPOINT_PORT STATE ENV AUTH COLD ORDERS VISITS CATALOG SERVICE FOLLOW FUNCTION EVENT QUEUE REDRIVE DELETE REASON BUYERS UNITS FROM TO EXAMPLES NAME
 
 # Whatever the shell says, compiled modules are kept: the SAM CLI starts in half the time.
 unexport PYTHONDONTWRITEBYTECODE
@@ -73,6 +73,9 @@ replay: setup ## Send facts from the archive again and prove that it changes not
 	@$(souk) replay
 
 ## Development
+service: setup ## Write a small new service that works, to grow from (NAME=reviews)
+	@$(souk) service
+	@$(MAKE) contracts
 simulate: setup ## Every handler in one process under every fault (SEEDS=1000; SEED=7 replays one, ABOUT=ord_… of it; BUGS=1)
 	@$(venv)/python -m tests.simulation --jobs $(or $(JOBS),2) $(if $(BUGS),--bugs) $(if $(SEED),--seed $(SEED)) \
 	  $(if $(SEEDS),--seeds $(SEEDS),$(if $(SEED),,--seeds 1000)) $(if $(ABOUT),--about $(ABOUT)) $(if $(VERBOSE),--verbose)
@@ -133,5 +136,5 @@ lock: setup ## Lock the requirements again after a change of requirements/*.in
 clean: ## Remove builds and virtual environments; the stack's state stays
 	@rm -rf .aws-sam .local/venv .local/emulator .local/judges .local/pictures .local/uv .local/cache
 
-.PHONY: help run stop reset status logs mail dlq audit race chaos replay restore-drill watch fmt lint test unit simulate contracts build invoke deploy setup lock clean pictures lighthouse growth flash-sale hops capacity \
+.PHONY: help run stop reset status logs mail dlq audit race chaos replay restore-drill watch fmt lint test unit simulate contracts build invoke service deploy setup lock clean pictures lighthouse growth flash-sale hops capacity \
   judges bandit checkov pip-audit oidc probe schemathesis

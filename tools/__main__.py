@@ -19,6 +19,7 @@ COMMANDS = {
     "watch": "tools.local.watch",
     "lint": "tools.build.lint",
     "build": "tools.build.build_stacks",
+    "service": "tools.build.service",
     "invoke": "tools.local.invoke",
     "deploy": "tools.operate.deploy",
     "dlq": "tools.operate.dlq",

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from tests.support.templates import ROOT
-from tools.contracts.service_map import TARGET, service_map
+from tools.contracts.service_map import PAGE, TARGET, page, service_map
 
 WEB = ROOT / "web"
 LANGUAGES = ("en", "de")
@@ -67,5 +67,6 @@ def test_a_text_names_the_same_values_in_both_languages() -> None:
     assert differing == []
 
 
-def test_the_consoles_map_follows_from_the_templates() -> None:
+def test_the_map_of_the_services_follows_from_the_templates() -> None:
     assert json.loads(TARGET.read_text()) == service_map(), "python -m tools.contracts.service_map writes it"
+    assert PAGE.read_text() == page(), "make contracts writes docs/services.md"

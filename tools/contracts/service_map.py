@@ -1,7 +1,7 @@
-"""Draw the map of the services from the templates, for the console: web/console/map.json.
+"""Draw the map of the services from the templates: web/console/map.json for the console, docs/services.md for people.
 
-python -m tools.contracts.service_map          # writes the file
-python -m tools.contracts.service_map --check  # exits 1 when it does not follow from the templates
+python -m tools.contracts.service_map          # writes the files
+python -m tools.contracts.service_map --check  # exits 1 when they do not follow from the templates
 
 {"services": [{"name", "without", "functions": [...], "table", "queues": [...], "publishes": [...], "consumes": [...]}],
  "edges": [{"from", "to", "facts": [...]}]}
@@ -20,6 +20,15 @@ from tools.services import services
 from tools.templates import resources, template
 
 TARGET = ROOT / "web/console/map.json"
+PAGE = ROOT / "docs/services.md"
+_INTRODUCTION = """# The services
+
+What each is for, what it tells the others, and what it listens to, as its template and its code say: `make contracts`
+writes this page. The facts' fields are in [events/schemas](../events/schemas), the calls in [docs/openapi](openapi).
+
+| service | is for | publishes | consumes | without it |
+|---|---|---|---|---|
+"""
 
 
 def _named(service: str, kind: str, attribute: str) -> list[str]:
@@ -40,6 +49,12 @@ def _consumes(service: str, facts: dict[str, str]) -> list[str]:
         types = pattern.get("detail-type", sorted(facts))
         wanted += [kind for kind in types if kind in facts]
     return wanted
+
+
+def _chooses(service: str) -> bool:
+    """Tell whether a service's rules name the facts that they let in, rather than letting in all."""
+    rules = resources(service, "AWS::Events::Rule").values()
+    return all("detail-type" in rule["EventPattern"] for rule in rules)
 
 
 def _without(service: str) -> str | None:
@@ -72,16 +87,33 @@ def service_map() -> dict[str, Any]:
     return {"services": nodes, "edges": edges}
 
 
+def page() -> str:
+    """Return docs/services.md: a line for each service."""
+    rows = []
+    for node in service_map()["services"]:
+        name = node["name"]
+        purpose = template(name)["Description"].removeprefix(f"Souk, {name} (").removesuffix(")")
+        cells = [
+            f"[{name}](../functions/{name})",
+            purpose,
+            ", ".join(node["publishes"]),
+            ", ".join(dict.fromkeys(node["consumes"])) if _chooses(name) else "every fact",
+            node["without"] or "",
+        ]
+        rows.append(f"| {' | '.join(cells)} |")
+    return _INTRODUCTION + "\n".join(rows) + "\n"
+
+
 def main() -> int:
-    """Write the map, or check it with ``--check``."""
-    text = json.dumps(service_map(), indent=1) + "\n"
+    """Write the map and the page, or check them with ``--check``."""
+    texts = {TARGET: json.dumps(service_map(), indent=1) + "\n", PAGE: page()}
+    stale = [path for path, text in texts.items() if not path.exists() or path.read_text() != text]
     if "--check" in sys.argv:
-        stale = not TARGET.exists() or TARGET.read_text() != text
-        if stale:
-            print("web/console/map.json does not follow from the templates: run make contracts")
-        return int(stale)
-    TARGET.parent.mkdir(parents=True, exist_ok=True)
-    TARGET.write_text(text)
+        for path in stale:
+            print(f"{path.relative_to(ROOT)} does not follow from the templates: run make contracts")
+        return int(bool(stale))
+    for path in stale:
+        path.write_text(texts[path])
     return 0
 
 

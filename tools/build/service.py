@@ -1,0 +1,96 @@
+"""`make service NAME=reviews`: a small service that works, to grow from.
+
+What is in tools/build/wishlist/ is written under the new name into functions/, infra/ and tests/unit/: one route, one
+fact published, one consumed, a table, tests. Nothing else in the repository names a service but infra/edge.yaml, the
+CloudFront of AWS, which gets its lines as well; `make contracts` writes what follows from the code.
+"""
+
+from __future__ import annotations
+
+import keyword
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from tools import ROOT, options
+from tools.report import ToolError, step
+from tools.services import EDGE, PLATFORM, segments, services
+
+MODEL = Path(__file__).with_name("wishlist")
+MODEL_NAME = "wishlist"
+_LIKE = "orders"
+"""The service whose Makefile, gateway answers and lines of infra/edge.yaml a new one gets as well."""
+_NAME = re.compile(r"[a-z][a-z0-9]{1,19}")
+_RESERVED = {EDGE, PLATFORM, "shared", "functions", "tests"}
+
+
+def main() -> None:
+    """Write the service NAME, and say what there is to do next."""
+    name = checked_name(options.text("NAME"))
+    for path in write(name):
+        step(f"written: {path.relative_to(ROOT)}")
+    print(f"""
+{name} is there. Next:
+  make lint unit SERVICE={name}   its checks and its tests
+  make run                     deploys it beside what runs; then PUT /{name}/items/{{sku}} answers
+README.md, "Add a service", says what to change first.""")
+
+
+def checked_name(name: str) -> str:
+    """Return the name of a new service; raise ToolError for one that cannot be, or is there already."""
+    if not _NAME.fullmatch(name) or keyword.iskeyword(name):
+        raise ToolError("NAME is the new service's: 2 to 20 small letters and digits, such as NAME=reviews")
+    taken = {*services(), *segments(), *_RESERVED, *(path.name for path in (ROOT / "web").iterdir())}
+    if name in taken or (ROOT / "functions" / name).exists():
+        raise ToolError(f"{name} is taken; take another NAME")
+    return name
+
+
+def write(name: str) -> list[Path]:
+    """Write a service's files and its lines of infra/edge.yaml; return what was written."""
+    template = ROOT / "infra" / f"{name}.yaml"
+    package, tests = ROOT / "functions" / name, ROOT / "tests/unit" / name
+    for source, target in ((MODEL / "functions", package), (MODEL / "tests", tests)):
+        target.mkdir()
+        for file in sorted(source.glob("*.py")):
+            (target / _renamed(file.name, name)).write_text(_renamed(file.read_text(), name))
+    shutil.copyfile(ROOT / "functions" / _LIKE / "Makefile", package / "Makefile")
+    template.write_text(
+        _renamed((MODEL / "template.yaml").read_text().replace("  Api: {}\n", _gateway()), name)
+    )
+    _format(package, tests)
+    _add_to_edge(name)
+    return [package, tests, template, ROOT / "infra" / f"{EDGE}.yaml"]
+
+
+def _renamed(text: str, name: str) -> str:
+    return text.replace(MODEL_NAME, name).replace(MODEL_NAME.title(), name.title())
+
+
+def _gateway() -> str:
+    """Return what every template says of its API: what the gateway answers by itself."""
+    text = (ROOT / "infra" / f"{_LIKE}.yaml").read_text()
+    found = re.search(r"^  Api:\n(?:    .*\n|\n)+?(?=^\S)", text, re.MULTILINE)
+    if found is None:
+        raise ToolError(f"infra/{_LIKE}.yaml has no Globals: Api")
+    return found[0].rstrip() + "\n"
+
+
+def _format(*folders: Path) -> None:
+    """Sort the imports and break the lines anew: names are of different lengths."""
+    ruff = str(Path(sys.executable).with_name("ruff"))
+    for arguments in (["check", "--quiet", "--fix", "--select", "I"], ["format", "--quiet"]):
+        subprocess.run([ruff, *arguments, *map(str, folders)], cwd=ROOT, check=True)
+
+
+def _add_to_edge(name: str) -> None:
+    """Have CloudFront know the service: an origin and its paths, as of another one that nobody caches."""
+    path = ROOT / "infra" / f"{EDGE}.yaml"
+    lines = []
+    for line in path.read_text().splitlines(keepends=True):
+        lines.append(line)
+        if f"Id: {_LIKE}," in line:
+            lines.append(line.replace(_LIKE, name))
+    path.write_text("".join(lines))

@@ -1,0 +1,1 @@
+"""Wishlist: what customers keep for later."""
