@@ -9,14 +9,17 @@ from typing import Any
 
 from chalice.app import Response, SQSEvent
 
-from functions.catalog import exports, imports, messages, service, tasks, views
+from functions.catalog import service, tasks, views
 from functions.catalog.domain import STATUSES, Product, facet
+from functions.catalog.exports import service as exports
+from functions.catalog.exports.table import ExportsTable
+from functions.catalog.imports import messages
+from functions.catalog.imports import service as imports
+from functions.catalog.imports.table import ImportsTable
+from functions.catalog.jobs.uploads import Task, Uploads
+from functions.catalog.lists.table import ORDERS
 from functions.catalog.table import CatalogTable
-from functions.catalog.table_exports import ExportsTable
-from functions.catalog.table_imports import ImportsTable
-from functions.catalog.table_lists import ORDERS
 from functions.catalog.text import words
-from functions.catalog.uploads import Task, Uploads
 from functions.shared import log, outbox
 from functions.shared.clock import now
 from functions.shared.errors import InvalidError

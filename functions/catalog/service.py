@@ -19,8 +19,8 @@ from functions.catalog.events import (
     ProductWithdrawn,
     VariantState,
 )
+from functions.catalog.lists.table import Page
 from functions.catalog.table import CatalogTable, Lost, stored_size
-from functions.catalog.table_lists import Page
 from functions.shared.clock import parse, rfc3339
 from functions.shared.dynamo import Item
 from functions.shared.errors import ConflictError, InvalidError, NotFoundError, PreconditionFailedError

@@ -12,7 +12,7 @@
 | column  | COLUMNS             | column     | every column of a file that is kept without a field                 |
 | word    | WORDS#<initial>     | word       | every word that search has met                                      |
 
-Entries, names and words are in table_lists.py, imports in table_imports.py.
+Entries, names and words are in lists/table.py, imports in imports/table.py.
 
 A product and all that points to it are written in one transaction. Where that takes more than its 100 actions, SKUs are
 claimed first, then the product is written with ``pending``, then the rest in numbered steps, each once. Who meets a
@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from functions.catalog.domain import Card, Footprint, Product, Stored, card, footprint, skus, terms
-from functions.catalog.table_lists import ListsTable
+from functions.catalog.lists.table import ListsTable
 from functions.shared.clock import epoch
 from functions.shared.dynamo import Item
 

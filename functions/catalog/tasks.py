@@ -8,10 +8,11 @@ from typing import Any
 
 import msgspec
 
-from functions.catalog import exports, imports
-from functions.catalog.exports import ExportContext
-from functions.catalog.imports import ImportContext
-from functions.catalog.uploads import Task
+from functions.catalog.exports import service as exports
+from functions.catalog.exports.service import ExportContext
+from functions.catalog.imports import service as imports
+from functions.catalog.imports.service import ImportContext
+from functions.catalog.jobs.uploads import Task
 from functions.shared import context, log
 
 _MAX_ATTEMPTS = 5  # as maxReceiveCount of the queues

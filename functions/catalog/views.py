@@ -9,10 +9,10 @@ import msgspec
 
 from functions.catalog import domain
 from functions.catalog.domain import Card, Image, Price, PriceRange, Seo, Status, StockPolicy, Stored, Variant
-from functions.catalog.table_exports import Export
-from functions.catalog.table_imports import MAX_FILE_BYTES, MEDIA_TYPES, Job, ReadAs
-from functions.catalog.table_lists import Page
-from functions.catalog.uploads import ADDRESS_SECONDS
+from functions.catalog.exports.table import Export
+from functions.catalog.imports.table import MAX_FILE_BYTES, MEDIA_TYPES, Job, ReadAs
+from functions.catalog.jobs.uploads import ADDRESS_SECONDS
+from functions.catalog.lists.table import Page
 from functions.shared.types import View
 
 

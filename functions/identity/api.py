@@ -9,10 +9,10 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from functions.identity import limits
+from functions.identity.accounts import limits
+from functions.identity.accounts.limits import Limit
 from functions.identity.domain import Account
-from functions.identity.limits import Limit
-from functions.identity.signing_keys import Publication, SigningKeys
+from functions.identity.keys.service import Publication, SigningKeys
 from functions.identity.table import IdentityTable
 from functions.shared import log
 from functions.shared.clock import now

@@ -9,15 +9,11 @@ import msgspec
 from chalice.app import SQSEvent
 from msgspec import Meta
 
-from functions.identity import (
-    api_accounts,  # noqa: F401  importing registers the routes
-    api_admin,
-    api_me,  # noqa: F401
-    api_sessions,  # noqa: F401
-    mailing,
-    service,
-)
+from functions.identity.accounts import app as accounts_app  # noqa: F401  importing registers the routes
+from functions.identity.accounts import app_me, mailing, service  # noqa: F401
 from functions.identity.api import app, keys, table
+from functions.identity.keys import app as keys_app
+from functions.identity.sessions import app as sessions_app  # noqa: F401
 from functions.identity.table import mails
 from functions.shared import log, outbox
 from functions.shared.clock import now
@@ -90,7 +86,7 @@ def admin(event: Any, context: object) -> Any:
     act_as(OPERATOR)
     if isinstance(command, RotateKeys):
         at = now()
-        return msgspec.to_builtins(api_admin.keys_view(keys().rotate(at), at))
+        return msgspec.to_builtins(keys_app.keys_view(keys().rotate(at), at))
     if isinstance(command, GrantRole):
         account = service.grant_roles(table(), comparable(command.email), command.roles, now())
     else:

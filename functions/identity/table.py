@@ -8,9 +8,9 @@
 | e-mail        | EMAIL#<address>               | EMAIL           | whose it is: what makes addresses unique          |
 | mail request  | MAIL#<id>                     | MAIL            | a mail asked for where no account changes         |
 | mail sent     | MAIL#<id>                     | SENT            | that it was, so that it is not sent again         |
-| attempts      | TRIES#<digest of limit, whom> | TRIES           | how many in one window (limits.py)                |
+| attempts      | TRIES#<digest of limit, whom> | TRIES           | how many in one window (accounts/limits.py)       |
 | known network | KNOWN#<digest of whom, where> | KNOWN           | the owner logged in from there                    |
-| key set       | KEYS                          | RING            | signing keys over time (key_set.py)               |
+| key set       | KEYS                          | RING            | signing keys over time (keys/domain.py)           |
 
 An account carries the ``outbox`` of its facts and the ``mail`` its change calls for; every write of it is a whole put
 under its version, so both leave with the write they belong to. ``expires`` is for cleaning up alone (DynamoDB's TTL):
@@ -26,6 +26,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from functions.identity.accounts.emails import EmailRequest
+from functions.identity.accounts.limits import KNOWN_NETWORK, Limit
 from functions.identity.domain import (
     TOKEN_LIFE,
     UNCOUNTED,
@@ -36,9 +38,7 @@ from functions.identity.domain import (
     Purpose,
     Session,
 )
-from functions.identity.emails import EmailRequest
-from functions.identity.key_set import Key, KeySet
-from functions.identity.limits import KNOWN_NETWORK, Limit
+from functions.identity.keys.domain import Key, KeySet
 from functions.shared.clock import epoch, parse, rfc3339
 from functions.shared.dynamo import Item, Table
 from functions.shared.idempotency import fingerprint

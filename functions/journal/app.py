@@ -10,7 +10,8 @@ from typing import Any
 
 from chalice.app import Response, SQSEvent
 
-from functions.journal import faults, invocations, queues, service
+from functions.journal import service
+from functions.journal.operations import faults, invocations, queues
 from functions.journal.table import JournalTable
 from functions.journal.views import (
     AuditView,

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from functions.journal import faults
 from functions.journal.domain import JournalEntry, OrderSummary
+from functions.journal.operations import faults
 from functions.shared.ids import order_number
 from functions.shared.types import Body, View
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from chalice.app import Response, SQSEvent
 
-from functions.orders import finding, mailing, saga, service
+from functions.orders import saga, service
 from functions.orders.domain import Order
 from functions.orders.events import (
     PROGRESS,
@@ -22,8 +22,10 @@ from functions.orders.events import (
     PaymentRefunded,
     PaymentRefundFailed,
 )
+from functions.orders.mails import service as mailing
+from functions.orders.search import service as finding
+from functions.orders.search.table import FindsTable
 from functions.orders.table import OrdersTable
-from functions.orders.table_finds import FindsTable
 from functions.orders.views import (
     CancelOrder,
     DecideOrder,

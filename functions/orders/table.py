@@ -13,7 +13,7 @@
 | mail            | ORDER#<order>              | MAIL#<mail> |                         |                         |
 | mail request    | ORDER#<order>              | REQUEST#<mail> |                      |                         |
 
-What staff find orders by is in table_finds.py.
+What staff find orders by is in search/table.py.
 
 In the place of an order that can never be, because another bought the same (carts that were merged), ``bought_by``
 names that other. An order is one item, so that what it decides and the fact of it are one write; it carries the outbox

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from functions.catalog.table_lists import MAX_EXAMINED
+from functions.catalog.lists.table import MAX_EXAMINED
 from tests.bench.growth import Cost, by_size
 from tests.bench.windowed import WindowedDynamoDB
 from tests.simulation.fake_dynamodb import FakeDynamoDB

@@ -19,7 +19,7 @@ from functions.cart.domain import PricedLine
 from functions.cart.quotes import totals
 from functions.catalog.views import currencies_view
 from functions.orders.domain import Totals
-from functions.orders.emails import amounts
+from functions.orders.mails.emails import amounts
 from functions.shared.money import EXPONENTS, charge_step, format_amount, parse_amount, provider_amount
 from functions.shared.types import Money
 from tools import ROOT

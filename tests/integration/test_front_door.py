@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from functions.identity import tokens
+from functions.identity.keys import tokens
 from tests.support.buyer import Buyer
 from tests.support.tokens import Signer
 from tools.local.stack import Stack

@@ -193,13 +193,13 @@ BUGS = (
     ),
     Bug(
         "take a mail that was claimed for one that was sent",
-        "functions.orders.mailing",
+        "functions.orders.mails.service",
         "raise ClaimedError(mail_id)",
         "return",
     ),
     Bug(
         "mail the refunds of cancelled orders only",
-        "functions.orders.mailing",
+        "functions.orders.mails.service",
         'if order:\n        _send_once(\n            table, settings, order, f"refunded-',
         'if order and order.status == "cancelled":\n        _send_once(\n'
         '            table, settings, order, f"refunded-',
@@ -367,7 +367,7 @@ BUGS = (
     ),
     Bug(
         "count what an import is to keep",
-        "functions.catalog.imports",
+        "functions.catalog.imports.service",
         "every = now.stock or done.stored.id == _id(now, index)",
         "every = True",
     ),

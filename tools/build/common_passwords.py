@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
-from functions.identity.passwords import COMMON, common_digest
+from functions.identity.accounts.passwords import COMMON, common_digest
 from tools.report import step
 
 MOST = 10_000

@@ -171,7 +171,10 @@ class Asked:
     def __init__(self, service: str) -> None:
         self.views: dict[tuple[str, str], str] = {}
         self._functions: dict[str, ast.FunctionDef] = {}
-        for path in sorted((ROOT / "functions" / service).glob("*.py")):
+        for path in sorted(
+            (ROOT / "functions" / service).rglob("*.py"),
+            key=lambda path: (path.name[:2] != "ap", len(path.parts), path.name),
+        ):
             for node in ast.parse(path.read_text()).body:
                 if isinstance(node, ast.FunctionDef):
                     self._functions.setdefault(node.name, node)

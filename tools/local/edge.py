@@ -6,7 +6,7 @@ of the gateway itself become problem+json, as the services' own are. Files are c
 answers of services are not, though CloudFront compresses those of the catalog and the stock.
 
 One thing it does that CloudFront does not: it holds the answers of a service back where an operator asked for that
-(functions/journal/faults.py), so that one can see what a slow service does to a shop.
+(functions/journal/operations/faults.py), so that one can see what a slow service does to a shop.
 """
 
 from __future__ import annotations

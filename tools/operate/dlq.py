@@ -8,7 +8,7 @@
 
 With ENV=prod the dead letters of that environment.
 
-The same code serves the console (functions/journal/queues.py).
+The same code serves the console (functions/journal/operations/queues.py).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import json
 import os
 import time
 
-from functions.journal import queues
+from functions.journal.operations import queues
 from functions.journal.table import JournalTable
 from functions.shared import context
 from functions.shared.clock import now

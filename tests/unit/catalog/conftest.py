@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from functions.catalog import app as edge
-from functions.catalog import table_lists
+from functions.catalog.lists import table as table_lists
 from functions.shared import aws, outbox
 from tests.support import templates
 from tests.support.lambda_events import Context, sqs_event

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from functions.catalog import imports
 from functions.catalog.app import importing, on_file, on_import
 from functions.catalog.domain import MAX_ORIGIN_LENGTH, MAX_ORIGINS, with_origin
+from functions.catalog.imports import service as imports
 from functions.shared.clock import now
 from tests.support.lambda_events import Context, sqs_event
 from tests.unit.catalog.conftest import (

@@ -7,9 +7,9 @@ from typing import Any, Self
 
 import pytest
 
-from functions.catalog import table_lists
 from functions.catalog.app import app, catalog
 from functions.catalog.domain import Price, Product, Variant, card, lists, terms
+from functions.catalog.lists import table as table_lists
 from functions.shared import aws
 from functions.shared.clock import now
 from functions.shared.ids import new_id

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from functions.catalog import imports, service
+from functions.catalog import service
 from functions.catalog.app import importing
 from functions.catalog.domain import Price, Product, Variant, key_of
+from functions.catalog.imports import service as imports
 from functions.shared import aws
 from functions.shared.clock import now
 from functions.shared.ids import new_id

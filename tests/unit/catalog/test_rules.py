@@ -9,8 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from functions.catalog import applying, jsonl, shopify
-from functions.catalog.csv_records import records
 from functions.catalog.domain import (
     STATUSES,
     Image,
@@ -23,6 +21,9 @@ from functions.catalog.domain import (
     normalised,
     with_columns_of,
 )
+from functions.catalog.formats import jsonl, shopify
+from functions.catalog.formats.csv_records import records
+from functions.catalog.imports import applying
 from functions.catalog.text import distinct_slugs, fold, is_slug, plain, slug_of, slug_of_handle, words
 from functions.shared.errors import InvalidError, json_pointer
 

@@ -19,7 +19,7 @@ from moto.ses.models import ses_backends
 from functions.identity import api
 from functions.identity.api import keys, publication
 from functions.identity.app import app, on_mail, publish
-from functions.identity.signing_keys import Publication, SigningKeys
+from functions.identity.keys.service import Publication, SigningKeys
 from functions.identity.table import IdentityTable
 from functions.platform import authoriser
 from functions.shared.clock import parse

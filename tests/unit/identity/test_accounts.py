@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from functions.identity import service
+from functions.identity.accounts import service
 from functions.identity.domain import Account
 from functions.identity.table import IdentityTable
 from functions.shared.clock import now

@@ -16,11 +16,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.identity import tokens
 from functions.identity.app import rotate
 from functions.identity.domain import Account
-from functions.identity.key_set import AFTER, AHEAD, MAX_KEYS, PERIOD, Key, KeySet
-from functions.identity.signing_keys import SigningKeys
+from functions.identity.keys import tokens
+from functions.identity.keys.domain import AFTER, AHEAD, MAX_KEYS, PERIOD, Key, KeySet
+from functions.identity.keys.service import SigningKeys
 from functions.identity.table import IdentityTable
 from functions.platform.authoriser import KEPT_SECONDS
 from functions.shared.clock import now, rfc3339

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from functions.identity import limits, sessions
-from functions.identity.limits import (
+from functions.identity.accounts import limits
+from functions.identity.accounts.limits import (
     LOGIN_ACCOUNT,
     LOGIN_NETWORK,
     LOGIN_PAIR,
@@ -17,9 +17,10 @@ from functions.identity.limits import (
     client_address,
     network,
 )
-from functions.identity.passwords import MEMORY_KIB, NOBODY, PASSES, fits, outdated
-from functions.identity.service import register
-from functions.identity.signing_keys import SigningKeys
+from functions.identity.accounts.passwords import MEMORY_KIB, NOBODY, PASSES, fits, outdated
+from functions.identity.accounts.service import register
+from functions.identity.keys.service import SigningKeys
+from functions.identity.sessions import service as sessions
 from functions.identity.table import IdentityTable
 from functions.shared.errors import TooManyRequestsError, UnauthorisedError
 from tests.unit.identity.conftest import NOW, PASSWORD, Front

@@ -34,7 +34,7 @@ from functions.orders.domain import (
     republished,
     voted,
 )
-from functions.orders.emails import amounts, of_decision
+from functions.orders.mails.emails import amounts, of_decision
 from functions.orders.table import _packed
 from functions.shared.addresses import PostalAddress
 

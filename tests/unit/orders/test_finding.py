@@ -10,10 +10,10 @@ import msgspec
 import pytest
 
 from functions.orders import app as orders_app
-from functions.orders import finding
 from functions.orders.domain import name_words
 from functions.orders.events import CustomerErased, OrderConfirmed
-from functions.orders.table_finds import FindsTable
+from functions.orders.search import service as finding
+from functions.orders.search.table import FindsTable
 from functions.shared import aws
 from functions.shared.ids import order_number, read_order_number
 from functions.shared.inbox import Fact

@@ -10,7 +10,7 @@ from typing import Any
 import boto3
 import pytest
 
-from functions.orders import mailing, service
+from functions.orders import service
 from functions.orders.domain import Mail, without_person
 from functions.orders.events import (
     OrderCancelled,
@@ -20,6 +20,7 @@ from functions.orders.events import (
     PaymentRefunded,
     PaymentRefundFailed,
 )
+from functions.orders.mails import service as mailing
 from functions.orders.table import OrdersTable
 from functions.shared.clock import now
 from tests.support import templates

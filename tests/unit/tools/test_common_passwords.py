@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functions.identity.passwords import COMMON
+from functions.identity.accounts.passwords import COMMON
 from tools.build import common_passwords
 
 
