@@ -1,15 +1,61 @@
-"""Who may import whom in functions/ and in tools/, written for import-linter from the services there are."""
+"""Who may import whom in functions/ and in tools/, written for import-linter from the services and files there are.
+
+Every file of a service stands in one layer, which its name tells, in the service's folder and in its packages alike:
+
+| layer   | holds                                                | may use                                            |
+| app     | routes and handlers                                  | all below; no AWS                                  |
+| views   | requests and answers                                 | events, domain; only app uses them                 |
+| service | use cases, and what they reach besides the table     | table, events, domain; no Chalice                  |
+| table   | the items                                            | domain; of what is shared no HTTP and no facts     |
+| events  | facts                                                | domain                                             |
+| domain  | rules                                                | nothing: no AWS, no Chalice, no environment        |
+"""
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Iterable, Mapping
 from configparser import ConfigParser
 from pathlib import Path
 
 from tools import ROOT
+from tools.report import ToolError
 from tools.services import services
 
 TARGET = ROOT / ".local" / "import-contracts.ini"
-LAYERS = ("app", "(service)", "(table)", "(events)", "(domain)")
+FUNCTIONS = ROOT / "functions"
+LAYERS: Mapping[str, tuple[str, ...]] = {
+    "app": ("api", "app_me"),
+    "views": (),
+    "service": (
+        "emails",
+        "mailing",
+        "messages",
+        "operations",
+        "providers",
+        "reconciling",
+        "refunds",
+        "saga",
+        "tasks",
+        "uploads",
+    ),
+    "table": (),
+    "events": (),
+    "domain": (
+        "applying",
+        "formats",
+        "limits",
+        "passwords",
+        "planning",
+        "quotes",
+        "reading",
+        "text",
+        "tokens",
+    ),
+}
+"""The layers from the top down, each with the names of files and packages that belong to it besides its own."""
+PACKAGES = "PACKAGES"
+"""What a service with packages names them in, in its ``__init__.py``: from the top down, as its contract is."""
 ROOMS = (
     "judges : drills",
     "operate",
@@ -19,58 +65,154 @@ ROOMS = (
     "import_contracts : intrinsics : options : report : services : templates",
 )
 """tools/ from the top down; what stands higher may use what stands lower."""
-_TECHNICAL = [f"functions.shared.{name}" for name in ("aws", "http", "dynamo", "log", "outbox", "inbox")]
-IMPURE = (*_TECHNICAL, "boto3", "botocore", "chalice")
+AWS = ("boto3", "botocore", "functions.shared.aws", "functions.shared.dynamo")
+HTTP = ("chalice", "functions.shared.http")
+FACTS = ("functions.shared.inbox", "functions.shared.outbox")
 
 
 def write() -> Path:
-    """Write the contracts where import-linter is pointed to: independent services, layers, pure domains."""
-    each = [f"functions.{name}" for name in services()]
-    every = [*each, "functions.platform"]
-    domains = [f"{name}.domain" for name in each if (ROOT / name.replace(".", "/") / "domain.py").exists()]
-    contracts = {
-        "Services are independent of each other": {"type": "independence", "modules": _lines(every)},
-        "app > service > table > events > domain": {
-            "type": "layers",
-            "containers": _lines(each),
-            "layers": _lines(LAYERS),
-        },
-        "Shared code knows no service": {
-            "type": "forbidden",
-            "source_modules": _lines(["functions.shared"]),
-            "forbidden_modules": _lines(every),
-        },
-        "The shop knows no tool": {
-            "type": "forbidden",
-            "source_modules": _lines(["functions"]),
-            "forbidden_modules": _lines(["tools"]),
-        },
-        "judges, drills > operate > local > contracts > build": {
-            "type": "layers",
-            "containers": _lines(["tools"]),
-            "layers": _lines(ROOMS),
-            "exhaustive": "True",
-            "exhaustive_ignores": _lines(["__main__"]),
-        },
-        "No circle in tools/": {"type": "acyclic_siblings", "ancestors": _lines(["tools"])},
-        "Domain is pure": {
-            "type": "forbidden",
-            "source_modules": _lines(domains),
-            "forbidden_modules": _lines(IMPURE),
-        },
-    }
+    """Write the contracts where import-linter is pointed to; ToolError where a file has no place in them."""
     written = ConfigParser()
     written["importlinter"] = {
         "root_packages": _lines(["functions", "tools"]),
         "include_external_packages": "True",
     }
-    for number, (name, contract) in enumerate(contracts.items()):
-        written[f"importlinter:contract:{number}"] = {"name": name, **contract}
+    for number, (name, contract) in enumerate(contracts().items()):
+        lines = {key: value if isinstance(value, str) else _lines(value) for key, value in contract.items()}
+        written[f"importlinter:contract:{number}"] = {"name": name, **lines}
     TARGET.parent.mkdir(exist_ok=True)
     with TARGET.open("w") as file:
         written.write(file)
     return TARGET
 
 
-def _lines(values: list[str] | tuple[str, ...]) -> str:
+Contract = dict[str, str | Iterable[str]]
+
+
+def contracts() -> dict[str, Contract]:
+    """Return all contracts by their names."""
+    each = [f"functions.{name}" for name in services()]
+    every = [*each, "functions.platform"]
+    placed = {service: layers(service) for service in services()}
+    found = {
+        "Services are independent of each other": _contract("independence", modules=every),
+        "Shared code knows no service": _forbidden(["functions.shared"], every),
+        "The shop knows no tool": _forbidden(["functions"], ["tools"]),
+        "judges, drills > operate > local > contracts > build": _contract(
+            "layers",
+            containers=["tools"],
+            layers=ROOMS,
+            exhaustive="True",
+            exhaustive_ignores=["__main__"],
+        ),
+        "No circle in tools/": _contract("acyclic_siblings", ancestors=["tools"]),
+    }
+    for service, modules in placed.items():
+        found[f"{service}: {' > '.join(LAYERS)}"] = _contract(
+            "layers", layers=[" : ".join(modules[layer]) for layer in LAYERS if modules[layer]]
+        )
+        if views := modules["views"]:
+            found[f"{service}: views use events and domain"] = _forbidden(
+                views, [*modules["service"], *modules["table"]]
+            )
+        if modules["table"] and modules["events"]:
+            found[f"{service}: a table knows no facts"] = _forbidden(modules["table"], modules["events"])
+        if order := packages(service):
+            found[f"{service}: {' > '.join(order)}"] = _contract(
+                "layers", containers=[f"functions.{service}"], layers=order
+            )
+
+    def all_of(*names: str) -> list[str]:
+        return [module for modules in placed.values() for name in names for module in modules[name]]
+
+    return {
+        **found,
+        "Domain is pure": _forbidden(all_of("domain"), [*AWS, *HTTP, *FACTS]),
+        "Domain reads no environment": _directly(all_of("domain"), ["os"]),
+        "Only app speaks HTTP": _directly(all_of("views", "service", "table", "events"), HTTP),
+        "Tables know nothing but DynamoDB": _directly(
+            all_of("table"), [*FACTS, "functions.shared.idempotency"]
+        ),
+        "App, views and events call no AWS": _directly(all_of("app", "views", "events"), AWS),
+    }
+
+
+def layers(service: str) -> dict[str, list[str]]:
+    """Return the modules of a service by layer; a package that is of one layer as a whole counts as one.
+
+    Raises
+    ------
+    ToolError
+        A file bears no name that has a layer.
+    """
+    folder = FUNCTIONS / service
+    found: dict[str, list[str]] = {layer: [] for layer in LAYERS}
+    for path in _entries(folder):
+        layer = _layer(path.stem)
+        if layer is not None:
+            found[layer].append(_module(path))
+        elif path.is_dir():
+            for inner in _entries(path):
+                found[_layer_of(inner)].append(_module(inner))
+        else:
+            _layer_of(path)
+    return found
+
+
+def packages(service: str) -> tuple[str, ...]:
+    """Return a service's packages, what may use others above them; ToolError where its list is not of what is there."""
+    source = FUNCTIONS / service / "__init__.py"
+    named: tuple[str, ...] = ()
+    for node in ast.parse(source.read_text()).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == PACKAGES:
+            named = ast.literal_eval(node.value)
+    there = {path.name for path in _entries(source.parent) if path.is_dir()}
+    if set(named) != there:
+        raise ToolError(
+            f"{source.relative_to(ROOT)}: {PACKAGES} names {sorted(named)}, there are {sorted(there)}"
+        )
+    return named
+
+
+def _entries(folder: Path) -> list[Path]:
+    """Return the files and packages of a folder, sorted."""
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if (path.suffix == ".py" and path.stem != "__init__") or (path / "__init__.py").exists()
+    )
+
+
+def _layer(name: str) -> str | None:
+    return next((layer for layer, more in LAYERS.items() if name == layer or name in more), None)
+
+
+def _layer_of(path: Path) -> str:
+    layer = _layer(path.stem)
+    if layer is None:
+        raise ToolError(
+            f"{path.relative_to(ROOT)} bears none of the names {', '.join(LAYERS)}: "
+            "give it one of them, or its name a layer in tools/import_contracts.py"
+        )
+    return layer
+
+
+def _module(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts)
+
+
+def _contract(kind: str, **fields: str | Iterable[str]) -> Contract:
+    return {"type": kind, **fields}
+
+
+def _forbidden(sources: Iterable[str], targets: Iterable[str]) -> Contract:
+    return _contract("forbidden", source_modules=sources, forbidden_modules=targets)
+
+
+def _directly(sources: Iterable[str], targets: Iterable[str]) -> Contract:
+    """Forbid an import that stands in the sources themselves, not what others bring with them."""
+    return {**_forbidden(sources, targets), "allow_indirect_imports": "True"}
+
+
+def _lines(values: Iterable[str]) -> str:
     return "\n" + "\n".join(values)

@@ -1,0 +1,1 @@
+PACKAGES = ("exports", "imports", "formats", "jobs", "lists")
