@@ -10,7 +10,7 @@ from chalice.app import Response, SQSEvent
 
 from functions.payments import reconciling, refunds, service
 from functions.payments.events import OrderCancelled, OrderConfirmed, OrderPaymentChanged, OrderPlaced
-from functions.payments.providers import Provider, Providers
+from functions.payments.providers.domain import Provider, Providers
 from functions.payments.providers.secret import secret
 from functions.payments.table import PaymentsTable, SimulatorTable
 from functions.payments.views import (

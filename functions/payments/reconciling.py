@@ -16,7 +16,7 @@ from hashlib import sha256
 from functions.payments import domain, refunds
 from functions.payments.domain import Dispute, Payment, Refund
 from functions.payments.events import PaymentDisputeClosed, PaymentDisputed
-from functions.payments.providers import (
+from functions.payments.providers.domain import (
     MadeDispute,
     MadeRefund,
     Notice,

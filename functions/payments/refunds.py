@@ -15,7 +15,7 @@ from typing import assert_never
 from functions.payments import domain
 from functions.payments.domain import Payment, Refund
 from functions.payments.events import MoneyBack, PaymentRefunded, PaymentRefundFailed, PaymentRefundStarted
-from functions.payments.providers import (
+from functions.payments.providers.domain import (
     ProviderRefusedError,
     Providers,
     ProviderUnavailableError,

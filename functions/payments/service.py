@@ -26,7 +26,7 @@ from functions.payments.events import (
     PaymentVoided,
     SimulatorTroubleChanged,
 )
-from functions.payments.providers import (
+from functions.payments.providers.domain import (
     AlreadyCapturedError,
     AlreadyVoidedError,
     Approved,

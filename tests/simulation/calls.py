@@ -74,7 +74,7 @@ def _regardless(run: Callable[[Any], Any], request: Mapping[str, Any]) -> None:
 
 
 def _provider_unavailable(_: str) -> Exception:
-    from functions.payments.providers import ProviderUnavailableError
+    from functions.payments.providers.domain import ProviderUnavailableError
 
     return ProviderUnavailableError("simulated")
 

@@ -35,7 +35,7 @@ import msgspec
 from msgspec import Meta
 
 from functions.payments.domain import Payment, Refund, RefundStatus, Trouble
-from functions.payments.providers import (
+from functions.payments.providers.domain import (
     AlreadyCapturedError,
     AlreadyVoidedError,
     Approved,

@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from functions.payments.domain import DisputeStatus, Payment, Refund, RefundStatus
-from functions.payments.providers import (
+from functions.payments.providers.domain import (
     AlreadyCapturedError,
     AlreadyVoidedError,
     Approved,

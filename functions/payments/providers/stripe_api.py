@@ -14,7 +14,7 @@ import msgspec
 import urllib3
 from msgspec import Struct
 
-from functions.payments.providers import ProviderRefusedError, ProviderUnavailableError
+from functions.payments.providers.domain import ProviderRefusedError, ProviderUnavailableError
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse

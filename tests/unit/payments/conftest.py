@@ -18,7 +18,7 @@ from functions.payments import service
 from functions.payments.app import payments, providers
 from functions.payments.domain import Payment
 from functions.payments.events import OrderCancelled, OrderConfirmed, OrderPaymentChanged, OrderPlaced
-from functions.payments.providers import Providers
+from functions.payments.providers.domain import Providers
 from functions.payments.providers.secret import _kept as secrets_kept
 from functions.payments.table import PaymentsTable
 from functions.shared import inbox

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from functions.payments.domain import Payment, Refund, RefundStatus
-from functions.payments.providers import (
+from functions.payments.providers.domain import (
     AlreadyCapturedError,
     AlreadyVoidedError,
     Approved,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from functions.payments import domain
-from functions.payments.providers import ProviderUnavailableError
+from functions.payments.providers.domain import ProviderUnavailableError
 from functions.payments.table import PaymentsTable
 from tests.unit.payments.conftest import ORDER, Shop
 from tests.unit.payments.fake_provider import Crash, FakeProvider

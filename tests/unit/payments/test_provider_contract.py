@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from functions.payments.domain import Payment, Refund
-from functions.payments.providers import (
+from functions.payments.providers.domain import (
     AlreadyCapturedError,
     AlreadyVoidedError,
     Approved,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from functions.payments import domain, reconciling, refunds
-from functions.payments.providers import MadeDispute, Notice, ProviderUnavailableError
+from functions.payments.providers.domain import MadeDispute, Notice, ProviderUnavailableError
 from functions.payments.providers.simulator import Simulator
 from functions.payments.table import PaymentsTable, SimulatorTable
 from functions.shared.errors import ConflictError

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from functions.payments.providers import Approved, Declined, ProviderUnavailableError, persistently
+from functions.payments.providers.domain import Approved, Declined, ProviderUnavailableError, persistently
 from functions.payments.providers.simulator import Simulator
 from functions.payments.table import PaymentsTable, SimulatorTable
 from tests.unit.payments.conftest import a_payment

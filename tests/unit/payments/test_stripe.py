@@ -13,7 +13,7 @@ import pytest
 
 from functions.payments.app import on_inbox, payments, providers
 from functions.payments.domain import Refund
-from functions.payments.providers import (
+from functions.payments.providers.domain import (
     Approved,
     Declined,
     MadeDispute,
