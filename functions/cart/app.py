@@ -6,7 +6,6 @@ import functools
 import os
 import re
 import secrets
-from typing import TypeVar
 
 import msgspec
 from chalice.app import Response, SQSEvent
@@ -42,24 +41,16 @@ from functions.shared.addresses import checked
 from functions.shared.clock import now
 from functions.shared.email_address import deliverable
 from functions.shared.errors import InvalidError
-from functions.shared.http import (
-    MAX_BODY_BYTES,
-    Service,
-    caller,
-    decode_body,
-    header,
-    json_response,
-    raw_body,
-    read_body,
-)
-from functions.shared.idempotency import answered_once, fingerprint, key_of
+from functions.shared.http import IDEMPOTENCY_KEY, Header, Service, caller, json_response
+from functions.shared.idempotency import answered_once, fingerprint
 from functions.shared.ids import new_id
 from functions.shared.money import charge_step
-from functions.shared.types import Body, Country, Currency, Minor, Sku
-
-B = TypeVar("B", bound=Body)
+from functions.shared.types import Country, Currency, Minor, Sku
 
 app = Service("cart")
+
+CART_TOKEN = Header("X-Cart-Token", "cart_token", "What a guest's cart is opened by")
+CART_SECRET = Header("X-Cart-Secret", "cart_secret", "What a guest proves by who repeats a request")
 
 _SECRET = re.compile(r"[\x21-\x7e]{32,128}")
 
@@ -94,14 +85,21 @@ def get_countries() -> Response:
     return json_response(countries_view(terms()), headers=cached)
 
 
-@app.endpoint("POST", "/carts", auth="optional", body=OpenCart, returns=OpenedView, status=201)
-def open_cart() -> Response:
+@app.endpoint(
+    "POST",
+    "/carts",
+    auth="optional",
+    body=OpenCart | None,
+    headers=(IDEMPOTENCY_KEY, CART_SECRET),
+    returns=OpenedView,
+    status=201,
+)
+def open_cart(body: OpenCart | None, key: str | None, cart_secret: str | None) -> Response:
     """Open a cart: 201 a guest's new one with its token, or the customer's own, the same each time | 400 | 409.
 
     Idempotency keys are no secrets, and a guest's cart is opened by its token alone: a guest's key counts together with
     a secret that he sends along in X-Cart-Secret (32 to 128 random characters). Without one each call opens a cart.
     """
-    optional_body(OpenCart)
     subject, at = caller(app).subject, now()
     if subject:
         return answered_once(
@@ -110,15 +108,16 @@ def open_cart() -> Response:
             f"open#{subject}",
             at,
             lambda: opened(service.open_customer_cart(carts(), subject, at).id),
+            key=key,
         )
-    key, secret = key_of(app), guest_secret()
+    secret = guest_secret(cart_secret)
 
     def run() -> Response:
         return opened(service.open_guest_cart(carts(), new_id("crt", at), token, at).id)
 
     if key and secret:
         token = fingerprint("cart-token", secret, key)
-        answer = answered_once(app, carts(), f"open#{fingerprint('guest', secret)}", at, run)
+        answer = answered_once(app, carts(), f"open#{fingerprint('guest', secret)}", at, run, key=key)
     else:
         token = secrets.token_urlsafe(32)
         answer = run()
@@ -127,42 +126,58 @@ def open_cart() -> Response:
     return answer
 
 
-@app.endpoint("GET", "/carts/{cartId}", auth="optional", returns=CartView)
-def get_cart(cart_id: str) -> Response:
+@app.endpoint("GET", "/carts/{cartId}", auth="optional", headers=(CART_TOKEN,), returns=CartView)
+def get_cart(cart_id: str, cart_token: str | None) -> Response:
     """Get a cart at current prices: 200 | 404 none, expired, or not the caller's."""
-    return shown(service.show(carts(), cart_id, visitor(), terms(), now()))
+    return shown(service.show(carts(), cart_id, visitor(cart_token), terms(), now()))
 
 
-@app.endpoint("PUT", "/carts/{cartId}/lines/{sku}", auth="optional", body=SetLine, returns=CartView)
-def set_line(cart_id: str, sku: str) -> Response:
+@app.endpoint(
+    "PUT",
+    "/carts/{cartId}/lines/{sku}",
+    auth="optional",
+    body=SetLine,
+    headers=(CART_TOKEN,),
+    returns=CartView,
+)
+def set_line(cart_id: str, sku: str, body: SetLine, cart_token: str | None) -> Response:
     """Have so many units in the cart: 200 | 400 | 404 | 409 too many lines | 422 unknown SKU, withdrawn product."""
-    quantity = read_body(app, SetLine).quantity
-    return shown(service.set_line(carts(), cart_id, visitor(), checked_sku(sku), quantity, terms(), now()))
+    who = visitor(cart_token)
+    return shown(service.set_line(carts(), cart_id, who, checked_sku(sku), body.quantity, terms(), now()))
 
 
-@app.endpoint("DELETE", "/carts/{cartId}/lines/{sku}", auth="optional", returns=CartView)
-def remove_line(cart_id: str, sku: str) -> Response:
+@app.endpoint(
+    "DELETE", "/carts/{cartId}/lines/{sku}", auth="optional", headers=(CART_TOKEN,), returns=CartView
+)
+def remove_line(cart_id: str, sku: str, cart_token: str | None) -> Response:
     """Take a SKU out of the cart: 200, also where it was not in it | 400 | 404."""
-    return shown(service.remove_line(carts(), cart_id, visitor(), checked_sku(sku), terms(), now()))
+    who = visitor(cart_token)
+    return shown(service.remove_line(carts(), cart_id, who, checked_sku(sku), terms(), now()))
 
 
-@app.endpoint("POST", "/carts/{cartId}/merge", body=MergeCart, returns=CartView)
-def merge(cart_id: str) -> Response:
+@app.endpoint("POST", "/carts/{cartId}/merge", body=MergeCart | None, headers=(CART_TOKEN,), returns=CartView)
+def merge(cart_id: str, body: MergeCart | None, cart_token: str | None) -> Response:
     """Add the guest's cart, X-Cart-Token at hand, to the customer's: 200 that | 400 | 401 | 404 | 409 full."""
-    into, customer_id = optional_body(MergeCart).into, caller(app).required_subject()
-    return shown(service.merge(carts(), cart_id, customer_id, cart_token(), into, terms(), now()))
+    into, customer_id = body.into if body else None, caller(app).required_subject()
+    return shown(service.merge(carts(), cart_id, customer_id, cart_token, into, terms(), now()))
 
 
-@app.endpoint("POST", "/carts/{cartId}/quote", auth="optional", body=AskQuote, returns=QuoteView)
-def quote(cart_id: str) -> Response:
+@app.endpoint(
+    "POST",
+    "/carts/{cartId}/quote",
+    auth="optional",
+    body=AskQuote,
+    headers=(CART_TOKEN,),
+    returns=QuoteView,
+)
+def quote(cart_id: str, body: AskQuote, cart_token: str | None) -> Response:
     """Quote a cart: 200 | 400 | 404 | 409 empty, lines withdrawn, or being bought | 422 country not served.
 
     Asked again it gives another quote for the same purchase, and changes nothing else.
     """
-    request, at = read_body(app, AskQuote), now()
-    email, address = deliverable(request.email), checked(request.shipping_address, ("shippingAddress",))
+    email, address = deliverable(body.email), checked(body.shipping_address, ("shippingAddress",))
     promised, text = service.quote(
-        carts(), cart_id, visitor(), email, address, terms(), at, again=request.again
+        carts(), cart_id, visitor(cart_token), email, address, terms(), now(), again=body.again
     )
     log.note(quoteId=promised.id)
     return json_response(quote_view(promised, text))
@@ -186,25 +201,13 @@ def on_inbox(batch: SQSEvent) -> inbox.BatchResponse:
     )
 
 
-def visitor() -> Visitor:
+def visitor(cart_token: str | None) -> Visitor:
     """Return who asks."""
-    return Visitor(caller(app).subject, cart_token())
+    return Visitor(caller(app).subject, cart_token)
 
 
-def cart_token() -> str | None:
-    """Return the token that a guest's cart is opened by, None where none came along."""
-    return header(app, "x-cart-token")
-
-
-def optional_body(kind: type[B]) -> B:
-    """Return the body; where none was sent, that of an empty object."""
-    raw = raw_body(app, MAX_BODY_BYTES)
-    return decode_body(raw or b"{}", kind)
-
-
-def guest_secret() -> str | None:
+def guest_secret(secret: str | None) -> str | None:
     """Return the secret that a guest proves by who repeats a request, None without one; raise InvalidError."""
-    secret = header(app, "x-cart-secret")
     if secret is not None and not _SECRET.fullmatch(secret):
         raise InvalidError("invalid_cart_secret", "X-Cart-Secret takes 32 to 128 visible ASCII characters.")
     return secret

@@ -22,6 +22,7 @@ from functions.inventory.events import (
 from functions.inventory.table import InventoryTable
 from functions.inventory.views import (
     Adjust,
+    AskStock,
     AvailabilitiesView,
     AvailabilityView,
     LevelsView,
@@ -37,18 +38,10 @@ from functions.inventory.views import (
 from functions.shared import inbox, log, outbox
 from functions.shared.clock import now
 from functions.shared.errors import InvalidError
-from functions.shared.http import (
-    Service,
-    caller,
-    etag,
-    if_match,
-    json_response,
-    page_limit,
-    query_parameters,
-    read_body,
-)
-from functions.shared.idempotency import answered_once, fingerprint, key_of
+from functions.shared.http import IDEMPOTENCY_KEY, IF_MATCH, Service, caller, etag, json_response
+from functions.shared.idempotency import answered_once, fingerprint
 from functions.shared.ids import new_id
+from functions.shared.types import PageQuery
 
 app = Service("inventory")
 
@@ -68,10 +61,10 @@ def health() -> Response:
     return json_response({"status": "ok", "service": "inventory"})
 
 
-@app.endpoint("GET", "/inventory/stock", auth="none", returns=AvailabilitiesView)
-def get_availabilities() -> Response:
+@app.endpoint("GET", "/inventory/stock", auth="none", query=AskStock, returns=AvailabilitiesView)
+def get_availabilities(query: AskStock) -> Response:
     """Tell what can be had of up to 100 SKUs on sale (``?skus=A,B``): 200 | 400 too many, or not SKUs."""
-    skus = asked_skus()
+    skus = asked_skus(query)
     found = inventory().levels(skus)
     known = [found[sku] for sku in dict.fromkeys(skus) if sku in found]
     items = [availability_view(level) for level in known if level.listed]
@@ -86,78 +79,88 @@ def get_availability(sku: str) -> Response:
     )
 
 
-@app.endpoint("GET", "/inventory/admin/stock", returns=LevelsView)
-def get_levels() -> Response:
+@app.endpoint("GET", "/inventory/admin/stock", roles=("staff", "admin"), query=AskStock, returns=LevelsView)
+def get_levels(query: AskStock) -> Response:
     """List the levels of up to 100 SKUs (``?skus=A,B``), on sale or not: 200 | 400 too many, or not SKUs | 403."""
-    caller(app).require("staff", "admin")
-    skus = asked_skus()
+    skus = asked_skus(query)
     found = inventory().levels(skus)
     return json_response(LevelsView([level_view(found[sku]) for sku in dict.fromkeys(skus) if sku in found]))
 
 
-@app.endpoint("GET", "/inventory/admin/stock/{sku}", returns=LevelView)
+@app.endpoint("GET", "/inventory/admin/stock/{sku}", roles=("staff", "admin"), returns=LevelView)
 def get_level(sku: str) -> Response:
     """Get the level of one SKU: 200 | 403 | 404 neither stocked nor published."""
-    caller(app).require("staff", "admin")
     return json_response(level_view(service.level(inventory(), checked_sku(sku))))
 
 
-@app.endpoint("POST", "/inventory/stock/{sku}/adjustments", body=Adjust, returns=LevelView, status=201)
-def adjust(sku: str) -> Response:
+@app.endpoint(
+    "POST",
+    "/inventory/stock/{sku}/adjustments",
+    roles=("admin",),
+    body=Adjust,
+    headers=(IDEMPOTENCY_KEY,),
+    returns=LevelView,
+    status=201,
+)
+def adjust(sku: str, body: Adjust, key: str | None) -> Response:
     """Receive, write off or correct units: 201 the level | 400 | 403 | 409 below what is reserved, key reused."""
-    who = caller(app)
-    who.require("admin")
-    request, at, by = read_body(app, Adjust), now(), who.required_subject()
-    if request.delta == 0:
+    at, by = now(), caller(app).required_subject()
+    if body.delta == 0:
         raise InvalidError("zero_delta", "A change of 0 units is none.", field=("delta",))
-    key = key_of(app)
     adjustment_id = fingerprint(by, key, sku) if key else new_id("adj", at)
 
     def run() -> Response:
         level = service.adjust(
             inventory(),
             checked_sku(sku),
-            request.delta,
-            request.reason,
+            body.delta,
+            body.reason,
             adjustment_id=adjustment_id,
             by=by,
             at=at,
         )
         return json_response(level_view(level), 201)
 
-    return answered_once(app, inventory(), f"adjust#{by}", at, run)
+    return answered_once(app, inventory(), f"adjust#{by}", at, run, key=key)
 
 
-@app.endpoint("GET", "/inventory/stock/{sku}/movements", returns=MovementsView)
-def get_movements(sku: str) -> Response:
+@app.endpoint(
+    "GET",
+    "/inventory/stock/{sku}/movements",
+    roles=("staff", "admin"),
+    query=PageQuery,
+    returns=MovementsView,
+)
+def get_movements(sku: str, query: PageQuery) -> Response:
     """List the ledger of a SKU, newest first: 200 | 400 made-up cursor | 403."""
-    caller(app).require("staff", "admin")
-    given = query_parameters(app, "limit", "cursor")
-    items, following = inventory().movements(checked_sku(sku), page_limit(given), given.get("cursor"))
+    items, following = inventory().movements(checked_sku(sku), query.limit, query.cursor)
     return json_response(MovementsView([movement_view(item) for item in items], following))
 
 
-@app.endpoint("GET", "/inventory/stock/{sku}/shards", returns=ShardsView)
+@app.endpoint("GET", "/inventory/stock/{sku}/shards", roles=("staff", "admin"), returns=ShardsView)
 def get_shards(sku: str) -> Response:
     """Get over how many shards a SKU's stock is spread: 200 with its ETag | 403 | 404 never stocked."""
-    caller(app).require("staff", "admin")
     found = service.level(inventory(), checked_sku(sku))
     return json_response(ShardsView(found.sku, len(found.shares)), headers=etag(found.version))
 
 
-@app.endpoint("PUT", "/inventory/stock/{sku}/shards", body=SetShards, returns=ShardsView)
-def set_shards(sku: str) -> Response:
+@app.endpoint(
+    "PUT",
+    "/inventory/stock/{sku}/shards",
+    roles=("staff", "admin"),
+    body=SetShards,
+    headers=(IF_MATCH,),
+    returns=ShardsView,
+)
+def set_shards(sku: str, body: SetShards, version: int) -> Response:
     """Spread a SKU's stock: 200 | 400 | 403 | 404 | 409 sold very fast | 412 changed since | 428 no If-Match."""
-    caller(app).require("staff", "admin")
-    request, version = read_body(app, SetShards), if_match(app)
-    after = service.set_shards(inventory(), checked_sku(sku), request.shards, version, now())
+    after = service.set_shards(inventory(), checked_sku(sku), body.shards, version, now())
     return json_response(ShardsView(after.sku, len(after.shares)), headers=etag(after.version))
 
 
-@app.endpoint("GET", "/inventory/reservations/{orderId}", returns=ReservationView)
+@app.endpoint("GET", "/inventory/reservations/{orderId}", roles=("staff", "admin"), returns=ReservationView)
 def get_reservation(order_id: str) -> Response:
     """Get what an order holds: 200 | 403 | 404."""
-    caller(app).require("staff", "admin")
     held = service.reservation(inventory(), order_id)
     return json_response(ReservationView(held.order_id, held.status, held.lines))
 
@@ -198,9 +201,9 @@ def sweep(event: object, context: object) -> dict[str, int]:
     return {"asked": asked}
 
 
-def asked_skus() -> list[str]:
+def asked_skus(query: AskStock) -> list[str]:
     """Return the SKUs of the query; raise InvalidError for too many, and for what cannot be one."""
-    skus = query_parameters(app, "skus").get("skus", "").split(",")
+    skus = query.skus.split(",")
     if len(skus) > 100:
         raise InvalidError("too_many_skus", "Ask for at most 100 SKUs at once.")
     return [checked_sku(sku) for sku in skus]

@@ -10,7 +10,13 @@ from msgspec import Meta
 from functions.inventory.domain import MAX_SHARDS, Level, availability
 from functions.inventory.events import StockPolicy
 from functions.shared.clock import rfc3339
-from functions.shared.types import Body, View
+from functions.shared.types import Body, Query, View
+
+
+class AskStock(Query, frozen=True):
+    """Of which SKUs."""
+
+    skus: Annotated[str, Meta(description="Up to 100 SKUs with commas between them", examples=["A,B"])] = ""
 
 
 class AvailabilityView(View, frozen=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import re
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from chalice.app import Response, SQSEvent
@@ -14,6 +14,11 @@ from functions.journal import service
 from functions.journal.operations import faults, invocations, queues
 from functions.journal.table import JournalTable
 from functions.journal.views import (
+    AskActs,
+    AskEvents,
+    AskOrders,
+    AskSubject,
+    AskTrace,
     AuditView,
     DeleteMessage,
     EntriesView,
@@ -36,9 +41,9 @@ from functions.journal.views import (
     summary_view,
 )
 from functions.shared import inbox, outbox
-from functions.shared.clock import day_from_caller, from_caller, now
+from functions.shared.clock import from_caller, now
 from functions.shared.errors import InvalidError
-from functions.shared.http import Service, caller, json_response, page_limit, query_parameters, read_body
+from functions.shared.http import Service, json_response
 
 app = Service("journal")
 
@@ -55,113 +60,98 @@ def health() -> Response:
     return json_response({"status": "ok", "service": "journal"})
 
 
-@app.endpoint("GET", "/journal/events", returns=EntriesView)
-def get_events() -> Response:
+@app.endpoint("GET", "/journal/events", roles=("staff", "admin"), query=AskEvents, returns=EntriesView)
+def get_events(query: AskEvents) -> Response:
     """List the newest facts since ``after`` (RFC 3339), at most five minutes back: 200 | 400 | 403."""
-    caller(app).require("staff", "admin")
-    given = query_parameters(app, "after", "limit")
-    entries = service.feed(journal(), time_of(given, "after"), now(), page_limit(given, default=100, cap=500))
+    entries = service.feed(journal(), time_of(query.after, "after"), now(), query.limit)
     return json_response(EntriesView([entry_view(entry) for entry in entries]))
 
 
-@app.endpoint("GET", "/journal/subjects/{subject}", returns=EntriesView)
-def get_subject(subject: str) -> Response:
+@app.endpoint(
+    "GET", "/journal/subjects/{subject}", roles=("staff", "admin"), query=AskSubject, returns=EntriesView
+)
+def get_subject(subject: str, query: AskSubject) -> Response:
     """List what happened to an order, a product, a SKU or a customer, oldest first: 200 | 400 | 403."""
-    caller(app).require("staff", "admin")
-    given = query_parameters(app, "limit", "cursor")
-    entries, following = journal().of(subject, page_limit(given, default=100), given.get("cursor"))
+    entries, following = journal().of(subject, query.limit, query.cursor)
     return json_response(EntriesView([entry_view(entry) for entry in entries], following))
 
 
-@app.endpoint("GET", "/journal/acts", returns=EntriesView)
-def get_acts() -> Response:
+@app.endpoint("GET", "/journal/acts", roles=("staff", "admin"), query=AskActs, returns=EntriesView)
+def get_acts(query: AskActs) -> Response:
     """List what people asked for on a ``day`` (default today, UTC), newest first: 200 | 400 | 403."""
-    caller(app).require("staff", "admin")
-    given = query_parameters(app, "day", "limit", "cursor")
-    entries, following = journal().acts(day_of(given), page_limit(given, default=50), given.get("cursor"))
+    entries, following = journal().acts(day_of(query.day), query.limit, query.cursor)
     return json_response(EntriesView([entry_view(entry) for entry in entries], following))
 
 
-@app.endpoint("GET", "/journal/traces/{correlationId}", returns=TraceView)
-def get_trace(correlation_id: str) -> Response:
+@app.endpoint(
+    "GET", "/journal/traces/{correlationId}", roles=("staff", "admin"), query=AskTrace, returns=TraceView
+)
+def get_trace(correlation_id: str, query: AskTrace) -> Response:
     """List the invocations of a request ``since`` a time (default an hour ago), from the logs: 200 | 400 | 403."""
-    caller(app).require("staff", "admin")
     if not re.fullmatch(r"[A-Za-z0-9._:-]{1,128}", correlation_id):
         raise InvalidError("invalid_correlation_id", "A correlation id has letters, digits, dots and dashes.")
-    since = time_of(query_parameters(app, "since"), "since") or now() - timedelta(hours=1)
+    since = time_of(query.since, "since") or now() - timedelta(hours=1)
     found = invocations.of(correlation_id, since)
     return json_response(TraceView([InvocationView(*one.values()) for one in found]))
 
 
-@app.endpoint("GET", "/journal/orders", returns=SummariesView)
-def get_orders() -> Response:
+@app.endpoint("GET", "/journal/orders", roles=("staff", "admin"), query=AskOrders, returns=SummariesView)
+def get_orders(query: AskOrders) -> Response:
     """List the orders placed on a ``day`` (default today, UTC), newest first: 200 | 400 | 403."""
-    caller(app).require("staff", "admin")
-    given = query_parameters(app, "day", "limit", "cursor")
-    summaries, following = journal().orders_of(day_of(given), page_limit(given), given.get("cursor"))
+    summaries, following = journal().orders_of(day_of(query.day), query.limit, query.cursor)
     return json_response(SummariesView([summary_view(one) for one in summaries], following))
 
 
-@app.endpoint("GET", "/journal/audit", returns=AuditView)
+@app.endpoint("GET", "/journal/audit", roles=("staff", "admin"), returns=AuditView)
 def get_audit() -> Response:
     """Get the result of the last ``make audit``: 200 | 403 | 404 never run."""
-    caller(app).require("staff", "admin")
     return json_response(service.last_audit())
 
 
-@app.endpoint("GET", "/journal/services", returns=ServicesView)
+@app.endpoint("GET", "/journal/services", roles=("staff", "admin"), returns=ServicesView)
 def get_services() -> Response:
     """Count the errors and cold starts of the last five minutes, by service, from the functions' logs: 200 | 403."""
-    caller(app).require("staff", "admin")
     return json_response(ServicesView([ServiceView(*one.values()) for one in invocations.by_service(now())]))
 
 
-@app.endpoint("GET", "/journal/queues", returns=QueuesView)
+@app.endpoint("GET", "/journal/queues", roles=("staff", "admin"), returns=QueuesView)
 def get_queues() -> Response:
     """List the queues with their depths: 200 | 403."""
-    caller(app).require("staff", "admin")
     return json_response(QueuesView([QueueView(*queue.values()) for queue in queues.depths()]))
 
 
-@app.endpoint("GET", "/journal/queues/{name}/messages", returns=MessagesView)
+@app.endpoint("GET", "/journal/queues/{name}/messages", roles=("staff", "admin"), returns=MessagesView)
 def get_messages(name: str) -> Response:
     """List the messages of a dead-letter queue: 200 | 403 | 404."""
-    caller(app).require("staff", "admin")
     return json_response(MessagesView([MessageView(*message.values()) for message in queues.peek(name)]))
 
 
-@app.endpoint("POST", "/journal/queues/{name}/redrive", body=Redrive, returns=RedrivenView)
-def redrive(name: str) -> Response:
+@app.endpoint("POST", "/journal/queues/{name}/redrive", roles=("admin",), body=Redrive, returns=RedrivenView)
+def redrive(name: str, body: Redrive) -> Response:
     """Send one dead letter, or all, back to their queue; safe to repeat: 200 | 403 | 404 | 409 in others' hands."""
-    caller(app).require("admin")
-    return json_response(
-        RedrivenView(**queues.redrive(journal(), name, read_body(app, Redrive).message_id, now()))
-    )
+    return json_response(RedrivenView(**queues.redrive(journal(), name, body.message_id, now())))
 
 
-@app.endpoint("POST", "/journal/queues/{name}/deletions", body=DeleteMessage, returns=RedrivenView)
-def delete_message(name: str) -> Response:
+@app.endpoint(
+    "POST", "/journal/queues/{name}/deletions", roles=("admin",), body=DeleteMessage, returns=RedrivenView
+)
+def delete_message(name: str, body: DeleteMessage) -> Response:
     """Delete a dead letter for good, and say why: 200 | 400 | 403 | 404 | 409 in others' hands."""
-    caller(app).require("admin")
-    given = read_body(app, DeleteMessage)
     return json_response(
-        RedrivenView(**queues.delete(journal(), name, given.message_id, given.reason.strip(), now()))
+        RedrivenView(**queues.delete(journal(), name, body.message_id, body.reason.strip(), now()))
     )
 
 
-@app.endpoint("GET", "/journal/faults", returns=FaultsView)
+@app.endpoint("GET", "/journal/faults", roles=("staff", "admin"), returns=FaultsView)
 def get_faults() -> Response:
     """List which services are switched off or slow, on the local stack: 200 | 403 elsewhere."""
-    caller(app).require("staff", "admin")
     return json_response(FaultsView([fault_view(name) for name in faults.services()]))
 
 
-@app.endpoint("PUT", "/journal/faults/{service}", body=SwitchFault, returns=FaultView)
-def switch_fault(service: str) -> Response:
+@app.endpoint("PUT", "/journal/faults/{service}", roles=("admin",), body=SwitchFault, returns=FaultView)
+def switch_fault(service: str, body: SwitchFault) -> Response:
     """Switch a service off or on, or make it slow, on the local stack: 200 | 403 elsewhere | 404."""
-    caller(app).require("admin")
-    wanted = read_body(app, SwitchFault)
-    faults.change(journal(), service, down=wanted.down, slow=wanted.slow, at=now())
+    faults.change(journal(), service, down=body.down, slow=body.slow, at=now())
     return json_response(fault_view(service))
 
 
@@ -177,20 +167,15 @@ def publish(event: dict[str, Any], context: object) -> None:
     outbox.publish(event)
 
 
-def day_of(given: dict[str, str]) -> str:
+def day_of(asked: date | None) -> str:
     """Return the day asked for, today without one."""
-    if "day" not in given:
-        return now().date().isoformat()
-    try:
-        return day_from_caller(given["day"])
-    except ValueError:
-        raise InvalidError("invalid_day", "day is a day of the calendar like 2026-11-22.") from None
+    return (asked or now().date()).isoformat()
 
 
-def time_of(given: dict[str, str], name: str) -> datetime | None:
-    """Return the time a parameter gives, None without it."""
+def time_of(text: str | None, name: str) -> datetime | None:
+    """Return the time a parameter gives, None without it; raise InvalidError."""
     try:
-        return from_caller(given[name]) if name in given else None
+        return None if text is None else from_caller(text)
     except ValueError:
         detail = f"{name} is a time by RFC 3339, like 2026-11-22T17:05:09Z or 2026-11-22T18:05:09.5+01:00."
         raise InvalidError("invalid_time", detail, parameters={"parameter": name}) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Any
 
 from msgspec import Meta
@@ -9,7 +10,52 @@ from msgspec import Meta
 from functions.journal.domain import JournalEntry, OrderSummary
 from functions.journal.operations import faults
 from functions.shared.ids import order_number
-from functions.shared.types import Body, View
+from functions.shared.types import Body, Cursor, Limit, LongLimit, PageQuery, Query, View
+
+Day = Annotated[date, Meta(description="A day of the calendar, UTC; today where none is named")]
+
+Time = Annotated[
+    str,
+    Meta(
+        description="A time by RFC 3339",
+        examples=["2026-11-22T17:05:09Z"],
+        extra_json_schema={"format": "date-time"},
+    ),
+]
+
+
+class AskEvents(Query, frozen=True):
+    """The newest facts since when."""
+
+    after: Time | None = None
+    limit: LongLimit = 100
+
+
+class AskSubject(Query, frozen=True):
+    """Which page of what happened to something."""
+
+    limit: Limit = 100
+    cursor: Cursor | None = None
+
+
+class AskActs(Query, frozen=True):
+    """Which page of a day's acts."""
+
+    day: Day | None = None
+    limit: Limit = 50
+    cursor: Cursor | None = None
+
+
+class AskTrace(Query, frozen=True):
+    """Since when to look."""
+
+    since: Time | None = None
+
+
+class AskOrders(PageQuery, frozen=True):
+    """Which page of a day's orders."""
+
+    day: Day | None = None
 
 
 class EntryView(View, frozen=True):

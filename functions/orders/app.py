@@ -27,8 +27,12 @@ from functions.orders.search import service as finding
 from functions.orders.search.table import FindsTable
 from functions.orders.table import OrdersTable
 from functions.orders.views import (
+    SEARCHED,
+    ByToken,
     CancelOrder,
     DecideOrder,
+    ListOpen,
+    ListOrders,
     MailRequestedView,
     MailsView,
     OpenOrdersView,
@@ -37,6 +41,7 @@ from functions.orders.views import (
     PayAgain,
     PlacedView,
     PlaceOrder,
+    SearchOrders,
     SendMail,
     TimelineView,
     mail_view,
@@ -49,25 +54,14 @@ from functions.shared import inbox, log, outbox
 from functions.shared.clock import now
 from functions.shared.context import Caller
 from functions.shared.errors import InvalidError
-from functions.shared.http import (
-    MAX_BODY_BYTES,
-    Service,
-    caller,
-    header,
-    json_response,
-    page_limit,
-    query_parameters,
-    raw_body,
-    read_body,
-)
-from functions.shared.idempotency import answered_once, fingerprint, key_of
+from functions.shared.http import IDEMPOTENCY_KEY, Header, Service, caller, json_response
+from functions.shared.idempotency import answered_once, fingerprint
 from functions.shared.ids import is_id, new_id
 from functions.shared.mail import MailSettings
 
 app = Service("orders")
 
-SEARCHED = ("number", "email", "name", "sku")
-"""What staff find orders by."""
+ORDER_TOKEN = Header("X-Order-Token", "order_token", "What a guest's order is opened by")
 
 
 @functools.cache
@@ -88,134 +82,161 @@ def health() -> Response:
     return json_response({"status": "ok", "service": "orders"})
 
 
-@app.endpoint("POST", "/orders", auth="optional", body=PlaceOrder, returns=PlacedView, status=202)
-def place_order() -> Response:
+@app.endpoint(
+    "POST",
+    "/orders",
+    auth="optional",
+    body=PlaceOrder,
+    headers=(IDEMPOTENCY_KEY,),
+    returns=PlacedView,
+    status=202,
+)
+def place_order(body: PlaceOrder, key: str | None) -> Response:
     """Place the order of a quote: 202 the order | 400 forged | 404 another's | 409 bought already | 410 expired."""
-    request, who = read_body(app, PlaceOrder), caller(app)
-    quote = service.read_quote(request.quote, who)
-    key = idempotency_key(who.subject or quote.cart_id)
+    who = caller(app)
+    quote = service.read_quote(body.quote, who)
+    bound = idempotency_key(key, who.subject or quote.cart_id)
     wait = timedelta(seconds=int(os.environ["ORDER_DEADLINE_SECONDS"]))
-    order, again = service.place(orders(), quote, request.payment.token, key, who=who, wait=wait, at=now())
+    order, again = service.place(orders(), quote, body.payment.token, bound, who=who, wait=wait, at=now())
     headers = {"Idempotency-Replayed": "true"} if again else None
     return json_response(placed_view(order, service.order_token(order)), 202, headers)
 
 
-@app.endpoint("GET", "/orders", returns=OrdersView)
-def list_orders() -> Response:
+@app.endpoint("GET", "/orders", query=ListOrders, returns=OrdersView)
+def list_orders(query: ListOrders) -> Response:
     """List own orders, or for staff a customer's (``?customerId=``), newest first: 200 | 400 made-up cursor | 403."""
-    given, who = query_parameters(app, "limit", "cursor", "customerId"), caller(app)
-    customer_id = (
-        customer_asked(given["customerId"], who) if "customerId" in given else who.required_subject()
-    )
-    found, following = orders().orders_of(customer_id, page_limit(given), given.get("cursor"))
+    who, asked = caller(app), query.customer_id
+    customer_id = who.required_subject() if asked is None else customer_asked(asked, who)
+    found, following = orders().orders_of(customer_id, query.limit, query.cursor)
     return json_response(OrdersView([shown(order) for order in found], following))
 
 
-@app.endpoint("GET", "/orders/open", returns=OpenOrdersView)
-def list_open() -> Response:
+@app.endpoint("GET", "/orders/open", roles=("staff", "admin"), query=ListOpen, returns=OpenOrdersView)
+def list_open(query: ListOpen) -> Response:
     """List the orders that wait for their votes, nearest deadline first (``?limit=``): 200 | 400 | 403."""
-    caller(app).require("staff", "admin")
-    limit = page_limit(query_parameters(app, "limit"), 50)
-    return json_response(OpenOrdersView([open_view(order) for order in orders().open(limit)]))
+    return json_response(OpenOrdersView([open_view(order) for order in orders().open(query.limit)]))
 
 
-@app.endpoint("GET", "/orders/unpaid", returns=OrdersView)
-def list_unpaid() -> Response:
+@app.endpoint("GET", "/orders/unpaid", roles=("staff", "admin"), query=ListOpen, returns=OrdersView)
+def list_unpaid(query: ListOpen) -> Response:
     """List the confirmed orders that could not be charged, oldest first, for staff (``?limit=``): 200 | 400 | 403."""
-    caller(app).require("staff", "admin")
-    limit = page_limit(query_parameters(app, "limit"), 50)
-    return json_response(OrdersView([shown(order) for order in orders().unpaid(limit)], None))
+    return json_response(OrdersView([shown(order) for order in orders().unpaid(query.limit)], None))
 
 
-@app.endpoint("GET", "/orders/unsettled", returns=OrdersView)
-def list_unsettled() -> Response:
+@app.endpoint("GET", "/orders/unsettled", roles=("staff", "admin"), query=ListOpen, returns=OrdersView)
+def list_unsettled(query: ListOpen) -> Response:
     """List the orders of which a refund failed or that are disputed, for staff (``?limit=``): 200 | 400 | 403."""
-    caller(app).require("staff", "admin")
-    limit = page_limit(query_parameters(app, "limit"), 50)
-    return json_response(OrdersView([shown(order) for order in orders().unsettled(limit)], None))
+    return json_response(OrdersView([shown(order) for order in orders().unsettled(query.limit)], None))
 
 
-@app.endpoint("GET", "/orders/search", returns=OrdersView)
-def search_orders() -> Response:
+@app.endpoint("GET", "/orders/search", roles=("staff", "admin"), query=SearchOrders, returns=OrdersView)
+def search_orders(query: SearchOrders) -> Response:
     """Find orders by one of ``?number=``, ``email``, ``name``, ``sku``, newest first, for staff: 200 | 400 | 403."""
-    caller(app).require("staff", "admin")
-    given = query_parameters(app, "limit", "cursor", *SEARCHED)
-    asked = [kind for kind in SEARCHED if kind in given]
+    asked = [(kind, text) for kind in SEARCHED if (text := getattr(query, kind)) is not None]
     if len(asked) != 1:
         raise InvalidError("one_search", f"Look for one of {', '.join(SEARCHED)}.")
-    (kind,) = asked
-    text, limit = given[kind][:254], page_limit(given)
-    page = finding.find(orders(), finds(), kind, text, limit, given.get("cursor"))
+    ((kind, text),) = asked
+    page = finding.find(orders(), finds(), kind, text[:254], query.limit, query.cursor)
     return json_response(OrdersView([shown(order) for order in page.orders], page.following))
 
 
-@app.endpoint("GET", "/orders/{orderId}", auth="optional", returns=OrderView)
-def get_order(order_id: str) -> Response:
+@app.endpoint(
+    "GET",
+    "/orders/{orderId}",
+    auth="optional",
+    query=ByToken,
+    headers=(ORDER_TOKEN,),
+    returns=OrderView,
+)
+def get_order(order_id: str, query: ByToken, order_token: str | None) -> Response:
     """Get an order, as its customer, with its order token, or as staff: 200 | 404."""
-    who, token = asking(order_id)
+    who, token = asking(order_id, query, order_token)
     return json_response(shown(service.order_for(orders(), order_id, who, token, now())))
 
 
-@app.endpoint("GET", "/orders/{orderId}/timeline", auth="optional", returns=TimelineView)
-def get_timeline(order_id: str) -> Response:
+@app.endpoint(
+    "GET",
+    "/orders/{orderId}/timeline",
+    auth="optional",
+    query=ByToken,
+    headers=(ORDER_TOKEN,),
+    returns=TimelineView,
+)
+def get_timeline(order_id: str, query: ByToken, order_token: str | None) -> Response:
     """List what happened to an order, when and why: 200 | 404."""
-    who, token = asking(order_id)
+    who, token = asking(order_id, query, order_token)
     return json_response(timeline_view(service.order_for(orders(), order_id, who, token, now())))
 
 
-@app.endpoint("POST", "/orders/{orderId}/cancel", auth="optional", body=CancelOrder, returns=OrderView)
-def cancel_order(order_id: str) -> Response:
+@app.endpoint(
+    "POST",
+    "/orders/{orderId}/cancel",
+    auth="optional",
+    query=ByToken,
+    body=CancelOrder | None,
+    headers=(ORDER_TOKEN,),
+    returns=OrderView,
+)
+def cancel_order(
+    order_id: str, query: ByToken, body: CancelOrder | None, order_token: str | None
+) -> Response:
     """Call an order off: 200 the order, also when it is off already | 404 | 409 busy, or too late for customers."""
-    who, token = asking(order_id)
-    if raw_body(app, MAX_BODY_BYTES):
-        read_body(app, CancelOrder)
+    who, token = asking(order_id, query, order_token)
     return json_response(shown(service.cancel(orders(), order_id, who, token, cancellation_window(), now())))
 
 
 @app.endpoint(
-    "POST", "/orders/{orderId}/payment", auth="optional", body=PayAgain, returns=OrderView, status=202
+    "POST",
+    "/orders/{orderId}/payment",
+    auth="optional",
+    query=ByToken,
+    body=PayAgain,
+    headers=(ORDER_TOKEN, IDEMPOTENCY_KEY),
+    returns=OrderView,
+    status=202,
 )
-def pay_again(order_id: str) -> Response:
+def pay_again(
+    order_id: str, query: ByToken, body: PayAgain, order_token: str | None, key: str | None
+) -> Response:
     """Pay an order that could not be charged by other means: 202 the order | 400 | 404 | 409 nothing to pay."""
-    who, token = asking(order_id)
-    request, at = read_body(app, PayAgain), now()
+    who, token = asking(order_id, query, order_token)
+    at = now()
 
     def run() -> Response:
-        order = service.pay_again(orders(), order_id, request.payment.token, who, token, at)
+        order = service.pay_again(orders(), order_id, body.payment.token, who, token, at)
         return json_response(shown(order), 202)
 
-    return answered_once(app, orders(), f"pay#{order_id}#{who.subject or token}", at, run)
+    return answered_once(app, orders(), f"pay#{order_id}#{who.subject or token}", at, run, key=key)
 
 
-@app.endpoint("POST", "/orders/{orderId}/decision", body=DecideOrder, returns=OrderView)
-def decide_order(order_id: str) -> Response:
+@app.endpoint("POST", "/orders/{orderId}/decision", roles=("admin",), body=DecideOrder, returns=OrderView)
+def decide_order(order_id: str, body: DecideOrder) -> Response:
     """Force the decision on an order that waits: 200 the order, also when it is off already | 403 | 404 | 409."""
-    who = caller(app)
-    who.require("admin")
     log.note(orderId=order_id[:64])
-    words = " ".join(read_body(app, DecideOrder).reason.split())
-    return json_response(
-        shown(service.decide(orders(), order_id, words, by=who.required_subject(), at=now()))
-    )
+    words, by = " ".join(body.reason.split()), caller(app).required_subject()
+    return json_response(shown(service.decide(orders(), order_id, words, by=by, at=now())))
 
 
-@app.endpoint("GET", "/orders/{orderId}/mails", returns=MailsView)
+@app.endpoint("GET", "/orders/{orderId}/mails", roles=("staff", "admin"), returns=MailsView)
 def list_mails(order_id: str) -> Response:
     """List the mails sent about an order, for staff: 200 | 403 | 404."""
-    caller(app).require("staff", "admin")
     order = service.order_of(orders(), order_id)
     return json_response(MailsView([mail_view(mail) for mail in orders().mails(order.order_id)]))
 
 
-@app.endpoint("POST", "/orders/{orderId}/mails", body=SendMail, returns=MailRequestedView, status=202)
-def send_mail(order_id: str) -> Response:
+@app.endpoint(
+    "POST",
+    "/orders/{orderId}/mails",
+    roles=("staff", "admin"),
+    body=SendMail | None,
+    headers=(IDEMPOTENCY_KEY,),
+    returns=MailRequestedView,
+    status=202,
+)
+def send_mail(order_id: str, body: SendMail | None, key: str | None) -> Response:
     """Send an order's mail again, as the order stands: 202 | 403 | 404 | 409 not decided yet."""
-    who, at, key = caller(app), now(), key_of(app)
-    who.require("staff", "admin")
+    at, by = now(), caller(app).required_subject()
     log.note(orderId=order_id[:64])
-    if raw_body(app, MAX_BODY_BYTES):
-        read_body(app, SendMail)
-    by = who.required_subject()
     mail_id = f"mai_{fingerprint(order_id, by, key)[:26]}" if key else new_id("mai", at)
     mailing.request(orders(), order_id, mail_id, by=by, at=at)
     return json_response(MailRequestedView(mail_id), 202)
@@ -293,16 +314,14 @@ def customer_asked(customer_id: str, who: Caller) -> str:
     return customer_id
 
 
-def asking(order_id: str) -> tuple[Caller, str | None]:
+def asking(order_id: str, query: ByToken, order_token: str | None) -> tuple[Caller, str | None]:
     """Return who asks for an order, and the order token they show: X-Order-Token or ``?token=``."""
     log.note(orderId=order_id[:64])
-    given = query_parameters(app, "token")
-    return caller(app), header(app, "x-order-token") or given.get("token")
+    return caller(app), order_token or query.token
 
 
-def idempotency_key(whose: str) -> service.Key | None:
+def idempotency_key(key: str | None, whose: str) -> service.Key | None:
     """Return the request's Idempotency-Key with whose it is, None without one."""
-    given = key_of(app)
-    if given is None:
+    if key is None:
         return None
-    return service.Key(fingerprint("place", whose, given), fingerprint(raw_body(app, MAX_BODY_BYTES)))
+    return service.Key(fingerprint("place", whose, key), fingerprint(app.request.raw_body or b""))

@@ -21,7 +21,37 @@ from functions.orders.domain import (
 from functions.orders.events import ABOUT_MONEY, PaymentToken
 from functions.shared.addresses import PostalAddress
 from functions.shared.ids import order_number
-from functions.shared.types import Body, Money, View
+from functions.shared.types import Body, Limit, Money, PageQuery, Query, View
+
+SEARCHED = ("number", "email", "name", "sku")
+"""What staff find orders by."""
+
+
+class ListOrders(PageQuery, frozen=True):
+    """Whose orders: the caller's own, where nobody is named."""
+
+    customer_id: Annotated[str, Meta(description="Whose orders, for staff")] | None = None
+
+
+class ListOpen(Query, frozen=True):
+    """How many to list."""
+
+    limit: Limit = 50
+
+
+class SearchOrders(PageQuery, frozen=True):
+    """What to find orders by: one of the four."""
+
+    number: str | None = None
+    email: str | None = None
+    name: str | None = None
+    sku: str | None = None
+
+
+class ByToken(Query, frozen=True):
+    """What else than X-Order-Token can open a guest's order: a link."""
+
+    token: Annotated[str, Meta(description="The same as X-Order-Token, for links")] | None = None
 
 
 class Pay(Body, frozen=True):

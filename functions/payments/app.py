@@ -28,17 +28,10 @@ from functions.payments.views import (
 from functions.shared import inbox, log, outbox
 from functions.shared.clock import now
 from functions.shared.errors import ForbiddenError, NotFoundError
-from functions.shared.http import (
-    Service,
-    caller,
-    json_response,
-    page_limit,
-    query_parameters,
-    raw_body,
-    read_body,
-)
-from functions.shared.idempotency import answered_once, fingerprint, key_of
+from functions.shared.http import IDEMPOTENCY_KEY, Service, caller, json_response
+from functions.shared.idempotency import answered_once, fingerprint
 from functions.shared.ids import new_id
+from functions.shared.types import PageQuery
 
 app = Service("payments")
 
@@ -95,20 +88,17 @@ def health() -> Response:
     return json_response({"status": "ok", "service": "payments"})
 
 
-@app.endpoint("GET", "/payments/simulator", returns=SimulatorView)
+@app.endpoint("GET", "/payments/simulator", roles=("staff", "admin"), returns=SimulatorView)
 def get_simulator() -> Response:
     """Get what the simulated provider is put through, on the local stack: 200 | 403, elsewhere for everyone."""
-    caller(app).require("staff", "admin")
     return json_response(SimulatorView(simulators().trouble()))
 
 
-@app.endpoint("PUT", "/payments/simulator", body=SimulateTrouble, returns=SimulatorView)
-def simulate_trouble() -> Response:
+@app.endpoint("PUT", "/payments/simulator", roles=("admin",), body=SimulateTrouble, returns=SimulatorView)
+def simulate_trouble(body: SimulateTrouble) -> Response:
     """Put the simulated provider through some trouble, on the local stack: 200 | 400 | 403, elsewhere for everyone."""
-    caller(app).require("admin")
-    wanted = read_body(app, SimulateTrouble)
-    service.simulate_trouble(simulators(), wanted.trouble, now())
-    return json_response(SimulatorView(wanted.trouble))
+    service.simulate_trouble(simulators(), body.trouble, now())
+    return json_response(SimulatorView(body.trouble))
 
 
 @app.endpoint("GET", "/payments/{orderId}", returns=PaymentView)
@@ -119,23 +109,28 @@ def get_payment(order_id: str) -> Response:
     return json_response(payment_view(found, payments().refunds(order_id), payments().disputes(order_id)))
 
 
-@app.endpoint("GET", "/payments/{orderId}/ledger", returns=LedgerView)
-def get_ledger(order_id: str) -> Response:
+@app.endpoint(
+    "GET", "/payments/{orderId}/ledger", roles=("staff", "admin"), query=PageQuery, returns=LedgerView
+)
+def get_ledger(order_id: str, query: PageQuery) -> Response:
     """List the ledger of an order, oldest first: 200 | 400 made-up cursor | 403 | 404."""
-    caller(app).require("staff", "admin")
-    given = query_parameters(app, "limit", "cursor")
     service.payment(payments(), order_id)
-    entries, following = payments().entries(order_id, page_limit(given), given.get("cursor"))
+    entries, following = payments().entries(order_id, query.limit, query.cursor)
     return json_response(LedgerView([entry_view(entry) for entry in entries], following))
 
 
-@app.endpoint("POST", "/payments/{orderId}/refunds", body=RefundPayment, returns=RefundView, status=201)
-def refund_payment(order_id: str) -> Response:
+@app.endpoint(
+    "POST",
+    "/payments/{orderId}/refunds",
+    roles=("staff", "admin"),
+    body=RefundPayment,
+    headers=(IDEMPOTENCY_KEY,),
+    returns=RefundView,
+    status=201,
+)
+def refund_payment(order_id: str, body: RefundPayment, key: str | None) -> Response:
     """Refund a captured payment, in part or in full: 201 | 400 | 403 | 404 | 409 not captured, too much | 422."""
-    who = caller(app)
-    who.require("staff", "admin")
-    request, at, by = read_body(app, RefundPayment), now(), who.required_subject()
-    key = key_of(app)
+    at, by = now(), caller(app).required_subject()
     refund_id = f"rfd_{fingerprint(order_id, by, key)[:26]}" if key else new_id("rfd", at)
 
     def run() -> Response:
@@ -143,25 +138,32 @@ def refund_payment(order_id: str) -> Response:
             payments(),
             providers(),
             order_id,
-            (request.amount.amount, request.amount.currency),
-            request.reason,
+            (body.amount.amount, body.amount.currency),
+            body.reason,
             refund_id=refund_id,
             by=by,
             at=at,
         )
         return json_response(refund_view(refund), 201)
 
-    return answered_once(app, payments(), f"refund#{by}", at, run)
+    return answered_once(app, payments(), f"refund#{by}", at, run, key=key)
 
 
-@app.endpoint("POST", "/payments/webhooks/{provider}", auth="none", returns=ReceivedView)
-def receive_notice(provider: str) -> Response:
+@app.endpoint(
+    "POST",
+    "/payments/webhooks/{provider}",
+    auth="none",
+    body=bytes,
+    max_bytes=MAX_NOTICE_BYTES,
+    returns=ReceivedView,
+)
+def receive_notice(provider: str, body: bytes) -> Response:
     """Take a provider's webhook: 200, also repeated or of no order of ours | 400 bad signature, too old | 404 | 413."""
     if provider != providers().chosen:
         raise NotFoundError("no_such_provider", "No webhooks are taken from there.")
     headers: dict[str, str] = dict(app.request.headers)
     at = now()
-    notice = providers().named(provider).notice(headers, raw_body(app, MAX_NOTICE_BYTES), at)
+    notice = providers().named(provider).notice(headers, body, at)
     reconciling.on_notice(payments(), providers(), provider, notice, at)
     return json_response(ReceivedView(received=True))
 

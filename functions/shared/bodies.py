@@ -1,6 +1,6 @@
-"""What is wrong with a JSON body: the first place at which it is not of its type, told from the type's own bounds.
+"""What is wrong with a JSON body or a query: the first place that is not of its type, told from the type's own bounds.
 
-Only a body that msgspec has refused comes here, so nothing of this is loaded on the way of a good request.
+Only what msgspec has refused comes here, so nothing of this is loaded on the way of a good request. Of bodies:
 
 | code             | parameters            | meaning                                                       |
 |------------------|-----------------------|---------------------------------------------------------------|
@@ -16,6 +16,9 @@ Only a body that msgspec has refused comes here, so nothing of this is loaded on
 | wrong_form       | form, where it has one| a text of another form; ``form`` names it: ``email``, ``sku`` |
 | not_a_choice     | choices               | none of the texts that are allowed                            |
 | invalid_body     |                       | anything else                                                 |
+
+Of a query's parameters: ``invalid_<name>`` (``invalid_limit``) with ``parameter``, and where it has one, ``maximum``;
+``parameter_too_long`` with both.
 
 A pattern's form and sentence stand beside it: ``Meta(pattern=…, extra={"form": "email", "detail": "An e-mail…"})``.
 """
@@ -94,6 +97,37 @@ def fault_of_body(raw: bytes, kind: Any, error: msgspec.ValidationError) -> Inva
     parts = re.findall(r"[^.\[\]]+", place[1]) if place else []
     steps = tuple(int(part) if part.isdecimal() else part for part in parts)
     return found or InvalidError("invalid_body", "This cannot be read.", field=steps)
+
+
+def fault_of_query(kind: Any, error: msgspec.ValidationError) -> InvalidError:
+    """Return what is wrong first with a query that msgspec has refused as a `kind`, a `types.Query`."""
+    (name,) = re.findall(r" - at `\$\.(\w+)", str(error))
+    (field,) = (one for one in msgspec.structs.fields(kind) if one.encode_name == name)
+    place = _Place((), inspect.type_info(field.type)).bare()
+    kinds = place.kind.types if isinstance(place.kind, inspect.UnionType) else (place.kind,)
+    told, highest = _value(_Place((), kinds[0]).bare().kind)
+    code = "parameter_too_long" if told.startswith("has ") else f"invalid_{field.name}"
+    bound = {} if highest is None else {"maximum": highest}
+    return InvalidError(code, f"{name} {told}.", parameters={"parameter": name, **bound})
+
+
+def _value(kind: Any) -> tuple[str, int | None]:
+    """Return what a parameter is, in words, and the bound that these name."""
+    match kind:
+        case inspect.IntType(le=highest):
+            return f"is a whole number from {kind.ge} to {highest}", highest
+        case inspect.StrType(max_length=highest):
+            return f"has at most {highest} characters", highest
+        case inspect.BoolType():
+            return "is true or false", None
+        case inspect.LiteralType(values=values):
+            choices = [str(one) for one in values if one]
+            return f"is {' or '.join(choices)}" if len(
+                choices
+            ) == 2 else f"is one of {', '.join(choices)}", None
+        case inspect.DateType():
+            return "is a day of the calendar like 2026-11-22", None
+    raise TypeError(f"not a type of a query's parameter: {kind!r}")
 
 
 def _faults(value: Any, place: _Place) -> Iterator[InvalidError]:

@@ -1,7 +1,7 @@
 """Time as Souk writes it: RFC 3339, UTC, milliseconds, ``Z``; such strings sort by time."""
 
 import re
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 
 _RFC3339 = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]([0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?)(?:[Zz]|([+ -])([0-9]{2}:[0-9]{2}))"
@@ -40,13 +40,6 @@ def from_caller(text: str) -> datetime:
         return datetime.fromisoformat(f"{day}T{time}{offset}").astimezone(UTC)
     except OverflowError:
         raise ValueError(f"not a time there is in UTC: {text!r}") from None
-
-
-def day_from_caller(text: str) -> str:
-    """Return a day of the calendar as it was given (``2026-11-22``); ValueError for anything else."""
-    if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
-        raise ValueError(f"not a day: {text!r}")
-    return date.fromisoformat(text).isoformat()
 
 
 def epoch(at: datetime) -> int:

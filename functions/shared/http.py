@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from types import UnionType
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import unquote
 
 import msgspec
-from chalice.app import Chalice, Request, Response
+from chalice.app import Chalice, MultiDict, Request, Response
 
 from functions.shared import context, errors, log
 from functions.shared.context import GUEST, Caller, act_as
+from functions.shared.types import Query
 
 T = TypeVar("T")
+Q = TypeVar("Q", bound=Query)
 View = TypeVar("View", bound=Callable[..., Any])
 
 MAX_BODY_BYTES = 64 * 1024
@@ -55,16 +58,50 @@ _OUR_FAULT = "Something failed on our side; quote the correlationId."
 _CORRELATION_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
+class Header(NamedTuple):
+    """A header that a view is given: as which argument, and how it is read; None where it may be left out and is.
+
+    What reads a required one is given None as well, to say what is needed; a refusal is raised as a DomainError.
+    """
+
+    name: str
+    argument: str
+    description: str
+    read: Callable[[str | None], Any] = lambda given: given
+    required: bool = False
+
+
 class Operation(NamedTuple):
     """What a route takes and gives: the source of the OpenAPI page and of the check of the SAM events."""
 
     method: str
     path: str
     auth: str
-    body: type | None
+    roles: tuple[str, ...]
+    query: type[Query] | None
+    body: type | UnionType | None
+    max_bytes: int
+    headers: tuple[Header, ...]
+    content_types: tuple[str, ...]
     returns: type | None
     status: int
-    summary: str
+    view: Callable[..., Any]
+
+    @property
+    def summary(self) -> str:
+        """Return the first line of the view's docstring."""
+        return (self.view.__doc__ or "").strip().partition("\n")[0]
+
+    @property
+    def body_kind(self) -> type[Any] | None:
+        """Return the type of the body where there is one."""
+        kind: type[Any] | None = self.body.__args__[0] if isinstance(self.body, UnionType) else self.body
+        return kind
+
+    @property
+    def body_required(self) -> bool:
+        """Tell whether the call needs a body."""
+        return self.body is not None and not isinstance(self.body, UnionType)
 
 
 class Service(Chalice):
@@ -83,26 +120,56 @@ class Service(Chalice):
         path: str,
         *,
         auth: str = "required",
-        body: type | None = None,
+        roles: tuple[str, ...] = (),
+        query: type[Query] | None = None,
+        body: type | UnionType | None = None,
+        max_bytes: int = MAX_BODY_BYTES,
+        headers: tuple[Header, ...] = (),
+        content_types: tuple[str, ...] = ("application/json",),
         returns: type | None = None,
         status: int = 200,
-        content_types: tuple[str, ...] = ("application/json",),
     ) -> Callable[[View], View]:
         """Register a view for one method and path.
+
+        The view is called by keyword: with the path's parameters by Python's names (``order_id`` for ``{orderId}``),
+        and with what is declared here, read and checked in this order: roles, query, body, headers.
 
         Parameters
         ----------
         auth
             ``required`` (a valid token), ``optional`` (a guest may call) or ``none``, as in the SAM template.
-        body, returns
-            The msgspec types of the request's and the successful response's body.
+        roles
+            Of which the caller needs one; none means that everybody may call whom `auth` lets in.
+        query
+            The `types.Query` that holds the parameters, given as ``query``. Where nothing is declared, parameters are
+            not looked at.
+        body
+            The msgspec type of the JSON body, given as ``body``; ``Kind | None`` where it may be left out. ``bytes``
+            is the body as it came.
+        headers
+            Each is given as its own argument.
+        returns
+            The msgspec type of the successful response's body.
         """
 
         def register(view: View) -> View:
-            summary = (view.__doc__ or "").strip().partition("\n")[0]
-            self.operations.append(Operation(method, path, auth, body, returns, status, summary))
+            one = Operation(
+                method,
+                path,
+                auth,
+                roles,
+                query,
+                body,
+                max_bytes,
+                headers,
+                content_types,
+                returns,
+                status,
+                view,
+            )
+            self.operations.append(one)
             types = list(content_types) if method in ("POST", "PUT", "PATCH") else ["*/*"]
-            self.route(path, methods=[method], name=view.__name__, content_types=types)(_mapped(view, path))
+            self.route(path, methods=[method], name=view.__name__, content_types=types)(_mapped(self, one))
             return view
 
         return register
@@ -158,18 +225,20 @@ def _logged_call(event: Any, get_response: Callable[[Any], Any]) -> Any:
     return log.logged("task", lambda _event, _context: get_response(event))(event, event.context)
 
 
-def _mapped(view: Callable[..., Any], path: str) -> Callable[..., Response]:
-    """Return the view with errors as problems: Chalice would make a 500 of them before middleware sees them.
+def _mapped(app: Service, one: Operation) -> Callable[..., Response]:
+    """Return the view with its arguments, and with errors as problems.
 
-    It is given the path's parameters by Python's names: ``order_id`` for ``{orderId}``.
+    Chalice would make a 500 of them before middleware sees them.
     """
     names = {
-        name: re.sub("[A-Z]", lambda big: f"_{big[0].lower()}", name) for name in re.findall(r"{(\w+)}", path)
+        name: re.sub("[A-Z]", lambda big: f"_{big[0].lower()}", name)
+        for name in re.findall(r"{(\w+)}", one.path)
     }
 
     def call(**path_parameters: str) -> Response:
         try:
-            answer = view(**{names[name]: value for name, value in path_parameters.items()})
+            given = {names[name]: value for name, value in path_parameters.items()}
+            answer = one.view(**given, **_declared(app, one))
             return answer if isinstance(answer, Response) else json_response(answer)
         except errors.DomainError as error:
             return _domain_problem(error)
@@ -179,6 +248,34 @@ def _mapped(view: Callable[..., Any], path: str) -> Callable[..., Response]:
             return _problem(500, "internal_error", _OUR_FAULT)
 
     return call
+
+
+def _declared(app: Service, one: Operation) -> dict[str, Any]:
+    """Return the arguments that a route declares beside its path's; raise a DomainError for what is wrong first."""
+    given: dict[str, Any] = {}
+    if one.roles:
+        caller(app).require(*one.roles)
+    if one.query is not None:
+        parameters = app.request.query_params
+        given["query"] = read_query(parameters, one.query) if parameters else one.query()
+    if one.body is not None and "body" in _asked(one.view):
+        given["body"] = _body(app, one)
+    for header in one.headers:
+        value = app.request.headers.get(header.name)
+        given[header.argument] = None if value is None and not header.required else header.read(value)
+    return given
+
+
+def _asked(view: Any) -> tuple[str, ...]:
+    code = view.__code__
+    return tuple(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
+
+
+def _body(app: Service, one: Operation) -> Any:
+    raw, kind = raw_body(app, one.max_bytes), one.body_kind
+    if kind is None or (not raw and not one.body_required):
+        return None
+    return raw if kind is bytes else decode_body(raw, kind)
 
 
 def json_response(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
@@ -278,6 +375,36 @@ def caller(app: Service) -> Caller:
     return Caller(subject, frozenset(filter(None, str(found.get("roles", "")).split(","))))
 
 
+def read_query(parameters: MultiDict, kind: type[Q]) -> Q:
+    """Return the query as `kind`; raise InvalidError for what is repeated, unknown or of another form."""
+    defaults: dict[str, Any] = dict(zip(kind.__struct_encode_fields__, kind.__struct_defaults__, strict=True))
+    found: dict[str, Any] = {}
+    for name in parameters:
+        if name not in defaults:
+            detail = f"There is no query parameter {name!r} here."
+            raise errors.InvalidError("unknown_parameter", detail, parameters={"parameter": name})
+        values = parameters.getlist(name)
+        if len(values) != 1:
+            detail = f"The query parameter {name!r} is repeated."
+            raise errors.InvalidError("repeated_parameter", detail, parameters={"parameter": name})
+        found[name] = _typed(values[0], defaults[name])
+    try:
+        return msgspec.convert(found, kind)
+    except msgspec.ValidationError as error:
+        from functions.shared.bodies import fault_of_query  # a good query never pays for it
+
+        raise fault_of_query(kind, error) from None
+
+
+def _typed(text: str, default: Any) -> Any:
+    """Return a parameter as a number or a truth where its default is one, else, and where it is none, as the text."""
+    if isinstance(default, bool):
+        return {"true": True, "false": False}.get(text, text)
+    if isinstance(default, int) and re.fullmatch(r"[0-9]{1,4}", text):
+        return int(text)
+    return text
+
+
 def query_parameters(app: Service, *allowed: str) -> dict[str, str]:
     """Return the query parameters; raise InvalidError for one that is repeated or not among `allowed`."""
     given = app.request.query_params
@@ -317,11 +444,15 @@ def etag(version: int) -> dict[str, str]:
 
 
 def if_match(app: Service) -> int:
+    """Return the version If-Match names."""
+    return _version(header(app, "if-match"))
+
+
+def _version(given: str | None) -> int:
     """Return the version If-Match names; raise PreconditionRequiredError without one, InvalidError for another form.
 
     A weak ETag names its version as well: CloudFront makes ours weak where it compresses an answer.
     """
-    given = header(app, "if-match")
     if given is None:
         raise errors.PreconditionRequiredError(
             "if_match_required", "Send If-Match with the ETag of the version you have read."
@@ -330,3 +461,18 @@ def if_match(app: Service) -> int:
     if match is None:
         raise errors.InvalidError("invalid_if_match", "If-Match takes one ETag as this service gave it.")
     return int(match[1])
+
+
+def _key(given: str | None) -> str | None:
+    if not re.fullmatch(r"[\x21-\x7e]{1,255}", given or ""):
+        raise errors.InvalidError(
+            "invalid_idempotency_key", "Idempotency-Key takes 1 to 255 visible ASCII characters."
+        )
+    return given
+
+
+IF_MATCH = Header("If-Match", "version", "The ETag of the version that was read", _version, required=True)
+IF_MATCH_OPTIONAL = IF_MATCH._replace(required=False)
+IDEMPOTENCY_KEY = Header(
+    "Idempotency-Key", "key", "The same key and request get the stored answer again, for 48 hours", _key
+)

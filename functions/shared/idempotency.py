@@ -53,6 +53,7 @@ def answered_once(
     at: datetime,
     run: Callable[[], Response],
     *,
+    key: str | None = "?",
     told_apart_by: bytes | None = None,
 ) -> Response:
     """Return the answer of `run`, or the stored one where the request's key has been answered before.
@@ -61,6 +62,8 @@ def answered_once(
 
     Parameters
     ----------
+    key
+        The request's Idempotency-Key, None without one.
     scope
         Whose keys they are: the caller's subject (or the capability that stands for it) and the operation.
     told_apart_by
@@ -71,7 +74,7 @@ def answered_once(
     ConflictError
         The key was used with another body, or its first request is still under way (with Retry-After).
     """
-    key = key_of(app)
+    key = key_of(app) if key == "?" else key
     if key is None:
         return run()
     request = app.request

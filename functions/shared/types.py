@@ -1,7 +1,7 @@
 """The scalar types of requests and facts, with their bounds; schemas and samples are generated from them.
 
-Every body or fact is a msgspec Struct. ``Body`` refuses unknown fields (requests), ``Data`` lets them pass (facts:
-a publisher may add a field, a consumer must not care).
+Every query, body or fact is a msgspec Struct. ``Query`` and ``Body`` refuse unknown fields (requests), ``Data`` lets
+them pass (facts: a publisher may add a field, a consumer must not care).
 """
 
 from typing import Annotated, NamedTuple
@@ -64,6 +64,32 @@ class Body(Struct, frozen=True, rename="camel", forbid_unknown_fields=True, omit
 
 class Data(Struct, frozen=True, rename="camel", omit_defaults=True):
     """A fact's data or a response: camelCase on the wire, unknown fields ignored when read."""
+
+
+class Query(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """The parameters of a query: camelCase on the wire; every one has a default, whose type it is read as.
+
+    A text may have a `max_length`, a number its bounds; choices are a ``Literal``, days are a ``date``.
+    """
+
+
+Limit = Annotated[int, Meta(ge=1, le=100, description="How many a page has at most")]
+LongLimit = Annotated[int, Meta(ge=1, le=500, description="How many a page has at most")]
+Cursor = Annotated[str, Meta(description="The nextCursor of the page before")]
+
+
+class PageQuery(Query, frozen=True):
+    """Which page of a list."""
+
+    limit: Limit = 20
+    cursor: Cursor | None = None
+
+
+class LongPageQuery(Query, frozen=True):
+    """Which page of a list whose items are small."""
+
+    limit: LongLimit = 100
+    cursor: Cursor | None = None
 
 
 class EventType(NamedTuple):

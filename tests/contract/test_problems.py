@@ -1,8 +1,8 @@
 """Every problem that a caller can be told of has its sentence in every language, with what the sentence names.
 
-The codes are read off the code itself: whatever is raised as a DomainError, told by a body's type, or answered by the
-edge and the gateway. What staff alone can meet is told in the console, which has one language, English, and shows the
-answer's own English detail: those codes are named here, and need no text of their own.
+The codes are read off the code itself: whatever is raised as a DomainError, told by a body's or a query's type, or
+answered by the edge and the gateway. What staff alone can meet is told in the console, which has one language, English,
+and shows the answer's own English detail: those codes are named here, and need no text of their own.
 """
 
 from __future__ import annotations
@@ -14,11 +14,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from chalice.app import MultiDict
 
 from functions.shared import errors
-from functions.shared.errors import DomainError
+from functions.shared.errors import DomainError, InvalidError
+from functions.shared.http import read_query
 from tests.contract.test_web import LANGUAGES, texts
+from tests.support.services import app_of
 from tests.support.templates import ROOT
+from tools.services import services
 
 ERRORS = {
     name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, DomainError)
@@ -129,6 +133,17 @@ def raised() -> Iterator[Raised]:
                 yield from _listed([[*node.elts]], path)
 
 
+def refused() -> Iterator[Raised]:
+    """Return what a bad value of each parameter is told as, by every route that takes it."""
+    for service in services():
+        for one in app_of(service).app.operations:
+            for name in one.query.__struct_encode_fields__ if one.query else ():
+                try:
+                    read_query(MultiDict({name: ["~" * 100_000]}), one.query)
+                except InvalidError as error:
+                    yield Raised(f"{one.method} {one.path}", error.code, frozenset(error.parameters))
+
+
 def _made(call: ast.Call, path: Path) -> Iterator[Raised]:
     name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
     if name not in ERRORS | MAKERS:
@@ -157,7 +172,7 @@ def _is_code(value: object) -> bool:
     return isinstance(value, str) and re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)+|busy", value) is not None
 
 
-ALL = sorted(set(raised()))
+ALL = sorted({*raised(), *refused()})
 OF_THE_PAGES = {"unreachable", "bad_request"}
 """Made in web/js/lib/api.js where there was no answer, and for what Chalice refuses without a code."""
 BUYERS = {one.code for one in ALL} | OF_THE_PAGES
@@ -176,6 +191,7 @@ def test_the_codes_are_found_in_every_kind_of_place() -> None:
         "service_timeout",
         "no_such_file",
         "method_not_allowed",
+        "invalid_limit",
     } <= found
 
 

@@ -58,6 +58,9 @@ _SECURITY: dict[str, list[dict[str, list[str]]]] = {
 }
 # What the functions of functions/shared/http.py and idempotency.py read of a request.
 _NOT_THE_CALLERS = {"Content-Type", "X-Forwarded-For"}
+_NONE = [("default", None), ("default", "")]
+_SAID_ELSEWHERE = {"Content-Type"}
+"""Of headers: the content of a request's body is named by its type."""
 _ASKS = {"if_match": "If-Match", "key_of": "Idempotency-Key", "answered_once": "Idempotency-Key"}
 
 
@@ -72,13 +75,13 @@ def page(service: str) -> dict[str, Any]:
     app = importlib.import_module(f"functions.{service}.app").app
     operations: list[Operation] = app.operations
     asked = Asked(service)
-    kinds = list(dict.fromkeys(kind for one in operations for kind in (one.body, one.returns) if kind))
+    wanted = [kind for one in operations for kind in (one.body_kind, one.returns)]
+    kinds = list(dict.fromkeys(kind for kind in wanted if kind not in (None, bytes)))
     references, components = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
     schemas = dict(zip(kinds, references, strict=True))
     paths: dict[str, dict[str, Any]] = {}
     for one in operations:
-        types = app.routes[one.path][one.method].content_types
-        paths.setdefault(one.path, {})[one.method.lower()] = _operation(one, asked, schemas, types)
+        paths.setdefault(one.path, {})[one.method.lower()] = _operation(one, asked, schemas)
     return {
         "openapi": "3.1.0",
         "info": {"title": f"Souk, {service}", "version": "1"},
@@ -101,24 +104,28 @@ def _sound(schema: Any) -> Any:
     return {name: _sound(inner) for name, inner in schema.items() if not (unsound and name == "default")}
 
 
-def _operation(
-    one: Operation, asked: Asked, schemas: dict[type, dict[str, Any]], types: list[str]
-) -> dict[str, Any]:
+def _operation(one: Operation, asked: Asked, schemas: dict[type, dict[str, Any]]) -> dict[str, Any]:
     summary, answers = documented(one.summary)
-    view = asked.views[one.method, one.path]
-    parameters = [
-        *(_parameter(name, "path", required=True) for name in re.findall(r"{(\w+)}", one.path)),
-        *(_parameter(name, "query") for name in sorted(asked.queries(view))),
-        *(
-            _parameter(name, "header", required=name == "If-Match" and name not in asked.looked_for(view))
-            for name in sorted(asked.headers(view))
-        ),
+    made: dict[str, Any] = {
+        "summary": summary,
+        "operationId": one.view.__name__,
+        "security": _SECURITY[one.auth],
+    }
+    if one.roles:
+        made["description"] = f"Needs the role {' or '.join(one.roles)}."
+    view = one.view.__name__
+    parameters = _parameters(one)
+    known = {given["name"] for given in parameters}
+    parameters += [_parameter(name, "query") for name in sorted(asked.queries(view)) if name not in known]
+    parameters += [
+        _parameter(name, "header", required=name == "If-Match" and name not in asked.looked_for(view))
+        for name in sorted(asked.headers(view))
+        if name not in known
     ]
-    made: dict[str, Any] = {"summary": summary, "operationId": view, "security": _SECURITY[one.auth]}
     if parameters:
         made["parameters"] = parameters
-    if one.method in ("POST", "PUT", "PATCH") and asked.body(view):
-        made["requestBody"] = _request(one, schemas, types)
+    if one.method in ("POST", "PUT", "PATCH") and (one.body is not None or asked.body(view)):
+        made["requestBody"] = _request(one, schemas)
     made["responses"] = {
         **{status: _response(status, text, one, schemas) for status, text in answers.items()},
         "default": _problem("Anything else that went wrong"),
@@ -126,15 +133,52 @@ def _operation(
     return made
 
 
+def _parameters(one: Operation) -> list[dict[str, Any]]:
+    """Return the parameters of the path, the query and the headers, as they are declared."""
+    path = [
+        {"name": name, "in": "path", "required": True, "schema": _TEXT}
+        for name in re.findall(r"{(\w+)}", one.path)
+    ]
+    headers = [
+        {
+            "name": header.name,
+            "in": "header",
+            "description": header.description,
+            "required": header.required,
+            "schema": _TEXT,
+        }
+        for header in sorted(one.headers, key=lambda header: header.name)
+        if header.name not in _SAID_ELSEWHERE
+    ]
+    return [*path, *(_queried(one.query) if one.query else ()), *headers]
+
+
+def _queried(kind: type) -> Iterator[dict[str, Any]]:
+    _, components = msgspec.json.schema_components([kind], ref_template="#/components/schemas/{name}")
+    for name, declared in sorted(components[kind.__name__]["properties"].items()):
+        schema = _given(declared)
+        said = {"description": schema.pop("description")} if "description" in schema else {}
+        yield {"name": name, "in": "query", **said, "required": False, "schema": schema}
+
+
+def _given(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of a parameter that was given: without the null or the empty text that stands for none."""
+    said = {name: value for name, value in schema.items() if name != "anyOf" and (name, value) not in _NONE}
+    (kind,) = [one for one in schema.get("anyOf", ()) if one != {"type": "null"}] or [{}]
+    return {**said, **kind}
+
+
 def _parameter(name: str, place: str, *, required: bool = False) -> dict[str, Any]:
     return {"name": name, "in": place, "required": required, "schema": _TEXT}
 
 
-def _request(one: Operation, schemas: dict[type, dict[str, Any]], types: list[str]) -> dict[str, Any]:
-    schema = schemas[one.body] if one.body else {} if types == ["application/json"] else _TEXT
-    fields = msgspec.structs.fields(one.body) if isinstance(one.body, type) else ()
-    required = not one.body or any(field.required for field in fields)
-    return {"required": required, "content": {kind: {"schema": schema} for kind in types}}
+def _request(one: Operation, schemas: dict[type, dict[str, Any]]) -> dict[str, Any]:
+    anything: dict[str, Any] = {} if one.content_types == ("application/json",) else _TEXT
+    schema = schemas.get(one.body_kind, anything) if one.body_kind else anything
+    return {
+        "required": one.body_required,
+        "content": {kind: {"schema": schema} for kind in one.content_types},
+    }
 
 
 def _response(status: str, text: str, one: Operation, schemas: dict[type, dict[str, Any]]) -> dict[str, Any]:

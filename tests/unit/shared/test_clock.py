@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from functions.shared.clock import day_from_caller, epoch, from_caller, now, parse, rfc3339
+from functions.shared.clock import epoch, from_caller, now, parse, rfc3339
 
 MOMENT = datetime(2026, 11, 22, 17, 5, 9, 123_456, tzinfo=UTC)
 
@@ -93,17 +93,3 @@ def test_what_is_no_time_by_rfc_3339_is_refused(text: str) -> None:
         ValueError, match=r"not a time|out of range|must be in|strictly between|unconverted|month|day"
     ):
         from_caller(text)
-
-
-@pytest.mark.parametrize("day", ["2026-11-22", "2028-02-29", "0001-01-01"])
-def test_a_day_of_the_calendar_is_taken(day: str) -> None:
-    assert day_from_caller(day) == day
-
-
-@pytest.mark.parametrize(
-    "day",
-    ["", "2026-02-29", "2026-04-31", "2026-00-10", "2026-1-1", "20261122", "2026-11-22\n", "0000-01-01"],
-)
-def test_a_day_that_is_in_no_calendar_is_refused(day: str) -> None:
-    with pytest.raises(ValueError, match=r"day|month|year"):
-        day_from_caller(day)

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import base64
 import json
-from typing import Any
+from datetime import date
+from typing import Annotated, Any, Literal
 
 import pytest
 from chalice.app import Response
+from msgspec import Meta
 
 from functions.shared import context, errors
 from functions.shared.http import (
+    IDEMPOTENCY_KEY,
+    IF_MATCH,
+    IF_MATCH_OPTIONAL,
+    Header,
     Service,
     caller,
     etag,
-    header,
-    if_match,
     json_response,
-    page_limit,
-    query_parameters,
-    raw_body,
-    read_body,
 )
-from functions.shared.types import Body, View
+from functions.shared.types import Body, LongPageQuery, PageQuery, Query, View
 from tests.support.lambda_events import Context, api_event
 
 
@@ -35,7 +35,18 @@ class Wished(View, frozen=True):
     by: str | None
 
 
+class FindWishes(Query, frozen=True):
+    limit: Annotated[int, Meta(ge=1, le=50)] = 20
+    cursor: str | None = None
+    q: Annotated[str, Meta(max_length=10)] = ""
+    sort_by: Literal["", "newest", "oldest"] = ""
+    colour: Literal["red", "green", "blue"] | None = None
+    day: date | None = None
+    with_gone: bool = False
+
+
 app = Service("wishes")
+SEEN: list[Any] = []
 
 
 @app.endpoint("GET", "/wishes/{wishId}", returns=Wished)
@@ -44,36 +55,62 @@ def get_wish(wish_id: str) -> Response:
     return json_response(Wished(wish_id, caller(app).subject), headers=etag(7))
 
 
-@app.endpoint("POST", "/wishes", auth="optional", body=Wish, returns=Wished, status=201)
-def make_wish() -> Response:
+@app.endpoint("POST", "/wishes", auth="optional", body=Wish, max_bytes=100, returns=Wished, status=201)
+def make_wish(body: Wish) -> Response:
     """Make a wish: 201 | 400."""
-    return json_response(Wished(read_body(app, Wish, limit=100).text, caller(app).subject), 201)
+    return json_response(Wished(body.text, caller(app).subject), 201)
 
 
-@app.endpoint("PUT", "/wishes/{wishId}", body=Wish)
-def change_wish(wish_id: str) -> dict[str, Any]:
+@app.endpoint("PUT", "/wishes/{wishId}", body=Wish, headers=(IF_MATCH,))
+def change_wish(wish_id: str, body: Wish, version: int) -> dict[str, Any]:
     """Change a wish: 200 | 412 | 428."""
-    return {"version": if_match(app)}
+    return {"version": version}
 
 
-@app.endpoint("DELETE", "/wishes/{wishId}")
+@app.endpoint("DELETE", "/wishes/{wishId}", roles=("staff", "admin"))
 def drop_wish(wish_id: str) -> Response:
     """Drop a wish: 204 | 403."""
-    caller(app).require("staff", "admin")
     return Response("", status_code=204)
 
 
-@app.endpoint("GET", "/wishes", auth="none")
-def list_wishes() -> Any:
+@app.endpoint("GET", "/wishes", auth="none", query=FindWishes)
+def list_wishes(query: FindWishes) -> Any:
     """List wishes: 200 | 400."""
-    given = query_parameters(app, "limit", "cursor", "q")
-    return {"given": given, "limit": page_limit(given, default=20, cap=50)}
+    SEEN.append(query)
+    return {"limit": query.limit, "q": query.q}
 
 
-@app.endpoint("GET", "/wishes/page")
-def page() -> Any:
-    """Page with the limits that hold where none are named: 200."""
-    return {"limit": page_limit(query_parameters(app, "limit"))}
+@app.endpoint("GET", "/wishes/page", query=PageQuery)
+def page(query: PageQuery) -> Any:
+    """Page with the limits that hold for most lists: 200."""
+    return query
+
+
+@app.endpoint("GET", "/wishes/long-page", query=LongPageQuery)
+def long_page(query: LongPageQuery) -> Any:
+    """Page with the limits that hold where items are small: 200."""
+    return query
+
+
+@app.endpoint("POST", "/wishes/{wishId}/copies", body=Wish | None, headers=(IF_MATCH_OPTIONAL,))
+def copy_wish(wish_id: str, body: Wish | None, version: int | None) -> Any:
+    """Copy a wish, under another text where one is sent: 200 | 400."""
+    return {"text": body and body.text, "version": version}
+
+
+@app.endpoint(
+    "PATCH",
+    "/wishes/{wishId}",
+    roles=("admin",),
+    query=PageQuery,
+    body=Wish,
+    headers=(IF_MATCH, IDEMPOTENCY_KEY, Header("X-Wish-Token", "wish_token", "Whose it is")),
+)
+def patch_wish(
+    wish_id: str, query: PageQuery, body: Wish, version: int, key: str | None, wish_token: str | None
+) -> Any:
+    """Ask for everything there is: 200 | 400 | 403 | 428."""
+    return [wish_id, query.limit, body.text, version, key, wish_token]
 
 
 @app.lambda_function()
@@ -82,10 +119,22 @@ def tidy(event: Any, context: Any) -> dict[str, int]:
     return {"tidied": event["count"]}
 
 
-@app.endpoint("POST", "/wishes/import", content_types=("text/csv", "application/x-ndjson"))
-def import_wishes() -> Any:
+@app.endpoint(
+    "POST",
+    "/wishes/import",
+    body=bytes,
+    max_bytes=1000,
+    content_types=("text/csv", "application/x-ndjson"),
+)
+def import_wishes(body: bytes) -> Any:
     """Import: 200."""
-    return {"bytes": len(raw_body(app, 1000))}
+    return {"bytes": len(body)}
+
+
+@app.endpoint("PUT", "/wishes/import", body=bytes | None, content_types=("text/csv",))
+def keep_wishes(body: bytes | None) -> Any:
+    """Import, or not: 200."""
+    return {"bytes": None if body is None else len(body)}
 
 
 RAISED: list[BaseException | Any] = []
@@ -186,10 +235,79 @@ def test_an_event_that_is_no_request_is_a_problem() -> None:
 
 
 def test_each_operation_is_listed_for_the_contracts() -> None:
-    (made,) = [operation for operation in app.operations if operation.method == "POST" and operation.body]
-    assert made == ("POST", "/wishes", "optional", Wish, Wished, 201, "Make a wish: 201 | 400.")
-    (plain,) = [operation for operation in app.operations if operation.path == "/wishes/raise"]
-    assert plain == ("GET", "/wishes/raise", "required", None, None, 200, "Raise what the test put there.")
+    (made,) = [one for one in app.operations if (one.method, one.path) == ("POST", "/wishes")]
+    assert made._asdict() == {
+        "method": "POST",
+        "path": "/wishes",
+        "auth": "optional",
+        "roles": (),
+        "query": None,
+        "body": Wish,
+        "max_bytes": 100,
+        "headers": (),
+        "content_types": ("application/json",),
+        "returns": Wished,
+        "status": 201,
+        "view": make_wish,
+    }
+    assert made.summary == "Make a wish: 201 | 400."
+    (plain,) = [one for one in app.operations if one.path == "/wishes/raise"]
+    assert (plain.auth, plain.query, plain.body, plain.headers) == ("required", None, None, ())
+    assert (plain.max_bytes, plain.returns, plain.status) == (64 * 1024, None, 200)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "kind", "required"),
+    [
+        ("POST", "/wishes", Wish, True),
+        ("POST", "/wishes/{wishId}/copies", Wish, False),
+        ("POST", "/wishes/import", bytes, True),
+        ("PUT", "/wishes/import", bytes, False),
+        ("GET", "/wishes", None, False),
+    ],
+)
+def test_an_operation_says_what_its_body_is_and_whether_it_is_needed(
+    method: str, path: str, kind: Any, required: bool
+) -> None:
+    (one,) = [one for one in app.operations if (one.method, one.path) == (method, path)]
+    assert (one.body_kind, one.body_required) == (kind, required)
+
+
+# --- what a route declares -----------------------------------------------------------------------------------------
+
+
+def patch(body: Any = None, **options: Any) -> Any:
+    asked = {"subject": "cus_1", "roles": "admin", **options}
+    return send("PATCH", "/wishes/{wishId}", body or {"text": "x"}, path={"wishId": "w1"}, **asked)
+
+
+def test_a_view_is_given_all_that_its_route_declares() -> None:
+    headers = {"If-Match": '"7"', "Idempotency-Key": "k1", "X-WISH-Token": "t"}
+    answer = patch(query={"limit": "5"}, headers=headers)
+    assert (answer["statusCode"], answer["json"]) == (200, ["w1", 5, "x", 7, "k1", "t"])
+
+
+def test_what_may_be_left_out_is_none_where_it_is() -> None:
+    assert patch(headers={"If-Match": '"7"'})["json"] == ["w1", 20, "x", 7, None, None]
+
+
+def test_who_calls_is_checked_first_then_query_body_and_headers() -> None:
+    wrong: dict[str, Any] = {"query": {"limit": "0"}, "body": {"text": 7}, "roles": "staff"}
+    found = []
+    for right in (
+        {"roles": "admin"},
+        {"query": None},
+        {"body": {"text": "x"}},
+        {"headers": {"If-Match": '"1"'}},
+    ):
+        found.append(patch(**wrong)["json"]["code"])
+        wrong |= right
+    assert found == ["role_required", "invalid_limit", "wrong_type", "if_match_required"]
+    assert patch(**wrong)["statusCode"] == 200
+
+
+def test_a_call_that_declares_no_query_does_not_look_at_it() -> None:
+    assert send("POST", "/wishes", {"text": "x"}, query={"anything": "goes"})["statusCode"] == 201
 
 
 def test_a_view_is_still_a_function_of_its_own() -> None:
@@ -260,9 +378,9 @@ def test_a_body_that_is_no_text_is_the_callers_mistake(body: str, encoded: bool)
 
 
 @app.endpoint("PUT", "/wishes", body=Wish)
-def keep_wish() -> Any:
+def keep_wish(body: Wish) -> Any:
     """Keep a wish, with the limit that holds where none is named: 200 | 413."""
-    return {"length": len(read_body(app, Wish).text)}
+    return {"length": len(body.text)}
 
 
 @pytest.mark.parametrize(("size", "status"), [(64 * 1024, 200), (64 * 1024 + 1, 413)])
@@ -275,8 +393,30 @@ def test_a_limit_is_the_last_size_that_passes(size: int, status: int) -> None:
     assert send("POST", "/wishes", '{"text":"' + "x" * (size - 11) + '"}')["statusCode"] == status
 
 
-def test_no_body_is_a_problem() -> None:
-    assert code(send("POST", "/wishes")) == (400, "body_required")
+@pytest.mark.parametrize("body", [None, "", " \n"])
+def test_no_body_is_a_problem(body: str | None) -> None:
+    assert code(send("POST", "/wishes", body)) == (400, "body_required")
+
+
+def copied(body: Any = None, **headers: str) -> Any:
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    return send("POST", "/wishes/{wishId}/copies", body, path={"wishId": "w1"}, headers=sent)
+
+
+def test_a_body_that_may_be_left_out_is_checked_where_it_comes() -> None:
+    assert copied()["json"]["text"] is None
+    assert copied({"text": "x"})["json"]["text"] == "x"
+    assert code(copied({"text": 7})) == (400, "wrong_type")
+    assert code(copied("null")) == (400, "wrong_type")
+    assert code(copied(" ")) == (400, "body_required")
+
+
+def test_a_body_taken_as_it_comes_is_none_only_where_it_may_be_left_out() -> None:
+    csv = {"content-type": "text/csv"}
+    assert send("POST", "/wishes/import", headers=csv)["json"] == {"bytes": 0}
+    assert send("PUT", "/wishes/import", headers=csv)["json"] == {"bytes": None}
+    assert send("PUT", "/wishes/import", "a,b\n", headers=csv)["json"] == {"bytes": 4}
+    assert code(send("POST", "/wishes/import", "x" * 1001, headers=csv)) == (413, "body_too_large")
 
 
 # --- correlation ---------------------------------------------------------------------------------------------------
@@ -420,34 +560,112 @@ def test_what_a_known_caller_causes_is_known_by_their_subject() -> None:
 # --- query parameters ----------------------------------------------------------------------------------------------
 
 
-def test_query_parameters_are_read() -> None:
-    answer = send("GET", "/wishes", query={"limit": "5", "q": "blue pot"})
-    assert answer["json"] == {"given": {"limit": "5", "q": "blue pot"}, "limit": 5}
+def asked(**query: str) -> FindWishes:
+    assert send("GET", "/wishes", query=query or None)["statusCode"] == 200
+    found: FindWishes = SEEN.pop()
+    return found
+
+
+def refused(name: str, text: str) -> tuple[str, str, dict[str, Any]]:
+    answer = send("GET", "/wishes", query={name: text})
+    _, found = code(answer)
+    assert answer["statusCode"] == 400
+    return found, answer["json"]["detail"], answer["json"]["parameters"]
+
+
+def test_query_parameters_are_read_as_their_types() -> None:
+    assert asked(limit="5", q="blue pot") == FindWishes(limit=5, q="blue pot")
+    assert asked(sortBy="newest", colour="red") == FindWishes(sort_by="newest", colour="red")
+    assert asked(day="2028-02-29", withGone="true") == FindWishes(day=date(2028, 2, 29), with_gone=True)
+    assert asked(withGone="false", sortBy="") == FindWishes()
+
+
+def test_a_text_of_the_query_stays_a_text() -> None:
+    for text in ("null", "5", "true", "2026-11-22", ""):
+        assert asked(cursor=text) == FindWishes(cursor=text)
 
 
 def test_without_query_parameters_the_defaults_hold() -> None:
-    assert send("GET", "/wishes")["json"] == {"given": {}, "limit": 20}
+    assert asked() == FindWishes(20, None, "", "", None, None, False)
+
+
+@pytest.mark.parametrize("text", ["yes", "True", "1", "0", "null", ""])
+def test_a_truth_is_true_or_false(text: str) -> None:
+    assert refused("withGone", text) == (
+        "invalid_with_gone",
+        "withGone is true or false.",
+        {"parameter": "withGone"},
+    )
+
+
+@pytest.mark.parametrize(
+    "day",
+    ["", "2026-02-29", "2026-04-31", "2026-00-10", "2026-1-1", "20261122", "2026-11-22\n", "0000-01-01"],
+)
+def test_a_day_that_is_in_no_calendar_is_refused(day: str) -> None:
+    detail = "day is a day of the calendar like 2026-11-22."
+    assert refused("day", day) == ("invalid_day", detail, {"parameter": "day"})
+
+
+def test_a_day_as_far_as_calendars_go_is_taken() -> None:
+    assert asked(day="0001-01-01").day == date.min
+    assert asked(day="9999-12-31").day == date.max
+
+
+def test_a_choice_that_is_none_is_refused_with_those_there_are() -> None:
+    assert refused("sortBy", "price") == (
+        "invalid_sort_by",
+        "sortBy is newest or oldest.",
+        {"parameter": "sortBy"},
+    )
+    assert refused("colour", "") == (
+        "invalid_colour",
+        "colour is one of blue, green, red.",
+        {"parameter": "colour"},
+    )
+
+
+def test_a_text_of_the_query_has_the_length_that_is_declared() -> None:
+    assert asked(q="é" * 10).q == "é" * 10
+    assert refused("q", "é" * 11) == (
+        "parameter_too_long",
+        "q has at most 10 characters.",
+        {"parameter": "q", "maximum": 10},
+    )
 
 
 def test_an_unknown_query_parameter_is_a_problem() -> None:
-    assert code(send("GET", "/wishes", query={"lmit": "5"})) == (400, "unknown_parameter")
+    answer = send("GET", "/wishes", query={"lmit": "5"})
+    assert code(answer) == (400, "unknown_parameter")
+    assert answer["json"]["parameters"] == {"parameter": "lmit"}
+
+
+@pytest.mark.parametrize("name", ["sort_by", "sortby", "SortBy", ""])
+def test_a_query_parameter_has_the_name_of_the_wire_alone(name: str) -> None:
+    assert code(send("GET", "/wishes", query={name: "newest"})) == (400, "unknown_parameter")
 
 
 def test_a_repeated_query_parameter_is_a_problem() -> None:
     event = api_event("GET", "/wishes", query={"limit": "5"})
     event["multiValueQueryStringParameters"] = {"limit": ["5", "6"]}
-    assert code(answer_to(event)) == (400, "repeated_parameter")
+    answer = answer_to(event)
+    assert code(answer) == (400, "repeated_parameter")
+    assert answer["json"]["parameters"] == {"parameter": "limit"}
 
 
 @pytest.mark.parametrize("limit", ["", "0", "51", "-1", "1.5", "ten", "1e1", "٣", "5\n", "99999999999"])
 def test_a_limit_out_of_its_range_is_a_problem(limit: str) -> None:
-    assert code(send("GET", "/wishes", query={"limit": limit})) == (400, "invalid_limit")
+    detail = "limit is a whole number from 1 to 50."
+    assert refused("limit", limit) == ("invalid_limit", detail, {"parameter": "limit", "maximum": 50})
 
 
-def test_a_page_has_20_items_and_at_most_100_unless_the_call_says_otherwise() -> None:
-    assert send("GET", "/wishes/page")["json"] == {"limit": 20}
-    assert send("GET", "/wishes/page", query={"limit": "100"})["json"] == {"limit": 100}
-    assert send("GET", "/wishes/page", query={"limit": "101"})["statusCode"] == 400
+@pytest.mark.parametrize(("path", "default", "most"), [("page", 20, 100), ("long-page", 100, 500)])
+def test_a_page_has_20_items_and_at_most_100_where_they_are_small_100_and_500(
+    path: str, default: int, most: int
+) -> None:
+    assert send("GET", f"/wishes/{path}")["json"] == {"limit": default, "cursor": None}
+    assert send("GET", f"/wishes/{path}", query={"limit": str(most)})["json"]["limit"] == most
+    assert code(send("GET", f"/wishes/{path}", query={"limit": str(most + 1)})) == (400, "invalid_limit")
 
 
 @pytest.mark.parametrize("limit", ["1", "50", "007"])
@@ -484,12 +702,16 @@ def test_if_match_of_another_form_is_refused(given: str) -> None:
     assert code(put(if_match=given)) == (400, "invalid_if_match")
 
 
-def test_a_header_is_found_in_any_case() -> None:
-    event = api_event("GET", "/wishes")
-    event["headers"] = {"X-CART-Token": "t"}
-    answer_to(event)
-    assert header(app, "x-Cart-token") == "t"
-    assert header(app, "x-other") is None
+def test_if_match_that_may_be_left_out_is_checked_where_it_comes() -> None:
+    assert copied()["json"]["version"] is None
+    assert copied(if_match='"7"')["json"]["version"] == 7
+    assert code(copied(if_match="7")) == (400, "invalid_if_match")
+
+
+@pytest.mark.parametrize("key", ["", " ", "a b", "é", "x" * 256, "a\nb", "k\x7f"])
+def test_an_idempotency_key_of_another_form_is_refused(key: str) -> None:
+    answer = patch(headers={"If-Match": '"7"', "Idempotency-Key": key})
+    assert code(answer) == (400, "invalid_idempotency_key")
 
 
 # --- the line ------------------------------------------------------------------------------------------------------

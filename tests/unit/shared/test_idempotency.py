@@ -13,7 +13,7 @@ from chalice.app import Response
 
 from functions.shared.dynamo import Table
 from functions.shared.errors import ConflictError
-from functions.shared.http import Service, json_response
+from functions.shared.http import IDEMPOTENCY_KEY, Service, json_response
 from functions.shared.idempotency import KEPT, LOCKED_SECONDS, answered_once, fingerprint
 from tests.support.lambda_events import Context, api_event
 
@@ -29,11 +29,11 @@ class Counter:
         self.at = NOON
         self.runs = 0
         self.meanwhile: Callable[[], Any] = lambda: None
-        self.app.endpoint("POST", "/charges", status=201)(self.charge)
-        self.app.endpoint("POST", "/charges/{chargeId}", status=201)(self.charge)
+        for path in ("/charges", "/charges/{chargeId}"):
+            self.app.endpoint("POST", path, headers=(IDEMPOTENCY_KEY,), status=201)(self.charge)
 
-    def charge(self, charge_id: str = "") -> Response:
-        return answered_once(self.app, self.table, "charge#cus_1", self.at, self.run)
+    def charge(self, key: str | None, charge_id: str = "") -> Response:
+        return answered_once(self.app, self.table, "charge#cus_1", self.at, self.run, key=key)
 
     def run(self) -> Response:
         self.runs += 1
@@ -203,8 +203,8 @@ def test_keys_of_different_scopes_do_not_meet(counter: Counter) -> None:
     counter.post()
     other = Counter(counter.table)
     other.app = Service("other")
-    other.app.endpoint("POST", "/charges")(
-        lambda: answered_once(other.app, other.table, "charge#cus_2", NOON, other.run)
+    other.app.endpoint("POST", "/charges", headers=(IDEMPOTENCY_KEY,))(
+        lambda key: answered_once(other.app, other.table, "charge#cus_2", NOON, other.run, key=key)
     )
     assert other.post()["json"] == {"run": 1}
     assert "Idempotency-Replayed" not in other.post("k3")["headers"]

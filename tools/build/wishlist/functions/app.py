@@ -12,7 +12,7 @@ from chalice.app import Response, SQSEvent
 from functions.shared import inbox, outbox
 from functions.shared.clock import now
 from functions.shared.errors import InvalidError
-from functions.shared.http import Service, caller, json_response, read_body
+from functions.shared.http import Service, caller, json_response
 from functions.shared.types import Sku
 from functions.wishlist import service
 from functions.wishlist.events import CustomerErased
@@ -35,10 +35,10 @@ def health() -> Response:
 
 
 @app.endpoint("PUT", "/wishlist/items/{sku}", body=SetItem, returns=WishlistView)
-def set_item(sku: str) -> Response:
+def set_item(sku: str, body: SetItem) -> Response:
     """Keep units of a product: 200 all that is kept | 400 | 404 erased | 409 full, or busy."""
     customer_id = caller(app).required_subject()
-    after = service.set_item(wishlists(), customer_id, checked_sku(sku), read_body(app, SetItem).quantity, now())
+    after = service.set_item(wishlists(), customer_id, checked_sku(sku), body.quantity, now())
     return json_response(wishlist_view(after))
 
 
