@@ -17,32 +17,30 @@ from functions.catalog.imports import messages
 from functions.catalog.imports import service as imports
 from functions.catalog.imports.table import ImportsTable
 from functions.catalog.jobs.uploads import Task, Uploads
-from functions.catalog.lists.table import ORDERS
 from functions.catalog.table import CatalogTable
 from functions.catalog.text import words
 from functions.shared import log, outbox
 from functions.shared.clock import now
-from functions.shared.errors import InvalidError
 from functions.shared.http import (
+    IDEMPOTENCY_KEY,
+    IF_MATCH,
+    Header,
     Service,
     caller,
     etag,
-    header,
-    if_match,
     json_response,
-    page_limit,
-    query_parameters,
-    raw_body,
-    read_body,
 )
-from functions.shared.idempotency import answered_once, fingerprint, key_of
+from functions.shared.idempotency import answered_once, fingerprint
 from functions.shared.ids import new_id
 from functions.shared.money import EXPONENTS
+from functions.shared.types import LongPageQuery
 
 app = Service("catalog")
 
 PUBLIC = {"Cache-Control": "public, max-age=0, s-maxage=15, stale-while-revalidate=60"}
 """Caches on the way answer for 15 seconds; a browser asks each time, and is told 304 where nothing has changed."""
+IF_NONE_MATCH = Header("If-None-Match", "if_none_match", "The ETag of the version that is at hand")
+CONTENT_TYPE = Header("Content-Type", "content_type", "Of which format the body is")
 MAX_PRODUCT_BYTES = 1_000_000
 MAX_FILE_BYTES = (
     4_600_000  # Lambda is called with 6 MB at most (Lambda quotas), and a CSV comes to it as base64
@@ -87,44 +85,45 @@ def health() -> Response:
 # --- for everyone -------------------------------------------------------------------------------------------------
 
 
-@app.endpoint("GET", "/catalog/products", auth="none", returns=views.CardsView)
-def get_products() -> Response:
+@app.endpoint("GET", "/catalog/products", auth="none", query=views.FindProducts, returns=views.CardsView)
+def get_products(query: views.FindProducts) -> Response:
     """List products on sale (``?category=&vendor=&tag=&q=&sort=&limit=&cursor=``): 200 | 400.
 
     ``q`` finds products that have all its words, the last one also as the beginning of a word. ``sort`` is ``newest``
     (default), ``price``, ``-price``, ``title`` or ``-title``.
     """
-    given = query_parameters(app, "category", "vendor", "tag", "q", "sort", "limit", "cursor")
-    page = service.find(catalog(), wanted(given), sort(given), page_limit(given), given.get("cursor"))
+    page = service.find(catalog(), wanted(query), query.sort or "newest", query.limit, query.cursor)
     return json_response(views.cards_view(page), headers=PUBLIC)
 
 
-@app.endpoint("GET", "/catalog/products/{id}", auth="none", returns=views.ProductView)
-def get_product(id: str) -> Response:
+@app.endpoint(
+    "GET", "/catalog/products/{id}", auth="none", headers=(IF_NONE_MATCH,), returns=views.ProductView
+)
+def get_product(id: str, if_none_match: str | None) -> Response:
     """Get a product on sale by id or slug: 200 | 304 If-None-Match | 404 none, or not on sale."""
     stored = service.public_product(catalog(), id)
     tag = etag(stored.version)
-    if (header(app, "if-none-match") or "").removeprefix("W/") == tag["ETag"]:
+    if (if_none_match or "").removeprefix("W/") == tag["ETag"]:
         return Response("", headers={**PUBLIC, **tag}, status_code=304)
     return json_response(views.product_view(stored), headers={**PUBLIC, **tag})
 
 
-@app.endpoint("GET", "/catalog/categories", auth="none", returns=views.NamesView)
-def get_categories() -> Response:
+@app.endpoint("GET", "/catalog/categories", auth="none", query=LongPageQuery, returns=views.NamesView)
+def get_categories(query: LongPageQuery) -> Response:
     """List the categories in use, by name: 200 | 400."""
-    return names("category")
+    return names("category", query)
 
 
-@app.endpoint("GET", "/catalog/vendors", auth="none", returns=views.NamesView)
-def get_vendors() -> Response:
+@app.endpoint("GET", "/catalog/vendors", auth="none", query=LongPageQuery, returns=views.NamesView)
+def get_vendors(query: LongPageQuery) -> Response:
     """List the vendors in use, by name: 200 | 400."""
-    return names("vendor")
+    return names("vendor", query)
 
 
-@app.endpoint("GET", "/catalog/tags", auth="none", returns=views.NamesView)
-def get_tags() -> Response:
+@app.endpoint("GET", "/catalog/tags", auth="none", query=LongPageQuery, returns=views.NamesView)
+def get_tags(query: LongPageQuery) -> Response:
     """List the tags in use, by name: 200 | 400."""
-    return names("tag")
+    return names("tag", query)
 
 
 @app.endpoint("GET", "/catalog/currencies", auth="none", returns=views.CurrenciesView)
@@ -137,45 +136,45 @@ def get_currencies() -> Response:
 # --- for staff ----------------------------------------------------------------------------------------------------
 
 
-@app.endpoint("GET", "/catalog/admin/products", returns=views.CardsView)
-def get_all_products() -> Response:
+@app.endpoint(
+    "GET",
+    "/catalog/admin/products",
+    roles=("staff", "admin"),
+    query=views.FindAnyProducts,
+    returns=views.CardsView,
+)
+def get_all_products(query: views.FindAnyProducts) -> Response:
     """List products of any status (``?status=`` and as for the public): 200 | 400 | 403."""
-    caller(app).require("staff", "admin")
-    given = query_parameters(app, "status", "category", "vendor", "tag", "q", "sort", "limit", "cursor")
-    status = given.get("status", "")
-    if status not in ("", *STATUSES):
-        raise InvalidError("invalid_status", f"status is one of {', '.join(STATUSES)}.", field=("status",))
-    page = service.find(
-        catalog(),
-        wanted(given),
-        sort(given),
-        page_limit(given),
-        given.get("cursor"),
-        (status,) if status else STATUSES,
-    )
+    statuses = (query.status,) if query.status else STATUSES
+    page = service.find(catalog(), wanted(query), query.sort or "newest", query.limit, query.cursor, statuses)
     return json_response(views.cards_view(page))
 
 
-@app.endpoint("GET", "/catalog/admin/products/{id}", returns=views.StaffProductView)
+@app.endpoint("GET", "/catalog/admin/products/{id}", roles=("staff", "admin"), returns=views.StaffProductView)
 def get_any_product(id: str) -> Response:
     """Get a product of any status by id or slug: 200 | 403 | 404."""
-    caller(app).require("staff", "admin")
     stored = service.product(catalog(), id)
     return json_response(views.staff_view(stored), headers=etag(stored.version))
 
 
-@app.endpoint("POST", "/catalog/products", body=Product, returns=views.StaffProductView, status=201)
-def post_product() -> Response:
+@app.endpoint(
+    "POST",
+    "/catalog/products",
+    roles=("admin",),
+    body=Product,
+    max_bytes=MAX_PRODUCT_BYTES,
+    headers=(IDEMPOTENCY_KEY,),
+    returns=views.StaffProductView,
+    status=201,
+)
+def post_product(body: Product, key: str | None) -> Response:
     """Create a product, a draft unless it says otherwise: 201 | 400 | 403 | 409 slug or SKU taken, key reused | 413."""
-    who = caller(app)
-    who.require("admin")
-    product, at = read_body(app, Product, MAX_PRODUCT_BYTES), now()
-    key, by = key_of(app), who.required_subject()
+    at, by = now(), caller(app).required_subject()
 
     def run() -> Response:
         stored = service.create(
             catalog(),
-            product,
+            body,
             new_id("prd", at),
             currency=currency(),
             at=at,
@@ -184,23 +183,28 @@ def post_product() -> Response:
         where = {"Location": f"/catalog/products/{stored.id}", **etag(stored.version)}
         return json_response(views.staff_view(stored), 201, where)
 
-    return answered_once(app, catalog(), f"product#{by}", at, run)
+    return answered_once(app, catalog(), f"product#{by}", at, run, key=key)
 
 
-@app.endpoint("PUT", "/catalog/products/{id}", body=Product, returns=views.StaffProductView)
-def put_product(id: str) -> Response:
+@app.endpoint(
+    "PUT",
+    "/catalog/products/{id}",
+    roles=("admin",),
+    body=Product,
+    max_bytes=MAX_PRODUCT_BYTES,
+    headers=(IF_MATCH,),
+    returns=views.StaffProductView,
+)
+def put_product(id: str, body: Product, version: int) -> Response:
     """Replace a product: 200 | 400 | 403 | 404 | 409 slug or SKU taken | 412 changed since | 413 | 428 no If-Match."""
-    caller(app).require("admin")
-    product = read_body(app, Product, MAX_PRODUCT_BYTES)
-    stored = service.change(catalog(), id, product, version=if_match(app), currency=currency(), at=now())
+    stored = service.change(catalog(), id, body, version=version, currency=currency(), at=now())
     return json_response(views.staff_view(stored), headers=etag(stored.version))
 
 
-@app.endpoint("DELETE", "/catalog/products/{id}", status=204)
-def delete_product(id: str) -> Response:
+@app.endpoint("DELETE", "/catalog/products/{id}", roles=("admin",), headers=(IF_MATCH,), status=204)
+def delete_product(id: str, version: int) -> Response:
     """Withdraw a product from sale, or delete a draft: 204 | 403 | 404 | 412 changed since | 428 no If-Match."""
-    caller(app).require("admin")
-    service.withdraw(catalog(), id, version=if_match(app), at=now())
+    service.withdraw(catalog(), id, version=version, at=now())
     return Response("", status_code=204)
 
 
@@ -210,11 +214,18 @@ def delete_product(id: str) -> Response:
 @app.endpoint(
     "POST",
     "/catalog/imports",
+    roles=("admin",),
+    query=views.ImportProducts,
+    body=bytes | None,
+    max_bytes=MAX_FILE_BYTES,
+    headers=(CONTENT_TYPE, IDEMPOTENCY_KEY),
     returns=views.ImportAcceptedView,
     status=202,
     content_types=("text/csv", "application/x-ndjson"),
 )
-def post_import() -> Response:
+def post_import(
+    query: views.ImportProducts, body: bytes | None, content_type: str | None, key: str | None
+) -> Response:
     """Import products from CSV (Shopify's, WooCommerce's, or mapped) or JSONL: 202 | 400 | 403 | 409 | 413 | 415.
 
     Each product is created, or changed where its slug exists; what is to be said of rows is told by GET
@@ -224,56 +235,54 @@ def post_import() -> Response:
     A body has room for 4.6 MB. For a file of up to 200 MB, send none and ``?upload=true``: the answer names an address
     to PUT the file to, with the same Content-Type, and POST /catalog/imports/{id}/start has it worked off.
     """
-    who = caller(app)
-    who.require("admin")
-    raw, at = raw_body(app, MAX_FILE_BYTES), now()
-    kind = imports.kind_of(header(app, "content-type") or "")
-    given = query_parameters(app, "stock", "dryRun", "mapping", "upload")
-    options, later = imports.options(given), imports.comes_later(given, raw)
+    at, raw, kind = now(), body or b"", imports.kind_of(content_type or "")
+    mapping = imports.mapping_of(query.mapping)
+    options = imports.ImportOptions(stock=query.stock == "set", dry_run=query.dry_run, mapping=mapping)
+    if query.upload:
+        imports.refuse_file(raw)
 
     def run() -> Response:
         import_id = new_id("imp", at)
         where = {"Location": f"/catalog/imports/{import_id}"}
-        if later:
+        if query.upload:
             job, address = imports.expect(importing(), kind, import_id, at, options)
             return json_response(views.upload_view(job, address), 202, where)
         job = imports.accept(importing(), raw, kind, import_id, at, options)
         return json_response(views.accepted_view(job), 202, where)
 
-    return answered_once(app, catalog(), f"import#{who.subject}", at, run)
+    return answered_once(app, catalog(), f"import#{caller(app).subject}", at, run, key=key)
 
 
-@app.endpoint("POST", "/catalog/imports/{id}/start", returns=views.ImportAcceptedView, status=202)
+@app.endpoint(
+    "POST", "/catalog/imports/{id}/start", roles=("admin",), returns=views.ImportAcceptedView, status=202
+)
 def start_import(id: str) -> Response:
     """Have the file worked off that was PUT to an import's address: 202 | 403 | 404 | 409 it has not come | 413.
 
     Safe to repeat.
     """
-    caller(app).require("admin")
     return json_response(views.accepted_view(imports.start(importing(), id, now())), 202)
 
 
-@app.endpoint("GET", "/catalog/imports/{id}", returns=views.ImportView)
-def get_import(id: str) -> Response:
+@app.endpoint(
+    "GET", "/catalog/imports/{id}", roles=("staff", "admin"), query=LongPageQuery, returns=views.ImportView
+)
+def get_import(id: str, query: LongPageQuery) -> Response:
     """Get how far an import has got, with a page of its errors (``?limit=&cursor=``): 200 | 400 | 403 | 404."""
-    caller(app).require("staff", "admin")
-    given = query_parameters(app, "limit", "cursor")
     table = importing().imports
     job = imports.job(table, id)
-    problems = table.problems(job.id, page_limit(given, 100, 500), given.get("cursor"))
+    problems = table.problems(job.id, query.limit, query.cursor)
     return json_response(views.import_view(job, problems))
 
 
-@app.endpoint("GET", "/catalog/imports/{id}/messages")
-def get_import_messages(id: str) -> Response:
+@app.endpoint("GET", "/catalog/imports/{id}/messages", roles=("staff", "admin"), query=views.ByCursor)
+def get_import_messages(id: str, query: views.ByCursor) -> Response:
     """Get all that is said of an import's rows as a CSV file (``?cursor=``): 200 | 400 | 403 | 404.
 
     Where there is more than fits into one answer, the header Link names the next part.
     """
-    caller(app).require("staff", "admin")
-    given = query_parameters(app, "cursor")
     job = imports.job(importing().imports, id)
-    page = messages.page(importing().imports, job.id, given.get("cursor"))
+    page = messages.page(importing().imports, job.id, query.cursor)
     headers: dict[str, Any] = {
         "Content-Type": "text/csv; charset=utf-8",
         "Content-Disposition": f'attachment; filename="{job.id}.csv"',
@@ -284,29 +293,34 @@ def get_import_messages(id: str) -> Response:
     return Response(page.text, headers=headers)
 
 
-@app.endpoint("POST", "/catalog/exports", returns=views.ExportView, status=202)
-def post_export() -> Response:
+@app.endpoint(
+    "POST",
+    "/catalog/exports",
+    roles=("admin",),
+    query=views.ExportProducts,
+    headers=(IDEMPOTENCY_KEY,),
+    returns=views.ExportView,
+    status=202,
+)
+def post_export(query: views.ExportProducts, key: str | None) -> Response:
     """Have all products written into a file (``?format=csv`` or ``jsonl``): 202 | 400 | 403 | 409.
 
     GET /catalog/exports/{id} tells how far it has got, and where the file is. Quantities are left blank, because stock
     belongs to inventory.
     """
-    who, at = caller(app), now()
-    who.require("admin")
-    kind = imports.checked_format(query_parameters(app, "format").get("format", "csv"))
+    at = now()
 
     def run() -> Response:
-        export = exports.begin(exporting(), kind, new_id("exp", at), at)
+        export = exports.begin(exporting(), query.format, new_id("exp", at), at)
         where = {"Location": f"/catalog/exports/{export.id}"}
         return json_response(views.export_view(export, None), 202, where)
 
-    return answered_once(app, catalog(), f"export#{who.subject}", at, run)
+    return answered_once(app, catalog(), f"export#{caller(app).subject}", at, run, key=key)
 
 
-@app.endpoint("GET", "/catalog/exports/{id}", returns=views.ExportView)
+@app.endpoint("GET", "/catalog/exports/{id}", roles=("admin",), returns=views.ExportView)
 def get_export(id: str) -> Response:
     """Get how far an export has got, and once it is completed the address of its file: 200 | 403 | 404."""
-    caller(app).require("admin")
     export, address = exports.fetched(exporting(), id)
     return json_response(views.export_view(export, address))
 
@@ -352,28 +366,18 @@ def publish(event: dict[str, Any], context: object) -> None:
 # --- parameters ---------------------------------------------------------------------------------------------------
 
 
-def names(kind: str) -> Response:
+def names(kind: str, query: LongPageQuery) -> Response:
     """Answer with the names of one kind of facet."""
-    given = query_parameters(app, "limit", "cursor")
-    page = catalog().names(kind, page_limit(given, 100, 500), given.get("cursor"))
+    page = catalog().names(kind, query.limit, query.cursor)
     return json_response(views.names_view(page), headers=PUBLIC)
 
 
-def wanted(given: dict[str, str]) -> service.Wanted:
+def wanted(query: views.FindProducts) -> service.Wanted:
     """Return what a list is asked for; blank parameters ask for nothing."""
-    if any(len(given.get(name, "")) > 255 for name in ("category", "vendor", "tag", "q")):
-        raise InvalidError("parameter_too_long", "A filter has at most 255 characters.")
-    facets = tuple(facet(kind, given[kind]) for kind in ("category", "vendor", "tag") if given.get(kind))
-    text = given.get("q", "").strip()
+    named = {"category": query.category, "vendor": query.vendor, "tag": query.tag}
+    facets = tuple(facet(kind, name) for kind, name in named.items() if name)
+    text = query.q.strip()
     return service.Wanted(facets, tuple(words(text)) or (("",) if text else ()))
-
-
-def sort(given: dict[str, str]) -> str:
-    """Return the order asked for."""
-    name = given.get("sort") or "newest"
-    if name not in ORDERS:
-        raise InvalidError("invalid_sort", f"sort is one of {', '.join(ORDERS)}.")
-    return name
 
 
 def unfinished(event: dict[str, Any]) -> list[str]:

@@ -34,6 +34,8 @@ MAX_WORDS = 300  # by which a product is found; each is a list it stands in
 Status = Literal["published", "unlisted", "unpublished", "draft", "withdrawn"]
 """On sale and listed; on sale for who has its address; in the range, not on sale here; not yet; not any more."""
 STATUSES: tuple[Status, ...] = get_args(Status)
+Sort = Literal["newest", "oldest", "price", "-price", "title", "-title"]
+"""The order of a list of products."""
 StockPolicy = Literal["tracked", "backorder", "untracked"]
 """Units are counted; are counted and sold below zero; are not counted."""
 MerchantSku = Annotated[

@@ -3,17 +3,78 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import msgspec
+from msgspec import Meta
 
 from functions.catalog import domain
-from functions.catalog.domain import Card, Image, Price, PriceRange, Seo, Status, StockPolicy, Stored, Variant
+from functions.catalog.domain import (
+    Card,
+    Image,
+    Price,
+    PriceRange,
+    Seo,
+    Sort,
+    Status,
+    StockPolicy,
+    Stored,
+    Variant,
+)
 from functions.catalog.exports.table import Export
-from functions.catalog.imports.table import MAX_FILE_BYTES, MEDIA_TYPES, Job, ReadAs
+from functions.catalog.imports.table import MAX_FILE_BYTES, MEDIA_TYPES, Format, Job, ReadAs
 from functions.catalog.jobs.uploads import ADDRESS_SECONDS
 from functions.catalog.lists.table import Page
-from functions.shared.types import View
+from functions.shared.types import Cursor, PageQuery, Query, View
+
+Filter = Annotated[str, Meta(max_length=255)]
+
+
+class FindProducts(PageQuery, frozen=True):
+    """Which products to list, and in which order; what is blank asks for nothing."""
+
+    category: Filter = ""
+    vendor: Filter = ""
+    tag: Filter = ""
+    q: Annotated[
+        str, Meta(max_length=255, description="Words, the last one also as the beginning of one")
+    ] = ""
+    sort: Literal["", Sort] = "newest"
+
+
+class FindAnyProducts(FindProducts, frozen=True):
+    """Which products to list, also of those that are not on sale."""
+
+    status: Literal["", Status] = ""
+
+
+class ImportProducts(Query, frozen=True):
+    """What an import is to do beside creating and changing products, and whether its file comes later."""
+
+    stock: Annotated[
+        Literal["keep", "set"], Meta(description="Whether to set the stock of SKUs that are there too")
+    ] = "keep"
+    dry_run: Annotated[bool, Meta(description="Only tell what would happen")] = False
+    mapping: Annotated[
+        str,
+        Meta(
+            description="A JSON object of the file's columns, each with the field that it stands for",
+            examples=['{"Artikelname": "title"}'],
+        ),
+    ] = ""
+    upload: Annotated[bool, Meta(description="Send no file, but ask for an address to PUT it to")] = False
+
+
+class ByCursor(Query, frozen=True):
+    """Which part of a file."""
+
+    cursor: Cursor | None = None
+
+
+class ExportProducts(Query, frozen=True):
+    """As what to write all products."""
+
+    format: Format = "csv"
 
 
 class VariantView(View, frozen=True):

@@ -17,7 +17,7 @@ from functions.identity.table import IdentityTable
 from functions.shared import log
 from functions.shared.clock import now
 from functions.shared.errors import TooManyRequestsError
-from functions.shared.http import Service, caller, header
+from functions.shared.http import Service, caller
 from functions.shared.types import View
 
 app = Service("identity")
@@ -85,7 +85,7 @@ def my_session() -> str | None:
 def network() -> str:
     """Return where the caller calls from, as far as attempts are counted by it."""
     source = str((app.request.context.get("identity") or {}).get("sourceIp") or "")
-    return limits.network(limits.client_address(source, header(app, "x-forwarded-for") or ""))
+    return limits.network(limits.client_address(source, app.request.headers.get("x-forwarded-for") or ""))
 
 
 def count(limit: Limit, subject: str) -> None:

@@ -258,24 +258,32 @@ def _declared(app: Service, one: Operation) -> dict[str, Any]:
     if one.query is not None:
         parameters = app.request.query_params
         given["query"] = read_query(parameters, one.query) if parameters else one.query()
-    if one.body is not None and "body" in _asked(one.view):
-        given["body"] = _body(app, one)
+    if one.body is not None:
+        given["body"] = _body(app.request, one)
     for header in one.headers:
         value = app.request.headers.get(header.name)
         given[header.argument] = None if value is None and not header.required else header.read(value)
     return given
 
 
-def _asked(view: Any) -> tuple[str, ...]:
-    code = view.__code__
-    return tuple(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
-
-
-def _body(app: Service, one: Operation) -> Any:
-    raw, kind = raw_body(app, one.max_bytes), one.body_kind
+def _body(request: Request, one: Operation) -> Any:
+    raw, kind = _raw_body(request, one.max_bytes), one.body_kind
     if kind is None or (not raw and not one.body_required):
         return None
     return raw if kind is bytes else decode_body(raw, kind)
+
+
+def _raw_body(request: Request, limit: int) -> bytes:
+    """Return the body as it came; raise TooLargeError above `limit` bytes, InvalidError where it is no text."""
+    try:
+        raw: str | bytes = request.raw_body or b""
+        raw = raw.encode() if isinstance(raw, str) else raw
+    except ValueError:
+        raise errors.InvalidError("malformed_body", "The body cannot be decoded.") from None
+    if len(raw) > limit:
+        detail = f"The body has {len(raw)} bytes; the limit is {limit}."
+        raise errors.TooLargeError("body_too_large", detail, parameters={"maximum": limit})
+    return raw
 
 
 def json_response(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
@@ -333,24 +341,6 @@ def _from_chalice(answer: dict[str, Any]) -> dict[str, Any]:
     return made
 
 
-def read_body(app: Service, kind: type[T], limit: int = MAX_BODY_BYTES) -> T:
-    """Return the request's JSON body as `kind`; raise InvalidError naming the field, or TooLargeError."""
-    return decode_body(raw_body(app, limit), kind)
-
-
-def raw_body(app: Service, limit: int) -> bytes:
-    """Return the request's body; raise TooLargeError above `limit` bytes, InvalidError where it is no text."""
-    try:
-        raw = app.request.raw_body or b""
-        raw = raw.encode() if isinstance(raw, str) else raw
-    except ValueError:
-        raise errors.InvalidError("malformed_body", "The body cannot be decoded.") from None
-    if len(raw) > limit:
-        detail = f"The body has {len(raw)} bytes; the limit is {limit}."
-        raise errors.TooLargeError("body_too_large", detail, parameters={"maximum": limit})
-    return raw
-
-
 def decode_body(raw: bytes, kind: type[T]) -> T:
     """Return JSON bytes as `kind`; raise InvalidError naming the field and what it needs (bodies.py)."""
     if not raw.strip():
@@ -405,47 +395,9 @@ def _typed(text: str, default: Any) -> Any:
     return text
 
 
-def query_parameters(app: Service, *allowed: str) -> dict[str, str]:
-    """Return the query parameters; raise InvalidError for one that is repeated or not among `allowed`."""
-    given = app.request.query_params
-    if not given:
-        return {}
-    found: dict[str, str] = {}
-    for name in given:
-        if name not in allowed:
-            detail = f"There is no query parameter {name!r} here."
-            raise errors.InvalidError("unknown_parameter", detail, parameters={"parameter": name})
-        values = given.getlist(name)
-        if len(values) != 1:
-            detail = f"The query parameter {name!r} is repeated."
-            raise errors.InvalidError("repeated_parameter", detail, parameters={"parameter": name})
-        found[name] = values[0]
-    return found
-
-
-def page_limit(parameters: dict[str, str], default: int = 20, cap: int = 100) -> int:
-    """Return the `limit` parameter, 1 to `cap`; raise InvalidError otherwise."""
-    text = parameters.get("limit", str(default))
-    if not re.fullmatch(r"[0-9]{1,4}", text) or not 1 <= int(text) <= cap:
-        detail = f"limit is a whole number from 1 to {cap}."
-        raise errors.InvalidError("invalid_limit", detail, parameters={"maximum": cap})
-    return int(text)
-
-
-def header(app: Service, name: str) -> str | None:
-    """Return a request header by its name in any case."""
-    value: str | None = app.request.headers.get(name.lower())
-    return value
-
-
 def etag(version: int) -> dict[str, str]:
     """Return the ETag header of a version."""
     return {"ETag": f'"{version}"'}
-
-
-def if_match(app: Service) -> int:
-    """Return the version If-Match names."""
-    return _version(header(app, "if-match"))
 
 
 def _version(given: str | None) -> int:

@@ -10,7 +10,6 @@ itself be safe to repeat: a worker that dies between the work and the record lea
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -19,22 +18,11 @@ from chalice.app import Response
 
 from functions.shared.clock import epoch
 from functions.shared.dynamo import Table
-from functions.shared.errors import ConflictError, DomainError, InvalidError
-from functions.shared.http import Service, header
+from functions.shared.errors import ConflictError, DomainError
+from functions.shared.http import Service
 
 KEPT = timedelta(hours=48)
 LOCKED_SECONDS = 30
-_KEY = re.compile(r"[\x21-\x7e]{1,255}")
-
-
-def key_of(app: Service) -> str | None:
-    """Return the request's Idempotency-Key, None without one; raise InvalidError for one of another form."""
-    key = header(app, "idempotency-key")
-    if key is not None and not _KEY.fullmatch(key):
-        raise InvalidError(
-            "invalid_idempotency_key", "Idempotency-Key takes 1 to 255 visible ASCII characters."
-        )
-    return key
 
 
 def fingerprint(*parts: str | bytes) -> str:
@@ -53,7 +41,7 @@ def answered_once(
     at: datetime,
     run: Callable[[], Response],
     *,
-    key: str | None = "?",
+    key: str | None,
     told_apart_by: bytes | None = None,
 ) -> Response:
     """Return the answer of `run`, or the stored one where the request's key has been answered before.
@@ -62,10 +50,10 @@ def answered_once(
 
     Parameters
     ----------
-    key
-        The request's Idempotency-Key, None without one.
     scope
         Whose keys they are: the caller's subject (or the capability that stands for it) and the operation.
+    key
+        The request's, None without one: what `http.IDEMPOTENCY_KEY` gives the view.
     told_apart_by
         What of the body tells two requests apart, where the whole must not leave a digest behind (passwords).
 
@@ -74,7 +62,6 @@ def answered_once(
     ConflictError
         The key was used with another body, or its first request is still under way (with Retry-After).
     """
-    key = key_of(app) if key == "?" else key
     if key is None:
         return run()
     request = app.request

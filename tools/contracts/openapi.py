@@ -3,13 +3,11 @@
     python -m tools.contracts.openapi          # writes the pages
     python -m tools.contracts.openapi --check  # exits 1 when what is there differs
 
-Paths, authorisation and types are those the app is built from; query parameters and headers are read from the source,
-where a view, or a function it calls, asks for them by name.
+All of it is what the routes declare (functions/shared/http.py), and what their docstrings say of the answers.
 """
 
 from __future__ import annotations
 
-import ast
 import importlib
 import json
 import re
@@ -56,8 +54,6 @@ _SECURITY: dict[str, list[dict[str, list[str]]]] = {
     "optional": [{}, {"token": []}],
     "none": [],
 }
-# What the functions of functions/shared/http.py and idempotency.py read of a request.
-_NOT_THE_CALLERS = {"Content-Type", "X-Forwarded-For"}
 _NONE = [("default", None), ("default", "")]
 _SAID_ELSEWHERE = {"Content-Type"}
 """Of headers: the content of a request's body is named by its type."""
@@ -74,14 +70,13 @@ def page(service: str) -> dict[str, Any]:
     """Return the OpenAPI document of a service."""
     app = importlib.import_module(f"functions.{service}.app").app
     operations: list[Operation] = app.operations
-    asked = Asked(service)
     wanted = [kind for one in operations for kind in (one.body_kind, one.returns)]
     kinds = list(dict.fromkeys(kind for kind in wanted if kind not in (None, bytes)))
     references, components = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
     schemas = dict(zip(kinds, references, strict=True))
     paths: dict[str, dict[str, Any]] = {}
     for one in operations:
-        paths.setdefault(one.path, {})[one.method.lower()] = _operation(one, asked, schemas)
+        paths.setdefault(one.path, {})[one.method.lower()] = _operation(one, schemas)
     return {
         "openapi": "3.1.0",
         "info": {"title": f"Souk, {service}", "version": "1"},
@@ -104,7 +99,7 @@ def _sound(schema: Any) -> Any:
     return {name: _sound(inner) for name, inner in schema.items() if not (unsound and name == "default")}
 
 
-def _operation(one: Operation, asked: Asked, schemas: dict[type, dict[str, Any]]) -> dict[str, Any]:
+def _operation(one: Operation, schemas: dict[type, dict[str, Any]]) -> dict[str, Any]:
     summary, answers = documented(one.summary)
     made: dict[str, Any] = {
         "summary": summary,
@@ -113,18 +108,9 @@ def _operation(one: Operation, asked: Asked, schemas: dict[type, dict[str, Any]]
     }
     if one.roles:
         made["description"] = f"Needs the role {' or '.join(one.roles)}."
-    view = one.view.__name__
-    parameters = _parameters(one)
-    known = {given["name"] for given in parameters}
-    parameters += [_parameter(name, "query") for name in sorted(asked.queries(view)) if name not in known]
-    parameters += [
-        _parameter(name, "header", required=name == "If-Match" and name not in asked.looked_for(view))
-        for name in sorted(asked.headers(view))
-        if name not in known
-    ]
-    if parameters:
+    if parameters := _parameters(one):
         made["parameters"] = parameters
-    if one.method in ("POST", "PUT", "PATCH") and (one.body is not None or asked.body(view)):
+    if one.body is not None:
         made["requestBody"] = _request(one, schemas)
     made["responses"] = {
         **{status: _response(status, text, one, schemas) for status, text in answers.items()},
@@ -168,10 +154,6 @@ def _given(schema: dict[str, Any]) -> dict[str, Any]:
     return {**said, **kind}
 
 
-def _parameter(name: str, place: str, *, required: bool = False) -> dict[str, Any]:
-    return {"name": name, "in": place, "required": required, "schema": _TEXT}
-
-
 def _request(one: Operation, schemas: dict[type, dict[str, Any]]) -> dict[str, Any]:
     anything: dict[str, Any] = {} if one.content_types == ("application/json",) else _TEXT
     schema = schemas.get(one.body_kind, anything) if one.body_kind else anything
@@ -207,70 +189,6 @@ def documented(line: str) -> tuple[str, dict[str, str]]:
         status, text = re.fullmatch(r"\s*([1-5][0-9]{2})[,\s]*(.*?)\s*", part).groups()  # type: ignore[union-attr]
         answers[status] = "; ".join(filter(None, (answers.get(status), text)))
     return summary, answers
-
-
-class Asked:
-    """What a service's views ask of a request besides its path and body, found in the source."""
-
-    def __init__(self, service: str) -> None:
-        self.views: dict[tuple[str, str], str] = {}
-        self._functions: dict[str, ast.FunctionDef] = {}
-        for path in sorted(
-            (ROOT / "functions" / service).rglob("*.py"),
-            key=lambda path: (path.name[:2] != "ap", len(path.parts), path.name),
-        ):
-            for node in ast.parse(path.read_text()).body:
-                if isinstance(node, ast.FunctionDef):
-                    self._functions.setdefault(node.name, node)
-                    self.views |= dict.fromkeys(_routes(node), node.name)
-
-    def queries(self, view: str) -> set[str]:
-        """Return the names of the query parameters a view takes."""
-        calls = [call for call in self._calls(view, set()) if _name(call) == "query_parameters"]
-        return {name for call in calls for name in _texts(call)}
-
-    def headers(self, view: str) -> set[str]:
-        """Return the names of the headers a view reads."""
-        found = set()
-        for call in self._calls(view, set()):
-            if _name(call) in _ASKS:
-                found.add(_ASKS[_name(call)])
-            if _name(call) == "header":
-                found |= {name.title() for name in _texts(call)}
-        return found - _NOT_THE_CALLERS
-
-    def looked_for(self, view: str) -> set[str]:
-        """Return the names of the headers a view can do without."""
-        calls = [call for call in self._calls(view, set()) if _name(call) == "header"]
-        return {name.title() for call in calls for name in _texts(call)}
-
-    def body(self, view: str) -> bool:
-        """Tell whether a view reads a body."""
-        return any(_name(call) in ("read_body", "raw_body") for call in self._calls(view, set()))
-
-    def _calls(self, name: str, seen: set[str]) -> Iterator[ast.Call]:
-        """Yield the calls a function makes, and those of the service's functions that it calls."""
-        seen.add(name)
-        for node in ast.walk(self._functions[name]):
-            if isinstance(node, ast.Call):
-                yield node
-                if _name(node) in self._functions and _name(node) not in seen:
-                    yield from self._calls(_name(node), seen)
-
-
-def _routes(node: ast.FunctionDef) -> Iterator[tuple[str, str]]:
-    for decorator in node.decorator_list:
-        if isinstance(decorator, ast.Call) and _name(decorator) == "endpoint":
-            method, path = _texts(decorator)[:2]
-            yield method, path
-
-
-def _name(call: ast.Call) -> str:
-    return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
-
-
-def _texts(call: ast.Call) -> list[str]:
-    return [arg.value for arg in call.args if isinstance(arg, ast.Constant) and isinstance(arg.value, str)]
 
 
 def pages() -> dict[Path, str]:

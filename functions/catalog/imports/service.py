@@ -478,38 +478,22 @@ def give_up(importing: ImportContext, import_id: str, at: datetime) -> None:
 # --- formats ------------------------------------------------------------------------------------------------------
 
 
-def options(given: Mapping[str, str]) -> ImportOptions:
-    """Return what the parameters of a request ask for; raise InvalidError for what is none of it."""
-    stock, dry_run = given.get("stock", "keep"), given.get("dryRun", "false")
-    if stock not in ("keep", "set"):
-        raise InvalidError("invalid_stock", "stock is keep or set.", field=("stock",))
-    if dry_run not in ("true", "false"):
-        raise InvalidError("invalid_dry_run", "dryRun is true or false.", field=("dryRun",))
+def mapping_of(text: str) -> dict[str, str]:
+    """Return a file's columns, each with the field that it stands for; raise InvalidError for what is no mapping."""
     try:
-        mapping = msgspec.json.decode(given.get("mapping") or "{}", type=dict[str, str])
+        return msgspec.json.decode(text or "{}", type=dict[str, str])
     except (msgspec.DecodeError, UnicodeError):
         detail = 'mapping is a JSON object of columns and fields, like {"Artikelname": "title"}.'
         raise InvalidError("invalid_mapping", detail, field=("mapping",)) from None
-    return ImportOptions(stock == "set", dry_run == "true", mapping)
 
 
-def comes_later(given: Mapping[str, str], raw: bytes) -> bool:
-    """Tell whether a file is still to come; raise InvalidError where it has."""
-    if (asked := given.get("upload", "false")) not in ("true", "false"):
-        raise InvalidError("invalid_upload", "upload is true or false.", field=("upload",))
-    if asked == "true" and raw:
+def refuse_file(raw: bytes) -> None:
+    """Raise InvalidError for a file that has come although it was to come later."""
+    if raw:
         detail = "Send the file to the address that the answer names, or without upload=true."
         raise InvalidError("body_not_expected", detail)
-    return asked == "true"
 
 
 def kind_of(content_type: str) -> Format:
     """Return the format of a body."""
     return "csv" if content_type.partition(";")[0].strip().lower() == "text/csv" else "jsonl"
-
-
-def checked_format(name: str) -> Format:
-    """Return a format by its name; raise InvalidError for any other."""
-    if name not in ("csv", "jsonl"):
-        raise InvalidError("invalid_format", "format is csv or jsonl.")
-    return "csv" if name == "csv" else "jsonl"

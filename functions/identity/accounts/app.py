@@ -16,8 +16,8 @@ from functions.identity.sessions import service as sessions
 from functions.shared.addresses import checked_line
 from functions.shared.clock import now
 from functions.shared.email_address import comparable, deliverable
-from functions.shared.http import json_response, read_body
-from functions.shared.idempotency import answered_once, fingerprint, key_of
+from functions.shared.http import IDEMPOTENCY_KEY, json_response
+from functions.shared.idempotency import answered_once, fingerprint
 from functions.shared.ids import new_id
 from functions.shared.types import Body, Email, View
 
@@ -77,77 +77,83 @@ class AcceptedView(View, frozen=True):
     accepted: bool = True
 
 
-@app.endpoint("POST", "/identity/register", auth="none", body=Register, returns=RegisteredView, status=201)
-def register() -> Response:
+@app.endpoint(
+    "POST",
+    "/identity/register",
+    auth="none",
+    body=Register,
+    headers=(IDEMPOTENCY_KEY,),
+    returns=RegisteredView,
+    status=201,
+)
+def register(body: Register, key: str | None) -> Response:
     """Open an account: 201 its id, also if there is one already (its owner gets a mail) | 400 | 409 | 429."""
-    given, at, key = read_body(app, Register), now(), key_of(app)
-    email, name = deliverable(given.email), checked_line(given.name, ("name",))
+    at, email, name = now(), deliverable(body.email), checked_line(body.name, ("name",))
     count(REGISTER_NETWORK, network())
     # Under a key the random part of the id follows from it, so that a repeated request finds its own account.
     randomness = int(fingerprint(email, key)[:20], 16) if key else None
     customer_id = new_id("cus", at, randomness)
 
     def run() -> Response:
-        made = service.register(table(), email, name, given.password, customer_id=customer_id, at=at)
+        made = service.register(table(), email, name, body.password, customer_id=customer_id, at=at)
         return json_response(RegisteredView(made), 201)
 
     same = fingerprint(email, name).encode()  # the password is not to lie about as a plain digest
-    return answered_once(app, table(), f"register#{email}", at, run, told_apart_by=same)
+    return answered_once(app, table(), f"register#{email}", at, run, key=key, told_apart_by=same)
 
 
 @app.endpoint("POST", "/identity/verify-email", auth="none", body=VerifyEmail, status=204)
-def verify_email() -> Response:
+def verify_email(body: VerifyEmail) -> Response:
     """Prove an e-mail address by the token mailed to it: 204 | 400 used, replaced or too old | 409 address taken."""
-    service.verify_email(table(), read_body(app, VerifyEmail).token, now())
+    service.verify_email(table(), body.token, now())
     return Response("", status_code=204)
 
 
 @app.endpoint(
     "POST", "/identity/verify-email/resend", auth="none", body=ByEmail, returns=AcceptedView, status=202
 )
-def resend_verification() -> Response:
+def resend_verification(body: ByEmail) -> Response:
     """Ask for another mail to prove an address: 202, whether there is an account or not | 400 | 429."""
-    return _mail("verify_email")
+    return _mail("verify_email", body)
 
 
 @app.endpoint(
     "POST", "/identity/password/forgot", auth="none", body=ByEmail, returns=AcceptedView, status=202
 )
-def forgot_password() -> Response:
+def forgot_password(body: ByEmail) -> Response:
     """Ask for a mail to choose a new password: 202, whether there is an account or not | 400 | 429."""
-    return _mail("password_reset")
+    return _mail("password_reset", body)
 
 
-def _mail(kind: EmailKind) -> Response:
-    email, at = comparable(read_body(app, ByEmail).email), now()
+def _mail(kind: EmailKind, body: ByEmail) -> Response:
+    email, at = comparable(body.email), now()
     count(MAIL_NETWORK, network())
     table().request_email(service.email_request(kind, at, email=email), at)
     return json_response(AcceptedView(), 202)
 
 
 @app.endpoint("POST", "/identity/password/reset", auth="none", body=ResetPassword, status=204)
-def reset_password() -> Response:
+def reset_password(body: ResetPassword) -> Response:
     """Choose a new password by the token mailed; all sessions end: 204 | 400 used, replaced or too old."""
-    given = read_body(app, ResetPassword)
-    service.reset_password(table(), given.token, given.password, network=network(), at=now())
+    service.reset_password(table(), body.token, body.password, network=network(), at=now())
     return Response("", status_code=204)
 
 
 @app.endpoint("POST", "/identity/password/change", body=ChangePassword, status=204)
-def change_password() -> Response:
+def change_password(body: ChangePassword) -> Response:
     """Change the password; all other sessions end: 204 | 400 | 401 the current password is wrong | 429."""
-    given, customer_id, at = read_body(app, ChangePassword), me(), now()
-    _prove(customer_id, given.current_password)
-    service.change_password(table(), customer_id, given.new_password, keep_session=my_session(), at=at)
+    customer_id, at = me(), now()
+    _prove(customer_id, body.current_password)
+    service.change_password(table(), customer_id, body.new_password, keep_session=my_session(), at=at)
     return Response("", status_code=204)
 
 
 @app.endpoint("POST", "/identity/email/change", body=ChangeEmail, returns=AcceptedView, status=202)
-def change_email() -> Response:
+def change_email(body: ChangeEmail) -> Response:
     """Ask to use another e-mail address, by a mail to it: 202, taken or not | 400 | 401 the password is wrong | 429."""
-    given, customer_id, at = read_body(app, ChangeEmail), me(), now()
-    email = deliverable(given.email)
-    owner = _prove(customer_id, given.password)
+    customer_id, at = me(), now()
+    email = deliverable(body.email)
+    owner = _prove(customer_id, body.password)
     count(MAIL_NETWORK, network())
     service.ask_email_change(table(), owner, email, at)
     return json_response(AcceptedView(), 202)

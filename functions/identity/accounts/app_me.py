@@ -13,8 +13,8 @@ from functions.identity.api import CustomerView, Name, app, customer_view, me, t
 from functions.identity.domain import Address
 from functions.shared.addresses import AddressBody, checked, checked_line
 from functions.shared.clock import now
-from functions.shared.http import etag, if_match, json_response, read_body
-from functions.shared.idempotency import answered_once, fingerprint, key_of
+from functions.shared.http import IDEMPOTENCY_KEY, IF_MATCH, etag, json_response
+from functions.shared.idempotency import answered_once, fingerprint
 from functions.shared.ids import new_id
 from functions.shared.types import Body, View
 
@@ -88,11 +88,10 @@ def get_me() -> Response:
     return json_response(customer_view(account), headers=etag(account.version))
 
 
-@app.endpoint("PATCH", "/identity/me", body=ChangeMe, returns=CustomerView)
-def change_me() -> Response:
+@app.endpoint("PATCH", "/identity/me", body=ChangeMe, headers=(IF_MATCH,), returns=CustomerView)
+def change_me(body: ChangeMe, version: int) -> Response:
     """Change one's own profile: 200 with ETag | 400 | 404 | 412 changed meanwhile | 428 no If-Match."""
-    given, version = read_body(app, ChangeMe), if_match(app)
-    name = checked_line(given.name, ("name",)) if given.name else service.account(table(), me()).name
+    name = checked_line(body.name, ("name",)) if body.name else service.account(table(), me()).name
     account = service.rename(table(), me(), name, version=version, at=now())
     return json_response(customer_view(account), headers=etag(account.version))
 
@@ -111,17 +110,24 @@ def get_addresses() -> Response:
     return json_response(AddressesView([address_view(address) for address in book.addresses]))
 
 
-@app.endpoint("POST", "/identity/me/addresses", body=KeptAddressBody, returns=AddressView, status=201)
-def add_address() -> Response:
+@app.endpoint(
+    "POST",
+    "/identity/me/addresses",
+    body=KeptAddressBody,
+    headers=(IDEMPOTENCY_KEY,),
+    returns=AddressView,
+    status=201,
+)
+def add_address(body: KeptAddressBody, key: str | None) -> Response:
     """Add an address: 201 with ETag | 400 | 404 erased | 409 too many, key reused."""
-    given, customer_id, at, key = read_body(app, KeptAddressBody), me(), now(), key_of(app)
+    customer_id, at = me(), now()
     randomness = int(fingerprint(customer_id, key)[:20], 16) if key else None
 
     def run() -> Response:
-        address = _address(_own_repeat(customer_id, new_id("adr", at, randomness), key), given)
+        address = _address(_own_repeat(customer_id, new_id("adr", at, randomness), key), body)
         return _answer(service.add_address(table(), customer_id, address), 201)
 
-    return answered_once(app, table(), f"address#{customer_id}", at, run)
+    return answered_once(app, table(), f"address#{customer_id}", at, run, key=key)
 
 
 def _own_repeat(customer_id: str, address_id: str, key: str | None) -> str:
@@ -138,11 +144,16 @@ def get_address(address_id: str) -> Response:
     return _answer(table().address_book(me()).get(address_id))
 
 
-@app.endpoint("PUT", "/identity/me/addresses/{addressId}", body=KeptAddressBody, returns=AddressView)
-def replace_address(address_id: str) -> Response:
+@app.endpoint(
+    "PUT",
+    "/identity/me/addresses/{addressId}",
+    body=KeptAddressBody,
+    headers=(IF_MATCH,),
+    returns=AddressView,
+)
+def replace_address(address_id: str, body: KeptAddressBody, version: int) -> Response:
     """Replace one of one's own addresses: 200 with ETag | 400 | 404 | 412 changed meanwhile | 428 no If-Match."""
-    given, version = read_body(app, KeptAddressBody), if_match(app)
-    address = _address(address_id, given)
+    address = _address(address_id, body)
     return _answer(service.replace_address(table(), me(), address, version=version))
 
 

@@ -15,19 +15,17 @@ from functions.identity.keys.domain import KeySet
 from functions.shared.clock import now
 from functions.shared.email_address import comparable
 from functions.shared.errors import InvalidError
-from functions.shared.http import (
-    caller,
-    etag,
-    header,
-    if_match,
-    json_response,
-    query_parameters,
-    read_body,
-)
+from functions.shared.http import IDEMPOTENCY_KEY, IF_MATCH_OPTIONAL, etag, json_response
 from functions.shared.idempotency import answered_once
-from functions.shared.types import Body, View
+from functions.shared.types import Body, Query, View
 
 _CACHED = {"Cache-Control": "public, max-age=300"}
+
+
+class FindCustomers(Query, frozen=True):
+    """Whom to look for."""
+
+    email: str = ""
 
 
 class CustomersView(View, frozen=True):
@@ -97,48 +95,58 @@ def jwks() -> Response:
     return json_response(document, headers=_CACHED if key_set else None)
 
 
-@app.endpoint("GET", "/identity/customers", returns=CustomersView)
-def find_customers() -> Response:
+@app.endpoint(
+    "GET", "/identity/customers", roles=("staff", "admin"), query=FindCustomers, returns=CustomersView
+)
+def find_customers(query: FindCustomers) -> Response:
     """Find a customer (``?email=``): 200, empty where there is none | 400 | 403."""
-    caller(app).require("staff", "admin")
-    email = query_parameters(app, "email").get("email")
-    if not email:
+    if not query.email:
         raise InvalidError("email_required", "Say whom to look for: ?email=…")
-    found = table().account_of(comparable(email))
+    found = table().account_of(comparable(query.email))
     return json_response(CustomersView([customer_view(found)] if found else []))
 
 
-@app.endpoint("GET", "/identity/customers/{customerId}", returns=CustomerView)
+@app.endpoint("GET", "/identity/customers/{customerId}", roles=("staff", "admin"), returns=CustomerView)
 def get_customer(customer_id: str) -> Response:
     """Get a customer: 200 with ETag | 403 | 404."""
-    caller(app).require("staff", "admin")
     account = service.account(table(), customer_id)
     return json_response(customer_view(account), headers=etag(account.version))
 
 
-@app.endpoint("PUT", "/identity/customers/{customerId}/roles", body=SetRoles, returns=CustomerView)
-def set_roles(customer_id: str) -> Response:
+@app.endpoint(
+    "PUT",
+    "/identity/customers/{customerId}/roles",
+    roles=("admin",),
+    body=SetRoles,
+    headers=(IF_MATCH_OPTIONAL,),
+    returns=CustomerView,
+)
+def set_roles(customer_id: str, body: SetRoles, version: int | None) -> Response:
     """Replace a customer's roles, in force from their next access token on: 200 | 400 | 403 | 404 | 409 own | 412."""
-    caller(app).require("admin")
-    version = if_match(app) if header(app, "if-match") is not None else None
-    given = read_body(app, SetRoles)
-    account = service.set_roles(table(), customer_id, given.roles, by=me(), version=version, at=now())
+    account = service.set_roles(table(), customer_id, body.roles, by=me(), version=version, at=now())
     return json_response(customer_view(account), headers=etag(account.version))
 
 
-@app.endpoint("GET", "/identity/keys", returns=KeysView)
+@app.endpoint("GET", "/identity/keys", roles=("admin",), returns=KeysView)
 def get_keys() -> Response:
     """List the signing keys: 200 | 403."""
-    caller(app).require("admin")
     at = now()
     return json_response(keys_view(keys().key_set(at), at))
 
 
-@app.endpoint("POST", "/identity/keys/rotations", returns=KeysView, status=202)
-def rotate_keys() -> Response:
+@app.endpoint(
+    "POST",
+    "/identity/keys/rotations",
+    roles=("admin",),
+    headers=(IDEMPOTENCY_KEY,),
+    returns=KeysView,
+    status=202,
+)
+def rotate_keys(key: str | None) -> Response:
     """Have another key sign as soon as every authoriser knows it: 202 the keys | 403 | 409 too many, key reused."""
-    caller(app).require("admin")
     at = now()
-    return answered_once(
-        app, table(), f"rotate#{me()}", at, lambda: json_response(keys_view(keys().rotate(at), at), 202)
-    )
+
+    def run() -> Response:
+        return json_response(keys_view(keys().rotate(at), at), 202)
+
+    return answered_once(app, table(), f"rotate#{me()}", at, run, key=key)

@@ -15,7 +15,7 @@ from functions.identity.sessions.service import Tokens
 from functions.shared.clock import now
 from functions.shared.email_address import comparable
 from functions.shared.errors import InvalidError
-from functions.shared.http import MAX_BODY_BYTES, caller, decode_body, json_response, raw_body, read_body
+from functions.shared.http import caller, json_response
 from functions.shared.types import Body, Email, View
 
 OpaqueToken = Annotated[str, Meta(min_length=1, max_length=200)]
@@ -55,33 +55,29 @@ def tokens_view(tokens: Tokens) -> TokensView:
 
 
 @app.endpoint("POST", "/identity/login", auth="none", body=LogIn, returns=TokensView)
-def log_in() -> Response:
+def log_in(body: LogIn) -> Response:
     """Log in: 200 tokens | 400 | 401 no such account or password | 429 too many attempts, with Retry-After."""
-    given = read_body(app, LogIn)
     tokens = sessions.log_in(
-        table(), keys(), comparable(given.email), given.password, network=network(), at=now()
+        table(), keys(), comparable(body.email), body.password, network=network(), at=now()
     )
     return json_response(tokens_view(tokens))
 
 
 @app.endpoint("POST", "/identity/refresh", auth="none", body=Refresh, returns=TokensView)
-def refresh() -> Response:
+def refresh(body: Refresh) -> Response:
     """Replace a refresh token: 200 tokens | 400 | 401 the session has ended, or this token was replaced before."""
-    given = read_body(app, Refresh)
-    return json_response(tokens_view(sessions.refresh(table(), keys(), given.refresh_token, now())))
+    return json_response(tokens_view(sessions.refresh(table(), keys(), body.refresh_token, now())))
 
 
-@app.endpoint("POST", "/identity/logout", auth="optional", body=LogOut, status=204)
-def log_out() -> Response:
+@app.endpoint("POST", "/identity/logout", auth="optional", body=LogOut | None, status=204)
+def log_out(body: LogOut | None) -> Response:
     """End one session, named by its refresh token or by the access token: 204, also if it has ended | 400 neither."""
-    raw = raw_body(app, MAX_BODY_BYTES)
-    given = decode_body(raw, LogOut) if raw else LogOut()
-    subject = caller(app).subject
-    if subject is None and given.refresh_token is None:
+    token, subject = body.refresh_token if body else None, caller(app).subject
+    if subject is None and token is None:
         raise InvalidError(
             "no_session", "Send the refresh token of the session to end.", field=("refreshToken",)
         )
-    sessions.log_out(table(), given.refresh_token, subject, my_session())
+    sessions.log_out(table(), token, subject, my_session())
     return Response("", status_code=204)
 
 
