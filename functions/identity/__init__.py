@@ -1,1 +1,3 @@
-PACKAGES = ("sessions", "accounts", "keys")
+"""Identity. Its packages from the top down: one may use those that follow it."""
+
+PACKAGES = ("sessions", "keys", "mails", "accounts")

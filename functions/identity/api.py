@@ -5,45 +5,17 @@ from __future__ import annotations
 import functools
 import os
 from datetime import timedelta
-from typing import Annotated
-
-from msgspec import Meta
 
 from functions.identity.accounts import limits
 from functions.identity.accounts.limits import Limit
-from functions.identity.domain import Account
 from functions.identity.keys.service import Publication, SigningKeys
 from functions.identity.table import IdentityTable
 from functions.shared import log
 from functions.shared.clock import now
 from functions.shared.errors import TooManyRequestsError
 from functions.shared.http import Service, caller
-from functions.shared.types import View
 
 app = Service("identity")
-
-Password = Annotated[str, Meta(min_length=8, max_length=128)]
-"""Any 8 to 128 characters (code points); no other rule, as NIST SP 800-63B advises."""
-Name = Annotated[str, Meta(min_length=1, max_length=400, examples=["Amira Haddad"])]
-"""A person's name as typed; `addresses.checked_line` says what it is worth."""
-
-
-class CustomerView(View, frozen=True):
-    """An account as its owner and the staff see it."""
-
-    customer_id: str
-    email: str
-    email_verified: bool
-    name: str
-    roles: tuple[str, ...]
-    created_at: str
-
-
-def customer_view(account: Account) -> CustomerView:
-    """Shape an account."""
-    return CustomerView(
-        account.id, account.email, account.verified, account.name, account.roles, account.created_at
-    )
 
 
 @functools.cache

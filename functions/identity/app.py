@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import msgspec
-from chalice.app import SQSEvent
-from msgspec import Meta
+from chalice.app import Response, SQSEvent
 
 from functions.identity.accounts import app as accounts_app  # noqa: F401  importing registers the routes
-from functions.identity.accounts import app_me, mailing, service  # noqa: F401
+from functions.identity.accounts import service as accounts
+from functions.identity.accounts.table import mails
 from functions.identity.api import app, keys, table
-from functions.identity.keys import app as keys_app
+from functions.identity.keys import app as keys_app  # noqa: F401
+from functions.identity.keys.views import keys_view
+from functions.identity.mails import service as mailing
 from functions.identity.sessions import app as sessions_app  # noqa: F401
-from functions.identity.table import mails
+from functions.identity.views import GrantRole, RotateKeys, VerifyEmail
 from functions.shared import log, outbox
 from functions.shared.clock import now
 from functions.shared.context import act_as
 from functions.shared.email_address import comparable
 from functions.shared.errors import InvalidError
+from functions.shared.http import json_response
 from functions.shared.inbox import BatchResponse
 from functions.shared.mail import MailSettings
-from functions.shared.types import Body, Email
 
 __all__ = ["admin", "app", "on_mail", "publish", "rotate"]
 
@@ -57,23 +59,6 @@ OPERATOR = "operator"
 """The actor of facts that nobody's access token stands behind: whoever may invoke the function."""
 
 
-class GrantRole(Body, frozen=True, tag_field="action", tag="grant_role"):
-    """Add roles to an account: the way to the first admin."""
-
-    email: Email
-    roles: Annotated[tuple[Literal["customer", "staff", "admin"], ...], Meta(min_length=1)]
-
-
-class VerifyEmail(Body, frozen=True, tag_field="action", tag="verify_email"):
-    """Take an account's e-mail address for proven."""
-
-    email: Email
-
-
-class RotateKeys(Body, frozen=True, tag_field="action", tag="rotate_keys"):
-    """Have another key sign as soon as the authorisers know it."""
-
-
 @app.lambda_function()
 def admin(event: Any, context: object) -> Any:
     """Do what operators ask for by ``aws lambda invoke``: grant_role, verify_email, rotate_keys; no HTTP leads here."""
@@ -86,10 +71,16 @@ def admin(event: Any, context: object) -> Any:
     act_as(OPERATOR)
     if isinstance(command, RotateKeys):
         at = now()
-        return msgspec.to_builtins(keys_app.keys_view(keys().rotate(at), at))
+        return msgspec.to_builtins(keys_view(keys().rotate(at), at))
     if isinstance(command, GrantRole):
-        account = service.grant_roles(table(), comparable(command.email), command.roles, now())
+        account = accounts.grant_roles(table(), comparable(command.email), command.roles, now())
     else:
-        account = service.confirm(table(), comparable(command.email), now())
+        account = accounts.confirm(table(), comparable(command.email), now())
     log.note(subject=account.id, roles=list(account.roles), verified=account.verified)
     return {"customerId": account.id, "roles": list(account.roles), "emailVerified": account.verified}
+
+
+@app.endpoint("GET", "/identity/health", auth="none")
+def health() -> Response:
+    """Tell that the service answers: 200."""
+    return json_response({"status": "ok", "service": "identity"})

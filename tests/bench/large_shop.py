@@ -18,8 +18,8 @@ from functions.catalog import domain as catalog
 from functions.catalog.domain import Product, Stored
 from functions.catalog.lists import table as table_lists
 from functions.catalog.table import CatalogTable
-from functions.identity.accounts.emails import EmailRequest
-from functions.identity.domain import Account as Customer
+from functions.identity.accounts.domain import Account as Customer
+from functions.identity.accounts.domain import EmailRequest
 from functions.identity.table import IdentityTable
 from functions.inventory import events as counted
 from functions.inventory import service as inventory_service

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from functions.identity.keys import tokens
+from functions.identity.keys import access_tokens
 from tests.support.buyer import Buyer
 from tests.support.tokens import Signer
 from tools.local.stack import Stack
@@ -45,17 +45,17 @@ def signed_by_the_shop(stack: Stack, token: str) -> Callable[..., str]:
         described = kms.describe_key(KeyId=key)["KeyMetadata"]
         if described.get("KeySpec") != "ECC_NIST_P256" or described["KeyState"] != "Enabled":
             return False
-        return bool(tokens.jwk(kms.get_public_key(KeyId=key)["PublicKey"])["kid"] == header["kid"])
+        return bool(access_tokens.jwk(kms.get_public_key(KeyId=key)["PublicKey"])["kid"] == header["kid"])
 
     keys = [key["KeyId"] for page in kms.get_paginator("list_keys").paginate() for key in page["Keys"]]
     (ours,) = filter(signs, keys)
 
     def make(**changes: Any) -> str:
-        text = tokens.signing_input(header["kid"], {**claims, **changes})
+        text = access_tokens.signing_input(header["kid"], {**claims, **changes})
         answer = kms.sign(
             KeyId=ours, Message=text.encode(), MessageType="RAW", SigningAlgorithm="ECDSA_SHA_256"
         )
-        return tokens.signed(text, answer["Signature"])
+        return access_tokens.signed(text, answer["Signature"])
 
     return make
 

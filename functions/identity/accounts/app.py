@@ -1,80 +1,40 @@
-"""Routes of accounts: register, prove an e-mail address, passwords."""
+"""Routes of accounts: register, prove an e-mail address, forgotten passwords, one's own profile; staff's customers."""
 
 from __future__ import annotations
 
-from typing import Annotated
-
+import msgspec
 from chalice.app import Response
-from msgspec import Meta
 
 from functions.identity.accounts import service
-from functions.identity.accounts.emails import EmailKind
+from functions.identity.accounts.domain import Account, Address, EmailKind
 from functions.identity.accounts.limits import MAIL_NETWORK, REGISTER_NETWORK
-from functions.identity.api import Name, Password, app, count, me, my_session, network, table
-from functions.identity.domain import Account
-from functions.identity.sessions import service as sessions
-from functions.shared.addresses import checked_line
+from functions.identity.accounts.views import (
+    AcceptedView,
+    AddressesView,
+    AddressView,
+    ByEmail,
+    ChangeEmail,
+    ChangeMe,
+    CustomersView,
+    CustomerView,
+    FindCustomers,
+    KeptAddressBody,
+    Register,
+    RegisteredView,
+    ResetPassword,
+    SetRoles,
+    VerifyEmail,
+    address_view,
+    customer_view,
+)
+from functions.identity.api import app, count, me, network, table
+from functions.shared.addresses import checked, checked_line
 from functions.shared.clock import now
 from functions.shared.email_address import comparable, deliverable
-from functions.shared.http import IDEMPOTENCY_KEY, json_response
+from functions.shared.errors import InvalidError
+from functions.shared.http import IDEMPOTENCY_KEY, IF_MATCH, IF_MATCH_OPTIONAL, etag, json_response
 from functions.shared.idempotency import answered_once, fingerprint
 from functions.shared.ids import new_id
-from functions.shared.types import Body, Email, View
-
-MailToken = Annotated[str, Meta(min_length=1, max_length=200)]
-
-
-class Register(Body, frozen=True):
-    """A new account."""
-
-    email: Email
-    password: Password
-    name: Name
-
-
-class RegisteredView(View, frozen=True):
-    """The id of the new account."""
-
-    customer_id: str
-
-
-class VerifyEmail(Body, frozen=True):
-    """The token from the mail."""
-
-    token: MailToken
-
-
-class ByEmail(Body, frozen=True):
-    """Whom to write to."""
-
-    email: Email
-
-
-class ResetPassword(Body, frozen=True):
-    """The token from the mail, and the new password."""
-
-    token: MailToken
-    password: Password
-
-
-class ChangePassword(Body, frozen=True):
-    """The old password proves that it is not just a borrowed session."""
-
-    current_password: Annotated[str, Meta(min_length=1, max_length=128)]
-    new_password: Password
-
-
-class ChangeEmail(Body, frozen=True):
-    """The new address, and the password for proof."""
-
-    email: Email
-    password: Annotated[str, Meta(min_length=1, max_length=128)]
-
-
-class AcceptedView(View, frozen=True):
-    """A mail follows if there is somebody to write to; this answer does not tell."""
-
-    accepted: bool = True
 
 
 @app.endpoint(
@@ -139,15 +99,6 @@ def reset_password(body: ResetPassword) -> Response:
     return Response("", status_code=204)
 
 
-@app.endpoint("POST", "/identity/password/change", body=ChangePassword, status=204)
-def change_password(body: ChangePassword) -> Response:
-    """Change the password; all other sessions end: 204 | 400 | 401 the current password is wrong | 429."""
-    customer_id, at = me(), now()
-    _prove(customer_id, body.current_password)
-    service.change_password(table(), customer_id, body.new_password, keep_session=my_session(), at=at)
-    return Response("", status_code=204)
-
-
 @app.endpoint("POST", "/identity/email/change", body=ChangeEmail, returns=AcceptedView, status=202)
 def change_email(body: ChangeEmail) -> Response:
     """Ask to use another e-mail address, by a mail to it: 202, taken or not | 400 | 401 the password is wrong | 429."""
@@ -161,5 +112,135 @@ def change_email(body: ChangeEmail) -> Response:
 
 def _prove(customer_id: str, password: str) -> Account:
     account = service.account(table(), customer_id)
-    sessions.authenticate(table(), account, account.email, password, network=network(), at=now())
+    service.authenticate(table(), account, account.email, password, network=network(), at=now())
     return account
+
+
+# --- one's own profile and addresses ------------------------------------------------------------------------------
+
+
+def _answer(address: Address, status: int = 200) -> Response:
+    return json_response(address_view(address), status, etag(address.version))
+
+
+def _address(address_id: str, given: KeptAddressBody) -> Address:
+    kept = msgspec.structs.asdict(checked(given))
+    return Address(id=address_id, **kept, phone=given.phone, default=given.default)
+
+
+@app.endpoint("GET", "/identity/me", returns=CustomerView)
+def get_me() -> Response:
+    """Get one's own profile: 200 with ETag | 404 erased."""
+    account = service.account(table(), me())
+    return json_response(customer_view(account), headers=etag(account.version))
+
+
+@app.endpoint("PATCH", "/identity/me", body=ChangeMe, headers=(IF_MATCH,), returns=CustomerView)
+def change_me(body: ChangeMe, version: int) -> Response:
+    """Change one's own profile: 200 with ETag | 400 | 404 | 412 changed meanwhile | 428 no If-Match."""
+    name = checked_line(body.name, ("name",)) if body.name else service.account(table(), me()).name
+    account = service.rename(table(), me(), name, version=version, at=now())
+    return json_response(customer_view(account), headers=etag(account.version))
+
+
+@app.endpoint("DELETE", "/identity/me", status=204)
+def erase_me() -> Response:
+    """Erase one's own account and all that hangs on it: 204, also if it is erased."""
+    service.erase(table(), me(), now())
+    return Response("", status_code=204)
+
+
+@app.endpoint("GET", "/identity/me/addresses", returns=AddressesView)
+def get_addresses() -> Response:
+    """List one's own addresses: 200."""
+    book = table().address_book(me())
+    return json_response(AddressesView([address_view(address) for address in book.addresses]))
+
+
+@app.endpoint(
+    "POST",
+    "/identity/me/addresses",
+    body=KeptAddressBody,
+    headers=(IDEMPOTENCY_KEY,),
+    returns=AddressView,
+    status=201,
+)
+def add_address(body: KeptAddressBody, key: str | None) -> Response:
+    """Add an address: 201 with ETag | 400 | 404 erased | 409 too many, key reused."""
+    customer_id, at = me(), now()
+    randomness = int(fingerprint(customer_id, key)[:20], 16) if key else None
+
+    def run() -> Response:
+        address = _address(_own_repeat(customer_id, new_id("adr", at, randomness), key), body)
+        return _answer(service.add_address(table(), customer_id, address), 201)
+
+    return answered_once(app, table(), f"address#{customer_id}", at, run, key=key)
+
+
+def _own_repeat(customer_id: str, address_id: str, key: str | None) -> str:
+    """Return the id of the address that the same key made before (the same random part), else `address_id`."""
+    made = (
+        a.id for a in table().address_book(customer_id).addresses if key and a.id[-16:] == address_id[-16:]
+    )
+    return next(made, address_id)
+
+
+@app.endpoint("GET", "/identity/me/addresses/{addressId}", returns=AddressView)
+def get_address(address_id: str) -> Response:
+    """Get one of one's own addresses: 200 with ETag | 404."""
+    return _answer(table().address_book(me()).get(address_id))
+
+
+@app.endpoint(
+    "PUT",
+    "/identity/me/addresses/{addressId}",
+    body=KeptAddressBody,
+    headers=(IF_MATCH,),
+    returns=AddressView,
+)
+def replace_address(address_id: str, body: KeptAddressBody, version: int) -> Response:
+    """Replace one of one's own addresses: 200 with ETag | 400 | 404 | 412 changed meanwhile | 428 no If-Match."""
+    address = _address(address_id, body)
+    return _answer(service.replace_address(table(), me(), address, version=version))
+
+
+@app.endpoint("DELETE", "/identity/me/addresses/{addressId}", status=204)
+def remove_address(address_id: str) -> Response:
+    """Remove one of one's own addresses: 204 | 404."""
+    service.remove_address(table(), me(), address_id)
+    return Response("", status_code=204)
+
+
+# --- for staff and admins -----------------------------------------------------------------------------------------
+
+
+@app.endpoint(
+    "GET", "/identity/customers", roles=("staff", "admin"), query=FindCustomers, returns=CustomersView
+)
+def find_customers(query: FindCustomers) -> Response:
+    """Find a customer (``?email=``): 200, empty where there is none | 400 | 403."""
+    if not query.email:
+        raise InvalidError("email_required", "Say whom to look for: ?email=…")
+    found = table().account_of(comparable(query.email))
+    return json_response(CustomersView([customer_view(found)] if found else []))
+
+
+@app.endpoint("GET", "/identity/customers/{customerId}", roles=("staff", "admin"), returns=CustomerView)
+def get_customer(customer_id: str) -> Response:
+    """Get a customer: 200 with ETag | 403 | 404."""
+    account = service.account(table(), customer_id)
+    return json_response(customer_view(account), headers=etag(account.version))
+
+
+@app.endpoint(
+    "PUT",
+    "/identity/customers/{customerId}/roles",
+    roles=("admin",),
+    body=SetRoles,
+    headers=(IF_MATCH_OPTIONAL,),
+    returns=CustomerView,
+)
+def set_roles(customer_id: str, body: SetRoles, version: int | None) -> Response:
+    """Replace a customer's roles, in force from their next access token on: 200 | 400 | 403 | 404 | 409 own | 412."""
+    account = service.set_roles(table(), customer_id, body.roles, by=me(), version=version, at=now())
+    return json_response(customer_view(account), headers=etag(account.version))

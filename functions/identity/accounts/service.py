@@ -6,17 +6,19 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from functions.identity.accounts import limits, passwords
-from functions.identity.accounts.emails import EmailKind, EmailRequest
-from functions.identity.accounts.limits import LOGIN_PAIR
-from functions.identity.domain import (
+from functions.identity.accounts.domain import (
     Account,
     Address,
     AddressBook,
+    EmailKind,
+    EmailRequest,
     OneTimeToken,
     Purpose,
     roles_in_order,
-    split_opaque,
 )
+from functions.identity.accounts.limits import LOGIN_ACCOUNT, LOGIN_NETWORK, LOGIN_PAIR, Limit, pair
+from functions.identity.accounts.table import AccountsTable
+from functions.identity.accounts.tokens import digest, split_opaque
 from functions.identity.events import (
     CustomerChanged,
     CustomerEmailConfirmed,
@@ -24,8 +26,6 @@ from functions.identity.events import (
     CustomerRegistered,
     CustomerRolesChanged,
 )
-from functions.identity.keys.tokens import digest
-from functions.identity.table import IdentityTable
 from functions.shared import context, log
 from functions.shared.clock import rfc3339
 from functions.shared.errors import (
@@ -33,6 +33,8 @@ from functions.shared.errors import (
     InvalidError,
     NotFoundError,
     PreconditionFailedError,
+    TooManyRequestsError,
+    UnauthorisedError,
 )
 from functions.shared.ids import new_id
 from functions.shared.optimistic import optimistic
@@ -51,7 +53,7 @@ def email_request(
     return EmailRequest(new_id("eml", at), kind, context.current.correlation_id, customer_id, email, epoch)
 
 
-def ask_email_change(table: IdentityTable, owner: Account, email: str, at: datetime) -> None:
+def ask_email_change(table: AccountsTable, owner: Account, email: str, at: datetime) -> None:
     """Have the new address asked for its proof, and the present one told of it.
 
     The request names the account's epoch: where it still waits when a password is set, no token comes of it.
@@ -63,7 +65,7 @@ def ask_email_change(table: IdentityTable, owner: Account, email: str, at: datet
 
 
 def register(
-    table: IdentityTable, email: str, name: str, password: str, *, customer_id: str, at: datetime
+    table: AccountsTable, email: str, name: str, password: str, *, customer_id: str, at: datetime
 ) -> str:
     """Open an account, or tell the owner of the address that they have one; return a customer id either way.
 
@@ -91,7 +93,7 @@ def register(
     return run()
 
 
-def account(table: IdentityTable, customer_id: str) -> Account:
+def account(table: AccountsTable, customer_id: str) -> Account:
     """Return an account; raise NotFoundError where there is none or it was erased."""
     found = table.account(customer_id)
     if found is None:
@@ -99,7 +101,7 @@ def account(table: IdentityTable, customer_id: str) -> Account:
     return found
 
 
-def rename(table: IdentityTable, customer_id: str, name: str, *, version: int, at: datetime) -> Account:
+def rename(table: AccountsTable, customer_id: str, name: str, *, version: int, at: datetime) -> Account:
     """Change a person's name; raise PreconditionFailedError when the account is no longer of that version."""
     before = account(table, customer_id)
     if before.version != version:
@@ -113,7 +115,7 @@ def rename(table: IdentityTable, customer_id: str, name: str, *, version: int, a
 
 
 def set_roles(
-    table: IdentityTable,
+    table: AccountsTable,
     customer_id: str,
     roles: Iterable[str],
     *,
@@ -148,14 +150,14 @@ def set_roles(
     return run()
 
 
-def grant_roles(table: IdentityTable, email: str, roles: Iterable[str], at: datetime) -> Account:
+def grant_roles(table: AccountsTable, email: str, roles: Iterable[str], at: datetime) -> Account:
     """Add roles to the account of an e-mail address; an operator's way to the first admin."""
     found = _by_email(table, email)
     return set_roles(table, found.id, (*found.roles, *roles), by=None, version=None, at=at)
 
 
 @optimistic("busy")
-def confirm(table: IdentityTable, email: str, at: datetime) -> Account | None:
+def confirm(table: AccountsTable, email: str, at: datetime) -> Account | None:
     """Take an account's e-mail address for proven on an operator's word."""
     before = _by_email(table, email)
     if before.verified:
@@ -165,7 +167,7 @@ def confirm(table: IdentityTable, email: str, at: datetime) -> Account | None:
     return after if table.store(before, after, outbox=outbox) else None
 
 
-def _by_email(table: IdentityTable, email: str) -> Account:
+def _by_email(table: AccountsTable, email: str) -> Account:
     found = table.account_of(email)
     if found is None:
         raise NotFoundError("no_account", "No account uses this e-mail address.")
@@ -173,7 +175,7 @@ def _by_email(table: IdentityTable, email: str) -> Account:
 
 
 @optimistic("busy")
-def erase(table: IdentityTable, customer_id: str, at: datetime) -> bool:
+def erase(table: AccountsTable, customer_id: str, at: datetime) -> bool:
     """Erase a person: account, addresses, sessions, tokens; the others learn it by CustomerErased."""
     found = table.account(customer_id)
     if found is None:
@@ -186,7 +188,7 @@ def erase(table: IdentityTable, customer_id: str, at: datetime) -> bool:
 
 
 @optimistic("busy")
-def verify_email(table: IdentityTable, token: str, at: datetime) -> bool:
+def verify_email(table: AccountsTable, token: str, at: datetime) -> bool:
     """Take an e-mail address for proven by the token sent to it; a new address becomes the account's.
 
     A new address ends all sessions, and voids every other token: whoever held one may have been the reason to move.
@@ -210,7 +212,7 @@ def verify_email(table: IdentityTable, token: str, at: datetime) -> bool:
     return table.store(before, after, table.using(found), outbox=_changed(after, at), mail=told)
 
 
-def reset_password(table: IdentityTable, token: str, password: str, *, network: str, at: datetime) -> None:
+def reset_password(table: AccountsTable, token: str, password: str, *, network: str, at: datetime) -> None:
     """Set a new password by the token sent to the owner's mailbox; all sessions end.
 
     Whoever reads the mailbox has proven the address as well, and the place they do it from: earlier attempts to log in
@@ -240,7 +242,7 @@ def reset_password(table: IdentityTable, token: str, password: str, *, network: 
 
 
 def _proof(
-    table: IdentityTable, token: str, at: datetime, *purposes: Purpose
+    table: AccountsTable, token: str, at: datetime, *purposes: Purpose
 ) -> tuple[OneTimeToken, Account]:
     """Return a token of one of these purposes that is in force, with its account; raise InvalidError."""
     parts = split_opaque(token)
@@ -263,41 +265,53 @@ def _bad_token() -> InvalidError:
     )
 
 
-# --- passwords and sessions ---------------------------------------------------------------------------------------
+# --- passwords ----------------------------------------------------------------------------------------------------
 
 
-def change_password(
-    table: IdentityTable, customer_id: str, password: str, *, keep_session: str | None, at: datetime
+def authenticate(
+    table: AccountsTable, account: Account | None, email: str, password: str, *, network: str, at: datetime
 ) -> None:
-    """Set a new password, the old one having been checked; every session but the one given ends."""
-    passwords.check(password, account(table, customer_id).email, field=("newPassword",))
-    kept = passwords.hashed(password)
+    """Check an account's password within what the limits allow.
 
-    @optimistic("busy")
-    def run() -> bool:
-        before = account(table, customer_id)
-        after = before.changed(password=kept, epoch=before.epoch + 1)
-        told = email_request("password_changed", at, customer_id=customer_id, email=before.email)
-        session = table.session(customer_id, keep_session) if keep_session else None
-        also = []
-        if session and session.epoch == before.epoch:
-            also = [table.keeping_session(customer_id, session.id, after.epoch)]
-        return table.store(before, after, *also, mail=told)
+    An attempt is counted before the password is looked at, so that guesses made at the same time count as well; one
+    that was right is given back.
 
-    run()
+    Raises
+    ------
+    UnauthorisedError
+        It is not the password, or there is no account.
+    TooManyRequestsError
+        Too many attempts.
+    """
+    counted = []
+    for limit, subject in (
+        (LOGIN_PAIR, pair(email, network)),
+        (LOGIN_NETWORK, network),
+        (LOGIN_ACCOUNT, email),
+    ):
+        if table.attempt(limit, subject, at):
+            counted.append((limit, subject))
+        elif limit is not LOGIN_ACCOUNT or not account or not table.knows(account.id, network, at):
+            raise _too_many(limit, at)
+    if not passwords.fits(account.password if account else None, password):
+        raise UnauthorisedError("invalid_credentials", "E-mail address or password is wrong.")
+    for limit, subject in counted:
+        table.give_back(limit, subject, at)
 
 
-@optimistic("busy")
-def end_sessions(table: IdentityTable, customer_id: str) -> bool:
-    """End all sessions of an account at once."""
-    before = account(table, customer_id)
-    return table.store(before, before.changed(epoch=before.epoch + 1))
+def _too_many(limit: Limit, at: datetime) -> TooManyRequestsError:
+    log.note(limit=limit.name)
+    return TooManyRequestsError(
+        "too_many_attempts",
+        "Too many attempts to log in; wait, or choose a new password by e-mail.",
+        retry_after=limit.retry_after(at),
+    )
 
 
 # --- addresses ----------------------------------------------------------------------------------------------------
 
 
-def add_address(table: IdentityTable, customer_id: str, address: Address) -> Address:
+def add_address(table: AccountsTable, customer_id: str, address: Address) -> Address:
     """Add an address and return it as kept; one of the same id that is there already is not added again."""
 
     def change(book: AddressBook) -> AddressBook:
@@ -306,7 +320,7 @@ def add_address(table: IdentityTable, customer_id: str, address: Address) -> Add
     return _change_addresses(table, customer_id, change).get(address.id)
 
 
-def replace_address(table: IdentityTable, customer_id: str, address: Address, *, version: int) -> Address:
+def replace_address(table: AccountsTable, customer_id: str, address: Address, *, version: int) -> Address:
     """Replace an address and return it as kept; raise PreconditionFailedError when it is no longer of that version."""
 
     def change(book: AddressBook) -> AddressBook:
@@ -317,14 +331,14 @@ def replace_address(table: IdentityTable, customer_id: str, address: Address, *,
     return _change_addresses(table, customer_id, change).get(address.id)
 
 
-def remove_address(table: IdentityTable, customer_id: str, address_id: str) -> None:
+def remove_address(table: AccountsTable, customer_id: str, address_id: str) -> None:
     """Remove an address; raise NotFoundError."""
     _change_addresses(table, customer_id, lambda book: book.without(address_id))
 
 
 @optimistic("busy")
 def _change_addresses(
-    table: IdentityTable, customer_id: str, change: Callable[[AddressBook], AddressBook]
+    table: AccountsTable, customer_id: str, change: Callable[[AddressBook], AddressBook]
 ) -> AddressBook | None:
 
     account(table, customer_id)

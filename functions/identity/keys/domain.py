@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Literal
 
-from functions.identity.keys.tokens import ACCESS_LIFE
+from functions.identity.keys.access_tokens import ACCESS_LIFE
 from functions.shared.clock import parse, rfc3339
 from functions.shared.errors import ConflictError
 

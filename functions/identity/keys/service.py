@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from functions.identity.domain import Account
+from functions.identity.accounts.domain import Account
 from functions.identity.events import SigningKeysChanged
-from functions.identity.keys import tokens
+from functions.identity.keys import access_tokens
 from functions.identity.keys.domain import Key, KeySet
-from functions.identity.table import IdentityTable
+from functions.identity.keys.table import KeysTable
 from functions.shared import aws, log
 from functions.shared.clock import rfc3339
 from functions.shared.errors import ConflictError
@@ -57,7 +57,7 @@ class Publication:
 class SigningKeys:
     """The key set as one worker knows it: read again after a minute."""
 
-    def __init__(self, table: IdentityTable, publication: Publication) -> None:
+    def __init__(self, table: KeysTable, publication: Publication) -> None:
         self._table = table
         self._publication = publication
         self._kept: tuple[KeySet, datetime] | None = None
@@ -65,7 +65,7 @@ class SigningKeys:
     def access_token(self, account: Account, session_id: str, at: datetime) -> str:
         """Return a signed access token."""
         key = (self.key_set(at) or self._first(at)).current(at)
-        claims = tokens.claims(
+        claims = access_tokens.claims(
             account,
             session_id,
             issuer=self._publication.issuer,
@@ -73,11 +73,11 @@ class SigningKeys:
             token_id=new_id("jti", at),
             at=at,
         )
-        text = tokens.signing_input(key.id, claims)
+        text = access_tokens.signing_input(key.id, claims)
         answer = aws.kms().sign(
             KeyId=key.kms_id, Message=text.encode(), MessageType="RAW", SigningAlgorithm="ECDSA_SHA_256"
         )
-        return tokens.signed(text, answer["Signature"])
+        return access_tokens.signed(text, answer["Signature"])
 
     def key_set(self, at: datetime) -> KeySet | None:
         """Return the published keys, None before the first."""
@@ -199,7 +199,7 @@ class SigningKeys:
             Tags=tags,
             Description=f"Souk ({self._publication.environment}): signs access tokens from {rfc3339(signs_from)}",
         )["KeyMetadata"]["KeyId"]
-        public = tokens.jwk(aws.kms().get_public_key(KeyId=made)["PublicKey"])
+        public = access_tokens.jwk(aws.kms().get_public_key(KeyId=made)["PublicKey"])
         return Key(public["kid"], made, public["x"], public["y"], rfc3339(at), rfc3339(signs_from))
 
     def _forget(self, kms_id: str) -> None:

@@ -1,63 +1,23 @@
-"""Routes of sessions: log in, refresh, log out."""
+"""Routes of sessions: log in, refresh, log out; and another password, which ends them."""
 
 from __future__ import annotations
 
-from typing import Annotated
-
 from chalice.app import Response
-from msgspec import Meta
 
-from functions.identity.accounts import service
+from functions.identity.accounts import service as accounts
 from functions.identity.api import app, keys, me, my_session, network, table
-from functions.identity.keys.tokens import ACCESS_LIFE
-from functions.identity.sessions import service as sessions
-from functions.identity.sessions.service import Tokens
+from functions.identity.sessions import service
+from functions.identity.sessions.views import ChangePassword, LogIn, LogOut, Refresh, TokensView, tokens_view
 from functions.shared.clock import now
 from functions.shared.email_address import comparable
 from functions.shared.errors import InvalidError
 from functions.shared.http import caller, json_response
-from functions.shared.types import Body, Email, View
-
-OpaqueToken = Annotated[str, Meta(min_length=1, max_length=200)]
-
-
-class LogIn(Body, frozen=True):
-    """Who, and the proof."""
-
-    email: Email
-    password: Annotated[str, Meta(min_length=1, max_length=128)]
-
-
-class Refresh(Body, frozen=True):
-    """The newest refresh token of a session."""
-
-    refresh_token: OpaqueToken
-
-
-class LogOut(Body, frozen=True):
-    """The session to end, by its refresh token; without one, the session of the access token."""
-
-    refresh_token: OpaqueToken | None = None
-
-
-class TokensView(View, frozen=True):
-    """An access token for `expires_in` seconds, and the refresh token for the next."""
-
-    access_token: str
-    refresh_token: str
-    expires_in: int
-    token_type: str = "Bearer"  # noqa: S105  the name of a scheme
-
-
-def tokens_view(tokens: Tokens) -> TokensView:
-    """Shape tokens (RFC 6749 section 5.1, in camelCase)."""
-    return TokensView(tokens.access_token, tokens.refresh_token, int(ACCESS_LIFE.total_seconds()))
 
 
 @app.endpoint("POST", "/identity/login", auth="none", body=LogIn, returns=TokensView)
 def log_in(body: LogIn) -> Response:
     """Log in: 200 tokens | 400 | 401 no such account or password | 429 too many attempts, with Retry-After."""
-    tokens = sessions.log_in(
+    tokens = service.log_in(
         table(), keys(), comparable(body.email), body.password, network=network(), at=now()
     )
     return json_response(tokens_view(tokens))
@@ -66,7 +26,7 @@ def log_in(body: LogIn) -> Response:
 @app.endpoint("POST", "/identity/refresh", auth="none", body=Refresh, returns=TokensView)
 def refresh(body: Refresh) -> Response:
     """Replace a refresh token: 200 tokens | 400 | 401 the session has ended, or this token was replaced before."""
-    return json_response(tokens_view(sessions.refresh(table(), keys(), body.refresh_token, now())))
+    return json_response(tokens_view(service.refresh(table(), keys(), body.refresh_token, now())))
 
 
 @app.endpoint("POST", "/identity/logout", auth="optional", body=LogOut | None, status=204)
@@ -77,7 +37,7 @@ def log_out(body: LogOut | None) -> Response:
         raise InvalidError(
             "no_session", "Send the refresh token of the session to end.", field=("refreshToken",)
         )
-    sessions.log_out(table(), token, subject, my_session())
+    service.log_out(table(), token, subject, my_session())
     return Response("", status_code=204)
 
 
@@ -85,4 +45,14 @@ def log_out(body: LogOut | None) -> Response:
 def log_out_all() -> Response:
     """End all sessions of the caller: 204 | 404 erased."""
     service.end_sessions(table(), me())
+    return Response("", status_code=204)
+
+
+@app.endpoint("POST", "/identity/password/change", body=ChangePassword, status=204)
+def change_password(body: ChangePassword) -> Response:
+    """Change the password; all other sessions end: 204 | 400 | 401 the current password is wrong | 429."""
+    customer_id, at = me(), now()
+    owner = accounts.account(table(), customer_id)
+    accounts.authenticate(table(), owner, owner.email, body.current_password, network=network(), at=at)
+    service.change_password(table(), customer_id, body.new_password, keep_session=my_session(), at=at)
     return Response("", status_code=204)

@@ -4,29 +4,31 @@ from __future__ import annotations
 
 import secrets
 from datetime import datetime
-from typing import NamedTuple
 
 from functions.identity.accounts import passwords
-from functions.identity.accounts.limits import LOGIN_ACCOUNT, LOGIN_NETWORK, LOGIN_PAIR, Limit, pair
-from functions.identity.domain import SESSION_IDLE, Account, Session, judge, opaque, session_end, split_opaque
+from functions.identity.accounts import service as accounts
+from functions.identity.accounts.domain import Account
+from functions.identity.accounts.tokens import digest, opaque, secret_text, split_opaque
 from functions.identity.keys.service import SigningKeys
-from functions.identity.keys.tokens import digest, leads_to, next_secret, secret_text
-from functions.identity.table import IdentityTable
+from functions.identity.sessions.domain import (
+    SESSION_IDLE,
+    Session,
+    Tokens,
+    judge,
+    leads_to,
+    next_secret,
+    session_end,
+)
+from functions.identity.sessions.table import SessionsTable
 from functions.shared import log
 from functions.shared.clock import parse, rfc3339
-from functions.shared.errors import TooManyRequestsError, UnauthorisedError
+from functions.shared.errors import UnauthorisedError
 from functions.shared.ids import new_id
-
-
-class Tokens(NamedTuple):
-    """What a log-in or a refresh gives."""
-
-    access_token: str
-    refresh_token: str
+from functions.shared.optimistic import optimistic
 
 
 def log_in(
-    table: IdentityTable, keys: SigningKeys, email: str, password: str, *, network: str, at: datetime
+    table: SessionsTable, keys: SigningKeys, email: str, password: str, *, network: str, at: datetime
 ) -> Tokens:
     """Open a session and return its first tokens.
 
@@ -41,7 +43,7 @@ def log_in(
         Too many attempts (accounts/limits.py).
     """
     account = table.account_of(email)
-    authenticate(table, account, email, password, network=network, at=at)
+    accounts.authenticate(table, account, email, password, network=network, at=at)
     assert account is not None  # noqa: S101
     if passwords.outdated(account.password):
         table.store(account, account.changed(password=passwords.hashed(password)))
@@ -49,47 +51,7 @@ def log_in(
     return _open(table, keys, account, at)
 
 
-def authenticate(
-    table: IdentityTable, account: Account | None, email: str, password: str, *, network: str, at: datetime
-) -> None:
-    """Check an account's password within what the limits allow.
-
-    An attempt is counted before the password is looked at, so that guesses made at the same time count as well; one
-    that was right is given back.
-
-    Raises
-    ------
-    UnauthorisedError
-        It is not the password, or there is no account.
-    TooManyRequestsError
-        Too many attempts.
-    """
-    counted = []
-    for limit, subject in (
-        (LOGIN_PAIR, pair(email, network)),
-        (LOGIN_NETWORK, network),
-        (LOGIN_ACCOUNT, email),
-    ):
-        if table.attempt(limit, subject, at):
-            counted.append((limit, subject))
-        elif limit is not LOGIN_ACCOUNT or not account or not table.knows(account.id, network, at):
-            raise _too_many(limit, at)
-    if not passwords.fits(account.password if account else None, password):
-        raise UnauthorisedError("invalid_credentials", "E-mail address or password is wrong.")
-    for limit, subject in counted:
-        table.give_back(limit, subject, at)
-
-
-def _too_many(limit: Limit, at: datetime) -> TooManyRequestsError:
-    log.note(limit=limit.name)
-    return TooManyRequestsError(
-        "too_many_attempts",
-        "Too many attempts to log in; wait, or choose a new password by e-mail.",
-        retry_after=limit.retry_after(at),
-    )
-
-
-def _open(table: IdentityTable, keys: SigningKeys, account: Account, at: datetime) -> Tokens:
+def _open(table: SessionsTable, keys: SigningKeys, account: Account, at: datetime) -> Tokens:
     secret = secret_text(secrets.token_bytes(32))
     session = Session(
         id=new_id("ses", at),
@@ -105,7 +67,7 @@ def _open(table: IdentityTable, keys: SigningKeys, account: Account, at: datetim
     return Tokens(keys.access_token(account, session.id, at), opaque(account.id, session.id, secret))
 
 
-def refresh(table: IdentityTable, keys: SigningKeys, token: str, at: datetime) -> Tokens:
+def refresh(table: SessionsTable, keys: SigningKeys, token: str, at: datetime) -> Tokens:
     """Replace a refresh token and return new tokens; a repeated request gets the same refresh token again.
 
     Raises
@@ -145,7 +107,7 @@ def _no_session() -> UnauthorisedError:
     return UnauthorisedError("invalid_refresh_token", "This session has ended; log in again.")
 
 
-def log_out(table: IdentityTable, token: str | None, account_id: str | None, session_id: str | None) -> None:
+def log_out(table: SessionsTable, token: str | None, account_id: str | None, session_id: str | None) -> None:
     """End the session of a refresh token and that of the caller's access token, where there is one."""
     if account_id and session_id:
         table.end_session(account_id, session_id)
@@ -153,3 +115,31 @@ def log_out(table: IdentityTable, token: str | None, account_id: str | None, ses
     session = table.session(found[0], found[1]) if found and found[1] else None
     if found and session and digest(found[2]) in (session.current, session.previous):
         table.end_session(session.account_id, session.id)
+
+
+def change_password(
+    table: SessionsTable, customer_id: str, password: str, *, keep_session: str | None, at: datetime
+) -> None:
+    """Set a new password, the old one having been checked; every session but the one given ends."""
+    passwords.check(password, accounts.account(table, customer_id).email, field=("newPassword",))
+    kept = passwords.hashed(password)
+
+    @optimistic("busy")
+    def run() -> bool:
+        before = accounts.account(table, customer_id)
+        after = before.changed(password=kept, epoch=before.epoch + 1)
+        told = accounts.email_request("password_changed", at, customer_id=customer_id, email=before.email)
+        session = table.session(customer_id, keep_session) if keep_session else None
+        also = []
+        if session and session.epoch == before.epoch:
+            also = [table.keeping_session(customer_id, session.id, after.epoch)]
+        return table.store(before, after, *also, mail=told)
+
+    run()
+
+
+@optimistic("busy")
+def end_sessions(table: SessionsTable, customer_id: str) -> bool:
+    """End all sessions of an account at once."""
+    before = accounts.account(table, customer_id)
+    return table.store(before, before.changed(epoch=before.epoch + 1))

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from functions.identity.accounts import service
-from functions.identity.domain import Account
+from functions.identity.accounts.domain import Account
+from functions.identity.sessions import service as sessions
 from functions.identity.table import IdentityTable
 from functions.shared.clock import now
 from functions.shared.errors import NotFoundError
@@ -292,9 +293,9 @@ def test_of_two_changes_at_once_none_is_lost(
     behind.stale = table.account(customer_id)
     change(front, token, {"name": "Amira Nasser"})
     if what == "sessions":
-        service.end_sessions(behind, customer_id)
+        sessions.end_sessions(behind, customer_id)
     elif what == "password":
-        service.change_password(behind, customer_id, "a better one", keep_session=None, at=now())
+        sessions.change_password(behind, customer_id, "a better one", keep_session=None, at=now())
     else:
         service.verify_email(behind, mail.token, now())
     after = table.account(customer_id)
@@ -324,7 +325,7 @@ def test_a_change_meets_an_erasure_and_brings_nothing_back(
     behind.stale = table.account(customer_id)
     service.erase(table, customer_id, now())
     with pytest.raises(NotFoundError):
-        service.end_sessions(behind, customer_id)
+        sessions.end_sessions(behind, customer_id)
     assert table.account(customer_id) is None
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from functions.identity.accounts.domain import MAX_ADDRESSES, Address, AddressBook
 from functions.identity.accounts.service import add_address
-from functions.identity.domain import MAX_ADDRESSES, Address, AddressBook
 from functions.identity.table import IdentityTable
 from functions.shared.addresses import AddressBody, PostalAddress, checked
 from tests.unit.identity.conftest import Front

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
+from functions.identity.accounts.domain import Address
 from functions.identity.accounts.service import add_address, register
 from functions.identity.app import app
-from functions.identity.domain import Address
 from functions.identity.table import IdentityTable
 from tests.support.lambda_events import Context
 from tests.support.templates import ROOT

@@ -16,9 +16,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
+from functions.identity.accounts.domain import Account
+from functions.identity.accounts.tokens import secret_text
 from functions.identity.app import rotate
-from functions.identity.domain import Account
-from functions.identity.keys import tokens
+from functions.identity.keys import access_tokens
 from functions.identity.keys.domain import AFTER, AHEAD, MAX_KEYS, PERIOD, Key, KeySet
 from functions.identity.keys.service import SigningKeys
 from functions.identity.table import IdentityTable
@@ -262,7 +263,7 @@ def test_a_public_key_becomes_the_jwk_others_make_of_it() -> None:
     public = ec.generate_private_key(ec.SECP256R1()).public_key()
     der = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     theirs = jwt.algorithms.ECAlgorithm.to_jwk(public, as_dict=True)
-    ours = tokens.jwk(der)
+    ours = access_tokens.jwk(der)
     assert {name: ours[name] for name in theirs} == theirs
 
 
@@ -271,23 +272,23 @@ def test_the_key_id_is_the_thumbprint_of_rfc_7638() -> None:
     members = '{"crv":"P-256","kty":"EC","x":"' + "A" * 43 + '","y":"' + "A" * 43 + '"}'
     digest = hashes.Hash(hashes.SHA256())
     digest.update(members.encode())
-    assert tokens.jwk(public)["kid"] == tokens.secret_text(digest.finalize())
+    assert access_tokens.jwk(public)["kid"] == secret_text(digest.finalize())
 
 
 @pytest.mark.parametrize("der", [b"", b"\x04" * 91, bytes(91), bytes(90)])
 def test_what_is_no_p256_key_is_refused(der: bytes) -> None:
     if der == b"\x04" * 91:
-        assert tokens.jwk(der)
+        assert access_tokens.jwk(der)
     else:
         with pytest.raises((ValueError, IndexError)):
-            tokens.jwk(der)
+            access_tokens.jwk(der)
 
 
 @given(st.binary(max_size=40))
 def test_a_der_signature_becomes_r_and_s(message: bytes) -> None:
     der = _PRIVATE.sign(message, ec.ECDSA(hashes.SHA256()))
     r, s = decode_dss_signature(der)
-    assert tokens.raw_signature(der) == r.to_bytes(32, "big") + s.to_bytes(32, "big")
+    assert access_tokens.raw_signature(der) == r.to_bytes(32, "big") + s.to_bytes(32, "big")
 
 
 _PRIVATE = ec.generate_private_key(ec.SECP256R1())
@@ -297,10 +298,12 @@ _PRIVATE = ec.generate_private_key(ec.SECP256R1())
 def test_short_and_long_numbers_of_a_signature_are_padded(r: int, s: int) -> None:
     from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
-    assert tokens.raw_signature(encode_dss_signature(r, s)) == r.to_bytes(32, "big") + s.to_bytes(32, "big")
+    assert access_tokens.raw_signature(encode_dss_signature(r, s)) == r.to_bytes(32, "big") + s.to_bytes(
+        32, "big"
+    )
 
 
 @pytest.mark.parametrize("der", [b"\x31\x06\x02\x01\x01\x02\x01\x01", b"\x30\x06\x02\x01\x01\x02\x02\x01"])
 def test_what_is_no_der_signature_is_refused(der: bytes) -> None:
     with pytest.raises(ValueError, match="not an ECDSA signature"):
-        tokens.raw_signature(der)
+        access_tokens.raw_signature(der)

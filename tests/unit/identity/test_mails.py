@@ -10,10 +10,11 @@ from typing import Any
 import boto3
 import pytest
 
-from functions.identity.accounts import mailing, service
-from functions.identity.accounts.emails import EmailRequest
+from functions.identity.accounts import service
+from functions.identity.accounts.domain import EmailRequest
 from functions.identity.accounts.limits import MAIL_RECIPIENT
 from functions.identity.app import on_mail
+from functions.identity.mails import service as mailing
 from functions.identity.table import IdentityTable
 from functions.shared.clock import now
 from functions.shared.errors import InvalidError

@@ -10,11 +10,12 @@ from typing import Any
 import jwt
 import pytest
 
-from functions.identity.accounts.service import end_sessions, register
-from functions.identity.domain import RETRY_GRACE, SESSION_IDLE, SESSION_LIFE, Session, split_opaque
+from functions.identity.accounts.service import register
+from functions.identity.accounts.tokens import split_opaque
 from functions.identity.keys.service import SigningKeys
 from functions.identity.sessions import service as sessions
-from functions.identity.sessions.service import Tokens
+from functions.identity.sessions.domain import RETRY_GRACE, SESSION_IDLE, SESSION_LIFE, Session, Tokens
+from functions.identity.sessions.service import end_sessions
 from functions.identity.table import IdentityTable
 from functions.shared.errors import UnauthorisedError
 from tests.support.tokens import Signer

@@ -11,11 +11,11 @@ from typing import Any
 
 import msgspec
 
-from functions.identity.accounts.emails import EmailRequest, email
+from functions.identity.accounts.domain import TOKEN_LIFE, Account, EmailRequest, OneTimeToken, Purpose
 from functions.identity.accounts.limits import MAIL_RECIPIENT
-from functions.identity.domain import TOKEN_LIFE, Account, OneTimeToken, Purpose, opaque
-from functions.identity.keys.tokens import digest, secret_text
-from functions.identity.table import IdentityTable
+from functions.identity.accounts.table import AccountsTable
+from functions.identity.accounts.tokens import digest, opaque, secret_text
+from functions.identity.mails.emails import email
 from functions.shared import aws, context, log, mail
 from functions.shared.clock import rfc3339
 from functions.shared.mail import MailSettings
@@ -28,7 +28,7 @@ def forward(requests: list[str], queue_url: str) -> None:
 
 
 def deliver(
-    table: IdentityTable, records: list[dict[str, Any]], settings: MailSettings, at: datetime
+    table: AccountsTable, records: list[dict[str, Any]], settings: MailSettings, at: datetime
 ) -> list[str]:
     """Send the mails of a batch; return the message ids of those that could not be sent."""
     failed = []
@@ -45,7 +45,7 @@ def deliver(
     return failed
 
 
-def send(table: IdentityTable, request: EmailRequest, settings: MailSettings, at: datetime) -> None:
+def send(table: AccountsTable, request: EmailRequest, settings: MailSettings, at: datetime) -> None:
     """Send the mail a request asks for, if there is one to send: once, and not too many to one recipient."""
     if table.mail_sent(request.id):
         return
@@ -63,7 +63,7 @@ def send(table: IdentityTable, request: EmailRequest, settings: MailSettings, at
     table.mark_mail_sent(request.id, at)
 
 
-def _resolved(table: IdentityTable, request: EmailRequest) -> tuple[EmailRequest, Account | None]:
+def _resolved(table: AccountsTable, request: EmailRequest) -> tuple[EmailRequest, Account | None]:
     """Return the mail that is really to be sent, and the account it is about.
 
     Nothing goes to an address without an account, nor to prove one that is proven; and who wants to move to an address
@@ -90,7 +90,7 @@ _PURPOSES: dict[str, Purpose] = {
 
 
 def _token(
-    table: IdentityTable, account: Account, request: EmailRequest, to: str, at: datetime
+    table: AccountsTable, account: Account, request: EmailRequest, to: str, at: datetime
 ) -> str | None:
     """Make the token a mail carries, None where it carries none; a token sent before for the same purpose is void."""
     purpose = _PURPOSES.get(request.kind)

@@ -7,35 +7,8 @@ own words through us.
 
 from __future__ import annotations
 
-from typing import Literal
-
+from functions.identity.accounts.domain import EmailKind
 from functions.shared.mail import EmailMessage, compose
-from functions.shared.types import Data
-
-EmailKind = Literal[
-    "verify_email",
-    "verify_new_email",
-    "password_reset",
-    "already_registered",
-    "password_changed",
-    "email_change_asked",
-    "email_changed",
-]
-
-
-class EmailRequest(Data, frozen=True):
-    """What waits in the mail queue: whom to write to, known by account or by address, and about what.
-
-    ``email`` is the address to write to where it is not the account's own, or not only as long as it is; ``epoch`` the
-    account's when a new address was asked for.
-    """
-
-    id: str
-    kind: EmailKind
-    correlation_id: str = ""
-    customer_id: str | None = None
-    email: str | None = None
-    epoch: int | None = None
 
 
 def email(kind: EmailKind, to: str, public_url: str, token: str | None = None) -> EmailMessage:

@@ -1,29 +1,19 @@
-"""Accounts, address books, sessions and one-time tokens as pure rules."""
+"""Accounts, address books, one-time tokens and the mails about them, as pure rules."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
-from functions.shared.clock import parse, rfc3339
+from functions.shared.clock import rfc3339
 from functions.shared.errors import ConflictError, NotFoundError
+from functions.shared.types import Data
 
 ROLES = ("customer", "staff", "admin")
 _SCOPES = {"customer": "shop", "staff": "back-office", "admin": "admin"}
 
-SESSION_IDLE = timedelta(days=30)
-"""How long a refresh token can lie unused."""
-SESSION_LIFE = timedelta(days=180)
-"""After which a session ends however much it is used."""
-RETRY_GRACE = timedelta(seconds=10)
-"""How long after a rotation the token it replaced is taken for a repeated request (two tabs, a lost answer) and gets
-the same successor; later than that it is taken for stolen."""
-
-UNCOUNTED = SESSION_LIFE // timedelta(minutes=15)
-"""How many rotations a session is taken to have had that began before they were counted: one with each access token."""
 
 MAX_ADDRESSES = 20
 
@@ -136,83 +126,7 @@ class AddressBook:
         return AddressBook(addresses, self.version + 1)
 
 
-# --- sessions -----------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Session:
-    """One log-in and the refresh tokens that came of it, one after the other (a family).
-
-    Of the tokens only digests are kept. `seed` makes the next secret out of the present one, so that a repeated request
-    gets the same answer; it is worth nothing to who does not have the present secret.
-    """
-
-    id: str
-    account_id: str
-    current: str
-    seed: str
-    epoch: int
-    started_at: str
-    ends_at: str
-    previous: str = ""
-    rotated_at: str = ""
-    rotations: int = 0
-
-
-Judgement = Literal["rotate", "repeat", "replaced", "ended"]
-
-
-def judge(
-    session: Session, account: Account | None, digest: str, at: datetime, replaced: Callable[[], bool]
-) -> Judgement:
-    """Tell what a refresh token of a session means, given the digest of its secret.
-
-    Parameters
-    ----------
-    replaced
-        Tells whether the secret is one that this session once had: asked only where it is neither of the newest two.
-
-    Returns
-    -------
-    ``rotate`` it is the newest; ``repeat`` it was replaced a moment ago; ``replaced`` it was before that, so two
-    parties hold tokens of this family; ``ended`` the session is over, or was never given this secret: whoever makes one
-    up ends nobody's session with it.
-    """
-    if account is None or session.epoch != account.epoch or parse(session.ends_at) <= at:
-        return "ended"
-    if digest == session.current:
-        return "rotate"
-    if digest == session.previous:
-        return "repeat" if at < parse(session.rotated_at) + RETRY_GRACE else "replaced"
-    return "replaced" if replaced() else "ended"
-
-
-def session_end(started_at: datetime, at: datetime) -> datetime:
-    """Return when a session used at a time ends unless it is used again."""
-    return min(at + SESSION_IDLE, started_at + SESSION_LIFE)
-
-
-# --- tokens that people hold --------------------------------------------------------------------------------------
-
-_OPAQUE = re.compile(r"([0-9a-hjkmnp-tv-z]{26})((?:[0-9a-hjkmnp-tv-z]{26})?)([A-Za-z0-9_-]{43})")
-
-
-def opaque(*ids_and_secret: str) -> str:
-    """Return the text of a refresh or one-time token: the ids' suffixes, then the secret (32 bytes, base64url).
-
-    The ids only say where its digest lies; all its worth is in the secret.
-    """
-    *ids, secret = ids_and_secret
-    return "".join(one.partition("_")[2] for one in ids) + secret
-
-
-def split_opaque(text: str) -> tuple[str, str, str] | None:
-    """Return account id, session id (empty in a one-time token) and secret; None for anything else."""
-    match = _OPAQUE.fullmatch(text)
-    if match is None:
-        return None
-    account, session, secret = match.groups()
-    return f"cus_{account}", f"ses_{session}" if session else "", secret
+# --- one-time tokens ----------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -232,3 +146,31 @@ class OneTimeToken:
     def in_force(self, account: Account, digest: str, at: datetime) -> bool:
         """Tell whether a secret of this digest may still be used for the account as it is now."""
         return self.digest == digest and self.epoch == account.epoch and rfc3339(at) < self.ends_at
+
+
+# --- mails --------------------------------------------------------------------------------------------------------
+
+EmailKind = Literal[
+    "verify_email",
+    "verify_new_email",
+    "password_reset",
+    "already_registered",
+    "password_changed",
+    "email_change_asked",
+    "email_changed",
+]
+
+
+class EmailRequest(Data, frozen=True):
+    """What waits in the mail queue: whom to write to, known by account or by address, and about what.
+
+    ``email`` is the address to write to where it is not the account's own, or not only as long as it is; ``epoch`` the
+    account's when a new address was asked for.
+    """
+
+    id: str
+    kind: EmailKind
+    correlation_id: str = ""
+    customer_id: str | None = None
+    email: str | None = None
+    epoch: int | None = None

@@ -1,16 +1,15 @@
-"""Tokens as text: JWTs signed by KMS, public keys as JWKs, and the secrets of opaque tokens. Pure functions."""
+"""Access tokens as text: JWTs signed by KMS, and public keys as JWKs. Pure functions."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
-import hmac
 from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
 
-from functions.identity.domain import Account, scope
+from functions.identity.accounts.domain import Account, scope
 
 ACCESS_LIFE = timedelta(minutes=15)
 
@@ -67,30 +66,6 @@ def jwk(public_key: bytes) -> dict[str, str]:
     members = {"crv": "P-256", "kty": "EC", "x": _text(point[1:33]), "y": _text(point[33:])}
     thumbprint = _text(hashlib.sha256(msgspec.json.encode(members)).digest())
     return {**members, "kid": thumbprint, "use": "sig", "alg": "ES256"}
-
-
-def secret_text(raw: bytes) -> str:
-    """Return 32 random bytes as the secret of an opaque token."""
-    return _text(raw)
-
-
-def next_secret(seed: str, secret: str) -> str:
-    """Return the refresh secret after this one: the same for a repeated request, unknown to who lacks this one."""
-    return _text(hmac.digest(seed.encode(), secret.encode(), "sha256"))
-
-
-def leads_to(seed: str, secret: str, current: str, steps: int) -> bool:
-    """Tell whether a refresh secret was replaced, within so many rotations, by the one whose digest is `current`."""
-    for _ in range(steps):
-        secret = next_secret(seed, secret)
-        if digest(secret) == current:
-            return True
-    return False
-
-
-def digest(secret: str) -> str:
-    """Return what is kept of a secret; it has 256 random bits, so a plain hash is enough."""
-    return hashlib.sha256(secret.encode()).hexdigest()
 
 
 def _text(raw: bytes) -> str:
