@@ -42,8 +42,8 @@ from functions.shared.clock import now
 from functions.shared.email_address import deliverable
 from functions.shared.errors import InvalidError
 from functions.shared.http import IDEMPOTENCY_KEY, Header, Service, caller, json_response
-from functions.shared.idempotency import answered_once, fingerprint
-from functions.shared.ids import new_id
+from functions.shared.idempotency import answered_once
+from functions.shared.ids import fingerprint, new_id
 from functions.shared.money import charge_step
 from functions.shared.types import Country, Currency, Minor, Sku
 

@@ -16,7 +16,8 @@ from functions.catalog.exports.table import ExportsTable
 from functions.catalog.imports import messages
 from functions.catalog.imports import service as imports
 from functions.catalog.imports.table import ImportsTable
-from functions.catalog.jobs.uploads import Task, Uploads
+from functions.catalog.jobs.domain import Task
+from functions.catalog.jobs.uploads import Uploads
 from functions.catalog.table import CatalogTable
 from functions.catalog.text import words
 from functions.shared import log, outbox
@@ -30,8 +31,8 @@ from functions.shared.http import (
     etag,
     json_response,
 )
-from functions.shared.idempotency import answered_once, fingerprint
-from functions.shared.ids import new_id
+from functions.shared.idempotency import answered_once
+from functions.shared.ids import fingerprint, new_id
 from functions.shared.money import EXPONENTS
 from functions.shared.types import LongPageQuery
 

@@ -19,7 +19,7 @@ from functions.catalog.events import (
     ProductWithdrawn,
     VariantState,
 )
-from functions.catalog.lists.table import Page
+from functions.catalog.lists.domain import Page
 from functions.catalog.table import CatalogTable, Lost, stored_size
 from functions.shared.clock import parse, rfc3339
 from functions.shared.dynamo import Item

@@ -12,7 +12,7 @@ from functions.catalog.exports import service as exports
 from functions.catalog.exports.service import ExportContext
 from functions.catalog.imports import service as imports
 from functions.catalog.imports.service import ImportContext
-from functions.catalog.jobs.uploads import Task
+from functions.catalog.jobs.domain import Task
 from functions.shared import context, log
 
 _MAX_ATTEMPTS = 5  # as maxReceiveCount of the queues

@@ -21,10 +21,10 @@ from functions.catalog.domain import (
     Stored,
     Variant,
 )
-from functions.catalog.exports.table import Export
-from functions.catalog.imports.table import MAX_FILE_BYTES, MEDIA_TYPES, Format, Job, ReadAs
-from functions.catalog.jobs.uploads import ADDRESS_SECONDS
-from functions.catalog.lists.table import Page
+from functions.catalog.exports.domain import Export
+from functions.catalog.imports.domain import MAX_FILE_BYTES, MEDIA_TYPES, Format, Job, ReadAs
+from functions.catalog.jobs.domain import ADDRESS_SECONDS
+from functions.catalog.lists.domain import Page
 from functions.shared.types import Cursor, PageQuery, Query, View
 
 Filter = Annotated[str, Meta(max_length=255)]

@@ -39,8 +39,8 @@ from functions.shared import inbox, log, outbox
 from functions.shared.clock import now
 from functions.shared.errors import InvalidError
 from functions.shared.http import IDEMPOTENCY_KEY, IF_MATCH, Service, caller, etag, json_response
-from functions.shared.idempotency import answered_once, fingerprint
-from functions.shared.ids import new_id
+from functions.shared.idempotency import answered_once
+from functions.shared.ids import fingerprint, new_id
 from functions.shared.types import PageQuery
 
 app = Service("inventory")

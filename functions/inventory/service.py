@@ -47,8 +47,7 @@ from functions.inventory.events import (
 from functions.inventory.table import Change, InventoryTable, Move
 from functions.shared import clock, context, log
 from functions.shared.errors import NotFoundError, PreconditionFailedError
-from functions.shared.idempotency import KEPT
-from functions.shared.ids import is_id
+from functions.shared.ids import KEY_KEPT, is_id
 from functions.shared.inbox import Fact
 from functions.shared.optimistic import TRIES, BusyError, optimistic
 from functions.shared.outbox import fact, pack
@@ -107,7 +106,7 @@ def adjust(
         **({} if effect == delta else {"seen": delta}),
     }
     change = Change(before, after, movement, _level_changed(after, reason, at))
-    return after if table.change_level_once(change, adjustment_id, at + KEPT) else None
+    return after if table.change_level_once(change, adjustment_id, at + KEY_KEPT) else None
 
 
 @optimistic("stock_busy")

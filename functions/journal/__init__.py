@@ -1,1 +1,3 @@
+"""Journal. Its package."""
+
 PACKAGES = ("operations",)

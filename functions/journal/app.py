@@ -145,14 +145,14 @@ def delete_message(name: str, body: DeleteMessage) -> Response:
 @app.endpoint("GET", "/journal/faults", roles=("staff", "admin"), returns=FaultsView)
 def get_faults() -> Response:
     """List which services are switched off or slow, on the local stack: 200 | 403 elsewhere."""
-    return json_response(FaultsView([fault_view(name) for name in faults.services()]))
+    return json_response(FaultsView([fault_view(faults.switches(name)) for name in faults.services()]))
 
 
 @app.endpoint("PUT", "/journal/faults/{service}", roles=("admin",), body=SwitchFault, returns=FaultView)
 def switch_fault(service: str, body: SwitchFault) -> Response:
     """Switch a service off or on, or make it slow, on the local stack: 200 | 403 elsewhere | 404."""
     faults.change(journal(), service, down=body.down, slow=body.slow, at=now())
-    return json_response(fault_view(service))
+    return json_response(fault_view(faults.switches(service)))
 
 
 @app.on_sqs_message(queue="journal-inbox")

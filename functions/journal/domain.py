@@ -45,6 +45,15 @@ class JournalEntry:
 
 
 @dataclass(frozen=True)
+class Switches:
+    """How a service is broken on purpose: it takes no call, or its answers are held back."""
+
+    service: str
+    down: bool
+    slow: bool
+
+
+@dataclass(frozen=True)
 class OrderSummary:
     """An order as a list of orders shows it; amounts in minor units."""
 

@@ -7,8 +7,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from functions.journal.domain import JournalEntry, OrderSummary
-from functions.journal.operations import faults
+from functions.journal.domain import JournalEntry, OrderSummary, Switches
 from functions.shared.ids import order_number
 from functions.shared.types import Body, Cursor, Limit, LongLimit, PageQuery, Query, View
 
@@ -245,6 +244,6 @@ def summary_view(one: OrderSummary) -> SummaryView:
     return SummaryView(one.order_id, number, one.status, one.reason, one.placed_at, one.total, one.currency)
 
 
-def fault_view(service: str) -> FaultView:
-    """Shape a service's switches as they are."""
-    return FaultView(service, faults.down(service), faults.slow(service))
+def fault_view(switches: Switches) -> FaultView:
+    """Shape a service's switches."""
+    return FaultView(switches.service, switches.down, switches.slow)

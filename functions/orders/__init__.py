@@ -1,1 +1,3 @@
+"""Orders. Its packages from the top down: one may use those that follow it."""
+
 PACKAGES = ("mails", "search")

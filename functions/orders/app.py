@@ -55,8 +55,8 @@ from functions.shared.clock import now
 from functions.shared.context import Caller
 from functions.shared.errors import InvalidError
 from functions.shared.http import IDEMPOTENCY_KEY, Header, Service, caller, json_response
-from functions.shared.idempotency import answered_once, fingerprint
-from functions.shared.ids import is_id, new_id
+from functions.shared.idempotency import answered_once
+from functions.shared.ids import fingerprint, is_id, new_id
 from functions.shared.mail import MailSettings
 
 app = Service("orders")

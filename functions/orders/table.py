@@ -46,7 +46,7 @@ from functions.shared import open_work
 from functions.shared.addresses import PostalAddress
 from functions.shared.clock import epoch, rfc3339
 from functions.shared.dynamo import Item, Table, cursor, from_cursor
-from functions.shared.idempotency import KEPT
+from functions.shared.ids import KEY_KEPT
 
 MAILS_KEPT = timedelta(days=60)  # longer than the bus keeps facts to send again (30 days)
 
@@ -170,7 +170,7 @@ class OrdersTable(Table):
     def claim_key(self, digest: str, fingerprint: str, at: datetime) -> bool:
         """Bind an idempotency key to a request; False where it is bound to another. Safe to repeat."""
         return self.put(
-            {**_idempotency(digest), "fingerprint": fingerprint, "expires": epoch(at + KEPT)},
+            {**_idempotency(digest), "fingerprint": fingerprint, "expires": epoch(at + KEY_KEPT)},
             "attribute_not_exists(pk) OR expires < :now OR fingerprint = :same",
             {":now": epoch(at), ":same": fingerprint},
         )

@@ -1,1 +1,3 @@
+"""Payments. Its package."""
+
 PACKAGES = ("providers",)

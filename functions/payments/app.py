@@ -29,8 +29,8 @@ from functions.shared import inbox, log, outbox
 from functions.shared.clock import now
 from functions.shared.errors import ForbiddenError, NotFoundError
 from functions.shared.http import IDEMPOTENCY_KEY, Service, caller, json_response
-from functions.shared.idempotency import answered_once, fingerprint
-from functions.shared.ids import new_id
+from functions.shared.idempotency import answered_once
+from functions.shared.ids import fingerprint, new_id
 from functions.shared.types import PageQuery
 
 app = Service("payments")

@@ -17,7 +17,7 @@ from chalice.app import Chalice, MultiDict, Request, Response
 
 from functions.shared import context, errors, log
 from functions.shared.context import GUEST, Caller, act_as
-from functions.shared.types import Query
+from functions.shared.types import Query, decode_body
 
 T = TypeVar("T")
 Q = TypeVar("Q", bound=Query)
@@ -339,20 +339,6 @@ def _from_chalice(answer: dict[str, Any]) -> dict[str, Any]:
     if "Allow" in answer["headers"]:
         made["headers"]["Allow"] = answer["headers"]["Allow"]
     return made
-
-
-def decode_body(raw: bytes, kind: type[T]) -> T:
-    """Return JSON bytes as `kind`; raise InvalidError naming the field and what it needs (bodies.py)."""
-    if not raw.strip():
-        raise errors.InvalidError("body_required", "The request needs a JSON body.")
-    try:
-        return msgspec.json.decode(raw, type=kind)
-    except msgspec.ValidationError as error:
-        from functions.shared.bodies import fault_of_body  # a good body never pays for it
-
-        raise fault_of_body(raw, kind, error) from None
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        raise errors.InvalidError("malformed_json", "The body is not JSON.") from None
 
 
 def caller(app: Service) -> Caller:

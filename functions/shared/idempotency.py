@@ -9,9 +9,8 @@ itself be safe to repeat: a worker that dies between the work and the record lea
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import msgspec
 from chalice.app import Response
@@ -20,18 +19,9 @@ from functions.shared.clock import epoch
 from functions.shared.dynamo import Table
 from functions.shared.errors import ConflictError, DomainError
 from functions.shared.http import Service
+from functions.shared.ids import KEY_KEPT, fingerprint
 
-KEPT = timedelta(hours=48)
 LOCKED_SECONDS = 30
-
-
-def fingerprint(*parts: str | bytes) -> str:
-    """Return what tells two requests apart: a digest of method, path and body."""
-    digest = hashlib.sha256()
-    for part in parts:
-        raw = part.encode() if isinstance(part, str) else part
-        digest.update(len(raw).to_bytes(8, "big") + raw)
-    return digest.hexdigest()
 
 
 def answered_once(
@@ -78,7 +68,7 @@ def answered_once(
             **record,
             "fingerprint": print_,
             "locked_until": seconds + LOCKED_SECONDS,
-            "expires": epoch(at + KEPT),
+            "expires": epoch(at + KEY_KEPT),
         },
         "attribute_not_exists(pk) OR expires < :now OR (locked_until < :now AND fingerprint = :same)",
         {":now": seconds, ":same": print_},

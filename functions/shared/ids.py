@@ -6,9 +6,11 @@ milliseconds, then 80 random bits, in Crockford's base 32.
 
 import re
 import secrets
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 
+KEY_KEPT = timedelta(hours=48)
+"""How long a request's Idempotency-Key is remembered."""
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _SUFFIX = re.compile(r"[0-9a-hjkmnp-tv-z]{26}")
 
@@ -64,3 +66,12 @@ def read_order_number(text: str) -> str | None:
     """Return the order number that people wrote, in whatever case, with or without its dash; None for no number."""
     plain = "".join(text.upper().replace("-", " ").split())
     return f"{plain[:2]}-{plain[2:]}" if _NUMBER.fullmatch(plain) else None
+
+
+def fingerprint(*parts: str | bytes) -> str:
+    """Return a digest of parts that tells them from any others, in hexadecimal."""
+    digest = sha256()
+    for part in parts:
+        raw = part.encode() if isinstance(part, str) else part
+        digest.update(len(raw).to_bytes(8, "big") + raw)
+    return digest.hexdigest()

@@ -4,9 +4,14 @@ Every query, body or fact is a msgspec Struct. ``Query`` and ``Body`` refuse unk
 them pass (facts: a publisher may add a field, a consumer must not care).
 """
 
-from typing import Annotated, NamedTuple
+from typing import Annotated, NamedTuple, TypeVar
 
+import msgspec
 from msgspec import Meta, Struct
+
+from functions.shared.errors import InvalidError
+
+T = TypeVar("T")
 
 # ``extra`` names a pattern's form and says it in a sentence (functions/shared/bodies.py).
 # Patterns end in ``$(?!\n)``: to Python a bare ``$`` also matches before a final newline.
@@ -126,3 +131,17 @@ class MoneyBody(Body, frozen=True):
 
     amount: Annotated[int, Meta(ge=1, le=99_999_999_999)]
     currency: Currency
+
+
+def decode_body(raw: bytes, kind: type[T]) -> T:
+    """Return JSON bytes as `kind`; raise InvalidError naming the field and what it needs (bodies.py)."""
+    if not raw.strip():
+        raise InvalidError("body_required", "The request needs a JSON body.")
+    try:
+        return msgspec.json.decode(raw, type=kind)
+    except msgspec.ValidationError as error:
+        from functions.shared.bodies import fault_of_body  # a good body never pays for it
+
+        raise fault_of_body(raw, kind, error) from None
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        raise InvalidError("malformed_json", "The body is not JSON.") from None

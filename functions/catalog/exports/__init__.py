@@ -1,0 +1,1 @@
+"""Exports: all products as a file that an import takes back."""

@@ -7,9 +7,10 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from functions.catalog.domain import STATUSES, Stored
-from functions.catalog.exports.table import Export, ExportsTable
+from functions.catalog.exports.domain import Export
+from functions.catalog.exports.table import ExportsTable
 from functions.catalog.formats import jsonl, shopify
-from functions.catalog.imports.table import MEDIA_TYPES, Format
+from functions.catalog.imports.domain import MEDIA_TYPES, Format
 from functions.catalog.jobs.uploads import Uploads
 from functions.catalog.table import CatalogTable
 from functions.shared import log

@@ -6,29 +6,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime, timedelta
-from typing import Literal
 
-from functions.catalog.imports.table import Format
+from functions.catalog.exports.domain import Export
 from functions.catalog.jobs.table import JobsTable
 from functions.shared.clock import epoch, parse, rfc3339
 
 KEPT = timedelta(days=30)  # as the bucket keeps its files
-
-
-@dataclass(frozen=True)
-class Export:
-    """An export and how far it has got: ``done`` products, in a file of ``size`` bytes once it is completed."""
-
-    id: str
-    format: Format
-    status: Literal["queued", "running", "completed", "failed"]
-    created_at: str
-    touched_at: str
-    done: int = 0
-    size: int = 0
-    finished_at: str = ""
 
 
 class ExportsTable(JobsTable):

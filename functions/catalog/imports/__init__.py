@@ -1,0 +1,1 @@
+"""Imports: a file is planned, cut into parts, read and applied."""

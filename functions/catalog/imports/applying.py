@@ -15,7 +15,7 @@ import msgspec
 from functions.catalog.domain import Product, Variant, derived_sku, key_of, shown_sku
 from functions.catalog.formats.rows import ParsedProduct, Problem
 from functions.shared.errors import InvalidError
-from functions.shared.http import decode_body
+from functions.shared.types import decode_body
 
 
 @dataclass(frozen=True)

@@ -19,16 +19,9 @@ from functions.catalog.events import CountedLine, ImportAccepted, StockCounted
 from functions.catalog.formats import shopify
 from functions.catalog.formats.rows import ParsedProduct, Problem
 from functions.catalog.imports import applying, planning, reading
+from functions.catalog.imports.domain import MAX_FILE_BYTES, MEDIA_TYPES, Format, Job, ReadAs
 from functions.catalog.imports.planning import Plan, Segment
-from functions.catalog.imports.table import (
-    MAX_FILE_BYTES,
-    MEDIA_TYPES,
-    Format,
-    Found,
-    ImportsTable,
-    Job,
-    ReadAs,
-)
+from functions.catalog.imports.table import Found, ImportsTable
 from functions.catalog.jobs.uploads import Uploads
 from functions.catalog.table import CatalogTable
 from functions.shared import log

@@ -1,0 +1,1 @@
+"""What imports and exports share: files, queues, and the index of jobs that are open."""

@@ -11,24 +11,12 @@ from typing import Any, BinaryIO
 import msgspec
 from botocore.exceptions import ClientError
 
+from functions.catalog.jobs.domain import ADDRESS_SECONDS, Task
 from functions.shared import aws, context
 
-ADDRESS_SECONDS = 3600
-"""How long a presigned address is good for."""
 _MESSAGES = 10  # of SendMessageBatch
 _PART_BYTES = 8 << 20
 """Of a multipart upload; S3 takes no part below 5 MB but the last."""
-
-
-class Task(msgspec.Struct, frozen=True, rename="camel"):
-    """A message of the queues, on behalf of the request that brought it.
-
-    An import's ``part`` is to be worked on; without one, the whole file of an import or export is to be gone through.
-    """
-
-    job_id: str
-    correlation_id: str
-    part: int | None = None
 
 
 class Uploads:

@@ -1,0 +1,1 @@
+"""Lists of products, the names of facets, and the words of search."""

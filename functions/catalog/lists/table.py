@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from functions.catalog.domain import Card, Product, card, facet, facets, named_facets, terms
+from functions.catalog.lists.domain import Page
 from functions.catalog.text import fold
 from functions.shared.dynamo import Item, Table, cursor, from_cursor
 from functions.shared.errors import InvalidError
@@ -56,13 +57,6 @@ ORDERS = {
     "title": Order("by-title", "title_key"),
     "-title": Order("by-title", "title_key", backwards=True),
 }
-
-
-class Page(NamedTuple):
-    """A page of entries or names, and the cursor of the next one, None at the end."""
-
-    items: list[Item]
-    following: str | None
 
 
 class ListsTable(Table):

@@ -1,0 +1,1 @@
+"""Accounts: register, prove an e-mail address, passwords, addresses, roles, erase."""

@@ -33,8 +33,8 @@ from functions.shared.clock import now
 from functions.shared.email_address import comparable, deliverable
 from functions.shared.errors import InvalidError
 from functions.shared.http import IDEMPOTENCY_KEY, IF_MATCH, IF_MATCH_OPTIONAL, etag, json_response
-from functions.shared.idempotency import answered_once, fingerprint
-from functions.shared.ids import new_id
+from functions.shared.idempotency import answered_once
+from functions.shared.ids import fingerprint, new_id
 
 
 @app.endpoint(

@@ -21,7 +21,7 @@ from functions.identity.accounts.domain import (
 from functions.identity.accounts.limits import KNOWN_NETWORK, Limit
 from functions.shared.clock import epoch, parse, rfc3339
 from functions.shared.dynamo import Item, Table
-from functions.shared.idempotency import fingerprint
+from functions.shared.ids import fingerprint
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef

@@ -1,0 +1,1 @@
+"""What operators do from the console: dead-letter queues, invocations, faults on the local stack."""

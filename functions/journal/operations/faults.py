@@ -11,6 +11,7 @@ import os
 from datetime import datetime
 from typing import Any
 
+from functions.journal.domain import Switches
 from functions.journal.events import FaultSwitched
 from functions.journal.table import JournalTable
 from functions.shared import aws
@@ -44,6 +45,11 @@ def _functions(start: str) -> list[str]:
     pages = aws.lambda_().get_paginator("list_functions").paginate()
     names = (function["FunctionName"] for page in pages for function in page["Functions"])
     return [name for name in names if name.startswith(_OWN + start)]
+
+
+def switches(service: str) -> Switches:
+    """Return a service's switches as they are."""
+    return Switches(service, down(service), slow(service))
 
 
 def down(service: str) -> bool:

@@ -1,0 +1,1 @@
+"""Mails about orders, out of their queue."""

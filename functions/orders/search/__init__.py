@@ -1,0 +1,1 @@
+"""How staff find orders, and how a person is forgotten in it."""

@@ -1,0 +1,1 @@
+"""Payment providers: the contract, and an adapter for each."""

@@ -11,7 +11,7 @@ from functions.cart.app import checked_sku
 from functions.cart.views import AskQuote, MergeCart, OpenCart, SetLine
 from functions.shared.addresses import checked
 from functions.shared.errors import InvalidError, json_pointer
-from functions.shared.http import decode_body
+from functions.shared.types import decode_body
 from tests.unit.cart.conftest import ADDRESS
 
 QUOTE = {"email": "amira@example.com", "shippingAddress": ADDRESS}

@@ -10,7 +10,7 @@ import pytest
 from functions.inventory import service
 from functions.inventory.app import app, inventory, on_inbox
 from functions.shared import aws
-from functions.shared.idempotency import KEPT
+from functions.shared.ids import KEY_KEPT
 from tests.support.lambda_events import Context, sqs_event
 from tests.unit.inventory.conftest import NOW, published, withdrawn
 
@@ -144,8 +144,8 @@ def test_a_movement_is_made_once_as_long_as_its_key_is_kept_and_again_after(send
         made = service.adjust(inventory(), "MUG-1", 5, "received", adjustment_id="a", by="cus_admin", at=at)
         return made.on_hand
 
-    assert receive(NOW) == receive(NOW + KEPT) == 5
-    assert receive(NOW + KEPT * 1.5) == 10
+    assert receive(NOW) == receive(NOW + KEY_KEPT) == 5
+    assert receive(NOW + KEY_KEPT * 1.5) == 10
 
 
 # --- what the public may know --------------------------------------------------------------------------------------

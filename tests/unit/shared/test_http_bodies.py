@@ -10,8 +10,7 @@ import pytest
 from msgspec import Meta
 
 from functions.shared.errors import InvalidError, json_pointer
-from functions.shared.http import decode_body
-from functions.shared.types import Body, Email, MoneyBody, Quantity, Sku
+from functions.shared.types import Body, Email, MoneyBody, Quantity, Sku, decode_body
 
 ShortText = Annotated[str, Meta(max_length=3)]
 

@@ -14,7 +14,8 @@ from chalice.app import Response
 from functions.shared.dynamo import Table
 from functions.shared.errors import ConflictError
 from functions.shared.http import IDEMPOTENCY_KEY, Service, json_response
-from functions.shared.idempotency import KEPT, LOCKED_SECONDS, answered_once, fingerprint
+from functions.shared.idempotency import LOCKED_SECONDS, answered_once
+from functions.shared.ids import KEY_KEPT, fingerprint
 from tests.support.lambda_events import Context, api_event
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -173,16 +174,16 @@ def test_after_a_crash_another_request_may_not_take_the_key(counter: Counter) ->
 
 def test_an_answer_is_kept_for_two_days(counter: Counter) -> None:
     counter.post()
-    counter.at = NOON + KEPT
+    counter.at = NOON + KEY_KEPT
     assert counter.post()["json"] == {"run": 1}
-    counter.at = NOON + KEPT + timedelta(seconds=1)
+    counter.at = NOON + KEY_KEPT + timedelta(seconds=1)
     assert counter.post()["json"] == {"run": 2}
-    assert timedelta(hours=24) <= KEPT
+    assert timedelta(hours=24) <= KEY_KEPT
 
 
 def test_a_key_that_has_expired_may_be_used_for_something_else(counter: Counter) -> None:
     counter.post()
-    counter.at = NOON + KEPT + timedelta(seconds=1)
+    counter.at = NOON + KEY_KEPT + timedelta(seconds=1)
     assert counter.post(body={"amount": 6})["json"] == {"run": 2}
 
 

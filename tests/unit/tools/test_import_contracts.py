@@ -125,6 +125,13 @@ def test_every_file_of_every_service_is_in_one_layer() -> None:
                 assert [one for one in placed if f"{module}.".startswith(f"{one}.")], path
 
 
+def test_each_package_of_a_service_says_what_it_is_for() -> None:
+    for service in import_contracts.services():
+        for package in import_contracts.packages(service):
+            source = (ROOT / "functions" / service / package / "__init__.py").read_text()
+            assert ast.get_docstring(ast.parse(source)), package
+
+
 def test_the_init_file_of_a_service_or_package_imports_nothing() -> None:
     for path in (ROOT / "functions").rglob("__init__.py"):
         statements = [type(node) for node in ast.walk(ast.parse(path.read_text()))]
