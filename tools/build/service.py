@@ -50,19 +50,25 @@ def checked_name(name: str) -> str:
 
 def write(name: str) -> list[Path]:
     """Write a service's files and its lines of infra/edge.yaml; return what was written."""
-    template = ROOT / "infra" / f"{name}.yaml"
-    package, tests = ROOT / "functions" / name, ROOT / "tests/unit" / name
-    for source, target in ((MODEL / "functions", package), (MODEL / "tests", tests)):
+    targets = {
+        MODEL / "functions": ROOT / "functions" / name,
+        MODEL / "tests": ROOT / "tests/unit" / name,
+        MODEL / "events/http": ROOT / "events/http" / name,
+        MODEL / "events/lambda": ROOT / "events/lambda" / name,
+    }
+    for source, target in targets.items():
         target.mkdir()
-        for file in sorted(source.glob("*.py")):
-            (target / _renamed(file.name, name)).write_text(_renamed(file.read_text(), name))
+        for file in sorted(source.iterdir()):
+            if file.is_file():
+                (target / _renamed(file.name, name)).write_text(_renamed(file.read_text(), name))
+    package, tests, *_ = targets.values()
     shutil.copyfile(ROOT / "functions" / _LIKE / "Makefile", package / "Makefile")
-    template.write_text(
-        _renamed((MODEL / "template.yaml").read_text().replace("  Api: {}\n", _gateway()), name)
-    )
     _format(package, tests)
+    template = ROOT / "infra" / f"{name}.yaml"
+    text = (MODEL / "template.yaml").read_text().replace("  Api: {}\n", _gateway())
+    template.write_text(_renamed(text, name))
     _add_to_edge(name)
-    return [package, tests, template, ROOT / "infra" / f"{EDGE}.yaml"]
+    return [*targets.values(), template, ROOT / "infra" / f"{EDGE}.yaml"]
 
 
 def _renamed(text: str, name: str) -> str:
