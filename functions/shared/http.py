@@ -412,5 +412,5 @@ def _key(given: str | None) -> str | None:
 IF_MATCH = Header("If-Match", "version", "The ETag of the version that was read", _version, required=True)
 IF_MATCH_OPTIONAL = IF_MATCH._replace(required=False)
 IDEMPOTENCY_KEY = Header(
-    "Idempotency-Key", "key", "The same key and request get the stored answer again, for 48 hours", _key
+    "Idempotency-Key", "key", "The same key with the same request gets the first answer again", _key
 )

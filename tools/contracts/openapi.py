@@ -151,7 +151,7 @@ def _given(schema: dict[str, Any]) -> dict[str, Any]:
     """Return the schema of a parameter that was given: without the null or the empty text that stands for none."""
     said = {name: value for name, value in schema.items() if name != "anyOf" and (name, value) not in _NONE}
     (kind,) = [one for one in schema.get("anyOf", ()) if one != {"type": "null"}] or [{}]
-    return {**said, **kind}
+    return {"type": "string", **said, **kind}
 
 
 def _request(one: Operation, schemas: dict[type, dict[str, Any]]) -> dict[str, Any]:
