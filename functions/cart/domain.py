@@ -5,8 +5,11 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Iterable, Mapping, Sized
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from functions.shared.clock import rfc3339
 from functions.shared.errors import ConflictError, NotFoundError, UnprocessableError
@@ -39,8 +42,7 @@ class Visitor:
     token: str | None = None
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(Struct, frozen=True):
     """Units of one SKU, and the price the buyer has been shown: the one when added, or in the latest quote."""
 
     sku: str
@@ -49,8 +51,7 @@ class Line:
     added_at: str
 
 
-@dataclass(frozen=True)
-class Cart:
+class Cart(Struct, frozen=True):
     """A customer's cart, or a guest's, which belongs to whoever has the token of which it keeps the digest.
 
     A cart that was merged only tells where to.
@@ -63,15 +64,15 @@ class Cart:
     """
 
     id: str
-    customer_id: str | None
-    token_digest: str | None
     expires: datetime
+    customer_id: str | None = None
+    token_digest: str | None = None
     lines: tuple[Line, ...] = ()
     version: int = 1
     merged_into: str | None = None
     purchase: str = ""
     replaces: tuple[str, ...] = ()
-    on_order: Mapping[str, Mapping[str, int] | None] = field(default_factory=dict)
+    on_order: Mapping[str, Mapping[str, int] | None] = {}
 
     def line(self, sku: str) -> Line | None:
         """Return the line of a SKU."""
@@ -92,8 +93,7 @@ class Cart:
         return {line.sku: line.quantity for line in self.lines}
 
 
-@dataclass(frozen=True)
-class Offer:
+class Offer(Struct, frozen=True):
     """What the catalog said of a SKU last."""
 
     sku: str
@@ -165,7 +165,7 @@ def token_digest(token: str) -> str:
 
 def customers_cart(cart_id: str, customer_id: str, purchase: str, at: datetime) -> Cart:
     """Return a customer's new cart."""
-    return Cart(cart_id, customer_id, None, at + CUSTOMER_KEPT, purchase=purchase)
+    return Cart(cart_id, at + CUSTOMER_KEPT, customer_id, purchase=purchase)
 
 
 def emptied(cart: Cart, at: datetime) -> Cart:
@@ -175,7 +175,7 @@ def emptied(cart: Cart, at: datetime) -> Cart:
 
 def guests_cart(cart_id: str, token: str, purchase: str, at: datetime) -> Cart:
     """Return a new cart for whoever has the token."""
-    return Cart(cart_id, None, token_digest(token), at + GUEST_KEPT, purchase=purchase)
+    return Cart(cart_id, at + GUEST_KEPT, token_digest=token_digest(token), purchase=purchase)
 
 
 def opened(cart: Cart | None, visitor: Visitor, at: datetime) -> Cart:

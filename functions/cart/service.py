@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import datetime
 
 import msgspec
+from msgspec.structs import replace
 
 from functions.cart import domain, quotes
 from functions.cart.domain import Cart, Offer, Shown, Visitor

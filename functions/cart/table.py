@@ -14,23 +14,24 @@ Carts carry ``expires``, when DynamoDB may clean up; it is checked when a cart i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import NamedTuple
+from operator import itemgetter
 
-from functions.cart.domain import MAX_LINES, Cart, Line, Offer
+from msgspec import Struct
+
+from functions.cart.domain import MAX_LINES, Cart, Offer
 from functions.shared.clock import epoch
-from functions.shared.dynamo import Item, Table
-from functions.shared.types import Money
+from functions.shared.dynamo import Item, Table, from_item, to_item
 
 _MAX_ID = 64  # longer than any of ours, shorter than what DynamoDB refuses as a key
 
 
-class Known(NamedTuple):
+class Known(Struct, frozen=True):
     """What is known of a product: the version told last, and every SKU it ever had."""
 
-    version: int
-    skus: frozenset[str]
+    version: int = -1
+    skus: frozenset[str] = frozenset()
 
 
 class CartTable(Table):
@@ -70,7 +71,7 @@ class CartTable(Table):
             values[":quantity"] = new.quantity
             change = f", {path}.quantity = :quantity"
         elif new:
-            values |= {":line": _line_item(new), ":most": MAX_LINES}
+            values |= {":line": to_item(new), ":most": MAX_LINES}
             change, there = f", {path} = :line", f"attribute_not_exists({path}) AND size(#lines) < :most"
         item = self.update(
             _cart_key(before.id),
@@ -105,8 +106,7 @@ class CartTable(Table):
 
     def product(self, product_id: str) -> Known:
         """Return what is known of a product: version -1 and no SKU at first."""
-        item = self.get(_product_key(product_id)) or {"version": -1, "skus": []}
-        return Known(item["version"], frozenset(item["skus"]))
+        return from_item(self.get(_product_key(product_id)) or {}, Known)
 
     def note_product(self, product_id: str, before: Known, after: Known) -> bool:
         """Store what is known of a product; False when more is known by now."""
@@ -116,19 +116,7 @@ class CartTable(Table):
     def take_offer(self, offer: Offer, version: int, told_at: str) -> bool:
         """Store an offer; False when a later fact of its product is in, or of another that sells the SKU."""
         return self.put(
-            {
-                **_offer_key(offer.sku),
-                "sku": offer.sku,
-                "product_id": offer.product_id,
-                "title": offer.title,
-                "price": _money_item(offer.price),
-                "image_url": offer.image_url,
-                "for_sale": offer.for_sale,
-                "taxable": offer.taxable,
-                "ships": offer.ships,
-                "version": version,
-                "told_at": told_at,
-            },
+            {**_offer_key(offer.sku), **to_item(offer), "version": version, "told_at": told_at},
             "attribute_not_exists(pk) OR (product_id = :product AND version < :version)"
             " OR (product_id <> :product AND (for_sale = :no OR told_at < :told))",
             {":product": offer.product_id, ":version": version, ":told": told_at, ":no": False},
@@ -162,68 +150,29 @@ def _line_name(sku: str) -> str:
     return f"#l{sku.encode().hex()}"
 
 
-def _line_item(line: Line) -> Item:
-    return {
-        "sku": line.sku,
-        "quantity": line.quantity,
-        "price": _money_item(line.price),
-        "added_at": line.added_at,
-    }
-
-
 def _cart_item(cart: Cart) -> Item:
+    item = to_item(cart)
     return {
         **_cart_key(cart.id),
-        "cart_id": cart.id,
-        "customer_id": cart.customer_id,
-        "token_digest": cart.token_digest,
-        "lines": {_line_name(line.sku)[1:]: _line_item(line) for line in cart.lines},
-        "version": cart.version,
+        "cart_id": item.pop("id"),
+        **item,
+        "lines": {_line_name(line["sku"])[1:]: line for line in item["lines"]},
         "expires": epoch(cart.expires),
-        "merged_into": cart.merged_into,
-        "purchase": cart.purchase,
-        "replaces": list(cart.replaces) or None,
-        "on_order": [[order_id, lines] for order_id, lines in cart.on_order.items()] or None,
+        "replaces": cart.replaces or None,
+        "on_order": [*cart.on_order.items()] or None,
     }
 
 
 def _cart(item: Item) -> Cart:
-    lines = (
-        Line(line["sku"], line["quantity"], _money(line["price"]), line["added_at"])
-        for line in item["lines"].values()
-    )
-    return Cart(
-        id=item["cart_id"],
-        customer_id=item.get("customer_id"),
-        token_digest=item.get("token_digest"),
-        expires=datetime.fromtimestamp(item["expires"], UTC),
-        lines=tuple(sorted(lines, key=lambda line: (line.added_at, line.sku))),
-        version=item["version"],
-        merged_into=item.get("merged_into"),
-        purchase=item.get("purchase", ""),
-        replaces=tuple(item.get("replaces", ())),
-        on_order=dict(item.get("on_order", ())),
-    )
+    told = {
+        "id": item["cart_id"],
+        "lines": sorted(item["lines"].values(), key=itemgetter("added_at", "sku")),
+        "expires": datetime.fromtimestamp(item["expires"], UTC),
+        "on_order": dict(item.get("on_order", ())),
+    }
+    return from_item({**item, **told}, Cart)
 
 
 def _offer(item: Item) -> Offer | None:
-    if "price" not in item:  # none, or dropped before it was ever told of
-        return None
-    return Offer(
-        item["sku"],
-        item["product_id"],
-        item["title"],
-        _money(item["price"]),
-        item.get("image_url"),
-        item["for_sale"],
-        item["taxable"],
-        item.get("ships", True),
-    )
-
-
-def _money_item(money: Money) -> Item:
-    return {"amount": money.amount, "currency": money.currency}
-
-
-def _money(item: Mapping[str, int | str]) -> Money:
-    return Money(int(item["amount"]), str(item["currency"]))
+    """Return an offer; None where there is none, or it was dropped before it was ever told of."""
+    return from_item(item, Offer) if "price" in item else None

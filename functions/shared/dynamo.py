@@ -10,7 +10,7 @@ import base64
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 from botocore.exceptions import ClientError
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
 Item = dict[str, Any]
+Record = TypeVar("Record")
 
 
 _FORMS: dict[type, Callable[[Any], dict[str, Any]]] = {
@@ -32,6 +33,7 @@ _FORMS: dict[type, Callable[[Any], dict[str, Any]]] = {
     type(None): lambda _: {"NULL": True},
     dict: lambda value: {"M": {name: encode(inner) for name, inner in value.items()}},
     list: lambda value: {"L": [encode(inner) for inner in value]},
+    tuple: lambda value: {"L": [encode(inner) for inner in value]},
     set: lambda value: {"SS": sorted(value)},
 }
 
@@ -68,6 +70,17 @@ def encode_item(item: Mapping[str, Any]) -> dict[str, Any]:
 def decode_item(wire: Mapping[str, Any]) -> Item:
     """Return an item from its wire form."""
     return {name: decode(value) for name, value in wire.items()}
+
+
+def to_item(record: msgspec.Struct) -> Item:
+    """Return a record's fields as attributes of an item; those that have their default only where it stores these."""
+    item: Item = msgspec.to_builtins(record, str_keys=True)
+    return item
+
+
+def from_item(item: Mapping[str, Any], kind: type[Record]) -> Record:
+    """Return the record that an item holds: its other attributes are passed over, absent ones have their default."""
+    return msgspec.convert(item, kind, str_keys=True)
 
 
 class Table:

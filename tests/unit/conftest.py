@@ -10,6 +10,7 @@ import pytest
 from moto import mock_aws
 
 from functions.shared import aws, context, signing
+from functions.shared.dynamo import Item, Table, decode_item
 from tests.support import templates
 from tests.support.lambda_events import Context, api_event
 
@@ -69,6 +70,17 @@ def deploy(cloud: None, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], str]
         return name
 
     return make
+
+
+@pytest.fixture
+def stored() -> Callable[[Table], list[Item]]:
+    """Return a function that reads all items of a table, in the order of their keys."""
+
+    def read(table: Table) -> list[Item]:
+        items = map(decode_item, aws.dynamodb().scan(TableName=table.name)["Items"])
+        return sorted(items, key=lambda item: (item["pk"], item["sk"]))
+
+    return read
 
 
 @pytest.fixture

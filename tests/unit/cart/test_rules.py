@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from functions.cart import domain
 from functions.cart.domain import Cart, Line, Offer
@@ -23,7 +23,7 @@ def a_cart(*quantities: int, cart_id: str = "crt_1", customer: str | None = None
         Line(f"S{number}", quantity, Money(100, "EUR"), rfc3339(AT))
         for number, quantity in enumerate(quantities)
     )
-    return Cart(cart_id, customer, None if customer else "digest", AT + timedelta(days=1), lines)
+    return Cart(cart_id, AT + timedelta(days=1), customer, None if customer else "digest", lines)
 
 
 def an_offer(sku: str) -> Offer:

@@ -1,0 +1,139 @@
+"""The form in which carts and offers are stored: two versions of the code read and write it during a deploy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from functions.cart.domain import Cart, Line, Offer
+from functions.cart.table import CartTable, Known
+from functions.shared.types import Money
+
+ENDS = datetime(2026, 12, 22, 17, tzinfo=UTC)
+EXPIRES = 1797958800
+ADDED = "2026-11-22T17:05:09.123Z"
+MUG = {"sku": "MUG-1", "quantity": 2, "price": {"amount": 1999, "currency": "EUR"}, "added_at": ADDED}
+
+
+@pytest.fixture
+def table(deploy: Callable[[str], str]) -> CartTable:
+    return CartTable(deploy("cart"))
+
+
+def test_a_cart_is_stored_in_the_form_that_all_versions_read(table: CartTable, stored: Any) -> None:
+    lines = (Line("MUG-1", 2, Money(1999, "EUR"), ADDED),)
+    full = Cart(
+        id="crt_1",
+        customer_id="cus_1",
+        token_digest="digest",
+        expires=ENDS,
+        lines=lines,
+        version=7,
+        merged_into="crt_9",
+        purchase="quo_1",
+        replaces=("quo_2", "quo_3"),
+        on_order={"ord_1": {"MUG-1": 2}, "ord_2": None, "ord_3": {}},
+    )
+    assert table.create(full)
+    assert stored(table) == [
+        {
+            "pk": "CART#crt_1",
+            "sk": "CART",
+            "cart_id": "crt_1",
+            "customer_id": "cus_1",
+            "token_digest": "digest",
+            "expires": EXPIRES,
+            "lines": {"l4d55472d31": MUG},
+            "version": 7,
+            "merged_into": "crt_9",
+            "purchase": "quo_1",
+            "replaces": ["quo_2", "quo_3"],
+            "on_order": [["ord_1", {"MUG-1": 2}], ["ord_2", None], ["ord_3", {}]],
+        }
+    ]
+    assert table.cart("crt_1") == full
+
+
+def test_what_a_cart_has_not_takes_no_room(table: CartTable, stored: Any) -> None:
+    empty = Cart(id="crt_1", customer_id=None, token_digest=None, expires=ENDS)
+    assert table.create(empty)
+    assert stored(table) == [
+        {
+            "pk": "CART#crt_1",
+            "sk": "CART",
+            "cart_id": "crt_1",
+            "expires": EXPIRES,
+            "lines": {},
+            "version": 1,
+            "purchase": "",
+        }
+    ]
+    assert table.cart("crt_1") == empty
+
+
+def test_a_cart_of_long_ago_is_read(table: CartTable) -> None:
+    table.put(
+        {"pk": "CART#crt_1", "sk": "CART", "cart_id": "crt_1", "expires": EXPIRES, "lines": {}, "version": 3}
+    )
+    assert table.cart("crt_1") == Cart(
+        id="crt_1", customer_id=None, token_digest=None, expires=ENDS, version=3
+    )
+
+
+def test_a_line_is_stored_like_those_of_a_new_cart(table: CartTable, stored: Any) -> None:
+    before = Cart(id="crt_1", customer_id=None, token_digest=None, expires=ENDS)
+    assert table.create(before)
+    after = Cart(
+        id="crt_1",
+        customer_id=None,
+        token_digest=None,
+        expires=ENDS,
+        lines=(Line("MUG-1", 2, Money(1999, "EUR"), ADDED),),
+    )
+    assert table.store_line(before, after, "MUG-1")
+    assert stored(table)[0]["lines"] == {"l4d55472d31": MUG}
+
+
+def test_an_offer_is_stored_in_the_form_that_all_versions_read(table: CartTable, stored: Any) -> None:
+    mug = Offer("MUG-1", "prd_1", "A mug", Money(1999, "EUR"), "https://img/1", taxable=False, ships=False)
+    assert table.take_offer(mug, 4, ADDED)
+    assert stored(table) == [
+        {
+            "pk": "SKU#MUG-1",
+            "sk": "OFFER",
+            "sku": "MUG-1",
+            "product_id": "prd_1",
+            "title": "A mug",
+            "price": {"amount": 1999, "currency": "EUR"},
+            "image_url": "https://img/1",
+            "for_sale": True,
+            "taxable": False,
+            "ships": False,
+            "version": 4,
+            "told_at": ADDED,
+        }
+    ]
+    assert table.offer("MUG-1") == mug
+
+
+def test_an_offer_of_long_ago_is_shipped(table: CartTable) -> None:
+    old = {"product_id": "prd_1", "title": "A mug", "price": {"amount": 1999, "currency": "EUR"}}
+    table.put(
+        {"pk": "SKU#MUG-1", "sk": "OFFER", "sku": "MUG-1", **old, "for_sale": False, "taxable": False}
+    )
+    assert table.offer("MUG-1") == Offer(
+        "MUG-1", "prd_1", "A mug", Money(1999, "EUR"), for_sale=False, taxable=False
+    )
+
+
+def test_a_product_is_stored_with_its_skus_in_order(table: CartTable, stored: Any) -> None:
+    assert table.product("prd_1") == Known(-1, frozenset())
+    known = Known(3, frozenset({"MUG-2", "MUG-1"}))
+    assert table.note_product("prd_1", Known(-1, frozenset()), known)
+    assert stored(table) == [
+        {"pk": "PRODUCT#prd_1", "sk": "PRODUCT", "version": 3, "skus": ["MUG-1", "MUG-2"]}
+    ]
+    assert table.product("prd_1") == known
