@@ -133,8 +133,8 @@ def adjust(sku: str, body: Adjust, key: str | None) -> Response:
 )
 def get_movements(sku: str, query: PageQuery) -> Response:
     """List the ledger of a SKU, newest first: 200 | 400 made-up cursor | 403."""
-    items, following = inventory().movements(checked_sku(sku), query.limit, query.cursor)
-    return json_response(MovementsView([movement_view(item) for item in items], following))
+    movements, following = inventory().movements(checked_sku(sku), query.limit, query.cursor)
+    return json_response(MovementsView([*map(movement_view, movements)], following))
 
 
 @app.endpoint("GET", "/inventory/stock/{sku}/shards", roles=("staff", "admin"), returns=ShardsView)

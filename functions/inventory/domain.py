@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Literal, NamedTuple, TypeVar, assert_never
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from functions.shared.errors import ConflictError
 
@@ -71,8 +73,7 @@ class Memory(NamedTuple):
     moments: Mapping[int, int] = MappingProxyType({})
 
 
-@dataclass(frozen=True)
-class Level:
+class Level(Struct, frozen=True):
     """The stock of one SKU; ``on_hand - available`` units are reserved.
 
     A SKU that sells very fast has its level split over several shards (docs/flash-sale.md), every other has one share.
@@ -119,8 +120,25 @@ def never_stocked(sku: str) -> Level:
     return Level(sku, (Share(0, 0),), 0)
 
 
-@dataclass(frozen=True)
-class Reservation:
+class Movement(Struct, frozen=True):
+    """An entry of the ledger: ``delta`` units came or went (below zero), when, why, and at whose word.
+
+    ``seen``: the units it was to be, where the last count had seen them already. ``counted`` units were found by a
+    count of ``counted_ms`` (milliseconds since 1970).
+    """
+
+    id: str
+    time: str
+    delta: int
+    reason: str
+    by: str | None = None
+    order_id: str | None = None
+    seen: int | None = None
+    counted: int | None = None
+    counted_ms: int | None = None
+
+
+class Reservation(Struct, frozen=True, omit_defaults=True):
     """What one order holds: quantity by SKU, and where its life has got to.
 
     ``drawn`` says of which shard how many units were taken, by SKU; where a SKU is not in it, all are of shard 0. Of
@@ -133,8 +151,8 @@ class Reservation:
     lines: dict[str, int]
     version: int
     expires_at: str = ""
-    drawn: dict[str, dict[int, int]] = field(default_factory=dict)
-    seen: dict[str, list[str]] = field(default_factory=dict)
+    drawn: dict[str, dict[int, int]] = {}
+    seen: dict[str, list[str]] = {}
 
     @property
     def places(self) -> dict[Place, int]:
@@ -299,7 +317,7 @@ def _evenly(units: int, shards: int) -> list[int]:
 # --- what the catalog says -------------------------------------------------------------------------------------------
 
 
-class Listing(NamedTuple):
+class Listing(Struct, frozen=True):
     """What is known of a product: the policy of each SKU it sells, and the SKUs that it sold once."""
 
     product_id: str
@@ -320,7 +338,7 @@ def followed(before: Listing | None, after: Listing) -> Listing | None:
         return after
     if after.version <= before.version:
         return None
-    return after._replace(former=(before.skus | after.former) - after.policies.keys())
+    return replace(after, former=(before.skus | after.former) - after.policies.keys())
 
 
 def listed(level: Level, listing: Listing) -> Level | None:

@@ -12,6 +12,7 @@ from functions.inventory.domain import (
     MOST_MOMENTS,
     Level,
     Listing,
+    Movement,
     Plan,
     Reservation,
     Status,
@@ -97,14 +98,14 @@ def adjust(
         return before
     after = adjusted(before, delta, instant(at))
     effect = after.on_hand - before.on_hand
-    movement = {
-        "id": adjustment_id,
-        "time": clock.rfc3339(at),
-        "delta": effect,
-        "reason": reason,
-        "by": by,
-        **({} if effect == delta else {"seen": delta}),
-    }
+    movement = Movement(
+        id=adjustment_id,
+        time=clock.rfc3339(at),
+        delta=effect,
+        reason=reason,
+        by=by,
+        seen=None if effect == delta else delta,
+    )
     change = Change(before, after, movement, _level_changed(after, reason, at))
     return after if table.change_level_once(change, adjustment_id, at + KEY_KEPT) else None
 
@@ -149,14 +150,14 @@ def _count(
         return True
     change = Change(before, after)
     if after.shares != before.shares or not before.version:
-        movement = {
-            "id": f"{event_id}#{sku}",
-            "time": clock.rfc3339(at),
-            "delta": after.on_hand - before.on_hand,
-            "reason": "counted",
-            "counted": on_hand,
-            "counted_ms": counted_at,
-        }
+        movement = Movement(
+            id=f"{event_id}#{sku}",
+            time=clock.rfc3339(at),
+            delta=after.on_hand - before.on_hand,
+            reason="counted",
+            counted=on_hand,
+            counted_ms=counted_at,
+        )
         change = Change(before, after, movement, _level_changed(after, "counted", at))
     return table.change_levels([change])
 

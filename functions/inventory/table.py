@@ -29,11 +29,14 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from msgspec.structs import replace
+
 from functions.inventory.domain import (
     MOST_MOMENTS,
     Level,
     Listing,
     Memory,
+    Movement,
     Place,
     Reservation,
     Share,
@@ -45,7 +48,7 @@ from functions.inventory.domain import (
 )
 from functions.shared import open_work
 from functions.shared.clock import epoch, rfc3339
-from functions.shared.dynamo import Item, Table, cursor, from_cursor
+from functions.shared.dynamo import Item, Table, cursor, from_cursor, from_item, to_item
 from functions.shared.optimistic import BusyError
 
 if TYPE_CHECKING:
@@ -72,7 +75,7 @@ class Change(NamedTuple):
 
     before: Level
     after: Level
-    movement: Mapping[str, Any] | None = None
+    movement: Movement | None = None
     outbox: str | None = None
 
 
@@ -226,8 +229,8 @@ class InventoryTable(Table):
         for shard in range(len(after.shares), len(before.shares)):
             yield self.deleting(_place((before.sku, shard)), *_unchanged(before, shard))
         if movement:
-            sort = f"MOVE#{movement['time']}#{movement['id']}"
-            yield self.putting({**movement, "pk": f"SKU#{after.sku}", "sk": sort})
+            key = {"pk": f"SKU#{after.sku}", "sk": f"MOVE#{movement.time}#{movement.id}"}
+            yield self.putting({**key, **to_item(movement)})
 
     def change_level_once(self, change: Change, movement_id: str, until: datetime) -> bool:
         """Replace a level under an id that makes no second movement before `until`; False as `change_levels`."""
@@ -271,25 +274,17 @@ class InventoryTable(Table):
     def listing(self, product_id: str) -> Listing | None:
         """Return what is known of a product."""
         item = self.get(_listing(product_id))
-        if item is None:
-            return None
-        former = frozenset(item["former"])
-        return Listing(product_id, item["version"], item["told_at"], item["policies"], former)
+        return from_item({**item, "product_id": product_id}, Listing) if item else None
 
     def note_listing(self, before: Listing | None, after: Listing) -> bool:
         """Store what is known of a product; False when another fact about it came in between."""
-        item = {
-            **_listing(after.product_id),
-            "version": after.version,
-            "told_at": after.told_at,
-            "policies": after.policies,
-            "former": sorted(after.former),
-        }
+        item = to_item(after)
+        item |= {**_listing(item.pop("product_id")), "former": sorted(after.former)}
         if before is None:
             return self.put(item, "attribute_not_exists(pk)")
         return self.put(item, "version = :read", {":read": before.version})
 
-    def movements(self, sku: str, limit: int, after: str | None) -> tuple[list[Item], str | None]:
+    def movements(self, sku: str, limit: int, after: str | None) -> tuple[list[Movement], str | None]:
         """Return a page of a SKU's movements, newest first, and the cursor of the next."""
         start = {"pk": f"SKU#{sku}", **from_cursor(after, "sk")} if after else None
         items, last = self.query(
@@ -299,7 +294,7 @@ class InventoryTable(Table):
             start=start,
             backwards=True,
         )
-        return items, cursor(last, "sk")
+        return [from_item(item, Movement) for item in items], cursor(last, "sk")
 
     def expired(self, at: datetime, limit: int) -> list[Reservation]:
         """Return reservations still held past their expiry, at most `limit` of each shard, oldest first."""
@@ -327,12 +322,10 @@ class InventoryTable(Table):
     def _replacing(
         self, before: Level, after: Level, shard: int, outbox: str | None
     ) -> TransactWriteItemTypeDef:
-        share = after.shares[shard]
         memory = after.memories[shard] if after.memories else Memory()
         item: Item = {
             **_place((after.sku, shard)),
-            "on_hand": share.on_hand,
-            "available": share.available,
+            **after.shares[shard]._asdict(),
             "version": after.version,
             "outbox": outbox,
             "counted_ms": after.counted_at or None,
@@ -419,17 +412,13 @@ def _level(item: Item, parts: Mapping[str, Item]) -> Level | None:
     whole = [one for one in shards if one and one["version"] == item["version"]]
     if len(whole) != len(shards):
         return None
-    return Level(
-        sku,
-        tuple(Share(one["on_hand"], one["available"]) for one in whole),
-        item["version"],
-        item.get("counted_ms", 0),
-        tuple(_memory(one) for one in whole),
-        item.get("stock_policy", "tracked"),
-        item.get("listed", False),
-        item.get("product_id", ""),
-        item.get("told_at", ""),
-    )
+    told = {
+        "shares": [(one["on_hand"], one["available"]) for one in whole],
+        "memories": [_memory(one) for one in whole],
+        "counted_at": item.get("counted_ms", 0),
+        "policy": item.get("stock_policy", "tracked"),
+    }
+    return from_item({**item, **told}, Level)
 
 
 def _memory(item: Item) -> Memory:
@@ -439,36 +428,18 @@ def _memory(item: Item) -> Memory:
 
 def reservation_of(item: Item) -> Reservation:
     """Return the reservation of an item."""
-    drawn = {
-        sku: {int(shard): units for shard, units in shards.items()}
-        for sku, shards in item.get("drawn", {}).items()
-    }
-    return Reservation(
-        item["order_id"],
-        item["status"],
-        item["lines"],
-        item["version"],
-        item.get("open_at", ""),
-        drawn,
-        item.get("seen", {}),
-    )
+    return from_item({**item, "expires_at": item.get("open_at", "")}, Reservation)
 
 
 def _reservation_item(reservation: Reservation, outbox: str | None, at: datetime) -> Item:
     held = reservation.status == "reserved"
-    drawn = {
-        sku: {str(shard): units for shard, units in shards.items()}
-        for sku, shards in reservation.drawn.items()
-        if shards.keys() != {0}
-    }
+    drawn = {sku: shards for sku, shards in reservation.drawn.items() if shards.keys() != {0}}
+    item = to_item(replace(reservation, drawn=drawn, expires_at=""))
+    opened = open_work.opened(reservation.order_id, reservation.expires_at) if held else {}
     return {
         **_order(reservation.order_id),
-        "order_id": reservation.order_id,
-        "status": reservation.status,
-        "lines": reservation.lines,
-        "version": reservation.version,
+        **item,
+        **opened,
         "outbox": outbox,
         "changed_at": rfc3339(at),
-        **(open_work.opened(reservation.order_id, reservation.expires_at) if held else {}),
-        "drawn": drawn or None,
     }

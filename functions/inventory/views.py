@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from functions.inventory.domain import MAX_SHARDS, Level, availability
+from functions.inventory.domain import MAX_SHARDS, Level, Movement, availability
 from functions.inventory.events import StockPolicy
 from functions.shared.clock import rfc3339
 from functions.shared.types import Body, Query, View
@@ -113,16 +113,16 @@ def level_view(level: Level) -> LevelView:
     )
 
 
-def movement_view(item: dict[str, Any]) -> MovementView:
-    """Shape an entry of the ledger as the table has it."""
+def movement_view(movement: Movement) -> MovementView:
+    """Shape an entry of the ledger."""
     return MovementView(
-        item["time"],
-        item["delta"],
-        item["reason"],
-        item.get("counted"),
-        _time(item.get("counted_ms")),
-        item.get("order_id"),
-        item.get("by"),
+        movement.time,
+        movement.delta,
+        movement.reason,
+        movement.counted,
+        _time(movement.counted_ms),
+        movement.order_id,
+        movement.by,
     )
 
 

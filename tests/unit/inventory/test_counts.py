@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from random import Random
 from typing import Any, NamedTuple
 
 import pytest
+from msgspec.structs import replace
 
 from functions.inventory import service
 from functions.inventory.domain import (
@@ -267,9 +267,7 @@ def test_the_ledger_says_what_a_count_found_and_what_it_changed(
     deliver(placed(MUG=3), confirmed(at="2026-11-22T17:07:00.000Z"))
     deliver(stock_counted("2026-11-22T17:06:00.000Z", MUG=9))
     movements, _ = table.movements("MUG", 10, None)
-    assert [(one["delta"], one.get("counted")) for one in movements if one["reason"] == "counted"] == [
-        (-1, 9)
-    ]
+    assert [(one.delta, one.counted) for one in movements if one.reason == "counted"] == [(-1, 9)]
 
 
 def test_a_receipt_made_before_a_count_that_is_in_already_is_told_as_seen(
@@ -280,7 +278,7 @@ def test_a_receipt_made_before_a_count_that_is_in_already_is_told_as_seen(
     service.adjust(table, "MUG", 2, "received", adjustment_id="late", by="cus_admin", at=NOW)
     assert level("MUG") == (12, 12)
     movements, _ = table.movements("MUG", 10, None)
-    assert [(one["delta"], one["seen"]) for one in movements if "seen" in one] == [(0, 2)]
+    assert [(one.delta, one.seen) for one in movements if one.seen is not None] == [(0, 2)]
 
 
 def test_a_level_remembers_no_more_moments_than_it_needs(

@@ -157,7 +157,7 @@ def test_a_count_sets_the_level(deliver: Any, level: Any, told: Any, table: Inve
     assert (level("MUG"), level("POT")) == ((12, 12), (0, 0))
     assert ("StockLevelChanged", {"sku": "MUG", "onHand": 12, "available": 12, "reason": "counted"}) in told()
     movements, _ = table.movements("MUG", 10, None)
-    assert [(one["delta"], one["reason"]) for one in movements] == [(12, "counted")]
+    assert [(one.delta, one.reason) for one in movements] == [(12, "counted")]
 
 
 def test_a_count_leaves_what_is_held_held(stocked: Any, deliver: Any, level: Any) -> None:
@@ -189,5 +189,5 @@ def test_the_ledger_adds_up_to_the_shelf(
     reservations = [held for order in ("ord_a", "ord_b", "ord_c") if (held := table.reservation(order))]
     committed = sum(held.lines["MUG"] for held in reservations if held.status == "committed")
     reserved = sum(held.lines["MUG"] for held in reservations if held.status == "reserved")
-    on_hand = sum(one["delta"] for one in movements) - committed
+    on_hand = sum(one.delta for one in movements) - committed
     assert level("MUG") == (on_hand, on_hand - reserved)
