@@ -83,6 +83,18 @@ def test_a_cart_of_long_ago_is_read(table: CartTable) -> None:
     )
 
 
+def test_the_lines_of_a_cart_are_read_in_the_order_in_which_they_were_added(table: CartTable) -> None:
+    earlier = "2026-11-22T17:05:08.123Z"
+    lines = tuple(
+        Line(sku, 1, Money(1, "EUR"), at) for sku, at in [("Z", earlier), ("A", ADDED), ("B", ADDED)]
+    )
+    cart = Cart(id="crt_1", customer_id=None, token_digest=None, expires=ENDS, lines=lines[::-1])
+    assert table.create(cart)
+    read = table.cart("crt_1")
+    assert read
+    assert read.lines == lines
+
+
 def test_a_line_is_stored_like_those_of_a_new_cart(table: CartTable, stored: Any) -> None:
     before = Cart(id="crt_1", customer_id=None, token_digest=None, expires=ENDS)
     assert table.create(before)
@@ -129,9 +141,9 @@ def test_an_offer_of_long_ago_is_shipped(table: CartTable) -> None:
 
 def test_a_product_is_stored_with_its_skus_in_order(table: CartTable, stored: Any) -> None:
     assert table.product("prd_1") == Known(-1, frozenset())
-    known = Known(3, frozenset({"MUG-2", "MUG-1"}))
+    known = Known(3, frozenset("FEDCBA"))
     assert table.note_product("prd_1", Known(-1, frozenset()), known)
     assert stored(table) == [
-        {"pk": "PRODUCT#prd_1", "sk": "PRODUCT", "version": 3, "skus": ["MUG-1", "MUG-2"]}
+        {"pk": "PRODUCT#prd_1", "sk": "PRODUCT", "version": 3, "skus": ["A", "B", "C", "D", "E", "F"]}
     ]
     assert table.product("prd_1") == known
