@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Annotated, Literal, NamedTuple, assert_never
 
-import msgspec
-from msgspec import Meta
+from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from functions.shared.addresses import PostalAddress
 from functions.shared.clock import parse, rfc3339
@@ -208,8 +207,7 @@ class Report(NamedTuple):
     failed_attempt: int = 0
 
 
-@dataclass(frozen=True)
-class Order:
+class Order(Struct, frozen=True):
     """An order: what was bought, where it stands, and how it got there.
 
     ``parts``: by participant, the state of what they speak of. ``attempts`` counts the means of payment that the buyer
@@ -222,7 +220,7 @@ class Order:
     content: Content
     status: Status = "placed"
     reason: Reason | None = None
-    parts: Mapping[str, str] = field(default_factory=dict)
+    parts: Mapping[str, str] = {}
     back: MoneyBack = NOTHING_BACK
     timeline: tuple[TimelineEntry, ...] = ()
     version: int = 1
@@ -264,7 +262,7 @@ class Order:
 MailKind = Status | Literal["payment_failed", "refunded", "refund_returned"]
 
 
-class Mail(NamedTuple):
+class Mail(Struct, frozen=True):
     """A mail about an order: its id within the order, what it tells, who asked for it (None: what it tells of)."""
 
     mail_id: str
@@ -430,9 +428,7 @@ def without_person(order: Order) -> Order:
             )
         case _:
             assert_never(order.status)
-    content = msgspec.structs.replace(
-        order.content, email=ERASED_EMAIL, payment_token=ERASED, shipping_address=address
-    )
+    content = replace(order.content, email=ERASED_EMAIL, payment_token=ERASED, shipping_address=address)
     return order if content == order.content else replace(order, content=content, version=order.version + 1)
 
 

@@ -30,7 +30,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
-from msgspec.structs import astuple
 
 from functions.orders.domain import (
     PARTICIPANTS,
@@ -45,10 +44,30 @@ from functions.orders.domain import (
 from functions.shared import open_work
 from functions.shared.addresses import PostalAddress
 from functions.shared.clock import epoch, rfc3339
-from functions.shared.dynamo import Item, Table, cursor, from_cursor
+from functions.shared.dynamo import Item, Table, cursor, from_cursor, from_item
 from functions.shared.ids import KEY_KEPT
 
 MAILS_KEPT = timedelta(days=60)  # longer than the bus keeps facts to send again (30 days)
+
+
+class _LineRow(OrderLine, frozen=True, array_like=True):
+    pass
+
+
+class _TotalsRow(Totals, frozen=True, array_like=True):
+    pass
+
+
+class _AddressRow(PostalAddress, frozen=True, array_like=True):
+    pass
+
+
+class _ContentRow(Content, frozen=True, array_like=True):
+    """An order's content as arrays, without names."""
+
+    lines: tuple[_LineRow, ...]
+    totals: _TotalsRow
+    shipping_address: _AddressRow
 
 
 class OrdersTable(Table):
@@ -220,30 +239,22 @@ class OrdersTable(Table):
         items, _ = self.query(
             "pk = :pk AND begins_with(sk, :mail)", {":pk": _key(order_id)["pk"], ":mail": "MAIL#"}, limit=100
         )
-        found = [
-            Mail(item["sk"].removeprefix("MAIL#"), item["kind"], item.get("by"), item.get("sent_at"))
-            for item in items
-        ]
+        found = [from_item({**item, "mail_id": item["sk"].removeprefix("MAIL#")}, Mail) for item in items]
         return sorted((mail for mail in found if mail.sent_at), key=lambda mail: str(mail.sent_at))
 
 
 def order_of(item: Item) -> Order:
     """Return the order an item holds."""
     order_id = item["pk"].partition("#")[2]
-    return Order(
-        order_id=order_id,
-        customer_id=item.get("customer"),
-        placed_at=item["placed_at"],
-        content=_unpacked(item["content"]),
-        status=item["status"],
-        reason=item.get("reason"),
-        parts={name: item[who.part] for name, who in PARTICIPANTS.items() if who.part in item},
-        back=_back(item),
-        timeline=tuple(_entry(text, order_id) for text in item.get("timeline", ())),
-        version=item["version"],
-        attempts=item.get("attempts", 1),
-        failed_attempt=item.get("failed_attempt", 0),
-    )
+    told = {
+        "order_id": order_id,
+        "customer_id": item.get("customer"),
+        "content": _unpacked(item["content"]),
+        "parts": {name: item[who.part] for name, who in PARTICIPANTS.items() if who.part in item},
+        "back": _back(item),
+        "timeline": [_entry(text, order_id) for text in item.get("timeline", ())],
+    }
+    return from_item({**item, **told}, Order)
 
 
 def _standing(order: Order) -> dict[str, Any]:
@@ -262,15 +273,11 @@ def _standing(order: Order) -> dict[str, Any]:
 
 
 def _packed(content: Content) -> str:
-    cart_id, email, lines, totals, address, *payment = astuple(content)
-    arrays = [cart_id, email, [astuple(line) for line in lines], astuple(totals), astuple(address), *payment]
-    return msgspec.json.encode(arrays).decode()
+    return msgspec.json.encode(msgspec.convert(content, _ContentRow, from_attributes=True)).decode()
 
 
 def _unpacked(text: str) -> Content:
-    cart_id, email, lines, totals, address, *payment = msgspec.json.decode(text)
-    bought = tuple(OrderLine(*line) for line in lines)
-    return Content(cart_id, email, bought, Totals(*totals), PostalAddress(*address), *payment)
+    return msgspec.convert(msgspec.json.decode(text, type=_ContentRow), Content, from_attributes=True)
 
 
 def _text(entry: TimelineEntry, order_id: str) -> str:

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from functions.shared.clock import parse, rfc3339
 from functions.shared.errors import ConflictError, UnprocessableError
@@ -68,8 +70,7 @@ CUSTOMER_DISPUTES = "customer_disputes"  # what the provider took back because b
 _CARD_NUMBER = re.compile(r"\d{12,}")
 
 
-@dataclass(frozen=True)
-class Payment:
+class Payment(Struct, frozen=True, omit_defaults=True):
     """What one order pays.
 
     ``refunding`` is promised to refunds under way, ``refund_failed`` was promised to refunds that failed and was not
@@ -119,8 +120,7 @@ class Payment:
         return self.status
 
 
-@dataclass(frozen=True)
-class Refund:
+class Refund(Struct, frozen=True, omit_defaults=True):
     """Money on its way back to the buyer.
 
     ``by`` is the person who gave it, None where a cancellation or the provider did. ``ref`` is the provider's own id
@@ -140,8 +140,7 @@ class Refund:
     code: str | None = None
 
 
-@dataclass(frozen=True)
-class Dispute:
+class Dispute(Struct, frozen=True):
     """A buyer's complaint at the bank, by the provider's own id; ``withdrawn`` is what the provider took for it."""
 
     order_id: str
@@ -154,8 +153,7 @@ class Dispute:
     withdrawn: int = 0
 
 
-@dataclass(frozen=True)
-class LedgerEntry:
+class LedgerEntry(Struct, frozen=True):
     """One line of the ledger: the amount is debited to one account and credited to another, so it balances."""
 
     order_id: str

@@ -8,10 +8,11 @@ payment meanwhile, the provider is asked again, and an older answer never replac
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from hashlib import sha256
+
+from msgspec.structs import replace
 
 from functions.payments import domain, refunds
 from functions.payments.domain import Dispute, Payment, Refund

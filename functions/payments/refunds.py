@@ -8,9 +8,10 @@ provider says so: what it calls pending stays pending here, and is asked for unt
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 from typing import assert_never
+
+from msgspec.structs import replace
 
 from functions.payments import domain
 from functions.payments.domain import Payment, Refund

@@ -17,14 +17,23 @@ exists nowhere else; the service never reads them.
 
 from __future__ import annotations
 
-from dataclasses import asdict, fields
 from datetime import datetime, timedelta
 from typing import Literal
 
-from functions.payments.domain import Dispute, LedgerEntry, Payment, Refund, RefundStatus, Trouble
+from msgspec import Struct
+
+from functions.payments.domain import (
+    Dispute,
+    DisputeStatus,
+    LedgerEntry,
+    Payment,
+    Refund,
+    RefundStatus,
+    Trouble,
+)
 from functions.shared import open_work
 from functions.shared.clock import epoch, rfc3339
-from functions.shared.dynamo import Item, Table, cursor, from_cursor
+from functions.shared.dynamo import Item, Table, cursor, from_cursor, from_item, to_item
 from functions.shared.ids import derived_id
 
 NOTICES_KEPT = timedelta(days=30)
@@ -36,12 +45,12 @@ class PaymentsTable(Table):
     def payment(self, order_id: str) -> Payment | None:
         """Return the payment of an order; text that is too long for an id has none."""
         item = self.get(_payment_key(order_id)) if len(order_id) <= 64 else None
-        return _payment(item) if item else None
+        return from_item(item, Payment) if item else None
 
     def refund(self, order_id: str, refund_id: str) -> Refund | None:
         """Return a refund."""
         item = self.get(_refund_key(order_id, refund_id))
-        return _refund(item) if item else None
+        return from_item(item, Refund) if item else None
 
     def refunds(self, order_id: str) -> list[Refund]:
         """Return the refunds of an order, oldest first, at most 100."""
@@ -51,18 +60,20 @@ class PaymentsTable(Table):
             limit=100,
             consistent=True,
         )
-        return sorted(map(_refund, items), key=lambda refund: refund.created_at)
+        found = [from_item(item, Refund) for item in items]
+        return sorted(found, key=lambda refund: refund.created_at)
 
     def dispute(self, order_id: str, dispute_id: str) -> Dispute | None:
         """Return a dispute."""
         item = self.get(_dispute_key(order_id, dispute_id))
-        return _dispute(item) if item else None
+        return from_item(item, Dispute) if item else None
 
     def disputes(self, order_id: str) -> list[Dispute]:
         """Return the disputes of an order's payment, oldest first, at most 100."""
         key = {":pk": _payment_key(order_id)["pk"], ":dispute": "DISPUTE#"}
         items, _ = self.query("pk = :pk AND begins_with(sk, :dispute)", key, limit=100, consistent=True)
-        return sorted(map(_dispute, items), key=lambda dispute: dispute.created_at)
+        found = [from_item(item, Dispute) for item in items]
+        return sorted(found, key=lambda dispute: dispute.created_at)
 
     def entries(self, order_id: str, limit: int, after: str | None) -> tuple[list[LedgerEntry], str | None]:
         """Return a page of an order's ledger, oldest first, and the cursor of the next."""
@@ -75,7 +86,7 @@ class PaymentsTable(Table):
             start=start,
             consistent=True,
         )
-        return [_entry(item) for item in items], cursor(last, "sk")
+        return [from_item(item, LedgerEntry) for item in items], cursor(last, "sk")
 
     def add(self, payment: Payment, outbox: str | None, at: datetime) -> bool:
         """Store the first state of an order's payment; False where it has one."""
@@ -159,12 +170,44 @@ class PaymentsTable(Table):
         self.put({**_notice_key(provider, event_id), **known})
 
 
+class IntentRefund(Struct, frozen=True):
+    """What the simulator gave back."""
+
+    amount: int
+    status: RefundStatus
+
+
+class IntentDispute(Struct, frozen=True):
+    """A buyer's complaint at the simulator; ``withdrawn``: what of its amount is taken back now."""
+
+    amount: int
+    withdrawn: int
+    status: DisputeStatus
+    reason: str
+
+
+class Intent(Struct, frozen=True):
+    """An attempt to pay, as the simulator has it; refunds and disputes by its own ids.
+
+    ``doomed``: why it can never be captured; ``refund_way``: the token that says what becomes of its refunds.
+    """
+
+    status: Literal["none", "trying", "authorized", "captured", "voided"] = "none"
+    amount: int = 0
+    currency: str = ""
+    doomed: str | None = None
+    refund_way: str | None = None
+    refunded: int = 0
+    refunds: dict[str, IntentRefund] = {}
+    disputes: dict[str, IntentDispute] = {}
+
+
 class SimulatorTable(Table):
     """The simulator's side of payments: an intent for each attempt to pay an order (Payment.key)."""
 
-    def intent(self, key: str) -> Item | None:
+    def intent(self, key: str) -> Intent:
         """Return an attempt's intent."""
-        return self.get(_intent_key(key))
+        return from_item(self.get(_intent_key(key)) or {}, Intent)
 
     def tried(self, key: str) -> int:
         """Count a try that came to nothing, and return how many there were; 0 once there is an outcome."""
@@ -183,23 +226,16 @@ class SimulatorTable(Table):
 
         It may be `doomed` never to be captured, its refunds go a `way` of their own, and the buyer may dispute it.
         """
-        complaint = {
-            "amount": payment.amount,
-            "withdrawn": payment.amount,
-            "status": "open",
-            "reason": "fraudulent",
-        }
-        item: Item = {
-            **_intent_key(payment.key),
-            "status": "authorized",
-            "doomed": doomed,
-            "refund_way": way,
-            "amount": payment.amount,
-            "currency": payment.currency,
-            "refunded": 0,
-            "refunds": {},
-            "disputes": {derived_id("dp", payment.key): complaint} if disputed else {},
-        }
+        complaint = IntentDispute(payment.amount, payment.amount, "open", "fraudulent")
+        intent = Intent(
+            "authorized",
+            payment.amount,
+            payment.currency,
+            doomed,
+            way,
+            disputes={derived_id("dp", payment.key): complaint} if disputed else {},
+        )
+        item = {**_intent_key(payment.key), **to_item(intent)}
         return self.put(item, "attribute_not_exists(pk) OR #status = :trying", {":trying": "trying"})
 
     def turn(self, key: str, after: Literal["captured", "voided"]) -> bool:
@@ -218,7 +254,7 @@ class SimulatorTable(Table):
         paid = self.update(
             _intent_key(payment.key),
             f"SET {name} = :made, refunded = refunded + :amount",
-            {**values, ":made": {"amount": amount, "status": status}},
+            {**values, ":made": to_item(IntentRefund(amount, status))},
             condition=f"#status = :captured AND refunded <= :room AND attribute_not_exists({name})",
         )
         return paid is not None
@@ -236,9 +272,9 @@ class SimulatorTable(Table):
             condition=f"{name} = :before",
         )
 
-    def dispute(self, key: str, dispute_id: str, dispute: Item) -> bool:
+    def dispute(self, key: str, dispute_id: str, dispute: IntentDispute) -> bool:
         """Have the buyer dispute what was captured, or the dispute go on; False where nothing was captured."""
-        values = {":dispute": dispute, ":captured": "captured"}
+        values = {":dispute": to_item(dispute), ":captured": "captured"}
         done = self.update(
             _intent_key(key),
             f"SET disputes.#{dispute_id} = :dispute",
@@ -259,6 +295,10 @@ class SimulatorTable(Table):
 
 
 _TROUBLE = {"pk": "SIM", "sk": "TROUBLE"}
+
+
+_ALWAYS_STORED = {"ref": "", "captured": 0, "refunded": 0, "refunding": 0}
+"""Of a payment, whatever it is; all else that is as by default takes no room."""
 
 
 def _payment_key(order_id: str) -> dict[str, str]:
@@ -288,124 +328,22 @@ def _open(order_id: str, open_at: str) -> dict[str, str]:
 def _payment_item(payment: Payment, outbox: str | None, at: datetime) -> Item:
     return {
         **_payment_key(payment.order_id),
+        **_ALWAYS_STORED,
+        **to_item(payment),
         **_open(payment.order_id, payment.open_at),
         "outbox": outbox,
-        "order_id": payment.order_id,
-        "status": payment.status,
-        "amount": payment.amount,
-        "currency": payment.currency,
-        "provider": payment.provider,
-        "version": payment.version,
-        "customer_id": payment.customer_id,
-        "ref": payment.ref,
-        "code": payment.code,
-        "captured": payment.captured,
-        "refunded": payment.refunded,
-        "refunding": payment.refunding,
-        "created_at": payment.created_at,
         "changed_at": rfc3339(at),
-        "attempt": payment.attempt if payment.attempt > 1 else None,
-        "refund_failed": payment.refund_failed or None,
-        "disputed": payment.disputed or None,
-        "open_disputes": payment.open_disputes or None,
-        "cancelled": payment.cancelled or None,
-        "noticed": payment.noticed or None,
     }
-
-
-def _payment(item: Item) -> Payment:
-    return Payment(
-        item["order_id"],
-        item["status"],
-        item["amount"],
-        item["currency"],
-        item["provider"],
-        item["version"],
-        item["created_at"],
-        item.get("customer_id"),
-        item["ref"],
-        item.get("code"),
-        item["captured"],
-        item["refunded"],
-        item["refunding"],
-        item.get("open_at", ""),
-        item.get("attempt", 1),
-        item.get("refund_failed", 0),
-        item.get("disputed", 0),
-        item.get("open_disputes", 0),
-        item.get("cancelled", False),
-        item.get("noticed", False),
-    )
 
 
 def _refund_item(refund: Refund) -> Item:
-    return {
-        **_refund_key(refund.order_id, refund.refund_id),
-        **_open(refund.order_id, refund.open_at),
-        "order_id": refund.order_id,
-        "refund_id": refund.refund_id,
-        "amount": refund.amount,
-        "currency": refund.currency,
-        "reason": refund.reason,
-        "status": refund.status,
-        "created_at": refund.created_at,
-        "by": refund.by,
-        "ref": refund.ref or None,
-        "code": refund.code,
-    }
-
-
-def _refund(item: Item) -> Refund:
-    return Refund(
-        item["order_id"],
-        item["refund_id"],
-        item["amount"],
-        item["currency"],
-        item["reason"],
-        item["status"],
-        item["created_at"],
-        item.get("by"),
-        item.get("open_at", ""),
-        item.get("ref", ""),
-        item.get("code"),
-    )
+    place = _open(refund.order_id, refund.open_at)
+    return {**_refund_key(refund.order_id, refund.refund_id), **to_item(refund), **place}
 
 
 def _dispute_item(dispute: Dispute) -> Item:
-    return {**_dispute_key(dispute.order_id, dispute.dispute_id), **asdict(dispute)}
-
-
-def _dispute(item: Item) -> Dispute:
-    return Dispute(**{field.name: item[field.name] for field in fields(Dispute)})
+    return {**_dispute_key(dispute.order_id, dispute.dispute_id), **to_item(dispute)}
 
 
 def _entry_item(entry: LedgerEntry) -> Item:
-    return {
-        "pk": _payment_key(entry.order_id)["pk"],
-        "sk": f"ENTRY#{entry.number:08d}",
-        "order_id": entry.order_id,
-        "number": entry.number,
-        "time": entry.time,
-        "kind": entry.kind,
-        "debit": entry.debit,
-        "credit": entry.credit,
-        "amount": entry.amount,
-        "currency": entry.currency,
-        "refund_id": entry.refund_id,
-        "dispute_id": entry.dispute_id,
-    }
-
-
-def _entry(item: Item) -> LedgerEntry:
-    return LedgerEntry(
-        item["order_id"],
-        item["number"],
-        item["time"],
-        item["kind"],
-        item["debit"],
-        item["credit"],
-        item["amount"],
-        item["currency"],
-        item.get("refund_id"),
-        item.get("dispute_id"),
-    )
+    return {"pk": _payment_key(entry.order_id)["pk"], "sk": f"ENTRY#{entry.number:08d}", **to_item(entry)}

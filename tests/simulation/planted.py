@@ -226,7 +226,7 @@ BUGS = (
         "a fresh key for the provider at every try",
         "functions.payments.service",
         "lambda: provider.authorise(draft, order.payment_token)",
-        'lambda: provider.authorise(__import__("dataclasses").replace(draft, order_id=draft.order_id + "#"'
+        'lambda: provider.authorise(__import__("msgspec").structs.replace(draft, order_id=draft.order_id + "#"'
         ' + __import__("uuid").uuid4().hex), order.payment_token)',
     ),
     Bug(

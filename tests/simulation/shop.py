@@ -12,7 +12,7 @@ from typing import Any
 
 from functions.payments.domain import Payment
 from functions.payments.providers.signature import sign
-from functions.payments.table import SimulatorTable
+from functions.payments.table import IntentDispute, SimulatorTable
 from functions.shared.clock import rfc3339
 from functions.shared.dynamo import decode_item
 from functions.shared.ids import derived_id
@@ -482,7 +482,8 @@ class Shop:
                     [("open", 0), ("open", taken), ("won", 0), ("lost", taken), ("closed", 0)]
                 )
                 known = known or {"amount": taken, "reason": "fraudulent"}
-                far.dispute(key, name.replace("-", "_"), {**known, "status": status, "withdrawn": withdrawn})
+                dispute = IntentDispute(known["amount"], withdrawn, status, known["reason"])
+                far.dispute(key, name.replace("-", "_"), dispute)
         return derived_id("sim", key)
 
     def tell_shop(self, ref: str) -> None:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeVar
+
+from msgspec import Struct
 
 from functions.payments.domain import DisputeStatus, Payment, Refund, RefundStatus
 
@@ -21,22 +22,19 @@ _WAITS = (0.1, 0.3)
 _PATIENCE_SECONDS = 8.0
 
 
-@dataclass(frozen=True)
-class Approved:
+class Approved(Struct, frozen=True):
     """The money is held; `ref` is the provider's id of it."""
 
     ref: str
 
 
-@dataclass(frozen=True)
-class Declined:
+class Declined(Struct, frozen=True):
     """Nothing is held, and asking again would not change that; `code` says why."""
 
     code: str
 
 
-@dataclass(frozen=True)
-class MadeRefund:
+class MadeRefund(Struct, frozen=True):
     """A refund as the provider knows it, by its own id; ``refund_id`` is ours where we asked for it."""
 
     ref: str
@@ -47,8 +45,7 @@ class MadeRefund:
     code: str | None = None
 
 
-@dataclass(frozen=True)
-class MadeDispute:
+class MadeDispute(Struct, frozen=True):
     """A dispute as the provider knows it, by its own id; ``withdrawn``: what of its amount is taken back now."""
 
     ref: str
@@ -59,8 +56,7 @@ class MadeDispute:
     reason: str
 
 
-@dataclass(frozen=True)
-class Notice:
+class Notice(Struct, frozen=True):
     """What a provider told us unasked: that something happened to an order's payment.
 
     It is never believed, only taken as a reason to look. ``ref`` is the provider's own id of the payment, for what was

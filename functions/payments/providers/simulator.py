@@ -33,6 +33,7 @@ from typing import Annotated, TypeVar
 
 import msgspec
 from msgspec import Meta
+from msgspec.structs import asdict
 
 from functions.payments.domain import Payment, Refund, RefundStatus, Trouble
 from functions.payments.providers.domain import (
@@ -47,8 +48,7 @@ from functions.payments.providers.domain import (
     ProviderUnavailableError,
 )
 from functions.payments.providers.signature import verify
-from functions.payments.table import SimulatorTable
-from functions.shared.dynamo import Item
+from functions.payments.table import Intent, IntentRefund, SimulatorTable
 from functions.shared.errors import InvalidError
 from functions.shared.ids import derived_id
 from functions.shared.types import Data
@@ -131,7 +131,7 @@ class Simulator:
 
     def _authorise(self, draft: Payment, token: str) -> Approved | Declined:
         intent = self._table.intent(draft.key)
-        if intent is None or intent["status"] == "trying":
+        if intent.status in ("none", "trying"):
             if token not in _APPROVES:
                 return Declined(_DECLINES.get(token, "invalid_token"))
             self._hesitate(draft, token)
@@ -144,7 +144,7 @@ class Simulator:
             if held and token == "tok_lost":  # noqa: S105 a test token's name
                 raise ProviderUnavailableError("simulated: the answer is lost")
             intent = self._table.intent(draft.key)
-        if intent is None or intent["status"] == "voided":
+        if intent.status in ("none", "voided"):
             raise AlreadyVoidedError(draft.order_id)
         return Approved(derived_id("sim", draft.key))
 
@@ -157,8 +157,8 @@ class Simulator:
     def _capture(self, payment: Payment) -> None:
         if self._table.turn(payment.key, "captured"):
             return
-        intent = self._table.intent(payment.key) or {"status": "none"}
-        match intent["status"], intent.get("doomed"):
+        intent = self._table.intent(payment.key)
+        match intent.status, intent.doomed:
             case "captured", _:
                 return
             case ("voided", _) | (_, "lapsed"):
@@ -169,37 +169,39 @@ class Simulator:
     def _void(self, payment: Payment) -> None:
         if self._table.turn(payment.key, "voided"):
             return
-        intent = self._table.intent(payment.key)
-        if intent and intent["status"] == "captured":
+        if self._table.intent(payment.key).status == "captured":
             raise AlreadyCapturedError(payment.order_id)
 
     def _refund(self, payment: Payment, refund: Refund) -> MadeRefund:
         name = refund.ref or refund.refund_id
-        way = (self._table.intent(payment.key) or {}).get("refund_way", "")
-        first, _ = _WAYS.get(way, ("succeeded", "succeeded"))
+        first, _ = _WAYS.get(self._table.intent(payment.key).refund_way or "", ("succeeded", "succeeded"))
         if not refund.ref and self._table.give_back(payment, name, refund.amount, first):
-            return _made(payment.currency, name, {"amount": refund.amount, "status": first})
+            return _made(payment.currency, name, IntentRefund(refund.amount, first))
         intent = self._table.intent(payment.key)  # as it is now: the try before may have been done unheard
-        if intent is None or name not in intent.get("refunds", {}):
-            raise ProviderRefusedError("more_than_captured" if intent else "not_captured")
-        if intent["refunds"][name]["status"] != "pending":
-            return _made(payment.currency, name, intent["refunds"][name])
+        if name not in intent.refunds:
+            raise ProviderRefusedError("not_captured" if intent.status == "none" else "more_than_captured")
+        if intent.refunds[name].status != "pending":
+            return _made(payment.currency, name, intent.refunds[name])
         return self._asked(payment, intent, name)
 
     def _money_back(self, payment: Payment) -> tuple[list[MadeRefund], list[MadeDispute]]:
-        intent = self._table.intent(payment.key) or {}
-        refunds = [self._asked(payment, intent, name) for name in intent.get("refunds", {})]
-        disputes = intent.get("disputes", {})
-        return refunds, [MadeDispute(ref, currency=intent["currency"], **disputes[ref]) for ref in disputes]
+        intent = self._table.intent(payment.key)
+        refunds = [self._asked(payment, intent, name) for name in intent.refunds]
+        disputes = [
+            MadeDispute(ref, currency=intent.currency, **asdict(made))
+            for ref, made in intent.disputes.items()
+        ]
+        return refunds, disputes
 
-    def _asked(self, payment: Payment, intent: Item, name: str) -> MadeRefund:
+    def _asked(self, payment: Payment, intent: Intent, name: str) -> MadeRefund:
         """Return how a refund stands once it has been asked for: a step further on its way."""
-        made = intent["refunds"][name]
-        first, last = _WAYS.get(intent.get("refund_way", ""), ("pending", "succeeded"))
-        following = {"pending": "succeeded", first: last}.get(made["status"], made["status"])
-        if following != made["status"]:
-            self._table.end_refund(payment.key, name, made["status"], following, made["amount"])
-        return _made(payment.currency, name, {**made, "status": following})
+        made = intent.refunds[name]
+        first, last = _WAYS.get(intent.refund_way or "", ("pending", "succeeded"))
+        steps: dict[RefundStatus, RefundStatus] = {"pending": "succeeded", first: last}
+        following = steps.get(made.status, made.status)
+        if following != made.status:
+            self._table.end_refund(payment.key, name, made.status, following, made.amount)
+        return _made(payment.currency, name, IntentRefund(made.amount, following))
 
     def notice(self, headers: Mapping[str, str], body: bytes, at: datetime) -> Notice:
         """Read ``{id, type, orderId or paymentRef}``, signed as Stripe signs, in the header Simulator-Signature."""
@@ -212,7 +214,7 @@ class Simulator:
         return Notice(event.id, event.type, event.order_id, event.payment_ref, back)
 
 
-def _made(currency: str, name: str, made: Item) -> MadeRefund:
-    code = "bank_account_closed" if made["status"] == "failed" else None
+def _made(currency: str, name: str, made: IntentRefund) -> MadeRefund:
+    code = "bank_account_closed" if made.status == "failed" else None
     ours = name if name.startswith("rfd_") else None
-    return MadeRefund(name, made["amount"], currency, made["status"], ours, code)
+    return MadeRefund(name, made.amount, currency, made.status, ours, code)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from functions.payments.domain import Payment, Refund, RefundStatus
 from functions.payments.providers.domain import (

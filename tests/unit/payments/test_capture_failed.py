@@ -178,4 +178,4 @@ def test_the_simulator_has_holds_that_cannot_be_taken(
     assert failed(shop) == ("capture_failed", code, 1)
     shop.pay_again(token="tok_visa")
     assert (shop.payment.status, shop.payment.attempt) == ("captured", 2)
-    assert far._table.intent(a_payment(attempt=2).key)["status"] == "captured"
+    assert far._table.intent(a_payment(attempt=2).key).status == "captured"

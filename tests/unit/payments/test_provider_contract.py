@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import pytest
+from msgspec.structs import replace
 
 from functions.payments.domain import Payment, Refund
 from functions.payments.providers.domain import (
@@ -39,9 +39,8 @@ def simulator(table: PaymentsTable, _: Callable[[], str]) -> Side:
     far = SimulatorTable(table.name)
 
     def money(payment: Payment) -> tuple[int, int]:
-        intent = far.intent(payment.order_id) or {}
-        taken = intent["amount"] if intent.get("status") == "captured" else 0
-        return taken, intent.get("refunded", 0)
+        intent = far.intent(payment.order_id)
+        return intent.amount if intent.status == "captured" else 0, intent.refunded
 
     return Side(Simulator(far, lambda: "s", 0), "tok_visa", "tok_chargeDeclined", "tok_nobody", money)
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from functions.payments import domain, reconciling, refunds
 from functions.payments.providers.domain import MadeDispute, Notice, ProviderUnavailableError

@@ -283,4 +283,4 @@ def test_the_simulator_has_refunds_that_end_later(
     shop.sweep(minutes=1)
     assert refund(shop).status == last
     intent = far._table.intent(ORDER)
-    assert intent["refunded"] == shop.payment.refunded == (2000 if last == "succeeded" else 0)
+    assert intent.refunded == shop.payment.refunded == (2000 if last == "succeeded" else 0)

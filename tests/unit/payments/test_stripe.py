@@ -6,10 +6,10 @@ import http.server
 import json
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from functions.payments.app import on_inbox, payments, providers
 from functions.payments.domain import Refund
