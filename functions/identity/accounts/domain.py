@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from functions.shared.clock import rfc3339
 from functions.shared.errors import ConflictError, NotFoundError
@@ -29,8 +31,7 @@ TOKEN_LIFE: dict[Purpose, timedelta] = {
 }
 
 
-@dataclass(frozen=True)
-class Account:
+class Account(Struct, frozen=True):
     """A person's account; `version` counts up with every change.
 
     `epoch` counts up whenever what protects the account changes (password, e-mail address, log-out everywhere): it ends
@@ -49,7 +50,7 @@ class Account:
 
     def changed(self, **fields: object) -> Account:
         """Return the next version, with these fields."""
-        return replace(self, **fields, version=self.version + 1)  # type: ignore[arg-type]
+        return replace(self, **fields, version=self.version + 1)
 
 
 def roles_in_order(roles: Iterable[str]) -> tuple[str, ...]:
@@ -65,16 +66,15 @@ def scope(roles: Iterable[str]) -> str:
 # --- addresses ----------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Address:
+class Address(Struct, frozen=True):
     """One postal address; `default` marks the one that is offered first."""
 
     id: str
     name: str
     line1: str
     city: str
-    postal_code: str | None
     country: str
+    postal_code: str | None = None
     line2: str | None = None
     region: str | None = None
     phone: str | None = None
@@ -82,8 +82,7 @@ class Address:
     version: int = 1
 
 
-@dataclass(frozen=True)
-class AddressBook:
+class AddressBook(Struct, frozen=True):
     """A person's addresses, in the order they were added; at most one is the default."""
 
     addresses: tuple[Address, ...] = ()
@@ -129,8 +128,7 @@ class AddressBook:
 # --- one-time tokens ----------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class OneTimeToken:
+class OneTimeToken(Struct, frozen=True):
     """A token sent to a mailbox: good once, until `ends_at`, for what was agreed with that address.
 
     It is void once the account is of another `epoch`.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,6 @@ import msgspec
 from functions.identity.accounts.domain import (
     TOKEN_LIFE,
     Account,
-    Address,
     AddressBook,
     EmailRequest,
     OneTimeToken,
@@ -20,7 +18,7 @@ from functions.identity.accounts.domain import (
 )
 from functions.identity.accounts.limits import KNOWN_NETWORK, Limit
 from functions.shared.clock import epoch, parse, rfc3339
-from functions.shared.dynamo import Item, Table
+from functions.shared.dynamo import Item, Table, from_item, to_item
 from functions.shared.ids import fingerprint
 
 if TYPE_CHECKING:
@@ -37,7 +35,7 @@ class AccountsTable(Table):
     def account(self, customer_id: str) -> Account | None:
         """Return an account, None where there is none or it was erased."""
         item = self.get(_account_key(customer_id))
-        return _account(item) if item and "email" in item else None
+        return from_item(item, Account) if item and "email" in item else None
 
     def owner_of(self, email: str) -> str | None:
         """Return the id of the account that uses an e-mail address."""
@@ -101,10 +99,7 @@ class AccountsTable(Table):
 
     def address_book(self, customer_id: str) -> AddressBook:
         """Return a person's addresses, an empty book where there are none."""
-        item = self.get(_account_key(customer_id) | {"sk": "ADDRESSES"})
-        if item is None:
-            return AddressBook()
-        return AddressBook(tuple(Address(**address) for address in item["addresses"]), item["version"])
+        return from_item(self.get(_account_key(customer_id) | {"sk": "ADDRESSES"}) or {}, AddressBook)
 
     def store_address_book(self, customer_id: str, before: AddressBook, after: AddressBook) -> bool:
         """Replace a person's addresses; False when they have changed or the person is gone."""
@@ -112,7 +107,10 @@ class AccountsTable(Table):
             **_account_key(customer_id),
             "sk": "ADDRESSES",
             "version": after.version,
-            "addresses": [_without_none(asdict(address)) for address in after.addresses],
+            "addresses": [
+                {name: value for name, value in to_item(address).items() if value is not None}
+                for address in after.addresses
+            ],
         }
         same = self.putting(item, "version = :read", {":read": before.version})
         book = same if before.version else self.putting(item, NOT_THERE)
@@ -125,7 +123,7 @@ class AccountsTable(Table):
         """Store a one-time token; an older one of the same purpose is void."""
         item = {
             **_token_key(token.account_id, token.purpose),
-            **asdict(token),
+            **to_item(token),
             "expires": epoch(parse(token.ends_at)),
         }
         self.put(item)
@@ -133,7 +131,8 @@ class AccountsTable(Table):
     def token(self, customer_id: str, purpose: Purpose) -> OneTimeToken | None:
         """Return the one-time token in force for a purpose."""
         item = self.get(_token_key(customer_id, purpose))
-        return _token(item) if item else None
+        # One that was made before tokens knew the epoch is void.
+        return from_item({"epoch": -1, **item}, OneTimeToken) if item else None
 
     def using(self, token: OneTimeToken) -> TransactWriteItemTypeDef:
         """Return the action that uses up a one-time token: of two at once, one is lost."""
@@ -235,8 +234,7 @@ def _known_key(customer_id: str, network: str) -> dict[str, str]:
 def _account_item(account: Account, outbox: str | None, mail: EmailRequest | None) -> Item:
     return {
         **_account_key(account.id),
-        **asdict(account),
-        "roles": list(account.roles),
+        **to_item(account),
         "outbox": outbox,
         "mail": msgspec.json.encode(mail).decode() if mail else None,
     }
@@ -245,32 +243,3 @@ def _account_item(account: Account, outbox: str | None, mail: EmailRequest | Non
 def _mail_item(request: EmailRequest, at: datetime) -> Item:
     text = msgspec.json.encode(request).decode()
     return {**_mail_key(request.id), "mail": text, "expires": epoch(at + timedelta(days=2))}
-
-
-def _account(item: Item) -> Account:
-    return Account(
-        item["id"],
-        item["email"],
-        item["name"],
-        item["password"],
-        item["created_at"],
-        item["verified"],
-        tuple(item["roles"]),
-        item["epoch"],
-        item["version"],
-    )
-
-
-def _token(item: Item) -> OneTimeToken:
-    return OneTimeToken(
-        account_id=item["account_id"],
-        purpose=item["purpose"],
-        email=item["email"],
-        digest=item["digest"],
-        ends_at=item["ends_at"],
-        epoch=item.get("epoch", -1),  # made before tokens knew the epoch: void
-    )
-
-
-def _without_none(fields: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if value is not None}

@@ -6,10 +6,12 @@ key signs follows from the clock alone: nobody has to switch, so nobody can swit
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from functions.identity.keys.access_tokens import ACCESS_LIFE
 from functions.shared.clock import parse, rfc3339
@@ -26,8 +28,7 @@ MAX_KEYS = 10  # all of them fit into one SSM parameter of 4 KB
 State = Literal["next", "current", "retired"]
 
 
-@dataclass(frozen=True)
-class Key:
+class Key(Struct, frozen=True):
     """One signing key: its public half, and the id under which KMS keeps the other."""
 
     id: str
@@ -50,8 +51,7 @@ class Key:
         }
 
 
-@dataclass(frozen=True)
-class KeySet:
+class KeySet(Struct, frozen=True):
     """All published keys, in the order in which they sign; never empty once there is one."""
 
     keys: tuple[Key, ...]

@@ -7,11 +7,12 @@ token whose key it could not have learnt.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
+from msgspec.structs import replace
 
 from functions.identity.accounts.domain import Account
 from functions.identity.events import SigningKeysChanged

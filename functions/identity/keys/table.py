@@ -6,10 +6,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
-from functions.identity.keys.domain import Key, KeySet
-from functions.shared.dynamo import Table
+from functions.identity.keys.domain import KeySet
+from functions.shared.dynamo import Table, from_item, to_item
 
 _RING = {"pk": "KEYS", "sk": "RING"}
 
@@ -22,17 +20,12 @@ class KeysTable(Table):
         item = self.get(_RING)
         if item is None:
             return None, True
-        key_set = KeySet(tuple(Key(**key) for key in item["keys"]), item["version"])
+        key_set = from_item(item, KeySet)
         return key_set, item.get("published") == key_set.version
 
     def store_key_set(self, before: KeySet | None, after: KeySet, outbox: str) -> bool:
         """Replace the signing keys, with the fact of it; False when they have changed."""
-        item = {
-            **_RING,
-            "keys": [asdict(key) for key in after.keys],
-            "version": after.version,
-            "outbox": outbox,
-        }
+        item = {**_RING, **to_item(after), "outbox": outbox}
         if before is None:
             return self.put(item, "attribute_not_exists(pk)")
         return self.put(item, "version = :read", {":read": before.version})

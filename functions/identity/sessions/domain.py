@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
+
+from msgspec import Struct
 
 from functions.identity.accounts.domain import Account
 from functions.identity.accounts.tokens import digest, secret_text
@@ -31,8 +32,7 @@ class Tokens(NamedTuple):
     refresh_token: str
 
 
-@dataclass(frozen=True)
-class Session:
+class Session(Struct, frozen=True):
     """One log-in and the refresh tokens that came of it, one after the other (a family).
 
     Of the tokens only digests are kept. `seed` makes the next secret out of the present one, so that a repeated request

@@ -6,14 +6,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from functions.identity.accounts.table import NOT_THERE, AccountsTable
 from functions.identity.sessions.domain import UNCOUNTED, Session
 from functions.shared.clock import epoch, parse, rfc3339
-from functions.shared.dynamo import Item
+from functions.shared.dynamo import from_item, to_item
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
@@ -25,13 +24,13 @@ class SessionsTable(AccountsTable):
     def session(self, customer_id: str, session_id: str) -> Session | None:
         """Return a session."""
         item = self.get(_session_key(customer_id, session_id))
-        return _session(item) if item else None
+        return from_item({"rotations": UNCOUNTED, **item}, Session) if item else None
 
     def open_session(self, session: Session) -> None:
         """Store a new session."""
         item = {
             **_session_key(session.account_id, session.id),
-            **asdict(session),
+            **to_item(session),
             "expires": epoch(parse(session.ends_at)),
         }
         self.put(item, NOT_THERE)
@@ -71,18 +70,3 @@ class SessionsTable(AccountsTable):
 
 def _session_key(customer_id: str, session_id: str) -> dict[str, str]:
     return {"pk": f"ACCOUNT#{customer_id}", "sk": f"SESSION#{session_id}"}
-
-
-def _session(item: Item) -> Session:
-    return Session(
-        item["id"],
-        item["account_id"],
-        item["current"],
-        item["seed"],
-        item["epoch"],
-        item["started_at"],
-        item["ends_at"],
-        item["previous"],
-        item["rotated_at"],
-        item.get("rotations", UNCOUNTED),
-    )

@@ -20,7 +20,7 @@ WITH_A_MADE_UP_TOKEN = {"verify-email": 400, "reset-password": 400, "refresh": 4
 def test_the_events_to_invoke_with_are_answered(front: Front, table: IdentityTable) -> None:
     email = "amira@example.com"
     made = register(table, email, "Amira Haddad", PASSWORD, customer_id=CUSTOMER, at=NOW)
-    add_address(table, made, Address(ADDRESS, "Amira", "Lane 1", "Ulm", "89073", "DE"))
+    add_address(table, made, Address(ADDRESS, "Amira", "Lane 1", "Ulm", "DE", "89073"))
     erasing = ("change-password", "remove-address", "erase-me")
     calls = sorted(
         CALLS, key=lambda path: (erasing.index(path.stem) if path.stem in erasing else -1, path.stem)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import jwt
 import pytest
+from msgspec.structs import replace
 
 from functions.identity.accounts.service import register
 from functions.identity.accounts.tokens import split_opaque
