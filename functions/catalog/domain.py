@@ -9,11 +9,10 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from dataclasses import dataclass
 from typing import Annotated, Literal, get_args
 
 import msgspec
-from msgspec import Meta
+from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from functions.catalog import text
@@ -144,8 +143,7 @@ class Product(Body, frozen=True, omit_defaults=False):
     seo: Seo = Seo()
 
 
-@dataclass(frozen=True)
-class Stored:
+class Stored(Struct, frozen=True):
     """A product as the shop holds it.
 
     ``origins`` name the request and the import rows that wrote it lately, the newest last, so that each can be told

@@ -19,10 +19,9 @@ from functions.catalog.events import (
     ProductWithdrawn,
     VariantState,
 )
-from functions.catalog.lists.domain import Page
+from functions.catalog.lists.domain import ListEntry, Page
 from functions.catalog.table import CatalogTable, Lost, stored_size
 from functions.shared.clock import parse, rfc3339
-from functions.shared.dynamo import Item
 from functions.shared.errors import ConflictError, InvalidError, NotFoundError, PreconditionFailedError
 from functions.shared.ids import is_id, new_id
 from functions.shared.optimistic import optimistic
@@ -232,15 +231,15 @@ def _explain(table: CatalogTable, lost: Lost, product: Product, at: datetime) ->
     claim = table.claim(lost.sku) if lost.what == "sku" else None
     if claim is None:
         return
-    owner = table.product(claim["product_id"])
+    owner = table.product(claim.product_id)
     orphaned = owner is None or lost.sku not in domain.skus(owner.product)
-    if orphaned and parse(claim["claimed_at"]) < at - _ORPHANED:
+    if orphaned and parse(claim.claimed_at) < at - _ORPHANED:
         table.unclaim(lost.sku, claim)
         return
     index = domain.skus(product).index(lost.sku)
     raise ConflictError(
         "sku_taken",
-        f"{lost.sku} is a SKU of product {claim['product_id']}.",
+        f"{lost.sku} is a SKU of product {claim.product_id}.",
         field=("variants", index, "sku"),
     )
 
@@ -329,12 +328,12 @@ class Wanted:
     facets: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
 
-    def fits(self, entry: Item) -> bool:
+    def fits(self, entry: ListEntry) -> bool:
         """Tell whether an entry is wanted."""
         return (
-            all(facet in entry["facets"] for facet in self.facets)
-            and all(f" {word} " in entry["terms"] for word in self.words[:-1])
-            and all(f" {word}" in entry["terms"] for word in self.words[-1:])
+            all(facet in entry.facets for facet in self.facets)
+            and all(f" {word} " in entry.terms for word in self.words[:-1])
+            and all(f" {word}" in entry.terms for word in self.words[-1:])
         )
 
 
@@ -345,7 +344,7 @@ def find(
     limit: int,
     after: str | None,
     statuses: tuple[str, ...] = (),
-) -> Page:
+) -> Page[ListEntry]:
     """Return a page of entries in order, of products on sale, or in `statuses` where given.
 
     The shortest list at hand is read: that of a whole word, else those of the words with the prefix, else that of a

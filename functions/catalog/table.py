@@ -24,16 +24,17 @@ from __future__ import annotations
 import zlib
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import asdict, replace
 
 from functions.catalog.domain import Card, Footprint, Product, Stored, card, footprint, skus, terms
 from functions.catalog.lists.table import ListsTable
 from functions.shared.clock import epoch
-from functions.shared.dynamo import Item
+from functions.shared.dynamo import Item, from_item, to_item
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef as Action
@@ -48,6 +49,13 @@ class Lost(NamedTuple):
 
     what: str
     sku: str = ""
+
+
+class Claim(Struct, frozen=True):
+    """Whose a SKU is, and since when."""
+
+    product_id: str
+    claimed_at: str
 
 
 class CatalogTable(ListsTable):
@@ -80,13 +88,14 @@ class CatalogTable(ListsTable):
         found = self.get_many([_sku_key(sku) for sku in dict.fromkeys(skus)])
         return {item["pk"].removeprefix("SKU#"): item["product_id"] for item in found}
 
-    def claim(self, sku: str) -> Item | None:
-        """Return whose a SKU is and since when: ``product_id``, ``claimed_at``."""
-        return self.get(_sku_key(sku))
+    def claim(self, sku: str) -> Claim | None:
+        """Return the claim of a SKU, None where it is free."""
+        item = self.get(_sku_key(sku))
+        return from_item(item, Claim) if item else None
 
-    def unclaim(self, sku: str, claim: Item) -> None:
+    def unclaim(self, sku: str, claim: Claim) -> None:
         """Free a SKU, if its claim still is the one that was read."""
-        values = {":id": claim["product_id"], ":at": claim["claimed_at"]}
+        values = {":id": claim.product_id, ":at": claim.claimed_at}
         self.delete(_sku_key(sku), "product_id = :id AND claimed_at = :at", values)
 
     def store(self, before: Stored | None, after: Stored, outbox: str | None) -> Lost | None:
@@ -192,7 +201,7 @@ class CatalogTable(ListsTable):
         return self.deleting(_slug_key(before.product.slug), "product_id = :id", {":id": before.id})
 
     def _claiming(self, sku: str, after: Stored) -> Action:
-        claim = {**_sku_key(sku), "product_id": after.id, "claimed_at": after.updated_at}
+        claim = {**_sku_key(sku), **to_item(Claim(after.id, after.updated_at))}
         return self.putting(claim, "attribute_not_exists(pk) OR product_id = :id", {":id": after.id})
 
     def _releasing(self, sku: str, product_id: str) -> Action:
@@ -233,32 +242,21 @@ def stored_size(stored: Stored) -> int:
 
 
 def _product_item(stored: Stored) -> Item:
+    item = asdict(stored)
+    product, origins = item.pop("product"), item.pop("origins")
     return {
         **_product_key(stored.id),
-        "id": stored.id,
-        "version": stored.version,
-        "content": _packed(stored.product),
-        "text": stored.text,
-        "origin": " ".join(stored.origins),
-        "created_at": stored.created_at,
-        "updated_at": stored.updated_at,
-        "listed": list(stored.listed),
-        "pending": stored.pending,
+        **item,
+        "content": _packed(product),
+        "origin": " ".join(origins),
         "replaces": msgspec.json.encode(stored.replaces).decode() if stored.replaces else None,
     }
 
 
 def _stored(item: Item) -> Stored:
-    replaces = item.get("replaces")
-    return Stored(
-        item["id"],
-        item["version"],
-        _unpacked(item["content"]),
-        item["text"],
-        item["created_at"],
-        item["updated_at"],
-        tuple(item["origin"].split()),
-        tuple(item["listed"]),
-        item.get("pending"),
-        msgspec.json.decode(replaces, type=Footprint) if replaces else None,
-    )
+    told = {
+        "product": _unpacked(item["content"]),
+        "origins": item["origin"].split(),
+        "replaces": msgspec.json.decode(item.get("replaces", "null"), type=Footprint | None),
+    }
+    return from_item({**item, **told}, Stored)

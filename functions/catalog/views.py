@@ -22,9 +22,10 @@ from functions.catalog.domain import (
     Variant,
 )
 from functions.catalog.exports.domain import Export
+from functions.catalog.formats.rows import Problem
 from functions.catalog.imports.domain import MAX_FILE_BYTES, MEDIA_TYPES, Format, Job, ReadAs
 from functions.catalog.jobs.domain import ADDRESS_SECONDS
-from functions.catalog.lists.domain import Page
+from functions.catalog.lists.domain import ListEntry, NameCount, Page
 from functions.shared.types import Cursor, PageQuery, Query, View
 
 Filter = Annotated[str, Meta(max_length=255)]
@@ -303,17 +304,17 @@ def _product(stored: Stored) -> dict[str, Any]:
     }
 
 
-def cards_view(page: Page) -> dict[str, object]:
+def cards_view(page: Page[ListEntry]) -> dict[str, object]:
     """Shape a page of entries; the cards are stored as they are sent."""
     return {
-        "items": [msgspec.Raw(item["card"].encode()) for item in page.items],
+        "items": [msgspec.Raw(entry.card.encode()) for entry in page.items],
         "nextCursor": page.following,
     }
 
 
-def names_view(page: Page) -> NamesView:
+def names_view(page: Page[NameCount]) -> NamesView:
     """Shape a page of names."""
-    return NamesView([NameView(item["name"], item["count"]) for item in page.items], page.following)
+    return NamesView([NameView(one.name, one.count) for one in page.items], page.following)
 
 
 def currencies_view(exponents: Mapping[str, int]) -> CurrenciesView:
@@ -321,12 +322,12 @@ def currencies_view(exponents: Mapping[str, int]) -> CurrenciesView:
     return CurrenciesView([CurrencyView(code, exponents[code]) for code in sorted(exponents)])
 
 
-def import_view(job: Job, problems: Page) -> ImportView:
+def import_view(job: Job, problems: Page[Problem]) -> ImportView:
     """Shape an import with a page of its problems."""
     said: dict[str, list[ProblemView]] = {"error": [], "warning": [], "outcome": []}
-    for item in problems.items:
-        shown = ProblemView(item["row"], item["field"], item["code"], item["detail"])
-        said[item.get("level", "error")].append(shown)
+    for problem in problems.items:
+        shown = ProblemView(problem.row, problem.field, problem.code, problem.detail)
+        said[problem.level].append(shown)
     return ImportView(
         job.id,
         job.format,

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from functions.catalog.imports.domain import Format
 
 
-@dataclass(frozen=True)
-class Export:
+class Export(Struct, frozen=True):
     """An export and how far it has got: ``done`` products, in a file of ``size`` bytes once it is completed."""
 
     id: str

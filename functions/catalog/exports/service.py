@@ -110,9 +110,10 @@ def everything(table: CatalogTable) -> Iterator[list[Stored]]:
     while True:
         page = table.page(STATUSES, "oldest", _PAGE, after, lambda _: True, consistent=True)
         again = table.page(STATUSES, "oldest", 2 * _PAGE, after, lambda _: True, consistent=True)
-        ids = {item["sk"] for item in page.items}
+        ids = {entry.product_id for entry in page.items}
         last = max(ids, default="")
-        ids |= {item["sk"] for item in again.items if page.following is None or item["sk"] <= last}
+        seen = {entry.product_id for entry in again.items}
+        ids |= {product_id for product_id in seen if page.following is None or product_id <= last}
         for some in _hundreds(sorted(ids)):
             found = table.products(some, consistent=True)
             yield [found[product_id] for product_id in some if product_id in found]

@@ -6,12 +6,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from datetime import datetime, timedelta
 
 from functions.catalog.exports.domain import Export
 from functions.catalog.jobs.table import JobsTable
 from functions.shared.clock import epoch, parse, rfc3339
+from functions.shared.dynamo import from_item, to_item
 
 KEPT = timedelta(days=30)  # as the bucket keeps its files
 
@@ -21,13 +21,13 @@ class ExportsTable(JobsTable):
 
     def begin(self, export: Export) -> None:
         """Store a new export."""
-        item = {**_key(export.id), **asdict(export), "expires": epoch(parse(export.created_at) + KEPT)}
+        item = {**_key(export.id), **to_item(export), "expires": epoch(parse(export.created_at) + KEPT)}
         self.transact(self.putting(item, "attribute_not_exists(pk)"), self.opening(export.id))
 
     def export(self, export_id: str) -> Export | None:
         """Return an export."""
         item = self.get(_key(export_id))
-        return Export(**{name: item[name] for name in Export.__dataclass_fields__}) if item else None
+        return from_item(item, Export) if item else None
 
     def note(self, export_id: str, done: int, at: datetime) -> None:
         """Note how many products have been written."""

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
+from msgspec import Struct
+
 from functions.shared.errors import Field, json_pointer
 
 
-@dataclass(frozen=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """What is to be said of one field: `row` counts from 1 as a spreadsheet or an editor shows it.
 
     An ``error`` keeps its product out; a ``warning`` says what was read otherwise than it stands there; an ``outcome``

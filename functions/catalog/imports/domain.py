@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Literal
 
-import msgspec
+from msgspec import Struct
 
 Format = Literal["csv", "jsonl"]
 MAX_FILE_BYTES = 200_000_000
@@ -13,7 +12,7 @@ MEDIA_TYPES: dict[Format, str] = {"csv": "text/csv", "jsonl": "application/x-ndj
 Status = Literal["awaiting_upload", "queued", "running", "completed", "failed"]
 
 
-class ReadAs(msgspec.Struct, frozen=True, rename="camel"):
+class ReadAs(Struct, frozen=True, rename="camel"):
     """How a file was read.
 
     ``columns_kept`` are those without a field, ``mapping`` the columns that were given one; ``decimal_sign`` is blank
@@ -28,8 +27,7 @@ class ReadAs(msgspec.Struct, frozen=True, rename="camel"):
     decimal_sign: str = ""
 
 
-@dataclass(frozen=True)
-class Job:
+class Job(Struct, frozen=True):
     """An import and how far it has got; ``rows`` and ``rows_done`` are of the file, all other counts of products.
 
     ``size`` is that of the file in bytes. ``stock`` has quantities set for SKUs that are there, else ``stock_kept``
@@ -52,7 +50,7 @@ class Job:
     dry_run: bool = False
     stock_kept: int = 0
     warnings: int = 0
-    read_as: ReadAs = field(default_factory=ReadAs)
+    read_as: ReadAs = ReadAs()
     rows: int = 0
     rows_done: int = 0
     parts: int = 0

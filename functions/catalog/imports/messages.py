@@ -32,8 +32,8 @@ def page(table: ImportsTable, import_id: str, after: str | None, rows: int = ROW
         lines.writerow(_COLUMNS)
     while rows > 0:
         found = table.problems(import_id, rows, after)
-        for item in found.items:
-            lines.writerow([quoted(str(item.get(name, "error"))) for name in _COLUMNS])
+        for problem in found.items:
+            lines.writerow([quoted(str(getattr(problem, name))) for name in _COLUMNS])
         rows, after = rows - len(found.items), found.following
         if after is None:
             break

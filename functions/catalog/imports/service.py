@@ -6,12 +6,12 @@ import io
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Literal, NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from functions.catalog import service
 from functions.catalog.domain import Product, Stored, listed_words, normalised, skus
@@ -203,7 +203,7 @@ def _planned(importing: ImportContext, found: Job, made: Plan, etag: str, at: da
         touched_at=rfc3339(at),
         read_as=_read_as(made, found.read_as.mapping),
     )
-    layout = msgspec.structs.replace(made.layout, etag=etag)
+    layout = replace(made.layout, etag=etag)
     unread_rows = [made.unread] if made.unread else []
     importing.imports.plan(planned, layout, made.parts, made.entries, unread_rows)
     return job(importing.imports, found.id)

@@ -14,7 +14,6 @@ worked on. Layout and parts are the same however often a file is gone through. A
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -26,7 +25,7 @@ from functions.catalog.imports.planning import Layout, Part
 from functions.catalog.jobs.table import JobsTable
 from functions.catalog.lists.domain import Page
 from functions.shared.clock import epoch, parse, rfc3339
-from functions.shared.dynamo import Item, cursor, from_cursor
+from functions.shared.dynamo import Item, cursor, from_cursor, from_item, to_item
 
 KEPT = timedelta(days=90)
 
@@ -47,7 +46,7 @@ class ImportsTable(JobsTable):
         """Store a new import with the fact of it; False when it is there already."""
         item = {
             **_key(job.id),
-            **asdict(job),
+            **to_item(job),
             "read_as": _json(job.read_as),
             "outbox": outbox,
             "expires": _expiry(job),
@@ -179,11 +178,11 @@ class ImportsTable(JobsTable):
     def _problems(self, job: Job, entry: int, problems: Iterable[Problem]) -> list[Item]:
         pk, expires = _key(job.id)["pk"], _expiry(job)
         return [
-            {"pk": pk, "sk": f"PROBLEM#{entry:07d}#{number:04d}", **asdict(problem), "expires": expires}
+            {"pk": pk, "sk": f"PROBLEM#{entry:07d}#{number:04d}", **to_item(problem), "expires": expires}
             for number, problem in enumerate(problems)
         ]
 
-    def problems(self, import_id: str, limit: int, after: str | None) -> Page:
+    def problems(self, import_id: str, limit: int, after: str | None) -> Page[Problem]:
         """Return a page of what is wrong with an import's entries, in the order of the file."""
         pk = _key(import_id)["pk"]
         start: Item | None = {"pk": pk, **from_cursor(after, "sk")} if after else None
@@ -193,7 +192,7 @@ class ImportsTable(JobsTable):
             limit=limit,
             start=start,
         )
-        return Page(items, cursor(last, "sk"))
+        return Page([from_item(item, Problem) for item in items], cursor(last, "sk"))
 
     def _change(self, import_id: str, setting: str, values: Mapping[str, Any], condition: str) -> bool:
         return self.update(_key(import_id), setting, values, condition=condition) is not None
@@ -215,5 +214,5 @@ def _json(struct: msgspec.Struct) -> str:
 
 
 def _job(item: Item) -> Job:
-    known = {name: item[name] for name in Job.__dataclass_fields__ if name in item}
-    return Job(**{**known, "read_as": msgspec.json.decode(item.get("read_as", "{}"), type=ReadAs)})
+    read_as = msgspec.json.decode(item.get("read_as", "{}"), type=ReadAs)
+    return from_item({**item, "read_as": read_as}, Job)

@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from functions.catalog.domain import Card, Product, card, facet, facets, named_facets, terms
-from functions.catalog.lists.domain import Page
+from functions.catalog.lists.domain import ListEntry, NameCount, Page
 from functions.catalog.text import fold
-from functions.shared.dynamo import Item, Table, cursor, from_cursor
+from functions.shared.dynamo import Item, Table, cursor, from_cursor, from_item, to_item
 from functions.shared.errors import InvalidError
 from functions.shared.ids import is_id
 
@@ -68,10 +68,10 @@ class ListsTable(Table):
         sort: str,
         limit: int,
         after: str | None,
-        keep: Callable[[Item], bool],
+        keep: Callable[[ListEntry], bool],
         examine: int = MAX_EXAMINED,
         consistent: bool = False,
-    ) -> Page:
+    ) -> Page[ListEntry]:
         """Return a page of the entries of several lists, each product once, without those `keep` refuses.
 
         Reads about as many entries as it returns; where `keep` lets few pass, it reads on, in ever larger steps,
@@ -82,11 +82,11 @@ class ListsTable(Table):
         order = ORDERS[sort]
         key = _position(sort, after) if after else None
         merged = self._in_order(lists, order, key, limit, consistent=consistent)
-        found: list[Item] = []
+        found: list[ListEntry] = []
         for examined, (place, entries) in enumerate(groupby(merged, lambda entry: str(entry[order.key]))):
             if len(found) == limit or examined == examine:
                 return Page(found, cursor({"sort": sort, "key": key}, "sort", "key"))
-            entry, key = next(entries), place
+            entry, key = from_item(next(entries), ListEntry), place
             if keep(entry):
                 found.append(entry)
         return Page(found, None)
@@ -172,14 +172,14 @@ class ListsTable(Table):
                 self.put({"pk": "COLUMNS", "sk": column})
                 _learnt.add((self.name, f"COLUMNS#{column}"))
 
-    def names(self, kind: str, limit: int, after: str | None) -> Page:
-        """Return a page of the categories, vendors or tags in use: ``name`` and ``count``, in order.
+    def names(self, kind: str, limit: int, after: str | None) -> Page[NameCount]:
+        """Return a page of the categories, vendors or tags in use, in order.
 
         Names without products are passed over, `MAX_EXAMINED` rows at most for one page.
         """
         start = {"pk": f"NAMES#{kind}", **from_cursor(after, "sk")} if after else None
         rows = self._entries_of_names(kind, start, (limit + 1) * SHARDS)
-        found: list[Item] = []
+        found: list[NameCount] = []
         last: Item | None = None
         examined = 0
         for _, group in groupby(rows, lambda row: str(row["sk"]).rpartition("#")[0]):
@@ -188,7 +188,7 @@ class ListsTable(Table):
             same = list(group)
             last, examined = same[-1], examined + len(same)
             if units := sum(row["count"] for row in same):
-                found.append({"name": last["name"], "count": units})
+                found.append(NameCount(last["name"], units))
         return Page(found, None)
 
     def _entries_of_names(self, kind: str, start: Item | None, ahead: int) -> Iterator[Item]:
@@ -205,7 +205,7 @@ class ListsTable(Table):
             Whether the entries it has already are to be written anew.
         """
         now, then = dict.fromkeys(listed), dict.fromkeys(before)
-        bare = entry(product_id, product)
+        bare = to_item(entry(product_id, product))
         whole = {**bare, **order_keys(card(product_id, product))}
         put = [name for name in now if redo or name not in then]
         return [
@@ -232,13 +232,14 @@ class ListsTable(Table):
                 )
 
 
-def entry(product_id: str, product: Product) -> Item:
-    """Return what a product's entries hold: its card, and what filters ask for."""
-    return {
-        "card": msgspec.json.encode(card(product_id, product)).decode(),
-        "facets": facets(product),
-        "terms": f" {' '.join(terms(product))} ",
-    }
+def entry(product_id: str, product: Product) -> ListEntry:
+    """Return a product's entry, the same in all lists."""
+    return ListEntry(
+        product_id,
+        card=msgspec.json.encode(card(product_id, product)).decode(),
+        facets=tuple(facets(product)),
+        terms=f" {' '.join(terms(product))} ",
+    )
 
 
 def order_keys(shown: Card) -> dict[str, str]:

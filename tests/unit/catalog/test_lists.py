@@ -10,8 +10,10 @@ import pytest
 from functions.catalog.app import app, catalog
 from functions.catalog.domain import Price, Product, Variant, card, lists, terms
 from functions.catalog.lists import table as table_lists
+from functions.catalog.lists.domain import ListEntry
 from functions.shared import aws
 from functions.shared.clock import now
+from functions.shared.dynamo import to_item
 from functions.shared.ids import new_id
 from functions.shared.money import EXPONENTS
 from tests.unit.catalog.conftest import ADMIN, Send, a_product, create, euro, listed
@@ -253,7 +255,7 @@ def put(product: Product) -> None:
     table, product_id = catalog(), new_id("prd", now())
     for name in lists(product):
         keys = {} if table_lists._is_short(name) else table_lists.order_keys(card(product_id, product))
-        shown = {**table_lists.entry(product_id, product), **keys}
+        shown = {**to_item(table_lists.entry(product_id, product)), **keys}
         table.put({**table_lists._entry_key(name, product_id), **shown})
     table.learn(terms(product))
 
@@ -297,12 +299,12 @@ def test_the_beginning_of_many_words_is_found_at_the_end_of_a_long_list(many: Se
 
 
 def test_a_page_that_ends_because_enough_was_looked_at_goes_on_from_there(many: Send) -> None:
-    def rare(item: dict[str, Any]) -> bool:
-        return " 110 " in item["terms"]
+    def rare(entry: ListEntry) -> bool:
+        return " 110 " in entry.terms
 
     first = catalog().page(["published"], "price", 20, None, rare, examine=60)
     second = catalog().page(["published"], "price", 20, first.following, rare, examine=60)
-    assert (first.items, [rare(item) for item in second.items]) == ([], [True])
+    assert (first.items, [rare(entry) for entry in second.items]) == ([], [True])
 
 
 def test_names_without_products_leave_no_page_empty(many: Send) -> None:
