@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from datetime import timedelta
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from functions.shared.errors import ConflictError, NotFoundError
 
@@ -13,12 +15,11 @@ ERASED_KEPT = timedelta(days=1)
 """Longer than any token of somebody who was erased is good for."""
 
 
-@dataclass(frozen=True)
-class Wishlist:
+class Wishlist(Struct, frozen=True):
     """What one customer keeps: the units of each SKU. Version 0 is one that nobody has stored yet."""
 
     customer_id: str
-    items: Mapping[str, int] = field(default_factory=dict)
+    items: Mapping[str, int] = {}
     version: int = 0
     erased: bool = False
 

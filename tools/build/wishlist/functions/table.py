@@ -11,7 +11,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from functions.shared.clock import epoch
-from functions.shared.dynamo import Table
+from functions.shared.dynamo import Table, from_item
 from functions.wishlist.domain import Wishlist
 
 
@@ -21,7 +21,7 @@ class WishlistTable(Table):
     def wishlist(self, customer_id: str) -> Wishlist:
         """Return a customer's wishlist; an empty one where there is none."""
         item = self.get(_key(customer_id)) or {}
-        return Wishlist(customer_id, item.get("items", {}), item.get("version", 0), item.get("erased", False))
+        return from_item({**item, "customer_id": customer_id}, Wishlist)
 
     def store(self, before: Wishlist, after: Wishlist, outbox: str) -> bool:
         """Replace a wishlist, with the fact of it; False when it has changed or the customer is gone."""
