@@ -347,6 +347,30 @@ def _entry(slug: str, rows: list[Row], reader: _Reader) -> ParsedProduct:
     )
     images = reader.pictures(sorted(rows, key=reader.position))
     has = first.cells.keys()
+    product = _fields(slug, first, variants, reader)
+    if "image" in has:
+        product["images"] = [{"src": src, "alt": alt} for _, src, alt in images]
+    counted = {index: reader.quantity(row) for index, row in enumerate(variants)}
+    quantities = {index: quantity for index, quantity in counted.items() if quantity is not None}
+    reader.untracked(first, product["variants"], quantities)
+    reader.pass_on(variants)
+    whole = "option1" in has and "price" in has and not has.isdisjoint(("status", "published"))
+    return ParsedProduct(
+        first.number,
+        slug,
+        msgspec.json.encode(product),
+        quantities,
+        problems=tuple(reader.problems),
+        warnings=tuple(reader.warnings),
+        whole=whole,
+        place=_places(first, {"variants": variants, "images": [row for row, _, _ in images]}, reader.labels),
+        new_status="published",
+    )
+
+
+def _fields(slug: str, first: Row, variants: list[Row], reader: _Reader) -> dict[str, Any]:
+    """Return the fields of a product that the file has, but for its images."""
+    has = first.cells.keys()
     named = _options_named(first, variants)
     product: dict[str, Any] = {
         "slug": slug,
@@ -361,15 +385,13 @@ def _entry(slug: str, rows: list[Row], reader: _Reader) -> ParsedProduct:
     seo = {name: first[f"seo_{name}"] for name in ("title", "description") if f"seo_{name}" in has}
     if seo:
         product["seo"] = seo
-    if "image" in has:
-        product["images"] = [{"src": src, "alt": alt} for _, src, alt in images]
-    counted = {index: reader.quantity(row) for index, row in enumerate(variants)}
-    quantities = {index: quantity for index, quantity in counted.items() if quantity is not None}
+    return product
 
-    reader.untracked(first, product["variants"], quantities)
-    reader.pass_on(variants)
 
-    among = {"variants": variants, "images": [row for row, _, _ in images]}
+def _places(
+    first: Row, among: Mapping[str, list[Row]], labels: Mapping[str, str]
+) -> Callable[[Field], tuple[int, str]]:
+    """Return what tells the row and the column of a field; `among` has the rows of each list."""
 
     def place(field: Field) -> tuple[int, str]:
         row, steps = first, field
@@ -377,20 +399,9 @@ def _entry(slug: str, rows: list[Row], reader: _Reader) -> ParsedProduct:
             rows, index, steps = among[str(field[0])], int(field[1]), (field[0], *field[2:])
             row = rows[index] if index < len(rows) else first
         names = (_COLUMN_OF.get("/".join(map(str, steps[:length]))) for length in (3, 2, 1))
-        return row.number, reader.labels[next(filter(None, names), "handle")]
+        return row.number, labels[next(filter(None, names), "handle")]
 
-    whole = "option1" in has and "price" in has and not has.isdisjoint(("status", "published"))
-    return ParsedProduct(
-        first.number,
-        slug,
-        msgspec.json.encode(product),
-        quantities,
-        problems=tuple(reader.problems),
-        warnings=tuple(reader.warnings),
-        whole=whole,
-        place=place,
-        new_status="published",
-    )
+    return place
 
 
 _GRAMS = {
