@@ -90,11 +90,48 @@ def test_every_path_parameter_is_described(service: str) -> None:
         ("payments", "POST", "/payments/{orderId}/refunds", "header", "Idempotency-Key"),
     ],
 )
-def test_what_a_view_asks_of_a_request_is_found_in_its_source(
+def test_what_a_route_declares_of_a_request_is_shown(
     service: str, method: str, path: str, place: str, name: str
 ) -> None:
     asked = {(one["in"], one["name"]) for one in operations(service)[method, path].get("parameters", [])}
     assert (place, name) in asked
+
+
+def test_a_parameter_is_shown_with_its_type_its_bounds_and_what_it_is_without_being_given() -> None:
+    shown = {one["name"]: one for one in operations("catalog")["GET", "/catalog/products"]["parameters"]}
+    assert shown["limit"]["schema"] == {"type": "integer", "minimum": 1, "maximum": 100, "default": 20}
+    assert (shown["q"]["schema"], shown["q"]["required"]) == ({"type": "string", "maxLength": 255}, False)
+    assert {"", "newest", "-price"} <= set(shown["sort"]["schema"]["enum"])
+    assert shown["cursor"]["schema"] == {"type": "string"}
+    asked = {one["name"]: one for one in operations("journal")["GET", "/journal/orders"]["parameters"]}
+    assert asked["day"]["schema"] == {"type": "string", "format": "date"}
+
+
+@pytest.mark.parametrize(
+    ("service", "method", "path", "required", "types"),
+    [
+        ("orders", "POST", "/orders", True, {"application/json"}),
+        ("orders", "POST", "/orders/{orderId}/cancel", False, {"application/json"}),
+        ("catalog", "POST", "/catalog/imports", False, {"text/csv", "application/x-ndjson"}),
+        ("payments", "POST", "/payments/webhooks/{provider}", True, {"application/json"}),
+    ],
+)
+def test_a_body_is_shown_as_needed_or_not_and_of_which_types(
+    service: str, method: str, path: str, required: bool, types: set[str]
+) -> None:
+    shown = operations(service)[method, path]["requestBody"]
+    assert (shown["required"], set(shown["content"])) == (required, types)
+
+
+def test_if_match_is_shown_as_needed_where_it_is() -> None:
+    needed = {
+        path: one["required"]
+        for path in ("/catalog/products/{id}", "/identity/customers/{customerId}/roles")
+        for service in (path.split("/")[1],)
+        for one in operations(service)["PUT", path]["parameters"]
+        if one["name"] == "If-Match"
+    }
+    assert needed == {"/catalog/products/{id}": True, "/identity/customers/{customerId}/roles": False}
 
 
 def test_a_docstring_lists_the_answers() -> None:
