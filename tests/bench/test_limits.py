@@ -45,8 +45,12 @@ def test_no_handler_calls_another_service_or_opens_a_connection(journeys: dict[s
     assert not [name for name, journey in journeys.items() if journey.total("calls:lambda")]
 
 
-def test_a_page_of_the_catalog_is_read_with_at_most_5_calls(journeys: dict[str, Journey]) -> None:
-    assert journeys["list of 24 products"].total("aws_calls") <= 5
+def test_a_page_of_the_catalog_is_read_with_at_most_7_calls(journeys: dict[str, Journey]) -> None:
+    """One of each of the four partitions, and one more for each 8 of the 25 entries that lie in the same.
+
+    Which lie where is for their ids to say: there are three such at most, and one as a rule.
+    """
+    assert journeys["list of 24 products"].total("aws_calls") <= 7
     assert journeys["product page"].total("aws_calls") <= 2
 
 
