@@ -116,7 +116,7 @@ def deliver(batch: SQSEvent, handlers: Handlers) -> BatchResponse:
     handlers
         By the consumer's Struct of the fact, named after the event's type and version (`types.event_type`). A fact told
         in several versions is taken in each that is here: which of them comes while a consumer changes is not known,
-        and a repeat changes nothing. The facts of one that works `BatchHandler` are handed over where the first of them
+        and a repeat changes nothing. The facts of a `BatchHandler` are handed over together where the first of them
         stands; a queue promises no order anyway.
     """
     failed: list[str] = []
