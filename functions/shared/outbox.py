@@ -94,7 +94,8 @@ def fact(
     Parameters
     ----------
     data
-        The fact's data; or its type alone, where all of the data is in the item: the publisher's `BuildData` makes it then.
+        The fact's data; or its type alone, where all of the data is in the item: the publisher's `BuildData` makes
+        it then.
     data_from
         Name of the item's attribute that already holds the data as JSON text, so that it is not stored twice.
     """

@@ -20,7 +20,7 @@ import msgspec
 
 from functions.shared.http import Operation
 from tools import ROOT
-from tools.build import sam
+from tools.services import services
 
 PAGES = ROOT / "docs" / "openapi"
 _TEXT = {"type": "string"}
@@ -57,13 +57,6 @@ _SECURITY: dict[str, list[dict[str, list[str]]]] = {
 _NONE = [("default", None), ("default", "")]
 _SAID_ELSEWHERE = {"Content-Type"}
 """Of headers: the content of a request's body is named by its type."""
-_ASKS = {"if_match": "If-Match", "key_of": "Idempotency-Key", "answered_once": "Idempotency-Key"}
-
-
-def services() -> list[str]:
-    """Return the services that have an app."""
-    names = [stack.name for stack in sam.all_stacks()]
-    return [name for name in names if (ROOT / "functions" / name / "app.py").exists()]
 
 
 def page(service: str) -> dict[str, Any]:
