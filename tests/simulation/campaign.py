@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-MOST_SEEDS = 200
+MOST_SEEDS = 1000
 """A planted bug that takes more seeds than these to find counts as missed."""
 
 

@@ -30,7 +30,7 @@ BANDIT = (
         "jitter of retries and spread of shards; secrets come from the secrets module",
     ),
     Accepted("B105", ("functions/payments/providers/simulator.py",), "names of the simulator's test cards"),
-    Accepted("B105", ("functions/identity/mails/service.py",), "the purpose of a letter, not a password"),
+    Accepted("B105", ("functions/identity/mails/service.py",), "the purpose of a mail, not a password"),
     Accepted("B105", ("tools/",), "the emulator's fixed key and test cards"),
     Accepted("B106", ("tools/",), "the emulator's fixed key"),
     Accepted("B107", ("tools/",), "a test card"),
