@@ -83,6 +83,7 @@ contracts: setup ## Write event schemas, samples and OpenAPI pages from the code
 	@$(venv)/python -m tools.contracts.schemas $(if $(UNPUBLISHED),--unpublished)
 	@$(venv)/python -m tools.contracts.openapi
 	@$(venv)/python -m tools.contracts.service_map
+	@$(venv)/python -m tools.contracts.http_events
 build: setup ## Build every stack that changed (SERVICE=orders for one)
 	@$(souk) build
 pictures: setup ## Take the screenshots of docs/images/ anew, in a browser on the stack of the browser tests

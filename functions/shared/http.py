@@ -10,12 +10,11 @@ import re
 from collections.abc import Callable, Mapping
 from types import UnionType
 from typing import Any, NamedTuple, TypeVar
-from urllib.parse import unquote
 
 import msgspec
 from chalice.app import Chalice, MultiDict, Request, Response
 
-from functions.shared import context, errors, log
+from functions.shared import context, errors, gateway, log
 from functions.shared.context import GUEST, Caller, act_as
 from functions.shared.types import Query, decode_body
 
@@ -110,6 +109,7 @@ class Service(Chalice):
     def __init__(self, name: str) -> None:
         super().__init__(app_name=name, configure_logs=False)
         self.operations: list[Operation] = []
+        self._resources = gateway.Resources()
         self._handle = log.logged("http", self._respond)
         self.register_middleware(_logged_batch, "sqs")
         self.register_middleware(_logged_call, "pure_lambda")
@@ -168,6 +168,7 @@ class Service(Chalice):
                 view,
             )
             self.operations.append(one)
+            self._resources.add(path)
             types = list(content_types) if method in ("POST", "PUT", "PATCH") else ["*/*"]
             self.route(path, methods=[method], name=view.__name__, content_types=types)(_mapped(self, one))
             return view
@@ -181,29 +182,28 @@ class Service(Chalice):
         return self.current_request
 
     def __call__(self, event: Any, context: Any) -> dict[str, Any]:
-        """Answer one API Gateway proxy event (REST API, payload 1.0)."""
+        """Answer an event of API Gateway, of payload 2.0 (HTTP API) or 1.0 (REST API), in the form of its payload."""
         answer: dict[str, Any] = self._handle(event, context)
-        return answer
+        return gateway.as_second(answer) if gateway.is_second(event) else answer
 
     def _respond(self, event: Any, lambda_context: Any) -> dict[str, Any]:
-        given = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
-        wanted = given.get("x-correlation-id", "")
-        request_id = (event.get("requestContext") or {}).get("requestId", "")
-        context.begin(
-            wanted if _CORRELATION_ID.fullmatch(wanted) else request_id or context.current.correlation_id
-        )
-        method, resource = event.get("httpMethod", ""), event.get("resource", "")
-        if resource not in self.routes:
+        call = gateway.read(event)
+        told = (
+            call.headers.get("x-correlation-id", ""),
+            call.request_id,
+        )  # an HTTP API's own is of another form
+        context.begin(next(filter(_CORRELATION_ID.fullmatch, told), context.current.correlation_id))
+        resource, parameters = self._resources.find(call.path) or ("", {})
+        if not resource:
             answer = _problem(404, "no_such_route", "There is nothing at this path.").to_dict([])
-        elif given.get("content-encoding", "").strip().lower() not in ("", "identity"):
+        elif call.headers.get("content-encoding", "").strip().lower() not in ("", "identity"):
             answer = _encoded().to_dict([])
         else:
-            event["pathParameters"] = {k: unquote(v) for k, v in (event.get("pathParameters") or {}).items()}
-            if (
-                method == "HEAD" and "GET" in self.routes[resource]
-            ):  # RFC 9110, 9.3.2: GET without its content
-                event["requestContext"]["httpMethod"] = "GET"
-            answer = super().__call__(event, lambda_context)
+            # RFC 9110, 9.3.2: HEAD is GET without its content
+            as_get = call.method == "HEAD" and "GET" in self.routes[resource]
+            asked = call._replace(method="GET") if as_get else call
+            read = gateway.as_chalice_reads(asked, event, resource, parameters)
+            answer = super().__call__(read, lambda_context)
         if (
             answer["statusCode"] >= 400
             and answer["headers"].get("Content-Type") != "application/problem+json"
@@ -211,9 +211,9 @@ class Service(Chalice):
             answer = _from_chalice(answer)
         answer["headers"]["X-Correlation-Id"] = context.current.correlation_id
         answer["headers"].setdefault("Cache-Control", "no-store")
-        if method == "HEAD":
+        if call.method == "HEAD":
             answer["body"] = ""
-        log.note(method=method, route=resource, status=answer["statusCode"])
+        log.note(method=call.method, route=resource, status=answer["statusCode"])
         return answer
 
 

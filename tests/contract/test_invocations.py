@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from functions.shared import gateway
 from tests.support import templates
 from tests.support.moto_stack import functions
 from tests.support.services import app_of, stacks
 from tests.support.templates import ROOT
+from tools.contracts import http_events
 from tools.intrinsics import Resolver
 from tools.services import services
 
@@ -31,7 +34,7 @@ def events_of(service: str, function: str) -> list[Path]:
     """Return the events of a function: those of its service's routes, or the one named like the function."""
     kinds = {one["Type"] for one in functions(service)[function].get("Events", {}).values()}
     if "Api" in kinds:
-        return sorted((EVENTS / "http" / service).glob("*.json"))
+        return sorted((EVENTS / "http" / service).rglob("*.json"))
     name = Resolver(templates.template(service)).name(function)
     suffix = name.removeprefix("souk-local-").removeprefix(f"{service}-")
     return sorted((EVENTS / "lambda" / service).glob(f"{suffix}.json"))
@@ -44,14 +47,23 @@ def test_every_function_has_an_event_to_invoke_it_with(service: str, function: s
 
 @pytest.mark.parametrize("service", services())
 def test_an_http_event_is_one_of_a_route_of_its_service(service: str) -> None:
-    routes = {(one.method, one.path): one for one in app_of(service).app.operations}
-    for path in sorted((EVENTS / "http" / service).glob("*.json")):
-        event = json.loads(path.read_text())
-        route = routes[event["httpMethod"], event["resource"]]
-        given = event["pathParameters"] or {}
-        assert event["path"] == event["resource"].format(**given), path
-        assert event["requestContext"]["resourcePath"] == event["resource"], path
-        assert "authorizer" in event["requestContext"] or route.auth == "none", path
+    app = app_of(service).app
+    routes = {(one.method, one.path): one for one in app.operations}
+    for path in sorted((EVENTS / "http" / service).rglob("*.json")):
+        call = gateway.read(json.loads(path.read_text()))
+        resource, _ = app._resources.find(call.path) or ("", {})
+        route = routes[call.method, resource]
+        assert "authorizer" in call.context or route.auth == "none", path
+
+
+@pytest.mark.parametrize("service", services())
+def test_http_events_are_as_the_two_gateways_send_them(service: str) -> None:
+    written = {path: json.loads(path.read_text()) for path in (EVENTS / "http" / service).rglob("*.json")}
+    assert written == http_events.samples(service)
+    payloads = Counter(
+        "rest" if path.parent.name == "rest" else event["version"] for path, event in written.items()
+    )
+    assert (payloads["rest"], payloads["2.0"]) == (1, len(written) - 1)
 
 
 @pytest.mark.parametrize(("service", "function"), every_function())

@@ -80,7 +80,7 @@ class People:
             function,
             event,
             done,
-            f"{method} {event['path']}",
+            f"{method} {event['rawPath']}",
             options.get("subject", "guest"),
             body or "",
         )

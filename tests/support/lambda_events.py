@@ -6,9 +6,9 @@ import json
 import re
 import uuid
 from typing import Any
-from urllib.parse import urlencode
 
 from tests.support.templates import ROOT
+from tools.contracts.http_events import Sent, http_event, rest_event
 
 
 class Context:
@@ -55,34 +55,28 @@ def api_event(
     headers: dict[str, str] | None = None,
     subject: str | None = None,
     roles: str = "customer",
+    source_ip: str = "203.0.113.7",
+    payload: str = "2.0",
 ) -> dict[str, Any]:
-    """Return a REST API proxy event for a route; `subject` is who the authoriser found, None for a guest."""
-    sent = {"content-type": "application/json", **{k.lower(): v for k, v in (headers or {}).items()}}
+    """Return an HTTP API's event for a route, or a REST API's (`payload` 1.0), as it comes through the greedy route.
+
+    `path` has the route's parameters as they are in the address, percent-encoded. `subject` is who the authoriser
+    found, None for a guest.
+    """
     parameters = path or {}
-    concrete = re.sub(r"{(\w+)\+?}", lambda match: parameters[match[1]], resource)
-    authorizer = {"principalId": subject, "roles": roles} if subject else {"principalId": "guest"}
-    return {
-        "resource": resource,
-        "path": concrete,
-        "httpMethod": method,
-        "headers": sent,
-        "multiValueHeaders": {name: [value] for name, value in sent.items()},
-        "queryStringParameters": query,
-        "multiValueQueryStringParameters": {name: [value] for name, value in (query or {}).items()} or None,
-        "pathParameters": parameters or None,
-        "stageVariables": None,
-        "requestContext": {
-            "resourcePath": resource,
-            "httpMethod": method,
-            "path": f"/v1{concrete}?{urlencode(query or {})}",
-            "requestId": str(uuid.uuid4()),
-            "identity": {"sourceIp": "203.0.113.7", "userAgent": "pytest"},
-            "authorizer": authorizer,
-            "stage": "v1",
-        },
-        "body": body if body is None or isinstance(body, str) else json.dumps(body),
-        "isBase64Encoded": False,
-    }
+    sent = Sent(
+        method,
+        re.sub(r"{(\w+)}", lambda match: parameters[match[1]], resource),
+        tuple((query or {}).items()),
+        tuple(
+            {"content-type": "application/json", **{k.lower(): v for k, v in (headers or {}).items()}}.items()
+        ),
+        body if body is None or isinstance(body, str) else json.dumps(body),
+        source_ip,
+        str(uuid.uuid4()),
+        {"principalId": subject, "roles": roles} if subject else {"principalId": "guest"},
+    )
+    return http_event(sent) if payload == "2.0" else rest_event(sent)
 
 
 def stream_event(*images: dict[str, Any]) -> dict[str, Any]:

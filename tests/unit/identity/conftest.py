@@ -65,8 +65,7 @@ class Front:
         self, method: str, route: str, body: Any = None, *, token: str | None = None, **options: Any
     ) -> Answer:
         """Send a request; a token is judged by the authoriser first, as API Gateway has it done."""
-        event = api_event(method, route, body, **options)
-        event["requestContext"]["identity"]["sourceIp"] = self.address
+        event = api_event(method, route, body, source_ip=self.address, **options)
         if token is not None:
             policy = authoriser.required(
                 {"type": "TOKEN", "authorizationToken": f"Bearer {token}", "methodArn": ARN}, Context()

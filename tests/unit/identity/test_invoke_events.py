@@ -8,6 +8,7 @@ from functions.identity.accounts.domain import Address
 from functions.identity.accounts.service import add_address, register
 from functions.identity.app import app
 from functions.identity.table import IdentityTable
+from functions.shared import gateway
 from tests.support.lambda_events import Context
 from tests.support.templates import ROOT
 from tests.unit.identity.conftest import NOW, PASSWORD, Front
@@ -33,7 +34,7 @@ def test_the_events_to_invoke_with_are_answered(front: Front, table: IdentityTab
 
 
 def test_every_route_has_an_event_to_invoke_it_with() -> None:
-    events = [json.loads(path.read_text()) for path in CALLS]
-    assert {(event["httpMethod"], event["resource"]) for event in events} == {
+    calls = [gateway.read(json.loads(path.read_text())) for path in CALLS]
+    assert {(call.method, app._resources.find(call.path)[0]) for call in calls} == {
         (operation.method, operation.path) for operation in app.operations
     }

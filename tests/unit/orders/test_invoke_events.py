@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from functions.orders.app import app
+from functions.shared import gateway
 from tests.support.lambda_events import Context
 from tests.support.templates import ROOT
 
-CALLS = sorted((ROOT / "events/http/orders").glob("*.json"))
+CALLS = sorted((ROOT / "events/http/orders").rglob("*.json"))
 
 
 @pytest.mark.parametrize("path", CALLS, ids=lambda path: path.stem)
@@ -25,7 +26,7 @@ def test_an_event_to_invoke_with_is_answered(table: Any, path: Path, monkeypatch
 
 
 def test_every_route_has_an_event_to_invoke_it_with() -> None:
-    events = [json.loads(path.read_text()) for path in CALLS]
-    assert {(event["httpMethod"], event["resource"]) for event in events} == {
+    calls = [gateway.read(json.loads(path.read_text())) for path in CALLS]
+    assert {(call.method, app._resources.find(call.path)[0]) for call in calls} == {
         (operation.method, operation.path) for operation in app.operations
     }

@@ -184,8 +184,45 @@ def test_a_view_gets_its_path_parameter() -> None:
     assert answer["headers"]["Content-Type"] == "application/json"
 
 
-def test_an_encoded_path_parameter_is_decoded() -> None:
-    assert send("GET", "/wishes/{wishId}", path={"wishId": "a%20b%2Fc%C3%A9"})["json"]["text"] == "a b/cé"
+@pytest.mark.parametrize(
+    ("payload", "given", "found"),
+    [
+        ("2.0", "a%20b%C3%A9", "a bé"),
+        ("1.0", "a%20b%C3%A9", "a bé"),
+        ("2.0", "10%2525", "10%25"),
+        ("1.0", "10%2525", "10%25"),
+        ("1.0", "a%2Fb", "a/b"),
+    ],
+)
+def test_an_encoded_path_parameter_is_decoded_once(payload: str, given: str, found: str) -> None:
+    answer = send("GET", "/wishes/{wishId}", path={"wishId": given}, payload=payload)
+    assert answer["json"]["text"] == found
+
+
+@pytest.mark.parametrize("path", ["/wishes/", "/wishes//copies", "//wishes", "/wishes/w1/", "/"])
+@pytest.mark.parametrize("payload", ["2.0", "1.0"])
+def test_a_path_with_nothing_between_slashes_is_of_no_route(payload: str, path: str) -> None:
+    assert code(send("GET", path, payload=payload)) == (404, "no_such_route")
+
+
+def test_a_path_that_is_no_text_is_of_no_route() -> None:
+    assert code(send("GET", "/wishes/a%FF", payload="1.0")) == (404, "no_such_route")
+
+
+def test_a_fixed_segment_is_taken_before_a_parameter() -> None:
+    assert send("GET", "/wishes/page")["json"] == {"limit": 20, "cursor": None}
+    assert code(send("PATCH", "/wishes/page"))[0] == 405, "the resource is chosen before its method"
+
+
+def test_the_parameters_that_the_gateway_tells_are_not_looked_at() -> None:
+    for payload in ("2.0", "1.0"):
+        event = api_event("GET", "/wishes/{wishId}", path={"wishId": "w1"}, payload=payload)
+        told = {
+            "pathParameters": {"wishId": "w2", "proxy": "w3"},
+            "resource": "/wishes",
+            "routeKey": "$default",
+        }
+        assert answer_to(event | told)["json"]["text"] == "w1"
 
 
 def test_an_unknown_path_is_a_problem() -> None:
@@ -436,6 +473,13 @@ def test_a_correlation_id_of_another_form_is_replaced(given: str) -> None:
     assert answer_to(event)["headers"]["X-Correlation-Id"] == event["requestContext"]["requestId"]
 
 
+def test_a_gateways_id_of_another_form_is_not_taken_either() -> None:
+    event = api_event("GET", "/wishes")
+    event["requestContext"]["requestId"] = "JKJaXmPLvHcESHA="
+    lambda_context = Context()
+    assert app(event, lambda_context)["headers"]["X-Correlation-Id"] == lambda_context.aws_request_id
+
+
 def test_without_a_correlation_id_the_requests_own_is_taken() -> None:
     event = api_event("GET", "/wishes")
     assert answer_to(event)["headers"]["X-Correlation-Id"] == event["requestContext"]["requestId"]
@@ -646,9 +690,7 @@ def test_a_query_parameter_has_the_name_of_the_wire_alone(name: str) -> None:
 
 
 def test_a_repeated_query_parameter_is_a_problem() -> None:
-    event = api_event("GET", "/wishes", query={"limit": "5"})
-    event["multiValueQueryStringParameters"] = {"limit": ["5", "6"]}
-    answer = answer_to(event)
+    answer = answer_to(api_event("GET", "/wishes") | {"rawQueryString": "limit=5&limit=6"})
     assert code(answer) == (400, "repeated_parameter")
     assert answer["json"]["parameters"] == {"parameter": "limit"}
 
