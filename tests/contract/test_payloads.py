@@ -1,4 +1,4 @@
-"""Every call of every service gets the same answer through either gateway: HTTP APIs send payload 2.0, REST APIs 1.0."""
+"""Every call of every service gets the same answer through an HTTP API (payload 2.0) and a REST API (payload 1.0)."""
 
 from __future__ import annotations
 

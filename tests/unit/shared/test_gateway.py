@@ -69,7 +69,7 @@ def test_a_fixed_segment_that_leads_nowhere_does_not_hide_a_parameter() -> None:
 
 
 def test_a_path_without_a_slash_at_its_start_is_of_nothing() -> None:
-    assert resources_of("/a").find("a") is None
+    assert resources_of("/a").find("x/a") is None
     assert resources_of("/a").find("") is None
 
 
