@@ -15,7 +15,7 @@ import time
 from typing import Any, NamedTuple
 
 from tests.support.templates import ROOT
-from tools.local import buyer
+from tools.drills import rehearsal
 from tools.local.shop import Shop
 from tools.local.stack import Stack, running_stack
 from tools.operate import logs
@@ -38,7 +38,7 @@ def main() -> None:
     """Place orders, follow each, print the median of every hop."""
     stack = running_stack()
     shop, count = Shop(stack.url), int(os.environ.get("ORDERS") or ORDERS)
-    sku = buyer.product(shop, buyer.staff(shop), "hops", count + 1)
+    sku = rehearsal.product(shop, rehearsal.staff(shop), "hops", count + 1)
     since = time.time() * 1000
     for _ in range(2):  # the first of each worker starts cold
         place(shop, sku)
@@ -62,8 +62,8 @@ def main() -> None:
 
 def place(shop: Shop, sku: str) -> str:
     """Return the id of an order that was placed and confirmed."""
-    answer = buyer.place(shop, buyer.quoted(shop, sku))
-    (order,) = buyer.decided(shop, [answer.body])
+    answer = rehearsal.place(shop, rehearsal.quoted(shop, sku))
+    (order,) = rehearsal.decided(shop, [answer.body])
     if order["status"] != "confirmed":
         raise ToolError(f"{order['orderId']} is {order['status']}")
     return str(order["orderId"])

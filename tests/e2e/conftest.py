@@ -16,9 +16,11 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.integration.conftest import deploy_order, logged_in, stack
-from tests.support.buyer import Buyer, eventually
+from tests.support.patience import eventually
 from tools import ROOT
 from tools.local import seed
+from tools.local.buyer import Buyer
+from tools.local.shop import Shop
 from tools.local.stack import Stack
 from tools.operate import mail
 
@@ -176,7 +178,7 @@ class Person(NamedTuple):
 def person(stack: Stack, name: str, *roles: str) -> Person:
     """Return somebody with a confirmed account and these roles."""
     account = seed.Account(f"{name}@souk.example", "a password for the browser")
-    return Person(*account, Buyer(stack.url, session=logged_in(stack, account, name.title(), *roles)))
+    return Person(*account, Buyer(Shop(stack.url), session=logged_in(stack, account, name.title(), *roles)))
 
 
 @pytest.fixture(scope="session")
@@ -220,7 +222,7 @@ def sold(operator: Person, shop: Stack) -> Callable[..., dict[str, Any]]:
             change = {"delta": units, "reason": "received"}
             operator.calls.send("POST", f"/inventory/stock/{sku}/adjustments", change)
         product: dict[str, Any] = created.body
-        guest = Buyer(shop.url)
+        guest = Buyer(Shop(shop.url))
         assert eventually(lambda: _known(guest, sku)), "the cart has not heard of the product"
         return product
 

@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.e2e.conftest import ADDRESS, Person, Watch, add_to_cart
-from tests.support.buyer import eventually
+from tests.support.patience import eventually
 from tests.support.templates import ROOT
 from tools import templates
 

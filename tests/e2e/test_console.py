@@ -23,8 +23,10 @@ from tests.e2e.conftest import (
     mailed_links,
     new_link,
 )
-from tests.support.buyer import Buyer, eventually
 from tests.support.lambda_events import sample
+from tests.support.patience import eventually
+from tools.local.buyer import Buyer
+from tools.local.shop import Shop
 from tools.local.stack import Stack
 
 TAGINE = "saffron-glazed-tagine"
@@ -98,7 +100,7 @@ def test_a_guests_order_is_found_by_what_the_guest_can_tell(
     way: str, console: Page, sold: Callable[..., Any], shop: Stack
 ) -> None:
     sku = sold("A pot that is asked about")["variants"][0]["sku"]
-    guest = Buyer(shop.url)
+    guest = Buyer(Shop(shop.url))
     order = guest.decided(guest.buy({sku: 1})["orderId"])
     words = {
         "number": order["number"].replace("-", " ").lower(),

@@ -16,10 +16,12 @@ from typing import Any
 
 import pytest
 
-from tests.support.buyer import Buyer, Session, eventually
+from tests.support.patience import eventually
 from tools.build import sam
 from tools.local import drain, seed
+from tools.local.buyer import Buyer, Session
 from tools.local.emulator import HOST
+from tools.local.shop import Shop
 from tools.local.stack import Stack
 
 KEPT = os.environ.get("SOUK_TEST_STATE")
@@ -95,7 +97,7 @@ def account(stack: Stack) -> Callable[..., Buyer]:
 
     def make(*roles: str) -> Buyer:
         who = seed.Account(f"buyer-{next(numbers)}@souk.example", "a password for tests")
-        return Buyer(stack.url, session=logged_in(stack, who, "Test Buyer", *roles))
+        return Buyer(Shop(stack.url), session=logged_in(stack, who, "Test Buyer", *roles))
 
     return make
 
@@ -126,7 +128,7 @@ def ben(_accounts: tuple[Buyer, Buyer]) -> Buyer:
 @pytest.fixture
 def guest(stack: Stack) -> Buyer:
     """Somebody without an account."""
-    return Buyer(stack.url)
+    return Buyer(Shop(stack.url))
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tests.support.buyer import Buyer, eventually
+from tests.support.patience import eventually
+from tools.local.buyer import Buyer
 
 Stock = Callable[[str], tuple[int, int]]
 Payment = Callable[[str], dict[str, Any]]

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.buyer import ADDRESS, Answer, Buyer
+from tools.local.buyer import ADDRESS, Buyer
+from tools.local.shop import Answer, Shop
 from tools.local.stack import Stack
 
 Goods = Callable[..., str]
@@ -93,13 +94,13 @@ def test_a_quote_is_asked_for_with_an_address_and_nothing_else(
 
 def test_a_foreign_cart_is_not_there(amira: Buyer, ben: Buyer, guest: Buyer, stack: Stack, sku: str) -> None:
     cart, theirs = amira.fill_cart({sku: 1}), guest.fill_cart({sku: 1})
-    stranger = Buyer(stack.url, {"X-Cart-Token": "guessed"})
+    stranger = Buyer(Shop(stack.url), {"X-Cart-Token": "guessed"})
     for who, path in (
         (ben, cart),
         (stranger, cart),
         (stranger, theirs),
         (amira, theirs),
-        (Buyer(stack.url), theirs),
+        (Buyer(Shop(stack.url)), theirs),
     ):
         assert problem(who.send("GET", f"/carts/{path}"))[0] == 404
         assert problem(who.send("PUT", f"/carts/{path}/lines/{sku}", {"quantity": 5}))[0] == 404

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.buyer import ADDRESS, Buyer, eventually
+from tests.support.patience import eventually
+from tools.local.buyer import ADDRESS, Buyer
 
 Stock = Callable[[str], tuple[int, int]]
 Payment = Callable[[str], dict[str, Any]]

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from tests.integration.conftest import DEADLINE_SECONDS
-from tests.support.buyer import Buyer, eventually
+from tests.support.patience import eventually
+from tools.local.buyer import Buyer
 
 Stock = Callable[[str], tuple[int, int]]
 Goods = Callable[..., str]

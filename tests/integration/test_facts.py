@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from functions.shared.ids import new_id
-from tests.support.buyer import Buyer, eventually
+from tests.support.patience import eventually
 from tools.local import drain
+from tools.local.buyer import Buyer
 from tools.local.stack import Stack
 
 Stock = Callable[[str], tuple[int, int]]

@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.buyer import PATIENCE, Buyer, eventually
+from tests.support.patience import PATIENCE, eventually
 from tests.support.templates import ROOT
+from tools.local.buyer import Buyer
 
 HERE = Path(__file__).parent / "files"
 SHOPIFYS = Path(os.environ.get("SHOPIFY_FILES", ROOT.parent / "shared" / "data" / "shopify"))

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from functions.identity.keys import access_tokens
-from tests.support.buyer import Buyer
 from tests.support.tokens import Signer
+from tools.local.buyer import Buyer
 from tools.local.stack import Stack
 
 

@@ -14,8 +14,8 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.support.buyer import Buyer
 from tools import REGION
+from tools.local.buyer import Buyer
 from tools.local.stack import Stack
 from tools.services import publishers, services
 

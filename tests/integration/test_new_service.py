@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.conftest import free_port
-from tests.support.buyer import eventually
+from tests.support.patience import eventually
 from tools import ROOT
 from tools.local import seed
 from tools.local.shop import Shop, bearer
@@ -66,12 +66,10 @@ def test_a_service_is_written_checked_deployed_and_answers_by_command_alone(make
     assert "is confirmed" in said
 
     shop = Shop(f"http://localhost:{PORT}")
-    token = seed.log_in(shop, seed.Accounts().customer)
-    assert token
+    token = seed.access_token(shop, seed.Accounts().customer)
     kept = shop.must(200, "PUT", "/wishlist/items/MUG", {"quantity": 2}, headers=bearer(token))
     assert kept == {"items": [{"sku": "MUG", "quantity": 2}]}
-    staff = seed.log_in(shop, seed.Accounts().admin)
-    assert staff
+    staff = seed.access_token(shop, seed.Accounts().admin)
     mira = shop.must(200, "GET", "/identity/me", headers=bearer(token))["customerId"]
     told = eventually(
         lambda: shop.must(200, "GET", f"/journal/subjects/{mira}.wishlist", headers=bearer(staff))["items"]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.buyer import Buyer
+from tools.local.buyer import Buyer
 from tools.services import segments
 
 Goods = Callable[..., str]

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.buyer import Buyer, eventually
+from tests.support.patience import eventually
 from tools.local import drain
+from tools.local.buyer import Buyer
 from tools.local.stack import Stack
 from tools.operate import replay
 

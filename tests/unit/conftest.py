@@ -11,8 +11,10 @@ from moto import mock_aws
 
 from functions.shared import aws, context, signing
 from functions.shared.dynamo import Item, Table, decode_item
-from tests.support import templates
+from tests.support import moto_transactions, templates
 from tests.support.lambda_events import Context, api_event
+
+moto_transactions.install()
 
 ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "test",

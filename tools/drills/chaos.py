@@ -19,9 +19,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tools import options
-from tools.local import buyer
+from tools.drills import rehearsal
+from tools.local.buyer import Buyer
 from tools.local.drain import drain, waiting
-from tools.local.seed import ADDRESS, Accounts
+from tools.local.seed import Accounts
 from tools.local.shop import Answer, Shop
 from tools.local.stack import ENVIRONMENT, Stack, running_stack
 from tools.operate import audit, dlq
@@ -106,7 +107,7 @@ def silent(stack: Stack, service: str) -> contextlib.AbstractContextManager[None
 @contextlib.contextmanager
 def _in_trouble(stack: Stack, trouble: str) -> Iterator[None]:
     shop = Shop(stack.url)
-    admin = buyer.staff(shop)
+    admin = rehearsal.staff(shop)
     shop.must(200, "PUT", "/payments/simulator", {"trouble": trouble}, headers=admin)
     try:
         yield
@@ -179,25 +180,21 @@ def workload(stack: Stack, sku: str, admin: dict[str, str]) -> dict[str, Callabl
     state: dict[str, Any] = {}
 
     def fill_cart() -> Answer:
-        opened = shop.call("POST", "/carts", {})
-        if opened.status != 201:
-            return opened
-        state["cart"] = buyer.Guest(opened.body["cartId"], {"X-Cart-Token": opened.body["token"]})
-        path = f"/carts/{state['cart'].cart}/lines/{sku}"
-        return shop.call("PUT", path, {"quantity": 1}, headers=state["cart"].who)
+        state["guest"] = guest = Buyer(shop)
+        opened = guest.ask_cart()
+        state["cart"] = opened.body["cartId"] if opened.status == 201 else None
+        return guest.put_line(opened.body["cartId"], sku) if state["cart"] else opened
 
     def ask_quote() -> Answer:
-        cart = state.get("cart")
-        if cart is None:
+        if state.get("cart") is None:
             return Answer(503, None)
-        wish = {"email": "guest@example.com", "shippingAddress": ADDRESS}
-        answer = shop.call("POST", f"/carts/{cart.cart}/quote", wish, headers=cart.who)
+        answer: Answer = state["guest"].ask_quote(state["cart"])
         state["quote"] = answer.body["quote"] if answer.status == 200 else None
         return answer
 
     def place() -> Answer:
         signed = state.get("quote") or state.get("spare")
-        return shop.call("POST", "/orders", _wish(signed)) if signed else Answer(503, None)
+        return Buyer(shop).place(signed) if signed else Answer(503, None)
 
     return {
         "log in": lambda: shop.call("POST", "/identity/login", Accounts().customer._asdict()),
@@ -210,10 +207,6 @@ def workload(stack: Stack, sku: str, admin: dict[str, str]) -> dict[str, Callabl
         "see a payment": lambda: _unknown(shop.call("GET", "/payments/ord_none", headers=admin)),
         "see what goes on": lambda: shop.call("GET", "/journal/orders", headers=admin),
     }
-
-
-def _wish(signed: str) -> dict[str, Any]:
-    return {"quote": signed, "payment": {"token": "tok_visa"}}
 
 
 def _unknown(answer: Answer) -> Answer:
@@ -239,9 +232,9 @@ def rehearse(stack: Stack, service: str) -> Iterator[Row]:
     for way in ways(service):
         fault = (way.__doc__ or "").strip().rstrip(".")
         step(f"{service}: {fault}")
-        admin = buyer.staff(shop)
-        sku = buyer.product(shop, admin, "chaos", 50)
-        spare = buyer.quoted(shop, sku)
+        admin = rehearsal.staff(shop)
+        sku = rehearsal.product(shop, admin, "chaos", 50)
+        spare = rehearsal.quoted(shop, sku)
         works: list[str] = []
         broken: list[str] = []
         placed = None
@@ -251,7 +244,7 @@ def rehearse(stack: Stack, service: str) -> Iterator[Row]:
                 answer = act()
                 if name == "place an order" and answer.status == 503 and service == "cart":
                     # A quote from before: orders asks nobody about it.
-                    answer = shop.call("POST", "/orders", _wish(spare))
+                    answer = Buyer(shop).place(spare)
                 (works if answer.status < 400 else broken).append(name)
                 if name == "place an order" and answer.status == 202:
                     placed = answer.body
@@ -278,7 +271,7 @@ def _afterwards(stack: Stack, shop: Shop, placed: dict[str, Any] | None) -> str:
     """Mended: wait for the decision and the queues, and compare the books."""
     end = ""
     if placed is not None:
-        order = buyer.decided(shop, [placed], PATIENCE)[0]
+        order = rehearsal.decided(shop, [placed], PATIENCE)[0]
         end = order["reason"] or order["status"]
     left = drain(stack, seconds=300)  # what a broken consumer took comes back after up to 180 s
     _, differences = audit.audit(stack)
@@ -320,7 +313,7 @@ class Traffic:
     def _buy(self) -> None:
         while not self._stop.is_set():
             try:
-                answer = buyer.place(self._shop, buyer.quoted(self._shop, self._sku))
+                answer = rehearsal.place(self._shop, rehearsal.quoted(self._shop, self._sku))
             except ToolError:
                 answer = Answer(0, None)
             if answer.status == 202:
@@ -334,7 +327,7 @@ def killed(stack: Stack) -> Row:
     """Kill function workers and the edge, without warning, in the middle of purchases."""
     step("all: workers and edge killed (kill -9) in the middle of purchases")
     shop = Shop(stack.url)
-    sku = buyer.product(shop, buyer.staff(shop), "killed", 5000)
+    sku = rehearsal.product(shop, rehearsal.staff(shop), "killed", 5000)
     workers = 0
     with Traffic(shop, sku) as traffic:
         for turn in range(8):
@@ -371,7 +364,7 @@ def restarted(stack: Stack) -> Row:
     """Drain, stop and start the whole stack under load."""
     step("all: drained, stopped and started under load")
     shop = Shop(stack.url)
-    sku = buyer.product(shop, buyer.staff(shop), "restarted", 5000)
+    sku = rehearsal.product(shop, rehearsal.staff(shop), "restarted", 5000)
     with Traffic(shop, sku) as traffic:
         time.sleep(3)
         stack.stop_edge()
@@ -384,7 +377,7 @@ def restarted(stack: Stack) -> Row:
 
 
 def _survived(stack: Stack, shop: Shop, traffic: Traffic, service: str, fault: str) -> Row:
-    orders = buyer.decided(shop, traffic.acknowledged, PATIENCE)
+    orders = rehearsal.decided(shop, traffic.acknowledged, PATIENCE)
     confirmed = sum(order["status"] == "confirmed" for order in orders)
     after = _afterwards(stack, shop, None)
     met = f"{len(orders)} acknowledged, {confirmed} confirmed, {len(orders) - confirmed} cancelled"

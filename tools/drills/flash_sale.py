@@ -15,8 +15,9 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+from tools.drills import rehearsal
 from tools.drills.chaos import deaf
-from tools.local import buyer
+from tools.local.buyer import until
 from tools.local.drain import waiting
 from tools.local.shop import Shop
 from tools.local.stack import ENVIRONMENT, Stack, running_stack
@@ -34,7 +35,7 @@ def main() -> None:
     stack = running_stack()
     dlq.use(stack)
     shop = Shop(stack.url)
-    admin = buyer.staff(shop)
+    admin = rehearsal.staff(shop)
     buyers, units = (
         int(os.environ.get(name) or default) for name, default in (("BUYERS", 500), ("UNITS", 100))
     )
@@ -66,21 +67,21 @@ def batches(stack: Stack, size: int) -> Iterator[None]:
 
 def sale(stack: Stack, shop: Shop, admin: dict[str, str], buyers: int, units: int, shards: int) -> bool:
     """Sell units to buyers who come at once; tell how it went, and whether it went as it must."""
-    sku = buyer.product(shop, admin, f"drop-{shards}", units)
+    sku = rehearsal.product(shop, admin, f"drop-{shards}", units)
     spread(shop, admin, sku, shards)
-    quotes = buyer.at_once(lambda _: buyer.quoted(shop, sku), range(buyers), 8)
+    quotes = rehearsal.at_once(lambda _: rehearsal.quoted(shop, sku), range(buyers), 8)
     with deaf(stack, "inventory"):
         began = time.monotonic()
-        placed = buyer.at_once(lambda one: buyer.place(shop, one).body, quotes)
+        placed = rehearsal.at_once(lambda one: rehearsal.place(shop, one).body, quotes)
         queue = f"souk-{ENVIRONMENT}-inventory-inbox"
-        buyer.until("the orders to arrive", lambda: waiting(stack)[queue] >= buyers or None, PLACED_WITHIN)
+        until("the orders to arrive", lambda: waiting(stack)[queue] >= buyers or None, PLACED_WITHIN)
         step(f"  {buyers} orders for {units} units are in the inbox after {time.monotonic() - began:.0f} s")
     opened = time.monotonic()
     orders = {one["orderId"] for one in placed}
-    buyer.until("every buyer's answer", lambda: _answered(stack, orders) >= buyers or None, 120)
+    until("every buyer's answer", lambda: _answered(stack, orders) >= buyers or None, 120)
     answered = time.monotonic() - opened
-    ends = Counter(order["reason"] or order["status"] for order in buyer.decided(shop, placed))
-    left = buyer.until("the units to be taken off the shelf", lambda: _settled(shop, admin, sku))
+    ends = Counter(order["reason"] or order["status"] for order in rehearsal.decided(shop, placed))
+    left = until("the units to be taken off the shelf", lambda: _settled(shop, admin, sku))
     sold, refused = ends["confirmed"], ends["out_of_stock"]
     held = (sold, left) == (min(units, buyers), max(0, units - buyers)) and sold + refused == buyers
     step(
@@ -103,5 +104,5 @@ def _answered(stack: Stack, orders: set[str]) -> int:
 
 
 def _settled(shop: Shop, admin: dict[str, str], sku: str) -> int | None:
-    level = buyer.level(shop, admin, sku)
+    level = rehearsal.level(shop, admin, sku)
     return int(level["onHand"]) if level["reserved"] == 0 else None

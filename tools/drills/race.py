@@ -14,7 +14,8 @@ import uuid
 from collections import Counter
 from collections.abc import Callable
 
-from tools.local import buyer
+from tools.drills import rehearsal
+from tools.local.buyer import Buyer, until
 from tools.local.shop import Shop
 from tools.local.stack import running_stack
 from tools.operate import audit
@@ -27,7 +28,7 @@ def main() -> None:
     """Run every race on the running stack."""
     stack = running_stack()
     shop = Shop(stack.url)
-    admin = buyer.staff(shop)
+    admin = rehearsal.staff(shop)
     failed = [race.__name__ for race in RACES if not _held(race, shop, admin)]
     checked, differences = audit.audit(stack)
     for difference in differences:
@@ -52,40 +53,40 @@ def last_units(shop: Shop, admin: dict[str, str]) -> tuple[Outcome, bool]:
     buyers, units = (
         int(os.environ.get(name) or default) for name, default in (("BUYERS", 200), ("UNITS", 20))
     )
-    sku = buyer.product(shop, admin, "last-units", units)
-    quotes = buyer.at_once(lambda _: buyer.quoted(shop, sku), range(buyers), 8)
-    answers = buyer.at_once(lambda one: buyer.place(shop, one), quotes)
+    sku = rehearsal.product(shop, admin, "last-units", units)
+    quotes = rehearsal.at_once(lambda _: rehearsal.quoted(shop, sku), range(buyers), 8)
+    answers = rehearsal.at_once(lambda one: rehearsal.place(shop, one), quotes)
     placed = [answer.body for answer in answers if answer.status == 202]
-    ends = Counter(order["reason"] or order["status"] for order in buyer.decided(shop, placed))
-    left = buyer.until("the units to be taken off the shelf", lambda: _settled(shop, admin, sku))
+    ends = Counter(order["reason"] or order["status"] for order in rehearsal.decided(shop, placed))
+    left = until("the units to be taken off the shelf", lambda: _settled(shop, admin, sku))
     sold, refused = ends["confirmed"], ends["out_of_stock"]
     held = (sold, left) == (min(units, buyers), max(0, units - buyers)) and sold + refused == buyers
     return {"sold": sold, "refused": refused, "left": left, "of": buyers}, held
 
 
 def _settled(shop: Shop, admin: dict[str, str], sku: str) -> int | None:
-    level = buyer.level(shop, admin, sku)
+    level = rehearsal.level(shop, admin, sku)
     return int(level["onHand"]) if level["reserved"] == 0 else None
 
 
 def cancel_against_confirm(shop: Shop, admin: dict[str, str]) -> tuple[Outcome, bool]:
     """Orders cancelled while they are being confirmed: one ending each, and all stock and money where it says."""
-    sku = buyer.product(shop, admin, "cancelled", 30)
-    quotes = buyer.at_once(lambda _: buyer.quoted(shop, sku), range(30), 8)
+    sku = rehearsal.product(shop, admin, "cancelled", 30)
+    quotes = rehearsal.at_once(lambda _: rehearsal.quoted(shop, sku), range(30), 8)
 
     def place_and_cancel(wish: tuple[int, str]) -> dict[str, str]:
         turn, signed = wish
-        placed = buyer.place(shop, signed).body
+        placed = rehearsal.place(shop, signed).body
         time.sleep(turn * 0.15)  # from long before the decision to long after it
         headers = {"X-Order-Token": placed["orderToken"]}
         shop.call("POST", f"/orders/{placed['orderId']}/cancel", headers=headers)
         return dict(placed)
 
-    placed = buyer.at_once(place_and_cancel, enumerate(quotes))
-    ends = Counter(order["status"] for order in buyer.decided(shop, placed))
-    left = buyer.until("the units to come back", lambda: _settled(shop, admin, sku))
+    placed = rehearsal.at_once(place_and_cancel, enumerate(quotes))
+    ends = Counter(order["status"] for order in rehearsal.decided(shop, placed))
+    left = until("the units to come back", lambda: _settled(shop, admin, sku))
     money = Counter(
-        buyer.until("the money to be where it belongs", functools.partial(_at_rest, shop, one, admin))
+        until("the money to be where it belongs", functools.partial(_at_rest, shop, one, admin))
         for one in placed
     )
     held = left == 30 - ends["confirmed"] and money["captured"] == ends["confirmed"]
@@ -106,14 +107,14 @@ def _at_rest(shop: Shop, placed: dict[str, str], admin: dict[str, str]) -> str |
 
 def refund_against_refund(shop: Shop, admin: dict[str, str]) -> tuple[Outcome, bool]:
     """Ten refunds of 30 % at once: never more is given back than was taken."""
-    sku = buyer.product(shop, admin, "refunded", 1, price=10_000)
-    placed = buyer.place(shop, buyer.quoted(shop, sku)).body
-    buyer.decided(shop, [placed])
+    sku = rehearsal.product(shop, admin, "refunded", 1, price=10_000)
+    placed = rehearsal.place(shop, rehearsal.quoted(shop, sku)).body
+    rehearsal.decided(shop, [placed])
     path = f"/payments/{placed['orderId']}"
     total = int(placed["totals"]["total"])
-    buyer.until("the capture", lambda: _captured(shop, path, admin))
+    until("the capture", lambda: _captured(shop, path, admin))
     body = {"amount": {"amount": total * 3 // 10, "currency": "EUR"}, "reason": "rehearsal"}
-    answers = buyer.at_once(
+    answers = rehearsal.at_once(
         lambda _: shop.call(
             "POST", f"{path}/refunds", body, headers={**admin, "Idempotency-Key": str(uuid.uuid4())}
         ),
@@ -132,12 +133,12 @@ def _captured(shop: Shop, path: str, admin: dict[str, str]) -> bool | None:
 
 def merge_against_merge(shop: Shop, admin: dict[str, str]) -> tuple[Outcome, bool]:
     """Two log-ins merge one guest cart at once: its lines arrive once."""
-    sku = buyer.product(shop, admin, "merged", 100)
-    sessions = [buyer.customer(shop) for _ in range(2)]
-    guest = buyer.guest(shop, sku, 3)
-    assert guest is not None  # noqa: S101 the SKU was just put on sale
-    answers = buyer.at_once(
-        lambda who: shop.call("POST", f"/carts/{guest.cart}/merge", {}, headers={**who, **guest.who}),
+    sku = rehearsal.product(shop, admin, "merged", 100)
+    sessions = [rehearsal.customer(shop) for _ in range(2)]
+    guest = Buyer(shop)
+    filled = guest.fill_cart({sku: 3})
+    answers = rehearsal.at_once(
+        lambda who: shop.call("POST", f"/carts/{filled}/merge", {}, headers={**who, **guest.headers}),
         sessions * 4,
     )
     mine = shop.must(201, "POST", "/carts", {}, headers=sessions[0])["cartId"]
@@ -150,31 +151,31 @@ def merge_against_merge(shop: Shop, admin: dict[str, str]) -> tuple[Outcome, boo
 
 def adjust_against_reserve(shop: Shop, admin: dict[str, str]) -> tuple[Outcome, bool]:
     """Stock written off while it is being sold: nothing is sold that is not there."""
-    sku = buyer.product(shop, admin, "adjusted", 30)
-    quotes = buyer.at_once(lambda _: buyer.quoted(shop, sku), range(20), 8)
-    work: list[Callable[[], object]] = [lambda one=one: buyer.place(shop, one).body for one in quotes]  # type: ignore[misc]
-    work += [lambda: buyer.adjust(shop, admin, sku, -1).status] * 20
-    done = buyer.at_once(
+    sku = rehearsal.product(shop, admin, "adjusted", 30)
+    quotes = rehearsal.at_once(lambda _: rehearsal.quoted(shop, sku), range(20), 8)
+    work: list[Callable[[], object]] = [lambda one=one: rehearsal.place(shop, one).body for one in quotes]  # type: ignore[misc]
+    work += [lambda: rehearsal.adjust(shop, admin, sku, -1).status] * 20
+    done = rehearsal.at_once(
         lambda act: act(), [act for pair in zip(work[:20], work[20:], strict=True) for act in pair]
     )
     ends = Counter(
-        order["status"] for order in buyer.decided(shop, [one for one in done if isinstance(one, dict)])
+        order["status"] for order in rehearsal.decided(shop, [one for one in done if isinstance(one, dict)])
     )
     written_off = done.count(201)
-    left = buyer.until("the units to be taken off the shelf", lambda: _settled(shop, admin, sku))
+    left = until("the units to be taken off the shelf", lambda: _settled(shop, admin, sku))
     sold = ends["confirmed"]
     return {"sold": sold, "written off": written_off, "left": left, "of": 30}, sold + written_off + left == 30
 
 
 def double_click(shop: Shop, admin: dict[str, str]) -> tuple[Outcome, bool]:
     """One key, pressed eight times at once: one order, one charge."""
-    sku = buyer.product(shop, admin, "clicked", 8)
-    signed, key = buyer.quoted(shop, sku), str(uuid.uuid4())
-    answers = buyer.at_once(lambda _: buyer.place(shop, signed, key), range(8))
+    sku = rehearsal.product(shop, admin, "clicked", 8)
+    signed, key = rehearsal.quoted(shop, sku), str(uuid.uuid4())
+    answers = rehearsal.at_once(lambda _: rehearsal.place(shop, signed, key), range(8))
     placed = [answer.body for answer in answers if answer.status == 202]
     orders = {one["orderId"] for one in placed}
-    buyer.decided(shop, placed[:1])
-    left = buyer.until("the unit to be taken off the shelf", lambda: _settled(shop, admin, sku))
+    rehearsal.decided(shop, placed[:1])
+    left = until("the unit to be taken off the shelf", lambda: _settled(shop, admin, sku))
     return {"clicks": len(answers), "orders": len(orders), "left": left}, len(orders) == 1 and left == 7
 
 

@@ -12,7 +12,8 @@ import sys
 import time
 from typing import Any
 
-from tools.local import buyer, streams
+from tools.drills import rehearsal
+from tools.local import streams
 from tools.local.drain import drain
 from tools.local.shop import Shop
 from tools.local.stack import ENVIRONMENT, Stack, running_stack
@@ -28,9 +29,9 @@ def main() -> None:
     """Rehearse the loss of the orders table."""
     stack = running_stack()
     shop, dynamodb = Shop(stack.url), stack.client("dynamodb")
-    sku = buyer.product(shop, buyer.staff(shop), "restored", 10)
-    old = buyer.place(shop, buyer.quoted(shop, sku)).body
-    buyer.decided(shop, [old])
+    sku = rehearsal.product(shop, rehearsal.staff(shop), "restored", 10)
+    old = rehearsal.place(shop, rehearsal.quoted(shop, sku)).body
+    rehearsal.decided(shop, [old])
     drain(stack, seconds=60)
     before = replay.fingerprints(stack, [SERVICE])
     backup = dynamodb.create_backup(TableName=TABLE, BackupName=f"{TABLE}-drill")["BackupDetails"][
@@ -91,10 +92,10 @@ def swap_stream(stack: Stack, old: str) -> None:
 def _findings(stack: Stack, shop: Shop, sku: str, old: dict[str, Any], differs: bool) -> list[str]:
     """Return what is wrong after the restore."""
     found = ["items differ from the recovery point"] if differs else []
-    if buyer.order(shop, old)["status"] != "confirmed":
+    if rehearsal.order(shop, old)["status"] != "confirmed":
         found.append("an order from before cannot be read")
-    placed = buyer.place(shop, buyer.quoted(shop, sku)).body
-    (order,) = buyer.decided(shop, [placed], 120)
+    placed = rehearsal.place(shop, rehearsal.quoted(shop, sku)).body
+    (order,) = rehearsal.decided(shop, [placed], 120)
     step(f"a purchase afterwards: {order['orderId']} is {order['status']}")
     if order["status"] != "confirmed":
         found.append(f"a purchase afterwards is {order['status']}")

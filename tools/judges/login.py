@@ -13,8 +13,8 @@ from typing import Any
 import jwt
 
 from tools.judges.environment import HOME
-from tools.local import buyer
-from tools.local.seed import Accounts, log_in
+from tools.local.buyer import until
+from tools.local.seed import Accounts, access_token
 from tools.local.shop import Shop, bearer
 from tools.local.stack import ENVIRONMENT, Stack, running_stack
 from tools.report import ToolError, step
@@ -31,7 +31,7 @@ def main() -> int:
     def expect(holds: bool, what: str) -> None:
         (step if holds else findings.append)(f"  {what}")
 
-    old = _token(shop)
+    old = access_token(shop, Accounts().customer)
     (before,) = verified(stack, [old])
     expect(
         "claims" in before,
@@ -103,18 +103,11 @@ def _lead(stack: Stack, seconds: str) -> Iterator[None]:
         client.update_function_configuration(FunctionName=_ADMIN, Environment={"Variables": variables})
 
 
-def _token(shop: Shop) -> str:
-    token = log_in(shop, Accounts().customer)
-    if token is None:
-        raise ToolError("the demo customer cannot log in; start afresh: make reset run")
-    return token
-
-
 def _token_by_another_key(shop: Shop, old: str) -> str:
     """Log in until the token is signed with another key: the workers of identity keep the keys for a minute."""
     for _ in range(6):
         time.sleep(15)
-        token = _token(shop)
+        token = access_token(shop, Accounts().customer)
         if jwt.get_unverified_header(token)["kid"] != jwt.get_unverified_header(old)["kid"]:
             break
     return token
@@ -133,5 +126,5 @@ def _opens(shop: Shop, token: str) -> bool:
         return all(status < 300 for status in answers) or None
 
     with contextlib.suppress(ToolError):
-        return buyer.until("the services to take a token", asked, seconds=30)
+        return until("the services to take a token", asked, seconds=30)
     return False

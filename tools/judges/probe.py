@@ -19,10 +19,10 @@ import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tools.local.seed import Accounts, log_in
+from tools.local.seed import Accounts, access_token
 from tools.local.shop import Shop
 from tools.local.stack import Stack, running_stack
-from tools.report import ToolError, step
+from tools.report import step
 
 EVIL = "evil.example"
 MARK = "pr0be"
@@ -279,9 +279,7 @@ def _methods() -> Iterator[Probe]:
 
 
 def _tokens(stack: Stack) -> Iterator[Probe]:
-    token = log_in(Shop(stack.url), Accounts().customer)
-    if token is None:
-        raise ToolError("the demo customer cannot log in; start afresh: make reset run")
+    token = access_token(Shop(stack.url), Accounts().customer)
     for name, forged in forgeries(
         token, Shop(stack.url).must(200, "GET", "/identity/.well-known/jwks.json")
     ).items():

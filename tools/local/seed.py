@@ -10,12 +10,13 @@ import hashlib
 import json
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
+from tools.local.buyer import Buyer, Session, until
 from tools.local.drain import waiting
 from tools.local.shop import Answer, Shop, bearer, reason
 from tools.local.stack import ENVIRONMENT, Stack
@@ -27,16 +28,6 @@ _PUBLISHERS = {"Order": "orders", "Stock": "inventory", "Payment": "payments"}
 # So long without news of another SKU, and the file has no quantity for the rest.
 _SILENCE_SECONDS = 5
 _LOADED = f"/souk-tools/{ENVIRONMENT}/catalog"
-ADDRESS = {
-    "name": "Mira Santos",
-    "line1": "Rua das Flores 12",
-    "city": "Lisboa",
-    "postalCode": "1200-192",
-    "country": "PT",
-}
-
-
-T = TypeVar("T")
 
 
 class Account(NamedTuple):
@@ -70,32 +61,32 @@ def seed(stack: Stack, catalog: Path) -> Accounts:
 
 def wait_for_health(shop: Shop, segment: str) -> None:
     """Wait until a service answers."""
-    _until(lambda: shop.call("GET", f"/{segment}/health").status == 200, f"{segment} to answer", seconds=60)
+    until(f"{segment} to answer", lambda: shop.call("GET", f"/{segment}/health").status == 200)
 
 
 def ensure_account(
     stack: Stack, shop: Shop, account: Account, name: str, roles: list[str] | None = None
 ) -> str:
     """Return an access token of the account; it is registered, verified and given its roles if need be."""
-    token = log_in(shop, account)
-    if token is None:
+    if _log_in(shop, account).status != 200:
         body = {"email": account.email, "password": account.password, "name": name}
         shop.must(201, "POST", "/identity/register", body)
         _identity_admin(stack, {"action": "verify_email", "email": account.email})
         if roles:
             _identity_admin(stack, {"action": "grant_role", "email": account.email, "roles": roles})
-        token = log_in(shop, account)
-    if token is None:
-        raise ToolError(
-            f"{account.email} cannot log in, its password was changed; start afresh: make reset run"
-        )
-    return token
+    return access_token(shop, account)
 
 
-def log_in(shop: Shop, account: Account) -> str | None:
-    """Return an access token, None if there is no such account or the password is another."""
-    answer = shop.call("POST", "/identity/login", {"email": account.email, "password": account.password})
-    return str(answer.body["accessToken"]) if answer.status == 200 else None
+def access_token(shop: Shop, account: Account) -> str:
+    """Return an access token of an account; raise ToolError where there is none, or its password is another."""
+    answer = _log_in(shop, account)
+    if answer.status != 200:
+        raise ToolError(f"{account.email} cannot log in ({reason(answer)}); start afresh: make reset run")
+    return str(answer.body["accessToken"])
+
+
+def _log_in(shop: Shop, account: Account) -> Answer:
+    return shop.call("POST", "/identity/login", {"email": account.email, "password": account.password})
 
 
 def _identity_admin(stack: Stack, payload: dict[str, object]) -> None:
@@ -202,45 +193,23 @@ def _parameter(stack: Stack, name: str) -> str | None:
 # --- purchase ---------------------------------------------------------------------------------------------------
 
 
-def buy(shop: Shop, customer: Account) -> dict[str, Any]:
-    """Buy one unit of the first thing in stock, printing every call and then the order's timeline; return the order."""
+def buy(shop: Shop, customer: Account) -> None:
+    """Buy one unit of the first thing in stock, printing every call and then the order's timeline."""
     step("one purchase, through the public HTTP face:")
-    token = log_in(shop, customer)
-    if token is None:
-        raise ToolError(f"{customer.email} cannot log in")
-    who = bearer(token)
     found = in_stock(shop)
     if found is None:
         raise ToolError("there is nothing in stock to buy; load another catalog: make run CATALOG=<file>")
     title, sku = found
-    cart = shop.must(201, "POST", "/carts", {}, headers=who)["cartId"]
-    line = f"/carts/{cart}/lines/{sku}"
-    _until(
-        lambda: _accepted(shop.call("PUT", line, {"quantity": 1}, headers=who)),
-        "the cart to know the product",
-    )
-    wish = {"email": customer.email, "shippingAddress": ADDRESS}
-    quote = shop.must(200, "POST", f"/carts/{cart}/quote", wish, headers=who)
-    order = place(shop, quote["quote"], who)
-    path = f"/orders/{order['orderId']}"
-    silent = Shop(shop.url)  # without a line for every poll
-    order = _until(lambda: _decided(silent, path, who), "the order to be decided", seconds=150)
-    step(f"  {title}, {sku}: order {order['orderId']} is {order['status']}")
-    print_timeline(silent, path, who)
+    session = Session(lambda: access_token(shop, customer))
+    order_id = Buyer(shop, session=session).buy({sku: 1}, email=customer.email)["orderId"]
+    silent = Buyer(Shop(shop.url), session=session)  # without a line for every poll
+    order = silent.decided(order_id)
+    step(f"  {title}, {sku}: order {order_id} is {order['status']}")
+    print_timeline(silent.timeline(order_id))
     if order["status"] != "confirmed":
         raise ToolError(
             f"the order is {order['status']} ({order.get('reason')}); try: make logs SERVICE=orders"
         )
-    return order
-
-
-def place(shop: Shop, quote: str, who: dict[str, str]) -> dict[str, Any]:
-    """Place the order of a quote, paid with the simulator's good card."""
-    sent = {**who, "Idempotency-Key": str(uuid.uuid4())}
-    order: dict[str, Any] = shop.must(
-        202, "POST", "/orders", {"quote": quote, "payment": {"token": "tok_visa"}}, headers=sent
-    )
-    return order
 
 
 def in_stock(shop: Shop) -> tuple[str, str] | None:
@@ -253,38 +222,11 @@ def in_stock(shop: Shop) -> tuple[str, str] | None:
     return None
 
 
-def print_timeline(shop: Shop, path: str, who: dict[str, str]) -> None:
+def print_timeline(facts: list[dict[str, Any]]) -> None:
     """Print how the services decided the order: every fact, whose it is, and how long after the order it came."""
-    facts = shop.must(200, "GET", f"{path}/timeline", headers=who)["items"]
     placed = datetime.fromisoformat(facts[0]["time"])
     step("what the services did with it, without calling each other:")
     for fact in facts:
         service = next((name for prefix, name in _PUBLISHERS.items() if fact["type"].startswith(prefix)), "")
         after = (datetime.fromisoformat(fact["time"]) - placed).total_seconds()
         step(f"  +{after:6.3f} s  {service:9}  {fact['type']:18} the order is {fact['status']}")
-
-
-def _accepted(answer: Answer) -> bool:
-    """Tell whether the cart took the line; a product it has not heard of yet is worth another try."""
-    if answer.status in (200, 201):
-        return True
-    if answer.status in (404, 409, 422):
-        return False
-    raise ToolError(f"the cart refused the line: {reason(answer)}")
-
-
-def _decided(shop: Shop, path: str, who: dict[str, str]) -> dict[str, Any] | None:
-    order: dict[str, Any] = shop.must(200, "GET", path, headers=who)
-    return order if order["status"] != "placed" else None
-
-
-def _until(ask: Callable[[], T | None], what: str, *, seconds: float = 20) -> T:
-    """Ask until the answer is true, and return it; raise ToolError after `seconds`."""
-    until = time.monotonic() + seconds
-    pause = 0.05
-    while not (answer := ask()):
-        if time.monotonic() > until:
-            raise ToolError(f"waited {seconds:.0f} s for {what}; try: make status, make logs")
-        time.sleep(pause)
-        pause = min(pause * 1.5, 1)
-    return answer

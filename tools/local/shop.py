@@ -69,13 +69,16 @@ class Shop:
 
     def must(self, expected: int, method: str, path: str, body: object = None, **options: Any) -> Any:
         """Make one call that has to succeed and return the body of its answer."""
-        answer = self.call(method, path, body, **options)
-        if answer.status != expected:
+        return self.expected(expected, method, path, self.call(method, path, body, **options)).body
+
+    def expected(self, status: int, method: str, path: str, answer: Answer) -> Answer:
+        """Return the answer of a call; raise ToolError, with what to do, where its status is another one."""
+        if answer.status != status:
             service = path.split("/")[1]
             raise ToolError(
                 f"{method} {path} gave {answer.status}: {reason(answer)}; try: make logs SERVICE={service}"
             )
-        return answer.body
+        return answer
 
 
 def reason(answer: Answer) -> str:

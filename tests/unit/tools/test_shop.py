@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.buyer import Buyer, Session
+from tools.local.buyer import Buyer, Session
 from tools.local.shop import Shop
 from tools.report import ToolError
 
@@ -73,7 +73,7 @@ def test_bytes_are_sent_as_they_are_under_their_own_type(url: str) -> None:
 
 
 def test_a_header_that_is_given_stands_in_place_of_the_usual_one_whatever_its_case(url: str) -> None:
-    buyer = Buyer(url, {"X-Cart-Token": "old"}, Session(lambda: "mine"))
+    buyer = Buyer(Shop(url), {"X-Cart-Token": "old"}, Session(lambda: "mine"))
     seen = buyer.send(
         "POST", "/a", {}, authorization="Bearer other", x_cart_token="new", content_type="a/b"
     ).body
