@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -118,13 +119,11 @@ class Front:
     def orders(self) -> list[str]:
         """Publish what the table has to say, and return the mail orders that lie in the queue then."""
         publish({"Records": self.stream()}, Context())
-        queue = boto3.client("sqs")
+        queue, url = boto3.client("sqs"), os.environ["MAIL_QUEUE_URL"]
         found = []
-        while got := queue.receive_message(QueueUrl=_url("identity-mail"), MaxNumberOfMessages=10).get(
-            "Messages"
-        ):
+        while got := queue.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
             for message in got:
-                queue.delete_message(QueueUrl=_url("identity-mail"), ReceiptHandle=message["ReceiptHandle"])
+                queue.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
                 found.append(message["Body"])
         return found
 
@@ -139,10 +138,10 @@ class Front:
     def facts(self) -> list[dict[str, Any]]:
         """Return the details of the facts on the bus since last time, in order."""
         publish({"Records": self.stream()}, Context())
-        queue = boto3.client("sqs")
-        got = queue.receive_message(QueueUrl=_url("heard"), MaxNumberOfMessages=10).get("Messages", [])
+        queue, url = boto3.client("sqs"), _url("heard")
+        got = queue.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
         for message in got:
-            queue.delete_message(QueueUrl=_url("heard"), ReceiptHandle=message["ReceiptHandle"])
+            queue.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
         return [json.loads(message["Body"])["detail"] for message in got]
 
 
