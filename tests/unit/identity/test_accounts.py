@@ -18,6 +18,7 @@ from tests.unit.identity.conftest import PASSWORD, Front, images
 GOOD = {"email": "amira@example.com", "password": PASSWORD, "name": "Amira Haddad"}
 
 
+@pytest.mark.usefixtures("real_argon2")
 def test_a_new_account_can_log_in_and_see_itself(front: Front) -> None:
     made = front.register()
     me = front.me(front.log_in()["accessToken"])
@@ -118,6 +119,7 @@ def test_the_same_key_of_different_people_does_not_collide(front: Front) -> None
     assert front.log_in("b@example.com")
 
 
+@pytest.mark.usefixtures("real_argon2")
 def test_no_digest_of_a_password_lies_about_but_argon2s(front: Front, table: IdentityTable) -> None:
     one, other = ({"headers": {"Idempotency-Key": "k1"}} for _ in range(2))
     front.register(**one)

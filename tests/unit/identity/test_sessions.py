@@ -8,6 +8,7 @@ from typing import Any
 
 import jwt
 import pytest
+from argon2 import PasswordHasher
 from msgspec.structs import replace
 
 from functions.identity.accounts.service import register
@@ -368,11 +369,10 @@ def test_a_guest_is_nobody(front: Front, method: str, route: str) -> None:
     assert front.call(method, route).status == 401
 
 
+@pytest.mark.usefixtures("real_argon2")
 def test_a_password_hashed_with_other_parameters_is_hashed_anew_at_log_in(
     front: Front, table: IdentityTable
 ) -> None:
-    from argon2 import PasswordHasher
-
     customer_id = front.register().body["customerId"]
     account = table.account(customer_id)
     assert account is not None
