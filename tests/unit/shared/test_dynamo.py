@@ -316,11 +316,11 @@ def test_a_transaction_does_all_its_actions(table: Table) -> None:
 
 def test_a_transaction_that_loses_one_condition_does_nothing_and_says_which(table: Table) -> None:
     table.put({**KEY, "version": 1})
-    table.put({"pk": "A", "sk": "1", "version": 1})
+    table.put({"pk": "F", "sk": "1", "version": 1})
     table.put({"pk": "B", "sk": "1"})
     reasons = table.transact(
         table.putting({"pk": "D", "sk": "1"}),
-        table.updating({"pk": "A", "sk": "1"}, "SET version = :two", {":two": 2}),
+        table.updating({"pk": "F", "sk": "1"}, "SET version = :two", {":two": 2}),
         table.updating({"pk": "E", "sk": "1"}, "SET version = :two", {":two": 2}),
         table.deleting({"pk": "B", "sk": "1"}),
         table.updating(KEY, "SET version = :two", {":two": 2, ":nine": 9}, condition="version = :nine"),
@@ -328,7 +328,7 @@ def test_a_transaction_that_loses_one_condition_does_nothing_and_says_which(tabl
     )
     assert reasons == ["None"] * 4 + ["ConditionalCheckFailed"] * 2
     assert table.get({"pk": "D", "sk": "1"}) is None
-    assert table.get({"pk": "A", "sk": "1"}) == {"pk": "A", "sk": "1", "version": 1}
+    assert table.get({"pk": "F", "sk": "1"}) == {"pk": "F", "sk": "1", "version": 1}
     assert table.get({"pk": "E", "sk": "1"}) is None
     assert table.get({"pk": "B", "sk": "1"}) == {"pk": "B", "sk": "1"}
     assert table.get(KEY) == {**KEY, "version": 1}
