@@ -10,7 +10,8 @@ import os
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from tests.bench import artifacts, coldstart, cost, warm
+from tests.bench import artifacts, billing, coldstart, cost, latency, peer, warm
+from tests.bench.account import SERVICES
 from tests.bench.journeys import LINES, Journey, measure
 from tests.support.templates import ROOT
 
@@ -41,7 +42,7 @@ COUNTS = {
     "sqs": "requests",
     "log_bytes": "bytes",
 }
-PEER = {"invocations": 9.0, "write_units": 8.0}
+PEER = {"invocations": float(peer.invocations()), "write_units": float(peer.write_units())}
 """The aws-samples ecommerce platform for a one-line order; its write units are without any stock."""
 
 
@@ -81,11 +82,21 @@ def counts(journeys: dict[str, Journey]) -> Iterator[Row]:
 
 
 def bills() -> Iterator[Row]:
-    """Yield what a million orders cost, core services, place to confirmed."""
-    prices, journeys = json.loads(cost.PRICES.read_text()), measure()
+    """Yield what a million orders cost, core services, place to confirmed; how long one takes; what a month costs."""
+    prices, journeys = billing.assumed(os.environ), measure()
+    theirs = round(sum(peer.bill(prices).values()) * 1e6, 2)
     for name, full in (("one event at a time", ""), ("full batches", ", full batches")):
-        bill = cost.bill(cost.core(journeys[f"1-line order{full}, to confirmed"]), prices)
-        yield Row(f"1 M orders, place to confirmed, {name}", round(sum(bill.values()) * 1e6, 2), "USD", 22)
+        bill = billing.bill(cost.core(journeys[f"1-line order{full}, to confirmed"]), prices)
+        yield Row(
+            f"1 M orders, place to confirmed, {name}", round(sum(bill.values()) * 1e6, 2), "USD", theirs
+        )
+    waits = billing.provider_wait(cost.core(journeys["1-line order, to confirmed"]), prices)
+    for name, dollars in zip(("at its fastest", "at its slowest"), waits, strict=True):
+        yield Row(f"1 M orders, the payment provider's wait on top, {name}", round(dollars * 1e6, 2), "USD")
+    decided = round(latency.milliseconds(latency.way(prices)))
+    yield Row("request to decision on AWS, on paper, median; the provider at once", decided, "ms")
+    month = cost.whole_month(journeys, cost.ORDERS, cost.VISITS, prices)
+    yield Row(f"a month of {cost.ORDERS:,} orders and {cost.VISITS:,} visits", round(month, 2), "USD")
 
 
 def sizes() -> Iterator[Row]:
@@ -131,7 +142,7 @@ def starts() -> Iterator[Row]:
             f"cold start of {service} to first answer, against the naive build", round(ratio, 3), "x", 1
         )
     yield Row("import of the order-placing function, CPU time now", round(coldstart.import_cpu()), "ms", 747)
-    for service in sorted({*cost.SERVICES, "platform"} - {"orders"}):
+    for service in sorted({*SERVICES, "platform"} - {"orders"}):
         used = coldstart.import_cpu(service, processes=5)
         yield Row(f"import of {service}'s function, CPU time now", round(used), "ms")
     ours, theirs, ratio = warm.reading()

@@ -10,8 +10,11 @@ from __future__ import annotations
 import functools
 import io
 import json
+import math
 import os
+import re
 import sys
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -27,12 +30,13 @@ from tests.bench.windowed import WindowedDynamoDB
 from tests.simulation import deployment as deployed
 from tests.simulation.deployment import Deployment, Function
 from tests.simulation.fake_aws import Client, FakeAWS
-from tests.simulation.fake_tables import Change, size_of
+from tests.simulation.fake_tables import Change, Table, size_of
 from tests.support.lambda_events import Context, api_event, sqs_event
-from tests.support.templates import template
+from tests.support.templates import resources, template
 from tools.intrinsics import Resolver
 from tools.services import services
 
+READS = ("get_item", "batch_get_item", "query")
 CORE = deployed.SERVICES
 SERVICES = (*CORE, *(one for one in services() if one not in CORE))
 
@@ -40,9 +44,21 @@ CHUNK = 64 * 1024
 """EventBridge and SQS bill by 64 KB."""
 LOG_ENTRY_BYTES = 26
 """What CloudWatch Logs adds to each entry (its pricing page)."""
+HEADER_BYTES = 500
+"""Of an answer's headers, about."""
+COMPRESSED_FROM, COMPRESSED_TO = 1000, 0.3
+"""CloudFront compresses from so many bytes on, to so large a part: what gzip makes of data/catalog.csv."""
+STORED_BYTES = 100
+"""What DynamoDB adds to each item, and to each entry of an index, that is stored ("Item sizes and formats")."""
+DAY_SECONDS = 24 * 3600
 
 Tally = Counter[tuple[str, str]]
-"""How many of what, by service: ``("orders", "write_units")``."""
+"""How many of what, by service: ``("orders", "write_units")``.
+
+Lambda's time depends on a function's memory, so what takes time is counted by function: ``ran:orders-http:invocation``,
+``ran:orders-http:dynamodb`` for each call, ``ran:payments-inbox:provider`` for each request to the payment provider.
+``inbox:<queue>`` counts the messages that were taken from a queue.
+"""
 
 
 class Answer(NamedTuple):
@@ -84,8 +100,12 @@ class Account:
         self.queues: dict[str, deque[str]] = {name: deque() for name in self.deployed.queues}
         self.streams: list[deque[dict[str, Any]]] = [deque() for _ in self.deployed.streams]
         self.connections = 0
+        self.public: list[tuple[str, int]] = []
+        """Paths that were asked for, and for how many seconds a shared cache may keep each answer."""
+        self._held: frozenset[str] = frozenset()
+        self._on_hold: Tally = Counter()
         self._known: dict[tuple[str, str], dict[str, Any]] = {}
-        self._running: list[str] = []
+        self._running: list[Function] = []
 
     @contextmanager
     def open(self) -> Iterator[Account]:
@@ -129,7 +149,8 @@ class Account:
         self._authorise(function.service, self.guards[method, resource], token, event)
         answer = self._invoke(function, "http", event)
         assert answer["statusCode"] == status, f"{method} {resource}: {answer}"
-        self.count(function.service, "response_bytes", len(answer["body"]))
+        self.count(function.service, "transfer_bytes", transferred(answer["body"]))
+        self.public.append((resource, _shared_seconds(answer)))
         return Answer(answer["statusCode"], json.loads(answer["body"]) if answer["body"] else None)
 
     def as_staff(self, method: str, resource: str, body: Any = None, **options: Any) -> None:
@@ -159,7 +180,11 @@ class Account:
     # --- what AWS does ---
 
     def settle(self, batch: int | None = None, held: frozenset[str] = frozenset()) -> None:
-        """Deliver everything; facts of the types in `held` stay in their queues."""
+        """Deliver everything; facts of the types in `held` stay on the bus, and are not counted as delivered yet."""
+        self._held = held
+        if not held:
+            self.tally.update(self._on_hold)
+            self._on_hold.clear()
         while self._deliver_streams(batch) or self._deliver_queues(batch, held):
             pass
 
@@ -182,6 +207,7 @@ class Account:
             taken = ready[: batch or source.batch]
             for body in taken:
                 self.queues[name].remove(body)
+            self.count(source.function.service, f"inbox:{name.removeprefix('souk-local-')}", len(taken))
             self.count(source.function.service, "receives")
             self.count(source.function.service, "deletes")
             answer = self._invoke(source.function, "inbox", sqs_event(*taken))
@@ -191,7 +217,7 @@ class Account:
 
     def _invoke(self, function: Function, kind: str, event: Any) -> Any:
         os.environ.update(function.environment)
-        self._running.append(function.service)
+        self._running.append(function)
         printed, sys.stdout = sys.stdout, io.StringIO()
         try:
             return function.handler(event, Context())
@@ -201,24 +227,39 @@ class Account:
             self._running.pop()
             self.count(function.service, "invocations")
             self.count(function.service, f"invocations:{kind}")
+            self.count(function.service, f"ran:{function.name}:invocation")
             lines = text.count("\n")
             self.count(function.service, "log_bytes", len(text.encode()) + LOG_ENTRY_BYTES * lines)
 
     def _call(self, service: str, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
-        owner = self._running[-1]
+        function = self._running[-1]
+        owner, run = function.service, self.aws.operation(service, operation)
+        if service == "dynamodb" and is_provider(operation, request):
+            return self._provider(function, operation, run, request)
         self.count(owner, "aws_calls")
         self.count(owner, f"calls:{service}")
-        run = self.aws.operation(service, operation)
+        self.count(owner, f"ran:{function.name}:{service}")
         if service != "dynamodb":
-            if service == "sqs":
-                sent = request.get("Entries", [request])
-                self.count(owner, "messages", sum(-(-len(one["MessageBody"]) // CHUNK) for one in sent))
+            self._count_request(owner, service, operation, request)
             return run(request)
-        if operation in ("get_item", "batch_get_item", "query"):
+        if operation in READS:
             answer = run(request)
             self.count(owner, "read_units", _read(operation, request, answer))
             return answer
         return self._write(owner, operation, run, request)
+
+    def _count_request(self, owner: str, service: str, operation: str, request: Mapping[str, Any]) -> None:
+        if service == "sqs":
+            sent = request.get("Entries", [request])
+            self.count(owner, "messages", sum(-(-len(one["MessageBody"]) // CHUNK) for one in sent))
+        if (service, operation) == ("kms", "sign"):
+            self.count(owner, f"kms:{'RSA' if request['SigningAlgorithm'].startswith('RSA') else 'ECC'}")
+
+    def _provider(self, function: Function, operation: str, run: Any, request: Mapping[str, Any]) -> Any:
+        """Run a call of the simulated provider's: elsewhere its own system, asked once where this writes."""
+        if operation not in READS:
+            self.count(function.service, f"ran:{function.name}:provider")
+        return run(request)
 
     def _write(
         self, owner: str, operation: str, run: Callable[[Any], Any], request: Mapping[str, Any]
@@ -232,15 +273,35 @@ class Account:
             return answer
         finally:
             for action, old in zip(actions, before, strict=True):
-                units = write_units(
-                    self.aws.dynamodb.tables[action["TableName"]], old, self._image(action), wrote=wrote
-                )
-                kind = "provider_units" if _is_provider(action) else "write_units"
-                self.count(owner, kind, units * (2 if transaction else 1))
+                table, new = self.aws.dynamodb.tables[action["TableName"]], self._image(action)
+                units = write_units(table, old, new, wrote=wrote, transaction=transaction)
+                self.count(owner, "write_units", units)
 
     def _image(self, action: Mapping[str, Any]) -> Any:
         table = self.aws.dynamodb.tables[action["TableName"]]
         return table.items.get(table.key_of(action["Item"] if "Item" in action else action["Key"]))
+
+    def stored(self) -> Tally:
+        """Return the bytes that lie in the tables: ``item_bytes`` and ``index_bytes`` are of what has no end.
+
+        What expires is told with the days until then, rounded up: ``item_bytes:30``.
+        """
+        found: Tally = Counter()
+        for service in self.deployed.services:
+            expiry = time_to_live(service)
+            table = self.aws.dynamodb.tables[f"souk-local-{service}"]
+            for image in table.items.values():
+                if is_provider_key(image):
+                    continue
+                ends = (
+                    math.ceil((int(image[expiry]["N"]) - time.time()) / DAY_SECONDS)
+                    if expiry in image
+                    else None
+                )
+                days = "" if ends is None else f":{ends}"
+                found[service, f"item_bytes{days}"] += size_of(image) + STORED_BYTES
+                found[service, f"index_bytes{days}"] += index_bytes(table, image)
+        return found
 
     def count(self, service: str, what: str, number: float = 1) -> None:
         """Add to the tally."""
@@ -274,13 +335,14 @@ class Account:
             "detail": json.loads(entry["Detail"]),
         }
         self.events.append(event)
-        self.count(event["source"].partition(".")[2], "events", -(-len(entry["Detail"].encode()) // CHUNK))
-        body = json.dumps(event, separators=(",", ":"))
+        publisher, body = event["source"].partition(".")[2], json.dumps(event, separators=(",", ":"))
+        self.count(publisher, "events", -(-len(entry["Detail"].encode()) // CHUNK))
+        self.count(publisher, "event_bytes", len(body.encode()))
         for rule in self.deployed.rules:
             if rule.queue in self.queues and rule.wants(event):
-                self.count(
-                    self.deployed.queues[rule.queue].function.service, "messages", -(-len(body) // CHUNK)
-                )
+                owner = self.deployed.queues[rule.queue].function.service
+                counted = self._on_hold if event["detail-type"] in self._held else self.tally
+                counted[owner, "messages"] += -(-len(body) // CHUNK)
                 self.queues[rule.queue].append(body)
 
     def _on_message(self, queue: str, body: str, attributes: Mapping[str, Any]) -> None:
@@ -302,9 +364,48 @@ def _read(operation: str, request: Mapping[str, Any], answer: Mapping[str, Any])
     return total
 
 
-def _is_provider(action: Mapping[str, Any]) -> bool:
-    """Tell whether a write is the simulated payment provider's: elsewhere its own system, not the shop's."""
-    return str((action.get("Key") or action["Item"])["pk"]["S"]).startswith("SIM#")
+def is_provider(operation: str, request: Mapping[str, Any]) -> bool:
+    """Tell whether a call is the simulated payment provider's: elsewhere its own system, not the shop's."""
+    if operation in READS:
+        return "Key" in request and is_provider_key(request["Key"])
+    return all(
+        is_provider_key(action.get("Key") or action["Item"]) for action in actions_of(operation, request)
+    )
+
+
+def is_provider_key(image: Mapping[str, Any]) -> bool:
+    """Tell whether an item is the simulated provider's: an intent, or what an operator puts it through."""
+    return str(image["pk"]["S"]).partition("#")[0] == "SIM"
+
+
+def index_bytes(table: Table, image: Mapping[str, Any]) -> int:
+    """Return what the index entries of an item take."""
+    keys = [name for name in (table.hash_name, table.range_name) if name]
+    entries = [
+        index.project(dict(image), keys) for index in table.indexes.values() if index.place(dict(image))
+    ]
+    return sum(size_of(entry) + STORED_BYTES for entry in entries)
+
+
+@functools.cache
+def time_to_live(service: str) -> str:
+    """Return the attribute that says when an item of a service's table expires; "" without one."""
+    ((_, table),) = resources(service, "AWS::DynamoDB::Table").items()
+    return str(table.get("TimeToLiveSpecification", {}).get("AttributeName", ""))
+
+
+def transferred(body: str) -> float:
+    """Return the bytes of an answer on its way from the edge to a browser."""
+    size = len(body.encode())
+    return HEADER_BYTES + size * (COMPRESSED_TO if size >= COMPRESSED_FROM else 1)
+
+
+def _shared_seconds(answer: Mapping[str, Any]) -> int:
+    """Return for how long a shared cache may keep an answer, by its Cache-Control (RFC 9111, 5.2.2)."""
+    headers = {name.lower(): value for name, value in (answer.get("headers") or {}).items()}
+    said = headers.get("cache-control", "")
+    found = re.search(r"s-maxage=(\d+)", said) or re.search(r"max-age=(\d+)", said)
+    return int(found[1]) if found and "public" in said else 0
 
 
 def _guards(found: Any) -> dict[tuple[str, str], str]:

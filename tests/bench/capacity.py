@@ -7,16 +7,20 @@ writes is counted by kind of key, because one partition takes 1,000 write units 
 
 from __future__ import annotations
 
-import json
+import functools
+import itertools
+import math
 import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from functions.platform import authoriser
-from tests.bench import cost
+from tests.bench import billing, cache, cost
 from tests.bench.account import SERVICES, Account, Tally, actions_of
+from tests.bench.billing import MONTH_SECONDS
 from tests.bench.journeys import Journey, Shop, measure
+from tests.bench.stacks import Size, stacks
 from tests.bench.units import write_units
 from tests.simulation.fake_tables import Table
 
@@ -25,10 +29,9 @@ PEAK = 10
 VISITS_AN_ORDER = 20
 HOTTEST = 0.01
 """The share of a shop's orders that have its best-selling SKU, and of its visits that look at it: an assumption."""
-PUBLIC = ("list of 24 products", "product page", "stock of a product", "search")
-CACHED = 0.95
-"""The part of public pages that a cache in front answers, where there is one: an assumption."""
 SHARDS = {"OPEN": 8, "MINUTE": 4, "ORDERS": 4}
+MOST = 1e6
+"""Orders a second: what is not reached there is not reached."""
 PARTITION_WRITES, PARTITION_READS = 1000, 3000
 WORKER_LIFE = 1800
 """Seconds that a Lambda worker lives, about: each new one asks for its secret or its keys once."""
@@ -109,20 +112,20 @@ class _ByKey(Account):
             return super()._write(owner, operation, run, request)
         finally:
             for action, old in zip(actions, before, strict=True):
-                self._count(owner, action, old, self._image(action), 2 if transaction else 1)
+                self._count(owner, action, old, self._image(action), transaction)
 
-    def _count(self, owner: str, action: Any, old: Any, new: Any, times: int) -> None:
+    def _count(self, owner: str, action: Any, old: Any, new: Any, transaction: bool) -> None:
         table = self.aws.dynamodb.tables[action["TableName"]]
-        whole = write_units(table, old, new)
-        item = write_units(_bare(table), old, new)
+        whole = write_units(table, old, new, transaction=transaction)
+        item = write_units(_bare(table), old, new, transaction=transaction)
         kind = str((action.get("Key") or action["Item"])["pk"]["S"]).partition("#")[0]
-        self.by_key[owner, kind] += item * times
+        self.by_key[owner, kind] += item
         for index in table.indexes.values():
             place = index.place(new) or index.place(old)
             if place and whole > item:
-                own = write_units(_bare(table, index), old, new) - item
+                own = write_units(_bare(table, index), old, new, transaction=transaction) - item
                 kind = place[0].partition("#")[0] if "#" in place[0] else f"by {index.hash_name}"
-                self.by_key[owner, kind] += own * times
+                self.by_key[owner, kind] += own
 
 
 def _bare(table: Table, *indexes: Any) -> Any:
@@ -149,21 +152,32 @@ def by_key() -> Counter[tuple[str, str]]:
         return account.by_key.copy()
 
 
-def mix(journeys: Mapping[str, Journey], cached: float = 0.0) -> Tally:
-    """Return what an order and its visits take, where a cache answers so large a part of the public pages."""
+Hits = Mapping[str, float]
+"""Which part of each page the edge's caches answer; nothing where there is no cache."""
+
+
+def parts() -> dict[str, float]:
+    """Return what an order and its visits are made of."""
+    return {**cost.ORDER, **{name: share * VISITS_AN_ORDER for name, share in cost.VISIT.items()}}
+
+
+def hits(orders: float, journeys: Mapping[str, Journey]) -> Hits:
+    """Return what the edge's caches answer at so many orders a second, with their visits."""
+    return cost.hit_rates(journeys, {name: orders * share for name, share in parts().items()})
+
+
+def mix(journeys: Mapping[str, Journey], hits: Hits) -> Tally:
+    """Return what an order and its visits take behind the caches."""
     each: Tally = Counter()
-    for name, times in _parts(cached).items():
+    for name, times in parts().items():
         for key, number in journeys[name].tally.items():
-            each[key] += number * times  # type: ignore[assignment]
+            each[key] += number * times * (1 - hits.get(name, 0))  # type: ignore[assignment]
     return each
 
 
-def _parts(cached: float) -> dict[str, float]:
-    seen = {
-        name: share * VISITS_AN_ORDER * (1 - cached if name in PUBLIC else 1)
-        for name, share in cost.VISIT.items()
-    }
-    return {**cost.ORDER, **seen}
+def origin(asked: float, journey: Journey, *, cached: bool) -> float:
+    """Return how often a second one and the same answer is fetched, when it is asked for so often."""
+    return cache.fetches(asked, cost.edge_seconds(journey)) if cached else asked
 
 
 def loads(
@@ -171,20 +185,19 @@ def loads(
     journeys: Mapping[str, Journey],
     keys: Mapping[tuple[str, str], float],
     prices: Any,
-    cached: float = 0.0,
+    *,
+    cached: bool = False,
 ) -> Load:
     """Return what so many orders a second, with their visits, ask of each limit."""
-    each, part = mix(journeys, cached), _parts(cached)
+    each, part = mix(journeys, hits(orders, journeys) if cached else {}), parts()
 
     def total(what: str) -> float:
         return orders * sum(number for (_, kind), number in each.items() if kind == what)
 
-    lasts = prices["milliseconds"]
-    busy = total("invocations") * lasts["invocation"] + total("calls:kms") * lasts["password"]
-    busy += sum(
-        total(f"calls:{name}") * lasts[name] for name in ("dynamodb", "events", "sqs", "kms", "ssm", "s3")
-    )
-    running = busy / 1000
+    def hottest(page: str, share: float = HOTTEST) -> float:
+        return origin(orders * part[page] * share, journeys[page], cached=cached)
+
+    running = orders * busy_seconds(each, prices)
     found: Load = {
         "API Gateway requests": total("requests"),
         "Lambda: functions running at once": running,
@@ -194,9 +207,9 @@ def loads(
         "Secrets Manager GetSecretValue": running / WORKER_LIFE,
         "KMS signatures (ECC)": total("calls:kms"),
         "partition: hottest SKU's level, writes": orders * HOTTEST * keys["inventory", "SKU"],
-        "partition: hottest SKU's level, reads": orders * HOTTEST * part["stock of a product"] * 0.5,
-        "partition: hottest product, reads": orders * HOTTEST * part["product page"] * 0.5,
-        "partition: first page of the catalog, reads": orders * part["list of 24 products"],
+        "partition: hottest SKU's level, reads": hottest("stock of a product") * 0.5,
+        "partition: hottest product, reads": hottest("product page") * 0.5,
+        "partition: first page of the catalog, reads": hottest("list of 24 products", 1),
         "partition: hottest offer in carts, reads": orders
         * HOTTEST
         * 0.5
@@ -216,45 +229,98 @@ def loads(
     return found
 
 
+def busy_seconds(tally: Tally, prices: Any) -> float:
+    """Return for how long functions are busy, a real payment provider's wait at its fastest included."""
+    waiting = prices["provider_milliseconds"]["between"][0] / 1000
+    found = 0.0
+    for (service, what), number in tally.items():
+        if what.startswith("ran:"):
+            _, function, work = what.split(":")
+            size: Size = stacks().sizes[service, function]
+            found += number * (waiting if work == "provider" else billing.seconds(work, size, prices))
+    return found
+
+
+def reached(limit: Limit, load: Callable[[float], Load]) -> float:
+    """Return the orders a second at which a limit is reached; infinity where it is not at MOST."""
+    low, high = 0.0, MOST
+    if load(high)[limit.name] <= limit.limit:
+        return math.inf
+    while high - low > max(0.01, low / 10_000):
+        middle = (low + high) / 2
+        low, high = (middle, high) if load(middle)[limit.name] <= limit.limit else (low, middle)
+    return low
+
+
 def bill(
-    orders: float, journeys: Mapping[str, Journey], prices: Any, cached: float = 0.0
+    orders: float, journeys: Mapping[str, Journey], prices: Any, *, cached: bool = False
 ) -> tuple[float, float]:
-    """Return a month's dollars, without those of the cache, and the gigabytes of its logs."""
-    month = {key: number * orders for key, number in mix(journeys, cached).items()}
-    dollars = sum(cost.bill(month, prices).values()) + sum(cost.fixed(prices).values())
-    return dollars, sum(number for (_, what), number in month.items() if what == "log_bytes") / 1e9
+    """Return a month's dollars, the edge's included, and the gigabytes of its logs."""
+    rate = orders / MONTH_SECONDS
+    month = {
+        key: number * orders for key, number in mix(journeys, hits(rate, journeys) if cached else {}).items()
+    }
+    asked = {key: number * orders for key, number in mix(journeys, {}).items()}
+    requests, transfer = (
+        sum(number for (_, kind), number in asked.items() if kind == what)
+        for what in ("requests", "transfer_bytes")
+    )
+    every = [
+        billing.bill(cost.gathered(month, MONTH_SECONDS), prices),
+        billing.edge_bill(requests, transfer, prices),
+        billing.storage(month, 1, prices),
+        cost.fixed(prices),
+    ]
+    logged = sum(number for (_, what), number in month.items() if what == "log_bytes")
+    return sum(cost.total(every).values()), logged / billing.GIGABYTE
 
 
 def main() -> None:
     """Print, for each scale, what is over its limit, and at what rate each limit is reached."""
-    prices, journeys, keys = json.loads(cost.PRICES.read_text()), measure(), by_key()
+    prices, journeys, keys = billing.assumed(os.environ), measure(), by_key()
     scales = [int(float(text)) for text in os.environ.get("ORDERS", "").split()] or list(SCALES)
     print("Write units of a one-line order, placing to captured, by kind of key:")
     for (service, kind), number in sorted(keys.items()):
         print(f"  {service:10} {kind:12} {number:g}")
-    one, less = (loads(1, journeys, keys, prices, cached) for cached in (0, CACHED))
+
+    def load(orders: float, *, cached: bool) -> Load:
+        return loads(orders, journeys, keys, prices, cached=cached)
+
     print(
-        f"\nOrders a second, with their visits, at which a limit is reached; and with {CACHED:.0%} of pages cached:"
+        "\nOrders a second, with their visits, at which a limit is reached: without a cache, and with the edge's:"
     )
-    for limit in sorted(LIMITS, key=lambda limit: limit.limit / max(one[limit.name], 1e-9)):
-        if one[limit.name] > 0:
-            print(
-                f"  {limit.limit / one[limit.name]:>12,.0f} {limit.limit / less[limit.name]:>12,.0f}  "
-                f"{limit.name} ({limit.limit:,.0f} a second)"
-            )
-    for scale, cached in ((scale, cached) for scale in scales for cached in (0, CACHED)):
-        mean = scale / cost.MONTH_SECONDS
-        dollars, gigabytes = bill(scale, journeys, prices, cached)
+    _show_rates(functools.partial(load, cached=False), functools.partial(load, cached=True))
+    for scale, cached in itertools.product(scales, (False, True)):
+        mean = scale / MONTH_SECONDS
+        dollars, gigabytes = bill(scale, journeys, prices, cached=cached)
         print(
-            f"\n{scale:,} orders a month, {cached:.0%} cached: {mean:,.1f} a second, {mean * PEAK:,.1f} at the peak; "
-            f"${dollars:,.0f} and {gigabytes:,.0f} GB of logs a month"
+            f"\n{scale:,} orders a month, {'behind the caches' if cached else 'no cache'}: {mean:,.1f} a second, "
+            f"{mean * PEAK:,.1f} at the peak; ${dollars:,.0f} and {gigabytes:,.0f} GB of logs a month"
         )
-        peak = loads(mean * PEAK, journeys, keys, prices, cached)
-        over = sorted(LIMITS, key=lambda limit: peak[limit.name] / limit.limit, reverse=True)
-        for number, limit in enumerate(over):
-            share = peak[limit.name] / limit.limit
-            if share > 1 or number < 4:
-                print(f"  {share:>9.3f}x {limit.name} ({peak[limit.name]:,.0f} a second): {limit.remedy}")
+        if cached:
+            found = hits(mean * PEAK, journeys).items()
+            print(
+                "  at the peak the caches answer "
+                + ", ".join(f"{name} {rate:.0%}" for name, rate in found if rate)
+            )
+        _show_over(load(mean * PEAK, cached=cached))
+
+
+def _show_rates(bare: Callable[[float], Load], behind: Callable[[float], Load]) -> None:
+    rates = {limit: (reached(limit, bare), reached(limit, behind)) for limit in LIMITS}
+    for limit, pair in sorted(rates.items(), key=lambda found: found[1][0]):
+        if pair[0] < math.inf:
+            told = [f"{rate:,.0f}" if rate < math.inf else "never" for rate in pair]
+            print(f"  {told[0]:>12} {told[1]:>12}  {limit.name} ({limit.limit:,.0f} a second)")
+
+
+def _show_over(peak: Load) -> None:
+    """Print the limits that are passed at a peak, and at least the four that are nearest."""
+    over = sorted(LIMITS, key=lambda limit: peak[limit.name] / limit.limit, reverse=True)
+    for number, limit in enumerate(over):
+        share = peak[limit.name] / limit.limit
+        if share > 1 or number < 4:
+            print(f"  {share:>9.3f}x {limit.name} ({peak[limit.name]:,.0f} a second): {limit.remedy}")
 
 
 if __name__ == "__main__":

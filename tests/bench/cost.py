@@ -1,24 +1,36 @@
-"""`make cost`: the bill of a month, from the counts of the journeys and a dated price file.
+"""`make cost`: the bill of a month, from the counts of the journeys, the templates and a dated price file.
 
-On paper, and as good as its prices and its milliseconds: docs/prices/ says where they are from.
+On paper, and as good as its prices and its milliseconds: docs/prices/ says where they are from. What an order and a
+visit take is counted (journeys.py); which gateway, memory, processor, batching windows, log class and cache lifetimes
+there are is read from the templates (stacks.py). What is assumed stands at the head of this file, or can be given:
+
+    make cost ORDERS=1000000 VISITS=20000000 PRODUCTS=1000 PROVIDER_MS="300 1000" COLD_SHARE=0.01 INIT_MS=400
 """
 
 from __future__ import annotations
 
-import json
 import os
 from collections import Counter
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
+from tests.bench import cache, peer, storefront
 from tests.bench.account import CORE, SERVICES, Tally
+from tests.bench.billing import (
+    MONTH_SECONDS,
+    Bill,
+    Keys,
+    assumed,
+    bill,
+    edge_bill,
+    gb_second,
+    provider_wait,
+    seconds,
+    storage,
+)
 from tests.bench.journeys import Journey, measure
+from tests.bench.stacks import Stacks, stacks
 from tests.simulation import deployment as deployed
-from tests.support.templates import ROOT
-
-PRICES = ROOT / "docs/prices/eu-west-1.2026-11-22.json"
-MONTH_SECONDS = 30 * 24 * 3600
-MEMORY_GB = 0.5
-"""What every template gives its functions, but the one that hashes passwords, which has twice as much."""
 
 VISIT = {
     "list of 24 products": 1.0,
@@ -32,69 +44,143 @@ VISIT = {
 """What a visit is made of: an assumption, to be replaced by one's own."""
 ORDER = {"1-line order, to captured": 1.0, "quote": 1.5, "log-in": 0.5, "own orders": 1.0}
 """What comes with an order."""
+ORDERS, VISITS = 1_000_000, 20_000_000
+PRODUCTS, LISTS, SEARCHES = 1_000, 50, 1_000
+"""Different answers that visitors ask for: products, lists (categories, orders, pages) and searches."""
+MONTHS = (12, 36)
+"""Storage grows: it is told after so many months of such traffic as well."""
 
 POLLERS, POLL_SECONDS = 5, 20
 """Lambda's pollers of a queue, each asking once in so many seconds when it is empty ("Amazon SQS event source")."""
+LOW_TRAFFIC_SECONDS = 20
+"""For so long Lambda may gather messages at low traffic where any window is set (same page)."""
 
-Bill = dict[str, float]
-"""US dollars by what they are paid for."""
+
+class Month(NamedTuple):
+    """A month's counts at the origin, what the edge is asked for, and which part of each page its caches answer."""
+
+    tally: Keys
+    edge_requests: float
+    transfer_bytes: float
+    hits: Mapping[str, float]
 
 
 def main() -> None:
     """Print the bill of ORDERS and VISITS a month."""
-    orders, visits = (
+    orders, visits, products = (
         int(os.environ.get(name) or default)
-        for name, default in (("ORDERS", 1_000_000), ("VISITS", 20_000_000))
+        for name, default in (("ORDERS", ORDERS), ("VISITS", VISITS), ("PRODUCTS", PRODUCTS))
     )
-    prices, journeys = json.loads(PRICES.read_text()), measure()
-    print(f"Prices of {prices['region']} as noted on {prices['noted']}. {prices['status']}\n")
+    prices, journeys = assumed(os.environ), measure()
+    gateways = sorted(set(stacks().gateways.values()))
+    print(f"Prices of {prices['region']} as noted on {prices['noted']}. {prices['status']}")
+    print(f"From the templates: API Gateway {' and '.join(gateways)}; {'; '.join(_sizes())}.\n")
     print(f"{orders:,} orders, core services ({', '.join(CORE)} and the authoriser), place to confirmed:")
     for name, at_full in (("one event at a time", ""), ("full batches", ", full batches")):
-        journey = journeys[f"1-line order{at_full}, to confirmed"]
-        show(name, scaled(bill(core(journey), prices), orders))
+        show(name, scaled(bill(core(journeys[f"1-line order{at_full}, to confirmed"]), prices), orders))
+    waits = provider_wait(core(journeys["1-line order, to confirmed"]), prices)
+    print(f"  {'the provider waits':20} ${waits[0] * orders:,.2f} to {waits[1] * orders:,.2f} more")
+    show("the peer", scaled(peer.bill(prices), orders))
+    found = month(journeys, orders, visits, products)
     print(
-        f"\nThe whole shop: {orders:,} orders to captured and {visits:,} visits a month, one event at a time:"
+        f"\nThe whole shop, {orders:,} orders to captured and {visits:,} visits a month, one event at a time."
     )
-    month: Tally = Counter()
-    for parts, times in ((ORDER, orders), (VISIT, visits)):
-        for name, share in parts.items():
-            for key, number in journeys[name].tally.items():
-                month[key] += number * share * times  # type: ignore[assignment]
-    total: Counter[str] = Counter()
-    for service in (*SERVICES, "platform"):
-        part = bill({key: number for key, number in month.items() if key[0] == service}, prices)
-        total.update(part)
-        show(service, part)
-    standing = fixed(prices)
-    show("standing", standing)
-    show("all", dict(total + Counter(standing)))
+    rates = ", ".join(f"{name} {rate:.0%}" for name, rate in found.hits.items() if rate)
+    print(f"From the edge's caches, at {products:,} products: {rates}.")
+    parts = month_bills(found, prices)
+    for name, part in {**parts, "all": total(parts.values())}.items():
+        show(name, part)
+    for months in MONTHS:
+        show(f"stored, month {months}", storage(found.tally, months, prices))
+    waits = provider_wait(found.tally, prices)
+    print(f"  {'the provider waits':20} ${waits[0]:,.2f} to {waits[1]:,.2f} more")
+    print("\nOn top, the storefront's own files, all from the edge, each visit with a new browser:")
+    calls = storefront.Asked(found.edge_requests, found.transfer_bytes)
+    for name, code_kept in (("as they are kept now", False), ("modules kept a day", True)):
+        show(name, storefront.bill(visits, orders, calls, prices, code_kept=code_kept))
 
 
-def core(journey: Journey) -> dict[tuple[str, str], float]:
+def core(journey: Journey) -> Keys:
     """Return a journey's counts without the journal's: an operator's tool that may be left out."""
     return {key: number for key, number in journey.tally.items() if key[0] in (*CORE, "identity", "platform")}
 
 
-def bill(tally: Any, prices: Any) -> Bill:
-    """Return what counts cost."""
-    each, lasts = prices["each"], prices["milliseconds"]
-    of: Counter[str] = Counter()
-    for (_, what), number in tally.items():
-        of[what] += number
-    busy = of["invocations"] * lasts["invocation"]
-    busy += sum(number * lasts[what[6:]] for what, number in of.items() if what.startswith("calls:"))
-    busy += of["calls:kms"] * lasts["password"]  # who is given a token has proved a password
-    return {
-        "API": of["requests"] * each["request"],
-        "Lambda": of["invocations"] * each["invocation"] + busy / 1000 * MEMORY_GB * each["gb_second"],
-        "writes": of["write_units"] * each["write_unit"],
-        "reads": of["read_units"] * each["read_unit"],
-        "events": of["events"] * each["event"],
-        "queues": (of["messages"] + of["receives"] + of["deletes"]) * each["sqs_request"],
-        "logs": of["log_bytes"] / 1e9 * each["log_gb"],
-        "KMS": of["calls:kms"] * each["kms_signature"],
-        "mails": of["calls:sesv2"] * each["mail"],
+def of_service(tally: Keys, service: str) -> Keys:
+    """Return the counts of one service."""
+    return {key: number for key, number in tally.items() if key[0] == service}
+
+
+# --- a month's counts ---
+
+
+def month(journeys: Mapping[str, Journey], orders: float, visits: float, products: int = PRODUCTS) -> Month:
+    """Return what a month's orders and visits take, behind the caches of the edge."""
+    asked = {
+        name: share * times
+        for parts, times in ((ORDER, orders), (VISIT, visits))
+        for name, share in parts.items()
     }
+    hits = hit_rates(journeys, {name: number / MONTH_SECONDS for name, number in asked.items()}, products)
+    tally: Tally = Counter()
+    requests = transfer = 0.0
+    for name, number in asked.items():
+        for (service, what), each in journeys[name].tally.items():
+            tally[service, what] += each * number * (1 - hits[name])  # type: ignore[assignment]
+            requests += each * number if what == "requests" else 0
+            transfer += each * number if what == "transfer_bytes" else 0
+    return Month(gathered(tally, MONTH_SECONDS), requests, transfer, hits)
+
+
+def hit_rates(
+    journeys: Mapping[str, Journey], asked: Mapping[str, float], products: int = PRODUCTS
+) -> dict[str, float]:
+    """Return which part of each page the edge answers from its caches, when so much is asked for a second."""
+    things = {"list of 24 products": LISTS, "search": SEARCHES}
+    return {
+        name: cache.hit_rate(rate, things.get(name, products), edge_seconds(journeys[name]))
+        for name, rate in asked.items()
+    }
+
+
+def edge_seconds(journey: Journey) -> int:
+    """Return for how long the edge keeps a journey's answer: as the service says, within what its template allows."""
+    return stacks().kept_seconds(journey.path, journey.kept_seconds)
+
+
+def gathered(tally: Keys, seconds: float, of: Stacks | None = None) -> dict[tuple[str, str], float]:
+    """Return counts with the messages of queues that have a batching window handed over together.
+
+    Messages come evenly over so many seconds. A window of any length may gather for LOW_TRAFFIC_SECONDS, and does where
+    a batch is not full earlier: one message, and those that come meanwhile.
+    """
+    found = dict(tally)
+    for (service, what), messages in tally.items():
+        source = (of or stacks()).sources.get(what.removeprefix("inbox:"))
+        if not what.startswith("inbox:") or not source or not source.window:
+            continue
+        window = max(source.window, LOW_TRAFFIC_SECONDS)
+        spared = messages - messages / min(source.batch, 1 + messages / seconds * window)
+        for each in ("invocations", "invocations:inbox", "receives", "deletes", f"ran:{what[6:]}:invocation"):
+            if (service, each) in found:
+                found[service, each] -= spared
+    return found
+
+
+def month_bills(found: Month, prices: Any) -> dict[str, Bill]:
+    """Return what a month costs, its first: by service, the edge, what stands, what is stored."""
+    parts = {service: bill(of_service(found.tally, service), prices) for service in (*SERVICES, "platform")}
+    parts["edge"] = edge_bill(found.edge_requests, found.transfer_bytes, prices)
+    parts["standing"] = fixed(prices)
+    parts["stored, month 1"] = storage(found.tally, 1, prices)
+    return parts
+
+
+def whole_month(journeys: Mapping[str, Journey], orders: float, visits: float, prices: Any) -> float:
+    """Return the dollars of a month; the provider's wait and the storefront's files are not in it."""
+    return sum(total(month_bills(month(journeys, orders, visits), prices).values()).values())
+
+
+# --- a month before anybody comes, and printing ---
 
 
 def fixed(prices: Any) -> Bill:
@@ -102,16 +188,26 @@ def fixed(prices: Any) -> Bill:
     account = deployed.Deployment()
     for service in SERVICES:
         deployed._add(account, deployed._Template(service))
-    each = prices["each"]
-    polls = len(account.queues) * POLLERS * MONTH_SECONDS / POLL_SECONDS
-    sweeps = sum(MONTH_SECONDS / schedule.seconds for schedule in account.schedules)
-    lasting = prices["milliseconds"]["invocation"] + prices["milliseconds"]["dynamodb"]
+    each, polls = prices["each"], len(stacks().sources) * POLLERS * MONTH_SECONDS / POLL_SECONDS
+    swept = 0.0
+    for schedule in account.schedules:
+        size = stacks().sizes[schedule.function.service, schedule.function.name]
+        lasts = seconds("invocation", size, prices) + seconds("dynamodb", size, prices)
+        swept += MONTH_SECONDS / schedule.seconds * (each["invocation"] + lasts * gb_second(size, prices))
     return {
-        "Lambda": sweeps * (each["invocation"] + lasting / 1000 * MEMORY_GB * each["gb_second"]),
+        "Lambda": swept,
         "queues": polls * each["sqs_request"],
         "KMS": prices["a_month"]["kms_key"],
-        "secrets": prices["a_month"]["secret"],
+        "secrets": stacks().secrets * prices["a_month"]["secret"],
     }
+
+
+def total(parts: Iterable[Bill]) -> Bill:
+    """Return several bills as one."""
+    found: Counter[str] = Counter()
+    for part in parts:
+        found.update(part)
+    return dict(found)
 
 
 def scaled(part: Bill, times: float) -> Bill:
@@ -123,6 +219,17 @@ def show(name: str, part: Bill) -> None:
     """Print one line of the bill."""
     items = "  ".join(f"{what} {dollars:,.2f}" for what, dollars in part.items() if dollars >= 0.005)
     print(f"  {name:20} ${sum(part.values()):>10,.2f}   {items}")
+
+
+def _sizes() -> Iterable[str]:
+    found = stacks().sizes
+    named = {
+        (service, name): size
+        for (service, name), size in found.items()
+        if "-" in name or name == "authoriser"
+    }
+    for size, number in Counter(named.values()).most_common():
+        yield f"{number} functions with {size.memory} MB on {size.architecture}"
 
 
 if __name__ == "__main__":

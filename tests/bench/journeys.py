@@ -36,6 +36,9 @@ class Journey:
     name: str
     tally: Tally
     connections: int = 0
+    path: str = ""
+    kept_seconds: int = 0
+    """For how long a shared cache may keep its answer, and at which path."""
 
     def total(self, what: str, *services: str) -> float:
         """Return a count over some services; the core and the authorisers by default."""
@@ -162,6 +165,7 @@ def _orders(
     account = shop.account
     quotes = shop.quotes(lines, orders)
     account.settle()
+    stored = account.stored()
     before, connected, known = account.tally.copy(), account.connections, len(account.events)
     account._known.clear()
     placed = [shop.place(quote, key=key) for quote in quotes]
@@ -176,7 +180,9 @@ def _orders(
     return {
         f"{name}, to confirmed": Journey(name, _per(confirmed, before, orders), connections),
         f"{name}, to captured": Journey(
-            name, _per(account.tally, before, orders), account.connections - connected
+            name,
+            _per(account.tally + _grown(account, stored), before, orders),
+            account.connections - connected,
         ),
     }
 
@@ -202,12 +208,21 @@ def _visits(shop: Shop) -> dict[str, Journey]:
     found = {}
     for name, step in steps.items():
         account.settle()
-        before, connected = account.tally.copy(), account.connections
+        stored, before, connected = account.stored(), account.tally.copy(), account.connections
         account._known.clear()
+        account.public.clear()
         step()
         account.settle(1)
-        found[name] = Journey(name, _per(account.tally, before, 1), account.connections - connected)
+        ((path, kept_seconds),) = account.public
+        tally = _per(account.tally + _grown(account, stored), before, 1)
+        found[name] = Journey(name, tally, account.connections - connected, path, kept_seconds)
     return found
+
+
+def _grown(account: Account, before: Tally) -> Tally:
+    """Return by how much the tables have grown."""
+    after = account.stored()
+    return Counter({key: max(after[key] - before[key], 0) for key in after})
 
 
 def _per(after: Tally, before: Tally, orders: int) -> Tally:

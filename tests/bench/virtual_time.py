@@ -270,10 +270,10 @@ class VirtualInventory:
             self.tally["conditions lost"] += 1
             raise
         finally:
-            kind, times = ("sale units", 2) if transaction else ("refusal units", 1)
+            kind = "sale units" if transaction else "refusal units"
             for key, old in zip(keys, before, strict=True):
-                self.tally[kind] += times * write_units(
-                    self.table, old, self.table.items.get(key), wrote=wrote
+                self.tally[kind] += write_units(
+                    self.table, old, self.table.items.get(key), wrote=wrote, transaction=transaction
                 )
 
     def _read(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:

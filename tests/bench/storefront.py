@@ -1,0 +1,73 @@
+"""The storefront's own files as the edge is asked for them: pages, modules, styles and pictures of web/.
+
+What may be kept for a time (pictures) a browser asks for once a visit; what may not (`no-cache`) it asks for again with
+every page, if only to hear that it has not changed: to CloudFront that is a request like any other.
+"""
+
+from __future__ import annotations
+
+import mimetypes
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from tests.bench.account import HEADER_BYTES, transferred
+from tests.bench.billing import Bill, edge_bill
+from tests.support.templates import ROOT
+from tools.local.edge import caching
+
+WEB = ROOT / "web"
+VISIT = {"products.html": 1.5, "product.html": 3.0}
+ORDER = {"checkout.html": 1.0, "order.html": 1.0, "account.html": 1.0}
+"""The pages of a visit, and of an order: the same assumption as the calls in cost.py."""
+PICTURES = 24
+"""Of products, that a visit sees for the first time: those of a list."""
+_FILE = re.compile(r'(?:href|src)="(/[\w/.-]+\.\w+)"')
+
+
+class Asked(NamedTuple):
+    """What the edge is asked for, and what it sends."""
+
+    requests: float
+    transfer_bytes: float
+
+
+def visit(pages: Mapping[str, float], pictures: int = PICTURES, *, code_kept: bool = False) -> Asked:
+    """Return what so many views of pages ask for in a browser that was never here.
+
+    With `code_kept` modules and styles are asked for once as well, as if their answers could be kept for a day.
+    """
+    seen: dict[str, float] = {}
+    for page, views in pages.items():
+        for name in files(page):
+            seen[name] = seen.get(name, 0) + views
+    requests = transfer = 0.0
+    for name, views in seen.items():
+        again = caching(media_type(name)) == "no-cache" and not (code_kept and name not in pages)
+        asked = views if again else min(views, 1)
+        requests += asked
+        transfer += min(asked, 1) * transferred((WEB / name).read_text()) + max(asked - 1, 0) * HEADER_BYTES
+    drawings = [transferred(path.read_text()) for path in (WEB / "images").glob("*.svg")]
+    return Asked(requests + pictures, transfer + pictures * sum(drawings) / len(drawings))
+
+
+def files(page: str) -> set[str]:
+    """Return a page and all that it names: its styles, its modules (it preloads each) and its own pictures."""
+    return {page, *(name.lstrip("/") for name in _FILE.findall((WEB / page).read_text()))}
+
+
+def media_type(name: str) -> str:
+    """Return the media type of a file, as it is uploaded with."""
+    return mimetypes.guess_type(name)[0] or "application/octet-stream"
+
+
+def bill(visits: float, orders: float, calls: Asked, prices: Any, *, code_kept: bool = False) -> Bill:
+    """Return what a month's files cost on top of the calls that the edge is asked for anyway."""
+    looks, buys = visit(VISIT, code_kept=code_kept), visit(ORDER, 0, code_kept=code_kept)
+    requests = looks.requests * visits + buys.requests * orders
+    transfer = looks.transfer_bytes * visits + buys.transfer_bytes * orders
+    without = edge_bill(*calls, prices)
+    all_of_it = edge_bill(
+        calls.requests + requests, calls.transfer_bytes + transfer, prices, functions=requests
+    )
+    return {what: dollars - without[what] for what, dollars in all_of_it.items()}
