@@ -9,6 +9,7 @@ from __future__ import annotations
 import mimetypes
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from tests.bench.account import HEADER_BYTES, transferred
@@ -32,28 +33,30 @@ class Asked(NamedTuple):
     transfer_bytes: float
 
 
-def visit(pages: Mapping[str, float], pictures: int = PICTURES, *, code_kept: bool = False) -> Asked:
+def visit(
+    pages: Mapping[str, float], pictures: int = PICTURES, *, code_kept: bool = False, web: Path = WEB
+) -> Asked:
     """Return what so many views of pages ask for in a browser that was never here.
 
     With `code_kept` modules and styles are asked for once as well, as if their answers could be kept for a day.
     """
     seen: dict[str, float] = {}
     for page, views in pages.items():
-        for name in files(page):
+        for name in files(page, web):
             seen[name] = seen.get(name, 0) + views
     requests = transfer = 0.0
     for name, views in seen.items():
         again = caching(media_type(name)) == "no-cache" and not (code_kept and name not in pages)
         asked = views if again else min(views, 1)
         requests += asked
-        transfer += min(asked, 1) * transferred((WEB / name).read_text()) + max(asked - 1, 0) * HEADER_BYTES
-    drawings = [transferred(path.read_text()) for path in (WEB / "images").glob("*.svg")]
-    return Asked(requests + pictures, transfer + pictures * sum(drawings) / len(drawings))
+        transfer += min(asked, 1) * transferred((web / name).read_text()) + max(asked - 1, 0) * HEADER_BYTES
+    drawings = [transferred(path.read_text()) for path in (web / "images").glob("*.svg")]
+    return Asked(requests + pictures, transfer + pictures * sum(drawings) / max(len(drawings), 1))
 
 
-def files(page: str) -> set[str]:
+def files(page: str, web: Path = WEB) -> set[str]:
     """Return a page and all that it names: its styles, its modules (it preloads each) and its own pictures."""
-    return {page, *(name.lstrip("/") for name in _FILE.findall((WEB / page).read_text()))}
+    return {page, *(name.lstrip("/") for name in _FILE.findall((web / page).read_text()))}
 
 
 def media_type(name: str) -> str:
