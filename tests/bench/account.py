@@ -150,7 +150,7 @@ class Account:
         answer = self._invoke(function, "http", event)
         assert answer["statusCode"] == status, f"{method} {resource}: {answer}"
         self.count(function.service, "transfer_bytes", transferred(answer["body"]))
-        self.public.append((resource, _shared_seconds(answer)))
+        self.public.append((resource, shared_seconds(answer)))
         return Answer(answer["statusCode"], json.loads(answer["body"]) if answer["body"] else None)
 
     def as_staff(self, method: str, resource: str, body: Any = None, **options: Any) -> None:
@@ -400,7 +400,7 @@ def transferred(body: str) -> float:
     return HEADER_BYTES + size * (COMPRESSED_TO if size >= COMPRESSED_FROM else 1)
 
 
-def _shared_seconds(answer: Mapping[str, Any]) -> int:
+def shared_seconds(answer: Mapping[str, Any]) -> int:
     """Return for how long a shared cache may keep an answer, by its Cache-Control (RFC 9111, 5.2.2)."""
     headers = {name.lower(): value for name, value in (answer.get("headers") or {}).items()}
     said = headers.get("cache-control", "")

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.bench import billing, latency
+from tests.bench.stacks import stacks
 
 PRICES = billing.assumed({})
 
@@ -35,10 +36,20 @@ def test_it_begins_with_the_request_and_ends_where_orders_decides(way: list[late
 
 def test_each_hop_begins_when_what_the_last_one_sent_has_arrived(way: list[latency.Hop]) -> None:
     lasts = PRICES["ways"]
-    medians = {round(lasts["stream"]), round(lasts["queue"]), round(lasts["bus"] + lasts["queue"])}
+    bus = round(lasts["bus"] + lasts["queue"])
     for hop, following in itertools.pairwise(way):
         assert hop.begun < following.sent <= hop.ended
-        assert round(following.begun - following.sent) in medians
+        waited = round(following.begun - following.sent)
+        assert waited in {round(lasts["stream"]), round(lasts["queue"]), bus}
+        assert waited == bus or following.handed != "OrderPlaced"
+
+
+def test_each_hop_lasts_as_long_as_what_it_computes_and_one_call_at_least(way: list[latency.Hop]) -> None:
+    for hop in way:
+        service = hop.function.partition("-")[0]
+        size = stacks().sizes[service, hop.function]
+        least = billing.seconds("invocation", size, PRICES) + billing.seconds("dynamodb", size, PRICES)
+        assert hop.ended - hop.begun >= least * 1000
 
 
 def test_a_slower_provider_is_waited_for_to_the_millisecond(way: list[latency.Hop]) -> None:
