@@ -44,12 +44,17 @@ def test_each_hop_begins_when_what_the_last_one_sent_has_arrived(way: list[laten
         assert waited == bus or following.handed != "OrderPlaced"
 
 
-def test_each_hop_lasts_as_long_as_what_it_computes_and_one_call_at_least(way: list[latency.Hop]) -> None:
-    for hop in way:
-        service = hop.function.partition("-")[0]
-        size = stacks().sizes[service, hop.function]
-        least = billing.seconds("invocation", size, PRICES) + billing.seconds("dynamodb", size, PRICES)
-        assert hop.ended - hop.begun >= least * 1000
+def test_each_hop_lasts_as_long_as_it_computes_and_as_its_calls_take(way: list[latency.Hop]) -> None:
+    """Ten milliseconds more of computing at 512 MB, and then ten more of every call: each hop makes one at least."""
+    prices = copy.deepcopy(PRICES)
+    prices["milliseconds"]["invocation"]["computes"] += 10
+    for hop, slower in zip(way, latency.way(prices), strict=True):
+        size = stacks().sizes[hop.function.partition("-")[0], hop.function]
+        assert slower.ended - slower.begun == pytest.approx(hop.ended - hop.begun + 10 * 512 / size.memory)
+    for work in ("dynamodb", "events"):
+        prices["milliseconds"][work]["waits"] += 10
+    calls = [slower.ended - slower.begun for slower in latency.way(prices)]
+    assert all(took >= hop.ended - hop.begun + 20 for hop, took in zip(way, calls, strict=True))
 
 
 def test_a_slower_provider_is_waited_for_to_the_millisecond(way: list[latency.Hop]) -> None:
