@@ -53,8 +53,8 @@ class Shop:
         self.skus: list[str] = []
         self.slugs: list[str] = []
         account.request("POST", "/identity/register", PERSON, status=201)
-        self.token = self.log_in()
         self.stock()
+        self.token = self.log_in()  # last, because a token ends while a large shop is filled on a busy machine
 
     def log_in(self) -> str:
         """Return an access token."""
