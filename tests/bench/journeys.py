@@ -54,7 +54,8 @@ class Shop:
         self.slugs: list[str] = []
         account.request("POST", "/identity/register", PERSON, status=201)
         self.stock()
-        self.token = self.log_in()  # last, because a token ends while a large shop is filled on a busy machine
+        # Last, because a token ends while a large shop is filled on a busy machine.
+        self.token = self.log_in()
 
     def log_in(self) -> str:
         """Return an access token."""
