@@ -95,7 +95,7 @@ Contract = dict[str, str | Iterable[str]]
 
 def contracts() -> dict[str, Contract]:
     """Return all contracts by their names."""
-    every = [*(f"functions.{name}" for name in services()), "functions.platform"]
+    every = [f"functions.{name}" for name in services()]
     placed = {service: layers(service) for service in services()}
     found = {
         "Services are independent of each other": _contract("independence", modules=every),

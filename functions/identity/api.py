@@ -49,9 +49,8 @@ def me() -> str:
 
 
 def my_session() -> str | None:
-    """Return the session the caller's access token belongs to, as the authoriser established it."""
-    context = app.request.context.get("authorizer") or {}
-    return context.get("sessionId") or None
+    """Return the session the caller's access token belongs to."""
+    return caller(app).session_id
 
 
 def network() -> str:

@@ -11,6 +11,7 @@
 | attempts      | TRIES#<digest of limit, whom> | TRIES           | how many in one window (accounts/limits.py)       |
 | known network | KNOWN#<digest of whom, where> | KNOWN           | the owner logged in from there                    |
 | key set       | KEYS                          | RING            | signing keys over time (keys/domain.py)           |
+| made key      | KEYS                          | MADE            | the key made last, until it is in the key set     |
 
 An account carries the ``outbox`` of its facts and the ``mail`` its change calls for; every write of it is a whole put
 under its version, so both leave with the write they belong to. ``expires`` is for cleaning up alone (DynamoDB's TTL):

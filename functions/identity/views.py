@@ -23,4 +23,4 @@ class VerifyEmail(Body, frozen=True, tag_field="action", tag="verify_email"):
 
 
 class RotateKeys(Body, frozen=True, tag_field="action", tag="rotate_keys"):
-    """Have another key sign as soon as the authorisers know it."""
+    """Have another key sign as soon as the services know it."""

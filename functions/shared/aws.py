@@ -34,7 +34,7 @@ _NAME = "souk"
 _CONFIG = Config(
     connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3}, user_agent=_NAME
 )
-# For what is asked while a caller waits and can be done without: the authoriser goes on with the keys it has.
+# For what is asked while a caller waits and can be done without: a service goes on with the keys it has.
 _QUICK = Config(
     connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 2}, user_agent=_NAME
 )

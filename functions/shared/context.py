@@ -11,13 +11,15 @@ from functions.shared.errors import ForbiddenError, UnauthorisedError
 
 
 class Caller(NamedTuple):
-    """Who calls: as the authoriser found it, never from the request itself.
+    """Who calls, as their access token says (functions/shared/tokens.py).
 
-    ``subject`` is a customer id, or None for a guest; ``roles`` are among customer, staff, admin.
+    ``subject`` is a customer id, or None for a guest; ``roles`` are among customer, staff, admin; ``session_id`` is the
+    session that the token belongs to.
     """
 
     subject: str | None
     roles: frozenset[str]
+    session_id: str | None = None
 
     def require(self, *roles: str) -> None:
         """Raise ForbiddenError unless the caller has one of the roles."""
@@ -43,6 +45,7 @@ class Context:
         self.correlation_id = ""
         self.causation_id: str | None = None
         self.actor: str | None = None
+        self.caller = GUEST
 
 
 current = Context()
@@ -51,8 +54,14 @@ current = Context()
 def begin(correlation_id: str, causation_id: str | None = None) -> None:
     """Say on whose behalf the code runs from here on: events carry both ids, and no actor until one is named."""
     current.correlation_id, current.causation_id, current.actor = correlation_id, causation_id, None
+    current.caller = GUEST
 
 
 def act_as(actor: str) -> None:
     """Name the person on whose behalf the code runs."""
     current.actor = actor
+
+
+def called_by(caller: Caller) -> None:
+    """Say who sent the request: what they cause is known by their subject."""
+    current.caller, current.actor = caller, caller.subject

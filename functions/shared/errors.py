@@ -56,6 +56,10 @@ class UnauthorisedError(DomainError):
     """The caller has not shown who they are (401)."""
 
 
+class InvalidTokenError(UnauthorisedError):
+    """The caller has sent an access token, and it does not hold (401)."""
+
+
 class ForbiddenError(DomainError):
     """The caller is known and may not do this (403)."""
 
@@ -94,3 +98,7 @@ class PreconditionRequiredError(DomainError):
 
 class TooManyRequestsError(DomainError):
     """Slow down (429)."""
+
+
+class UnavailableError(DomainError):
+    """What is needed to answer cannot be reached; later it can (503)."""

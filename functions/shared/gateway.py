@@ -67,10 +67,10 @@ def _lowered(headers: Mapping[str, str] | None) -> dict[str, str]:
 
 def _joined(headers: Mapping[str, list[str]] | None) -> dict[str, str]:
     """Return headers with what is repeated in one line, as payload 2.0 has them (RFC 9110, 5.3; RFC 6265, 5.4)."""
-    return {
-        name.lower(): ("; " if name.lower() == "cookie" else ",").join(values)
-        for name, values in (headers or {}).items()
-    }
+    found: dict[str, list[str]] = {}
+    for name, values in (headers or {}).items():
+        found.setdefault(name.lower(), []).extend(values)
+    return {name: ("; " if name == "cookie" else ",").join(values) for name, values in found.items()}
 
 
 def _without_stage(path: str, context: Event) -> str:
@@ -87,7 +87,6 @@ def as_chalice_reads(call: Call, event: Event, resource: str, parameters: Mappin
             "resourcePath": resource,
             "requestId": call.request_id,
             "identity": {"sourceIp": call.source_ip},
-            "authorizer": call.context.get("authorizer"),
         },
         "pathParameters": parameters,
         "multiValueQueryStringParameters": call.query or None,

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 from chalice.app import Chalice, MultiDict, Request, Response
 
-from functions.shared import context, errors, gateway, log
-from functions.shared.context import GUEST, Caller, act_as
+from functions.shared import context, errors, gateway, log, tokens
+from functions.shared.context import Caller
 from functions.shared.types import Query, decode_body
 
 T = TypeVar("T")
@@ -36,6 +36,7 @@ _STATUS: dict[type[errors.DomainError], int] = {
     errors.UnprocessableError: 422,
     errors.PreconditionRequiredError: 428,
     errors.TooManyRequestsError: 429,
+    errors.UnavailableError: 503,
 }
 _TITLES = {
     400: "Bad request",
@@ -52,6 +53,7 @@ _TITLES = {
     428: "Precondition required",
     429: "Too many requests",
     500: "Internal error",
+    503: "Service unavailable",
 }
 _OUR_FAULT = "Something failed on our side; quote the correlationId."
 _CORRELATION_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
@@ -132,12 +134,12 @@ class Service(Chalice):
         """Register a view for one method and path.
 
         The view is called by keyword: with the path's parameters by Python's names (``order_id`` for ``{orderId}``),
-        and with what is declared here, read and checked in this order: roles, query, body, headers.
+        and with what is declared here, read and checked in this order: auth, roles, query, body, headers.
 
         Parameters
         ----------
         auth
-            ``required`` (a valid token), ``optional`` (a guest may call) or ``none``, as in the SAM template.
+            ``required`` (a valid access token), ``optional`` (a guest may call) or ``none`` (tokens are not looked at).
         roles
             Of which the caller needs one; none means that everybody may call whom `auth` lets in.
         query
@@ -253,6 +255,8 @@ def _mapped(app: Service, one: Operation) -> Callable[..., Response]:
 def _declared(app: Service, one: Operation) -> dict[str, Any]:
     """Return the arguments that a route declares beside its path's; raise a DomainError for what is wrong first."""
     given: dict[str, Any] = {}
+    if one.auth != "none":
+        tokens.recognise(app.request.headers.get("authorization"), guests=one.auth == "optional")
     if one.roles:
         caller(app).require(*one.roles)
     if one.query is not None:
@@ -324,7 +328,11 @@ def _domain_problem(error: errors.DomainError) -> Response:
     status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 409)
     pointer = errors.json_pointer(error.field) if error.field is not None else None
     more = {"pointer": pointer, "retryAfter": error.retry_after}
-    return _problem(status, error.code, error.detail, parameters=error.parameters, **more)
+    answer = _problem(status, error.code, error.detail, parameters=error.parameters, **more)
+    if status == 401:  # RFC 9110, 15.5.2; RFC 6750, 3.1
+        invalid = isinstance(error, errors.InvalidTokenError)
+        answer.headers["WWW-Authenticate"] = 'Bearer error="invalid_token"' if invalid else "Bearer"
+    return answer
 
 
 def _from_chalice(answer: dict[str, Any]) -> dict[str, Any]:
@@ -342,13 +350,8 @@ def _from_chalice(answer: dict[str, Any]) -> dict[str, Any]:
 
 
 def caller(app: Service) -> Caller:
-    """Return who calls, as the authoriser established it."""
-    found = app.request.context.get("authorizer") or {}
-    subject = found.get("principalId")
-    if not subject or subject == "guest":
-        return GUEST
-    act_as(subject)
-    return Caller(subject, frozenset(filter(None, str(found.get("roles", "")).split(","))))
+    """Return who sent the request being answered."""
+    return context.current.caller
 
 
 def read_query(parameters: MultiDict, kind: type[Q]) -> Q:

@@ -21,9 +21,8 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import padding
 
-from functions.platform import authoriser
 from functions.shared import aws
 from tests.bench.units import page_bytes, read_units, write_units
 from tests.bench.windowed import WindowedDynamoDB
@@ -32,8 +31,8 @@ from tests.simulation.deployment import Deployment, Function
 from tests.simulation.fake_aws import Client, FakeAWS
 from tests.simulation.fake_tables import Change, Table, size_of
 from tests.support.lambda_events import Context, api_event, sqs_event
-from tests.support.templates import resources, template
-from tools.intrinsics import Resolver
+from tests.support.templates import resources
+from tests.support.tokens import PARAMETER, callers, published, rsa_key
 from tools.services import services
 
 READS = ("get_item", "batch_get_item", "query")
@@ -72,15 +71,14 @@ class _AWS(FakeAWS):
     """The simulation's, and KMS, which only identity uses."""
 
     def _kms_create_key(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        self._key = ec.generate_private_key(ec.SECP256R1())
         return {"KeyMetadata": {"KeyId": "key-1"}}
 
     def _kms_get_public_key(self, request: Mapping[str, Any]) -> dict[str, Any]:
         form = serialization.PublicFormat.SubjectPublicKeyInfo
-        return {"PublicKey": self._key.public_key().public_bytes(serialization.Encoding.DER, form)}
+        return {"PublicKey": rsa_key().public_key().public_bytes(serialization.Encoding.DER, form)}
 
     def _kms_sign(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        return {"Signature": self._key.sign(request["Message"], ec.ECDSA(hashes.SHA256()))}
+        return {"Signature": rsa_key().sign(request["Message"], padding.PKCS1v15(), hashes.SHA256())}
 
 
 class Account:
@@ -88,11 +86,8 @@ class Account:
 
     def __init__(self, services: Iterable[str] = SERVICES) -> None:
         self.deployed = Deployment()
-        self.guards: dict[tuple[str, str], str] = {}
         for service in services:
-            found = deployed._Template(service)
-            deployed._add(self.deployed, found)
-            self.guards |= _guards(found)
+            deployed._add(self.deployed, deployed._Template(service))
         self.aws = _AWS(self._on_event, self._on_message)
         self.aws.dynamodb = WindowedDynamoDB()
         self.tally: Tally = Counter()
@@ -104,7 +99,6 @@ class Account:
         """Paths that were asked for, and for how many seconds a shared cache may keep each answer."""
         self._held: frozenset[str] = frozenset()
         self._on_hold: Tally = Counter()
-        self._known: dict[tuple[str, str], dict[str, Any]] = {}
         self._running: list[Function] = []
 
     @contextmanager
@@ -115,6 +109,7 @@ class Account:
             self.aws.dynamodb.create_table(**table)
         self.aws.dynamodb.listeners.append(self._on_change)
         self.aws.secrets["souk-local-signing"] = "k" * 64
+        self.aws.parameters[PARAMETER] = json.dumps(published(callers()))
         for module in [one for name, one in sys.modules.items() if name.startswith("functions.")]:
             for value in list(vars(module).values()):
                 if hasattr(value, "cache_clear"):
@@ -142,11 +137,11 @@ class Account:
         status: int = 200,
         **options: Any,
     ) -> Answer:
-        """Send a request through API Gateway and its authoriser; AssertionError for another status than expected."""
+        """Send a request through API Gateway; AssertionError for another status than expected."""
         function = self.deployed.routes[method, resource]
         self.count(function.service, "requests")
-        event = api_event(method, resource, body, **options)
-        self._authorise(function.service, self.guards[method, resource], token, event)
+        headers = {**options.pop("headers", {}), **({"Authorization": f"Bearer {token}"} if token else {})}
+        event = api_event(method, resource, body, headers=headers, **options)
         answer = self._invoke(function, "http", event)
         assert answer["statusCode"] == status, f"{method} {resource}: {answer}"
         self.count(function.service, "transfer_bytes", transferred(answer["body"]))
@@ -154,28 +149,10 @@ class Account:
         return Answer(answer["statusCode"], json.loads(answer["body"]) if answer["body"] else None)
 
     def as_staff(self, method: str, resource: str, body: Any = None, **options: Any) -> None:
-        """Send a request whose caller the authoriser has found to be an admin."""
+        """Send a request of an admin."""
         event = api_event(method, resource, body, subject="cus_admin", roles="admin", **options)
         answer = self._invoke(self.deployed.routes[method, resource], "http", event)
         assert answer["statusCode"] < 300, f"{method} {resource}: {answer}"
-
-    def _authorise(self, service: str, guard: str, token: str | None, event: dict[str, Any]) -> None:
-        """Ask the real authoriser as the route's template says: `Required` remembers a token, `Optional` nothing."""
-        if guard == "NONE":
-            return
-        known = self._known.get((service, token or "")) if guard == "Required" else None
-        if known:
-            event["requestContext"]["authorizer"] = known
-            return
-        arn = "arn:aws:execute-api:eu-west-1:000000000000:a1b2c3/v1/GET/x"
-        headers = {"Authorization": [f"Bearer {token}"]} if token else {}
-        asked = {"type": "REQUEST", "multiValueHeaders": headers, "methodArn": arn}
-        if guard == "Required":
-            asked = {"type": "TOKEN", "authorizationToken": f"Bearer {token}", "methodArn": arn}
-        self.count(service, "authorisations")
-        policy = self._invoke(_authoriser(guard), "authorise", asked)
-        found = {"principalId": policy["principalId"], **policy.get("context", {})}
-        self._known[service, token or ""] = event["requestContext"]["authorizer"] = found
 
     # --- what AWS does ---
 
@@ -406,30 +383,6 @@ def shared_seconds(answer: Mapping[str, Any]) -> int:
     said = headers.get("cache-control", "")
     found = re.search(r"s-maxage=(\d+)", said) or re.search(r"max-age=(\d+)", said)
     return int(found[1]) if found and "public" in said else 0
-
-
-def _guards(found: Any) -> dict[tuple[str, str], str]:
-    """Return the authoriser of each route of a template: ``Required``, ``Optional`` or ``NONE``."""
-    guards = {}
-    for properties in found.of_type("AWS::Serverless::Function").values():
-        for event in properties.get("Events", {}).values():
-            if event["Type"] == "Api":
-                route = event["Properties"]
-                guards[route["Method"], route["Path"]] = route.get("Auth", {}).get("Authorizer", "Required")
-    return guards
-
-
-@functools.cache
-def _authoriser(guard: str) -> Function:
-    handler = authoriser.required if guard == "Required" else authoriser.optional
-    resources = template("platform")["Resources"]
-    (logical,) = [
-        name
-        for name, one in resources.items()
-        if one.get("Properties", {}).get("Handler") == f"functions.platform.authoriser.{handler.__name__}"
-    ]
-    variables = Resolver(template("platform")).variables(logical)
-    return Function("platform", logical, handler, None, {**variables, "AWS_REGION": "eu-west-1"}, 3.0)
 
 
 _watched: list[Account | None] = []

@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from functions.platform import authoriser
+from functions.shared import tokens
 from tests.bench import billing, cache, cost
 from tests.bench.account import SERVICES, Account, Tally, actions_of
 from tests.bench.billing import MONTH_SECONDS
@@ -35,8 +35,8 @@ MOST = 1e6
 PARTITION_WRITES, PARTITION_READS = 1000, 3000
 WORKER_LIFE = 1800
 """Seconds that a Lambda worker lives, about: each new one asks for its secret or its keys once."""
-AUTHORISERS = 0.2
-"""The part of the running functions that are authorisers, at most; they ask for the keys again from time to time."""
+CHECKING = 0.5
+"""The part of the running functions that answer calls with tokens, at most; they ask for the keys from time to time."""
 
 Load = dict[str, float]
 """Per second at the peak, by what is limited."""
@@ -203,7 +203,7 @@ def loads(
         "Lambda: functions running at once": running,
         "EventBridge PutEvents": total("calls:events"),
         "EventBridge deliveries to queues": total("messages"),
-        "SSM GetParameter": running * AUTHORISERS * (1 / WORKER_LIFE + 1 / authoriser.KEPT_SECONDS),
+        "SSM GetParameter": running * CHECKING * (1 / WORKER_LIFE + 1 / tokens.KEPT_SECONDS),
         "Secrets Manager GetSecretValue": running / WORKER_LIFE,
         "KMS signatures (ECC)": total("calls:kms"),
         "partition: hottest SKU's level, writes": orders * HOTTEST * keys["inventory", "SKU"],

@@ -23,6 +23,7 @@ from typing import NamedTuple
 
 from tests.bench.artifacts import Artifact, weigh
 from tests.support.lambda_events import api_event
+from tests.support.tokens import PARAMETER, callers, published
 from tools.build import recipe, sam
 from tools.local import invoke
 
@@ -39,7 +40,11 @@ EVENTS = {
     ),
     "payments": api_event("GET", "/payments/{orderId}", path={"orderId": f"ord_{ULID}"}, **STAFF),
 }
-"""By service: reads one item that is not there: the answer is 404, after the DynamoDB client was made and used."""
+"""By service: reads one item that is not there: the answer is 404, after the DynamoDB client was made and used.
+
+All but the catalog's come with a token, for which the keys are read before.
+"""
+KEYS = json.dumps({"Parameter": {"Name": PARAMETER, "Value": json.dumps(published(callers()))}}).encode()
 STATUS = 404
 REFERENCE = 'import boto3; boto3.client("dynamodb", region_name="eu-west-1")'
 FIRST_ANSWER = """
@@ -117,7 +122,7 @@ def time_each(services: Sequence[str], rounds: int = 3) -> dict[str, float]:
 
 def import_cpu(service: str = "orders", processes: int = 10) -> float:
     """Return the CPU time of importing a function, user and system, in milliseconds: the median of processes."""
-    function = _built(service, "AuthoriserFunction" if service == "platform" else "HttpFunction")
+    function = _built(service, "HttpFunction")
     code = IMPORT.format(module=function.handler.rpartition(".")[0])
     environment = invoke._environment(function, {"PYTHONDONTWRITEBYTECODE": "1"})
     used = [
@@ -263,17 +268,18 @@ def _version(name: str, lock: str) -> str:
 
 
 class _Empty(http.server.BaseHTTPRequestHandler):
-    """A DynamoDB that holds nothing."""
+    """A DynamoDB that holds nothing, and the keys of callers."""
 
     protocol_version = "HTTP/1.1"
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
+        content = KEYS if self.headers["X-Amz-Target"] == "AmazonSSM.GetParameter" else b"{}"
         self.send_response(200)
         self.send_header("Content-Type", "application/x-amz-json-1.0")
-        self.send_header("Content-Length", "2")
+        self.send_header("Content-Length", str(len(content)))
         self.end_headers()
-        self.wfile.write(b"{}")
+        self.wfile.write(content)
 
     def log_message(self, *_: object) -> None:
         pass

@@ -75,7 +75,7 @@ def main() -> None:
     gateways = sorted(set(stacks().gateways.values()))
     print(f"Prices of {prices['region']} as noted on {prices['noted']}. {prices['status']}")
     print(f"From the templates: API Gateway {' and '.join(gateways)}; {'; '.join(_sizes())}.\n")
-    print(f"{orders:,} orders, core services ({', '.join(CORE)} and the authoriser), place to confirmed:")
+    print(f"{orders:,} orders, core services ({', '.join(CORE)}), place to confirmed:")
     for name, at_full in (("one event at a time", ""), ("full batches", ", full batches")):
         show(name, scaled(bill(core(journeys[f"1-line order{at_full}, to confirmed"]), prices), orders))
     waits = provider_wait(core(journeys["1-line order, to confirmed"]), prices)
@@ -102,7 +102,7 @@ def main() -> None:
 
 def core(journey: Journey) -> Keys:
     """Return a journey's counts without the journal's: an operator's tool that may be left out."""
-    return {key: number for key, number in journey.tally.items() if key[0] in (*CORE, "identity", "platform")}
+    return {key: number for key, number in journey.tally.items() if key[0] in (*CORE, "identity")}
 
 
 def of_service(tally: Keys, service: str) -> Keys:
@@ -168,7 +168,7 @@ def gathered(tally: Keys, seconds: float, of: Stacks | None = None) -> dict[tupl
 
 def month_bills(found: Month, prices: Any) -> dict[str, Bill]:
     """Return what a month costs, its first: by service, the edge, what stands, what is stored."""
-    parts = {service: bill(of_service(found.tally, service), prices) for service in (*SERVICES, "platform")}
+    parts = {service: bill(of_service(found.tally, service), prices) for service in SERVICES}
     parts["edge"] = edge_bill(found.edge_requests, found.transfer_bytes, prices)
     parts["standing"] = fixed(prices)
     parts["stored, month 1"] = storage(found.tally, 1, prices)
@@ -223,11 +223,7 @@ def show(name: str, part: Bill) -> None:
 
 def _sizes() -> Iterable[str]:
     found = stacks().sizes
-    named = {
-        (service, name): size
-        for (service, name), size in found.items()
-        if "-" in name or name == "authoriser"
-    }
+    named = {(service, name): size for (service, name), size in found.items() if "-" in name}
     for size, number in Counter(named.values()).most_common():
         yield f"{number} functions with {size.memory} MB on {size.architecture}"
 

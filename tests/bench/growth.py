@@ -79,12 +79,11 @@ class Meter(Account):
 
     def cost(self, step: Callable[[], Any], *, times: int = 0, journal: bool = False) -> Cost:
         """Return what a step takes: counted once, and its CPU time as the median of so many runs more."""
-        services = {*CORE, "identity", "platform", *(["journal"] if journal else [])}
+        services = {*CORE, "identity", *(["journal"] if journal else [])}
         self.settle()
         step()  # what is asked once in a worker's life is not the operation's
         self.settle()
         before, self.python_calls, self.profiling = self.tally.copy(), 0, True
-        self._known.clear()
         step()
         self.profiling = False
         took: Counter[str] = Counter()
@@ -94,7 +93,6 @@ class Meter(Account):
         calls, seconds = self.python_calls, []
         for _ in range(times):
             self.settle()
-            self._known.clear()
             self.cpu = 0.0
             step()
             seconds.append(self.cpu)

@@ -41,8 +41,8 @@ class Journey:
     """For how long a shared cache may keep its answer, and at which path."""
 
     def total(self, what: str, *services: str) -> float:
-        """Return a count over some services; the core and the authorisers by default."""
-        return sum(self.tally[service, what] for service in services or (*CORE, "identity", "platform"))
+        """Return a count over some services; the core and identity by default."""
+        return sum(self.tally[service, what] for service in services or (*CORE, "identity"))
 
 
 class Shop:
@@ -168,7 +168,6 @@ def _orders(
     account.settle()
     stored = account.stored()
     before, connected, known = account.tally.copy(), account.connections, len(account.events)
-    account._known.clear()
     placed = [shop.place(quote, key=key) for quote in quotes]
     account.settle(batch, CONFIRMED)
     confirmed, connections = account.tally.copy(), account.connections - connected
@@ -210,7 +209,6 @@ def _visits(shop: Shop) -> dict[str, Journey]:
     for name, step in steps.items():
         account.settle()
         stored, before, connected = account.stored(), account.tally.copy(), account.connections
-        account._known.clear()
         account.public.clear()
         step()
         account.settle(1)

@@ -95,7 +95,7 @@ class Clocked(Account):
         return self._arrivals.setdefault(id(waiting), deque())
 
     def _invoke(self, function: Function, kind: str, event: Any) -> Any:
-        begun, cause = self.clock, None if kind in ("http", "authorise") else self._arrival.cause
+        begun, cause = self.clock, None if kind == "http" else self._arrival.cause
         number = len(self.hops)
         self.hops.append(Hop(function.name, self._handed, cause, self._arrival.sent, begun, begun))
         self._spend(function, "invocation")

@@ -12,9 +12,9 @@ from tests.bench.artifacts import Artifact, build
 from tests.bench.journeys import Journey
 
 
-def test_an_order_takes_at_most_11_invocations_to_be_confirmed(journeys: dict[str, Journey]) -> None:
+def test_an_order_takes_at_most_10_invocations_to_be_confirmed(journeys: dict[str, Journey]) -> None:
     """One of them tells the cart that its lines are on order, without which they could be bought twice."""
-    assert journeys["1-line order, to confirmed"].total("invocations") <= 11
+    assert journeys["1-line order, to confirmed"].total("invocations") <= 10
 
 
 def test_an_order_takes_at_most_4_invocations_where_batches_are_full(journeys: dict[str, Journey]) -> None:

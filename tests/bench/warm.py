@@ -28,6 +28,7 @@ from tests.bench.account import Account
 from tests.bench.coldstart import _built
 from tests.bench.journeys import Shop
 from tests.support.lambda_events import api_event, sqs_event
+from tests.support.tokens import callers, published
 from tools.local import invoke
 
 FEW, MANY = 10, 30
@@ -42,12 +43,18 @@ from functions.shared import aws
 class Context: aws_request_id = function_name = "bench"
 def answer(request, **_):
     asked = request.headers["X-Amz-Target"].decode()
-    body = recording["secret"] if asked.startswith("secretsmanager") else next(bodies)
+    others = {"secretsmanager.GetSecretValue": "secret", "AmazonSSM.GetParameter": "keys"}
+    body = recording[others[asked]] if asked in others else next(bodies)
     response = AWSResponse("https://aws", 200, {"x-amzn-RequestId": "bench"}, None)
     response._content = body.encode()
     return response
-for client in (aws.dynamodb(), aws.secretsmanager()):
+for client in (aws.dynamodb(), aws.secretsmanager(), aws.ssm()):
     client.meta.events.register("before-send", answer)
+if recording["name"] == "recognise":
+    from functions.shared import tokens
+    def handler(event, _):
+        if recording["fresh"]: tokens.keys()._known._proven.clear()
+        return tokens.recognise(event["headers"]["authorization"], guests=False) or {}
 def run(rounds):
     global bodies
     for _ in range(rounds):
@@ -77,6 +84,8 @@ class Recording(NamedTuple):
     event: Any
     bodies: list[str]
     secret: str = json.dumps({"SecretString": "k" * 64})
+    keys: str = json.dumps({"Parameter": {"Value": json.dumps(published(callers()))}})
+    fresh: bool = False
 
 
 class _Recorder(Account):
@@ -121,7 +130,9 @@ def record() -> dict[str, Recording]:
             "orders inbox, one vote": ("orders", "on_inbox", sqs_event(vote)),
             PAGE: ("catalog", "app", api_event("GET", "/catalog/products", query={"limit": "24"})),
         }
-        return {name: _recorded(account, *event) for name, event in events.items()}
+        found = {name: _recorded(account, *event) for name, event in events.items()}
+        check = found["POST /orders"]._replace(module="functions.shared.tokens", name="recognise", bodies=[])
+        return found | {"a token seen before": check, "a token seen first": check._replace(fresh=True)}
 
 
 def _recorded(account: _Recorder, service: str, name: str, event: Any) -> Recording:

@@ -17,6 +17,12 @@ from tests.support.lambda_events import Context, api_event
 from tests.support.services import app_of
 from tools.services import services
 
+
+@pytest.fixture(autouse=True)
+def keys(cloud: None) -> None:
+    """Have every test in an account in which the keys of callers are known."""
+
+
 HEADERS: dict[str, Any] = {"version": (int, int | None), "key": (str | None,)}
 """By argument what a header may be to a view; any other is a text, or None."""
 

@@ -43,18 +43,18 @@ def signed_by_the_shop(stack: Stack, token: str) -> Callable[..., str]:
 
     def signs(key: str) -> bool:
         described = kms.describe_key(KeyId=key)["KeyMetadata"]
-        if described.get("KeySpec") != "ECC_NIST_P256" or described["KeyState"] != "Enabled":
+        if described.get("KeySpec") != "RSA_2048" or described["KeyState"] != "Enabled":
             return False
-        return bool(access_tokens.jwk(kms.get_public_key(KeyId=key)["PublicKey"])["kid"] == header["kid"])
+        modulus = access_tokens.modulus(kms.get_public_key(KeyId=key)["PublicKey"])
+        return access_tokens.key_id(modulus) == header["kid"]
 
     keys = [key["KeyId"] for page in kms.get_paginator("list_keys").paginate() for key in page["Keys"]]
     (ours,) = filter(signs, keys)
 
     def make(**changes: Any) -> str:
-        text = access_tokens.signing_input(header["kid"], {**claims, **changes})
-        answer = kms.sign(
-            KeyId=ours, Message=text.encode(), MessageType="RAW", SigningAlgorithm="ECDSA_SHA_256"
-        )
+        text = access_tokens.signing_input("RS256", header["kid"], {**claims, **changes})
+        algorithm = "RSASSA_PKCS1_V1_5_SHA_256"
+        answer = kms.sign(KeyId=ours, Message=text.encode(), MessageType="RAW", SigningAlgorithm=algorithm)
         return access_tokens.signed(text, answer["Signature"])
 
     return make
@@ -68,7 +68,7 @@ def bad_tokens(token: str, sign: Callable[..., str]) -> dict[str, str]:
     return {
         "unsigned": f"{encoded({**header, 'alg': 'none'})}.{encoded(claims)}.",
         "of another key": stranger.token(**claims),
-        "edited": f"{encoded(header)}.{encoded({**claims, 'roles': ['admin']})}.{mac}",
+        "edited": f"{token.partition('.')[0]}.{encoded({**claims, 'roles': ['admin']})}.{mac}",
         "without its signature": token.rpartition(".")[0] + ".",
         "expired": sign(iat=hour_ago, nbf=hour_ago, exp=hour_ago + 900),
         "not in force yet": sign(nbf=int(time.time()) + 3600),

@@ -17,7 +17,7 @@ from typing import Any
 from tests.support import templates
 
 SERVICES = ("catalog", "inventory", "cart", "orders", "payments")
-"""Identity is left out: callers are given through the authoriser's context, as API Gateway gives them."""
+"""Identity is left out: callers come with tokens that a test signs (tests/support/tokens.py)."""
 
 BUS = "souk-local"
 SETTINGS = {"CancellationWindowSeconds": "45"}

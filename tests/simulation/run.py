@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import traceback
 from dataclasses import dataclass
 from random import Random
@@ -19,6 +20,7 @@ from tests.simulation.people import People
 from tests.simulation.shop import Shop
 from tests.simulation.trace import Trace
 from tests.simulation.world import World
+from tests.support.tokens import PARAMETER, callers, published
 
 SECONDS = 120.0
 """How long the people's activity lasts, about; outages begin in this time."""
@@ -56,6 +58,7 @@ def run(seed: int) -> Outcome:
     with world:
         world.aws.secrets["souk-local-signing"] = "k" * 64
         world.aws.secrets["souk-local-payments-webhook"] = "w" * 64
+        world.aws.parameters[PARAMETER] = json.dumps(published(callers()))
         try:
             _live(world, people, shop)
             drain(world, checker)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import re
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 from tests.support.templates import ROOT
+from tests.support.tokens import bearer
 from tools.contracts.http_events import Sent, http_event, rest_event
 
 
@@ -60,23 +62,33 @@ def api_event(
 ) -> dict[str, Any]:
     """Return an HTTP API's event for a route, or a REST API's (`payload` 1.0), as it comes through the greedy route.
 
-    `path` has the route's parameters as they are in the address, percent-encoded. `subject` is who the authoriser
-    found, None for a guest.
+    `path` has the route's parameters as they are in the address, percent-encoded. `subject` is whose access token is
+    sent, None for a guest.
     """
-    parameters = path or {}
+    parameters, given = path or {}, {name.lower(): value for name, value in (headers or {}).items()}
+    if subject:
+        given["authorization"] = bearer(subject, roles)
     sent = Sent(
         method,
         re.sub(r"{(\w+)}", lambda match: parameters[match[1]], resource),
         tuple((query or {}).items()),
-        tuple(
-            {"content-type": "application/json", **{k.lower(): v for k, v in (headers or {}).items()}}.items()
-        ),
+        tuple({"content-type": "application/json", **given}.items()),
         body if body is None or isinstance(body, str) else json.dumps(body),
         source_ip,
         str(uuid.uuid4()),
-        {"principalId": subject, "roles": roles} if subject else {"principalId": "guest"},
     )
     return http_event(sent) if payload == "2.0" else rest_event(sent)
+
+
+CALLER = re.compile(r"Bearer <(\S+) (\S+)>")
+"""Where events/http/ has the token of a caller: whose, and with which roles."""
+
+
+def http_sample(name: str, authorization: Callable[[str, str], str] = bearer) -> dict[str, Any]:
+    """Return a call of events/http/ (``orders/place``, ``orders/rest/get``) with its caller's access token."""
+    text = (ROOT / f"events/http/{name}.json").read_text()
+    event: dict[str, Any] = json.loads(CALLER.sub(lambda found: authorization(found[1], found[2]), text))
+    return event
 
 
 def stream_event(*images: dict[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from moto import mock_aws
 
 from functions.shared import aws, context, signing
 from functions.shared.dynamo import Item, Table, decode_item
-from tests.support import moto_transactions, templates
+from tests.support import moto_transactions, templates, tokens
 from tests.support.lambda_events import Context, api_event
 
 moto_transactions.install()
@@ -24,7 +24,7 @@ ENVIRONMENT = {
     "ENVIRONMENT_NAME": "local",
     "BUS_NAME": "souk-local",
     "SIGNING_SECRET_NAME": "souk-local-signing",
-    "JWKS_NAME": "/souk/local/jwks",
+    "JWKS_NAME": tokens.PARAMETER,
     "PUBLIC_URL": "http://localhost:8080",
 }
 
@@ -39,7 +39,7 @@ class Answer(NamedTuple):
 
 @pytest.fixture
 def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """An empty AWS account with Souk's bus and signing secret."""
+    """An AWS account with nothing but Souk's bus, its signing secret and the keys of callers."""
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
@@ -47,6 +47,7 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         forget_keys()
         aws.eventbridge().create_event_bus(Name="souk-local")
         aws.secretsmanager().create_secret(Name="souk-local-signing", SecretString="k" * 64)
+        tokens.publish()
         yield
     forget_keys()
 

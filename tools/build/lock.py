@@ -18,7 +18,6 @@ LOCKS: dict[str, tuple[str, ...]] = {
     "pictures": (),
     "layer": (*_LIKE_DEV, "--no-deps"),
     "identity": _LIKE_DEV,
-    "platform": _LIKE_DEV,
 }
 
 

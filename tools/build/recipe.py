@@ -50,6 +50,8 @@ AWS_MODELS = (
     "sqs",
     "ssm",
 )
+# What the services ask of an API that has far more: a client of it is made before the first call with a token.
+OPERATIONS = {"ssm": ("GetParameter", "PutParameter", "DeleteParameter")}
 # Superseded versions of an API that botocore still carries.
 OLD_MODELS = ("dynamodb/2011-12-05", "events/2014-02-03", "lambda/2014-11-11")
 # botocore/data/*.json that a session reads for any service.
@@ -234,6 +236,9 @@ def trim_models(data: Path) -> None:
     """
     for packed in sorted(data.glob("*/*/*.json.gz")):
         model = json.loads(gzip.decompress(packed.read_bytes()))
+        service = packed.relative_to(data).parts[0]
+        if service in OPERATIONS and packed.name == "service-2.json.gz":
+            model = with_operations(model, OPERATIONS[service])
         write_json(packed.with_suffix(""), without_documentation(model))
         packed.unlink()
     models = [json.loads(path.read_text()) for path in data.glob("*/*/service-2.json")]
@@ -243,6 +248,30 @@ def trim_models(data: Path) -> None:
         services = partition["services"]
         partition["services"] = {name: services[name] for name in services if name in prefixes}
     write_json(data / "endpoints.json", endpoints)
+
+
+def with_operations(model: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """Return a model of an API with some of its operations, and the shapes that these are made of."""
+    operations = {name: model["operations"][name] for name in names}
+    shapes: dict[str, Any] = {}
+    found = set(references(operations))
+    while missing := found - shapes.keys():
+        shapes |= {name: model["shapes"][name] for name in missing}
+        found |= set(references({name: shapes[name] for name in missing}))
+    return {**model, "operations": operations, "shapes": shapes}
+
+
+def references(model: Any) -> Iterable[str]:
+    """Return the names of the shapes that a part of a model refers to."""
+    if isinstance(model, list):
+        for inner in model:
+            yield from references(inner)
+    elif isinstance(model, dict):
+        for name, inner in model.items():
+            if name == "shape" and isinstance(inner, str):
+                yield inner
+            else:
+                yield from references(inner)
 
 
 def without_documentation(model: Any) -> Any:

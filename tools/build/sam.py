@@ -50,10 +50,17 @@ class StackTemplate:
     @property
     def deployable(self) -> Path:
         """Return the template to deploy: as built, or as written where there is nothing to build."""
-        return self.source if self.name == EDGE else self.built
+        return self.built if self.has_code else self.source
+
+    @property
+    def has_code(self) -> bool:
+        """Tell whether there are functions to build."""
+        return self.name not in (EDGE, PLATFORM)
 
     def inputs(self) -> str:
         """Return a hash of all that decides the build: template, code, dependencies, Python and platform."""
+        if not self.has_code:
+            return recipe.digest([self.source])
         paths = [
             self.source,
             ROOT / "functions" / self.name,
@@ -134,7 +141,9 @@ def select(names: list[str] | None) -> list[StackTemplate]:
 
 
 def build_stack(stack: StackTemplate, *, say: bool = True) -> str:
-    """Run `sam build` unless nothing it depends on has changed; return the hash of the inputs."""
+    """Run `sam build` unless nothing it depends on has changed, or there is none; return the hash of the inputs."""
+    if not stack.has_code:
+        return stack.inputs()
     folder = BUILDS / stack.name
     folder.mkdir(parents=True, exist_ok=True)
     with _locked(folder / "lock"):

@@ -519,30 +519,3 @@ class EverythingIsBuiltAlike(CloudFormationLintRule):
             if resource.get("Metadata") != {"BuildMethod": "makefile"}
             or properties.get("Layers", shared.get("Layers")) != shared.get("Layers")
         ]
-
-
-class ApisLetNobodyPassByAccident(CloudFormationLintRule):
-    """A route that says nothing needs a token, and what a token allows is not remembered long past its end."""
-
-    id = "E9113"
-    shortdesc = "APIs ask for a token unless a route says otherwise, and for a minute at most keep the answer"
-    description = (
-        "DefaultAuthorizer: Required; ReauthorizeEvery is given, at most 60 seconds (SAM's default is 300)"
-    )
-    source_url = "https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-property-api-lambdatokenauthorizationidentity.html"
-    tags = ["souk", "api"]  # noqa: RUF012
-
-    def match(self, cfn: Template) -> Matches:
-        """Return the APIs that do not."""
-        found = []
-        for name, _, properties in resources(cfn, "AWS::Serverless::Api"):
-            auth = properties.get("Auth") or {}
-            path: list[str | int] = ["Resources", name]
-            if auth.get("DefaultAuthorizer") != "Required":
-                found.append(RuleMatch(path, f"{name} has Required as its DefaultAuthorizer"))
-            found += [
-                RuleMatch(path, f"{authoriser} keeps answers for longer than 60 s: Identity.ReauthorizeEvery")
-                for authoriser, given in (auth.get("Authorizers") or {}).items()
-                if int((given.get("Identity") or {}).get("ReauthorizeEvery", 300)) > 60
-            ]
-        return found

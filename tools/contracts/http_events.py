@@ -4,8 +4,10 @@
     python -m tools.contracts.http_events --check  # exits 1 when one is not as the gateway would send it
 
 What a call sends is what its file says: method, path, query, headers and body, in either payload; the rest is written
-around it. To add a call, write ``{"httpMethod": "GET", "path": "/orders/health"}`` into its file. One call of each
-service stands beside it as REST APIs send it, in ``rest/``: the adapter (functions/shared/gateway.py) reads both.
+around it. Where a call needs an access token the file says whose (``Bearer <cus_… customer,staff>``): `make invoke`
+puts one of a demo account there. To add a call, write ``{"httpMethod": "GET", "path": "/orders/health"}`` into its
+file. One call of each service stands beside it as REST APIs send it, in ``rest/``: the adapter
+(functions/shared/gateway.py) reads both.
 """
 
 from __future__ import annotations
@@ -41,7 +43,6 @@ class Sent(NamedTuple):
     body: str | None = None
     source_ip: str = "203.0.113.7"
     request_id: str = _REQUEST_ID
-    authorizer: Mapping[str, Any] | None = None
 
     @property
     def route(self) -> str:
@@ -91,7 +92,6 @@ def http_event(sent: Sent, stage: str = "$default") -> dict[str, Any]:
         "stage": stage,
         "time": "22/Nov/2026:17:05:09 +0000",
         "timeEpoch": 1795367109000,
-        "authorizer": sent.authorizer,
     }
     event = {
         "version": "2.0",
@@ -139,7 +139,6 @@ def rest_event(sent: Sent, *, resource: str | None = None) -> dict[str, Any]:
             "path": f"/v1{sent.path}",
             "requestId": sent.request_id,
             "identity": {"sourceIp": sent.source_ip, "userAgent": sent.agent},
-            **({"authorizer": sent.authorizer} if sent.authorizer else {}),
             "stage": "v1",
         },
         "body": sent.body,
@@ -157,7 +156,6 @@ def sent_by(event: Mapping[str, Any]) -> Sent:
         tuple((name, value) for name, values in call.query.items() for value in values),
         tuple(call.headers.items()),
         base64.b64decode(body).decode() if event.get("isBase64Encoded") else body,
-        authorizer=call.context.get("authorizer"),
     )
 
 

@@ -71,7 +71,7 @@ def _arguments(stack: Stack, page: Path, who: str) -> list[str]:
     }
     examples = int(options.text("EXAMPLES") or "10")
     phases = "examples,coverage,fuzzing,stateful"
-    if who == "guest":  # a refusal ends the authoriser's worker on the emulator: each costs a cold start
+    if who == "guest":  # most of what a guest may ask for is refused in the same way
         examples, phases = max(examples // 5, 2), "examples,fuzzing,stateful"
     config = str(Path(__file__).with_name("schemathesis.toml"))
     arguments = [

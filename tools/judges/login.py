@@ -81,7 +81,7 @@ def verified(stack: Stack, tokens: list[str]) -> list[dict[str, Any]]:
 
 
 def rotate(stack: Stack) -> None:
-    """Have another key sign at once, without the hour it is published ahead for authorisers to read it."""
+    """Have another key sign at once, without the hour it is published ahead for services to read it."""
     with _lead(stack, "0"):
         answer = stack.client("lambda").invoke(FunctionName=_ADMIN, Payload=b'{"action": "rotate_keys"}')
         said = answer["Payload"].read().decode()
@@ -114,7 +114,7 @@ def _token_by_another_key(shop: Shop, old: str) -> str:
 
 
 def _opens(shop: Shop, token: str) -> bool:
-    """Tell whether the services take a token; an authoriser asks for unknown keys again after ten seconds at most."""
+    """Tell whether the services take a token; a service asks for unknown keys again after ten seconds at most."""
 
     def asked() -> bool | None:
         paths = ("/identity/me", "/orders", "/carts")

@@ -1,7 +1,7 @@
 """Try the front door with what attackers send; every answer is a 4xx (or harmless), none a 5xx, nothing is reflected.
 
 No scanner's list but one by hand, of what this shop is made of: a proxy in front of gateways, JSON bodies, keys in
-paths, cursors, tokens signed with ES256, letters with links in them.
+paths, cursors, tokens signed with RS256, letters with links in them.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ import json
 import socket
 import urllib.parse
 from collections.abc import Callable, Iterator, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jwt
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
 from tools.local.seed import Accounts, access_token
 from tools.local.shop import Shop
@@ -286,6 +286,7 @@ def _tokens(stack: Stack) -> Iterator[Probe]:
         sent = {"Authorization": f"Bearer {forged}"}
         good = refused if name == "10 KB" else unauthorised  # larger than all headers may be
         yield Probe(f"token: {name}", "GET", "/identity/me", sent, good=good)
+        yield Probe(f"token where guests may call: {name}", "GET", "/orders/ord_none", sent, good=good)
     for name, line in {
         "Basic": "Basic YWRtaW46YWRtaW4=",
         "no scheme": token,
@@ -303,49 +304,139 @@ def forgeries(token: str, jwks: dict[str, list[dict[str, str]]]) -> dict[str, st
     header = jwt.get_unverified_header(token)
     said = jwt.decode(token, options={"verify_signature": False})
     admin = {**said, "roles": ["admin", "staff"], "scope": "shop staff admin"}
-    mine = ec.generate_private_key(ec.SECP256R1())
-    my_jwk = json.loads(jwt.algorithms.ECAlgorithm.to_jwk(mine.public_key()))
-    public = jwt.PyJWK(jwks["keys"][0], algorithm="ES256").key
-    pem = public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-    own = {name: value for name, value in header.items() if name != "alg"}
-
-    def unsigned(changed: dict[str, object], body: str = "", mark: str = "") -> str:
-        return f"{_b64(json.dumps(changed).encode())}.{body or _b64(json.dumps(admin).encode())}.{mark}"
-
-    def by_me(**changed: object) -> str:
-        return jwt.encode(admin, mine, algorithm="ES256", headers={**own, **changed})
-
     made = {
-        f"alg {alg}": unsigned({**header, "alg": alg})
-        for alg in ("none", "None", "NONE", "nOnE", "", "es256")
-    }
-    made |= {
-        "alg none with a signature": unsigned({**header, "alg": "none"}, mark=signature),
-        "alg null": unsigned({**header, "alg": None}, mark=signature),
-        "HS256 with the public key": _hmac(header, admin, pem),
-        "HS256 with the JWK set": _hmac(header, admin, json.dumps(jwks).encode()),
-        "HS256 with nothing": _hmac(header, admin, b""),
-        "another's claims": f"{head}.{_b64(json.dumps(admin).encode())}.{signature}",
-        "signature of zeros": f"{head}.{_b64(json.dumps(admin).encode())}.{_b64(bytes(64))}",
+        "another's claims": f"{head}.{_json(admin)}.{signature}",
+        "signature of zeros": f"{head}.{_json(admin)}.{_b64(bytes(256))}",
+        "signature of one": f"{head}.{_json(admin)}.{_b64(bytes(255) + bytes([1]))}",
         "no signature": f"{head}.{claims}.",
         "two parts": f"{head}.{claims}",
         "four parts": f"{token}.{signature}",
-        "own key, the shop's kid": by_me(),
-        "own key in the header": by_me(jwk=my_jwk),
-        "own key at a jku": by_me(jku=f"https://{EVIL}/jwks.json"),
-        "own key in an x5c": by_me(x5c=["MII"]),
-        "own kid": by_me(kid="mine"),
-        "kid with a path": by_me(kid="../../../../dev/null"),
-        "kid with SQL": by_me(kid="x' UNION SELECT 'secret' -- "),
-        "kid of another type": unsigned({**header, "kid": {"$ne": 1}}, mark=signature),
-        "crit": unsigned({**header, "crit": ["exp"]}, mark=signature),
-        "typ JWT": unsigned({**header, "typ": "JWT"}, claims, signature),
-        "10 KB": unsigned({**header, "pad": "a" * 10_000}, claims, signature),
         "no JSON": f"{_b64(b'{')}.{claims}.{signature}",
         "binary": f"{_b64(bytes(range(256)))}.{claims}.{signature}",
-        "padded": f"{head}=.{claims}.{signature}x",
+        "a token in a token": f"{head}.{_b64(token.encode())}.{signature}",
+        "JSON serialisation": json.dumps({"payload": claims, "protected": head, "signature": signature}),
     }
+    made |= _headers_of_tokens(header, claims, signature)
+    made |= _texts(head, claims, signature)
+    made |= _by_others(header, admin, jwks)
+    return made | _numbers(token, jwks)
+
+
+def _headers_of_tokens(header: dict[str, object], claims: str, signature: str) -> dict[str, str]:
+    """Return tokens with a good signature under a header that it was not made for."""
+    algorithms = ("none", "None", "NONE", "nOnE", "", "rs256", "RS384", "RS512", "PS256", "ES256", None, 0)
+    changes: dict[str, dict[str, object]] = {f"alg {one!r}": {"alg": one} for one in algorithms}
+    changes |= {
+        "kid of another type": {"kid": {"$ne": 1}},
+        "kid with a path": {"kid": "../../../../dev/null"},
+        "kid with SQL": {"kid": "x' UNION SELECT 'secret' -- "},
+        "kid with a zero": {"kid": f"{header['kid']}\0"},
+        "crit": {"crit": ["exp"]},
+        "b64": {"b64": False, "crit": ["b64"]},
+        "zip": {"zip": "DEF"},
+        "cty": {"cty": "JWT"},
+        "typ JWT": {"typ": "JWT"},
+        "no typ": {"typ": None},
+        "10 KB": {"pad": "a" * 10_000},
+    }
+    made = {name: f"{_json({**header, **change})}.{claims}.{signature}" for name, change in changes.items()}
+    made |= {
+        f"{name}, unsigned": f"{made[name].rpartition('.')[0]}." for name in made if name.startswith("alg")
+    }
+    plain = json.dumps(header, separators=(",", ":"))
+    texts = {
+        "header with alg twice": plain.replace("{", '{"alg":"none",', 1),
+        "header with kid twice": plain[:-1] + f',"kid":"{header["kid"]}"}}',
+        "header with an escape": plain.replace("at+jwt", "at\\u002bjwt"),
+        "header with white space": plain.replace(",", ", "),
+        "header in another order": json.dumps(dict(sorted(header.items())), separators=(",", ":")),
+    }
+    return made | {name: f"{_b64(text.encode())}.{claims}.{signature}" for name, text in texts.items()}
+
+
+def _texts(head: str, claims: str, signature: str) -> dict[str, str]:
+    """Return a good token written otherwise: base64url has other texts for the same bytes."""
+    parts, alphabet = (head, claims, signature), _ALPHABET
+    made = {
+        "bits left over": f"{head}.{claims}.{signature[:-1]}{alphabet[alphabet.index(signature[-1]) + 1]}"
+    }
+    for place, name in enumerate(("header", "claims", "signature")):
+        for kind, changed in {
+            "padded": f"{parts[place]}==",
+            "longer": f"{parts[place]}AAAA",
+            "with a blank": f"{parts[place][:9]} {parts[place][9:]}",
+            "with another letter": f"{parts[place][:9]}+{parts[place][10:]}",
+        }.items():
+            made[f"{name} {kind}"] = ".".join((*parts[:place], changed, *parts[place + 1 :]))
     return made
+
+
+_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_A"
+
+
+def _by_others(
+    header: dict[str, object], admin: dict[str, object], jwks: dict[str, list[dict[str, str]]]
+) -> dict[str, str]:
+    """Return tokens that are signed with other keys: our own, or a public one taken for a secret."""
+    mine = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    my_jwk = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(mine.public_key()))
+    curve = ec.generate_private_key(ec.SECP256R1())
+    public = jwt.PyJWK(jwks["keys"][-1]).key
+    kinds, encodings = serialization.PublicFormat, serialization.Encoding
+    pem, der = (
+        public.public_bytes(one, kinds.SubjectPublicKeyInfo) for one in (encodings.PEM, encodings.DER)
+    )
+    own = {name: value for name, value in header.items() if name != "alg"}
+
+    def by_me(key: Any = mine, algorithm: str = "RS256", **changed: object) -> str:
+        return jwt.encode(admin, key, algorithm=algorithm, headers={**own, **changed})
+
+    return {
+        "HS256 with the public key": _hmac(header, admin, pem),
+        "HS256 with the public key in DER": _hmac(header, admin, der),
+        "HS256 with the JWK set": _hmac(header, admin, json.dumps(jwks).encode()),
+        "HS256 with the modulus": _hmac(header, admin, jwks["keys"][-1].get("n", "").encode()),
+        "HS256 with nothing": _hmac(header, admin, b""),
+        "own key, the shop's kid": by_me(),
+        "own key by ES256": by_me(curve, "ES256"),
+        "own key by PS256": by_me(mine, "PS256"),
+        "own key in the header": by_me(jwk=my_jwk),
+        "own key at a jku": by_me(jku=f"https://{EVIL}/jwks.json"),
+        "own key at an x5u": by_me(x5u=f"https://{EVIL}/cert.pem"),
+        "own key in an x5c": by_me(x5c=["MII"]),
+        "own kid": by_me(kid="mine"),
+        "exp as text": _by(mine, header, {**admin, "exp": "9999999999"}),
+        "no exp": _by(mine, header, {name: value for name, value in admin.items() if name != "exp"}),
+        "aud as a list": _by(mine, header, {**admin, "aud": [admin["aud"], f"https://{EVIL}"]}),
+        "iss with a suffix": _by(mine, header, {**admin, "iss": f"{admin['iss']}.{EVIL}"}),
+    }
+
+
+def _by(key: rsa.RSAPrivateKey, header: dict[str, object], claims: dict[str, object]) -> str:
+    text = f"{_json(header)}.{_json(claims)}"
+    return f"{text}.{_b64(key.sign(text.encode(), padding.PKCS1v15(), hashes.SHA256()))}"
+
+
+def _numbers(token: str, jwks: dict[str, list[dict[str, str]]]) -> dict[str, str]:
+    """Return tokens whose signature is another number that is equal to the good one in some arithmetic."""
+    text, _, signature = token.rpartition(".")
+    kid = jwt.get_unverified_header(token)["kid"]
+    (public,) = [jwt.PyJWK(key).key for key in jwks["keys"] if key["kid"] == kid]
+    modulus = public.public_numbers().n
+    number = int.from_bytes(base64.urlsafe_b64decode(f"{signature}=="), "big")
+    sent = {
+        "s + n": (number + modulus).to_bytes(257, "big"),
+        "n - s": (modulus - number).to_bytes(256, "big"),
+        "a zero before s": number.to_bytes(257, "big"),
+        "n": modulus.to_bytes(256, "big"),
+        "one byte less": number.to_bytes(256, "big")[1:],
+        "one byte more": number.to_bytes(256, "big") + b"\0",
+    }
+    return {f"signature {name}": f"{text}.{_b64(raw)}" for name, raw in sent.items()}
+
+
+def _json(part: object) -> str:
+    return _b64(json.dumps(part, separators=(",", ":")).encode())
 
 
 def _b64(raw: bytes) -> str:

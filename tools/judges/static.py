@@ -46,7 +46,7 @@ CHECKOV = {
     "CKV_AWS_27": "queues are encrypted (SqsManagedSseEnabled), which this check does not know of",
     "CKV_AWS_68": "a WAF costs a fee each month whatever the traffic: the shop's owner decides",
     "CKV_AWS_73": "one correlation id runs through answers, events and log lines; X-Ray is billed per trace",
-    "CKV_AWS_76": "each function logs its request; a refusal at the gateway is logged by the authoriser",
+    "CKV_AWS_76": "each function logs its request; a refusal is logged by the service",
     "CKV_AWS_86": "CloudFront's access logs hold visitors' addresses: the shop's owner decides",
     "CKV_AWS_115": "a function's own ceiling takes from the account's: set per shop, once its traffic is known",
     "CKV_AWS_116": "queues and streams have dead-letter queues of their own; a lost tick is made up for by the next",
@@ -58,7 +58,7 @@ CHECKOV = {
     "CKV_AWS_173": "environment variables are names of resources, no secrets; encrypted with Lambda's key",
     "CKV_AWS_174": "without a domain of one's own CloudFront's certificate is used, with the protocol it fixes",
 }
-LOCKS = ("layer", "identity", "platform", "dev", "emulator")
+LOCKS = ("layer", "identity", "dev", "emulator")
 """What is shipped first, then what only builds and tests."""
 
 

@@ -10,6 +10,7 @@ import importlib.util
 import json
 import os
 import platform
+import re
 import shutil
 import socket
 import subprocess
@@ -25,7 +26,9 @@ import httpx
 from tools import REGION, ROOT, options, templates
 from tools.build import recipe, sam
 from tools.intrinsics import Resolver
+from tools.local import seed
 from tools.local.emulator import HOST, loopback
+from tools.local.shop import Shop
 from tools.local.stack import Stack, local_stack
 from tools.report import ToolError
 
@@ -67,18 +70,32 @@ def main() -> None:
         )
     if not options.text("EVENT"):
         raise ToolError("say with what: EVENT=events/http/orders/place.json")
-    event = json.loads(options.file("EVENT", ROOT).read_text())
+    event = options.file("EVENT", ROOT).read_text()
     template = sam.select([service])[0]
     sam.build_stack(template)
     function = functions(template).get(logical_id)
     if function is None:
         raise ToolError(f"{service} has no function {logical_id}; there are: {' '.join(functions(template))}")
     stack = local_stack()
-    variables = _of_the_running_stack(stack, template, logical_id) if stack.emulator.running() else {}
-    done = invoke(function, event, variables)
+    variables: dict[str, str] = {}
+    if stack.emulator.running():
+        variables = _of_the_running_stack(stack, template, logical_id)
+        event = _with_token(event, Shop(stack.url))
+    done = invoke(function, json.loads(event), variables)
     print("\n".join(line for line in done.log.splitlines() if "(rapid)" not in line), file=sys.stderr)
     print(json.dumps(done.answer, indent=2))
     sys.exit(1 if done.error else 0)
+
+
+def _with_token(event: str, shop: Shop) -> str:
+    """Return an event with an access token of a demo account in the place that names a caller and their roles."""
+
+    def token(found: re.Match[str]) -> str:
+        accounts = seed.Accounts()
+        person = accounts.customer if found[1] == "customer" else accounts.admin
+        return f"Bearer {seed.access_token(shop, person)}"
+
+    return re.sub(r"Bearer <\S+ (\S+)>", token, event)
 
 
 def functions(template: sam.StackTemplate) -> dict[str, Function]:

@@ -6,10 +6,12 @@ into links: where it was not known yet, those are deployed once more with it.
 
 from __future__ import annotations
 
+import json
 import mimetypes
 import os
 import sys
 import time
+from typing import TYPE_CHECKING
 
 import boto3
 
@@ -20,7 +22,11 @@ from tools.local.stack import running_stack
 from tools.operate.environment import deployed, is_local
 from tools.report import step
 
+if TYPE_CHECKING:
+    from mypy_boto3_lambda import LambdaClient
+
 EDGE = sam.StackTemplate("edge")
+_IDENTITY = "identity"
 
 
 def main() -> None:
@@ -57,6 +63,24 @@ def deploy(environment: str, stacks: list[sam.StackTemplate], url: str | None) -
             sam.deploy_stack(stack, target, attended=True)
     else:
         sam.build_and_deploy(stacks, lambda stack, _: sam.deploy_stack(stack, target))
+    if any(stack.name == _IDENTITY for stack in stacks):
+        make_keys(boto3.client("lambda"), environment)
+
+
+def make_keys(client: LambdaClient, environment: str, *, tries: int = 20, pause: float = 15) -> None:
+    """Have identity make and publish its signing keys, so that the first log-in finds them. Safe to repeat.
+
+    AWS may need minutes until the role of a function may see a key that was just made (eventual consistency of tags);
+    identity goes on with the same key each time, and by itself every 15 minutes.
+    """
+    for turn in range(tries):
+        if turn:
+            time.sleep(pause)
+        answer = client.invoke(FunctionName=f"souk-{environment}-{_IDENTITY}-rotate", Payload=b"{}")
+        if "FunctionError" not in answer:
+            step(f"{_IDENTITY}: {json.loads(answer['Payload'].read())['keys']} signing key(s) published")
+            return
+    step(f"{_IDENTITY}: no signing key yet; its log says why, it tries again every 15 minutes")
 
 
 def site_url(environment: str) -> str | None:

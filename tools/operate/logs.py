@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 from tools import options
 from tools.operate.environment import chosen
 from tools.report import ToolError
-from tools.services import PLATFORM
 from tools.services import services as all_services
 
 _SINCE_SECONDS = 900
@@ -57,7 +56,7 @@ def log_groups(logs: Any, services: Sequence[str] | None, environment: str = "lo
     prefix = f"{_LAMBDA}souk-{environment}-"
     pages = logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=prefix)
     found = [group["logGroupName"] for page in pages for group in page["logGroups"]]
-    wanted = services or (PLATFORM, *all_services())
+    wanted = services or all_services()
     return [name for name in found if name.removeprefix(prefix) in wanted]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import msgspec
 
 from functions.identity.accounts.domain import Account, scope
+from functions.shared import jws
 
 ACCESS_LIFE = timedelta(minutes=15)
 
@@ -35,19 +35,21 @@ def claims(
     }
 
 
-def signing_input(key_id: str, said: dict[str, Any]) -> str:
+def signing_input(algorithm: str, key_id: str, said: dict[str, Any]) -> str:
     """Return header and claims as the text that is signed (RFC 7515 section 5.1)."""
-    header = {"alg": "ES256", "typ": "at+jwt", "kid": key_id}
-    return f"{_text(msgspec.json.encode(header))}.{_text(msgspec.json.encode(said))}"
+    return f"{jws.header(algorithm, key_id)}.{jws.base64url(msgspec.json.encode(said))}"
 
 
-def signed(text: str, der: bytes) -> str:
-    """Return the finished JWT: KMS signs in DER, a JWT carries r and s, 32 bytes each (RFC 7518 section 3.4)."""
-    return f"{text}.{_text(raw_signature(der))}"
+def signed(text: str, signature: bytes) -> str:
+    """Return the finished JWT."""
+    return f"{text}.{jws.base64url(signature)}"
 
 
 def raw_signature(der: bytes) -> bytes:
-    """Return r || s of an ECDSA signature over P-256 in DER (SEQUENCE of two INTEGERs, all lengths below 128)."""
+    """Return r || s of an ECDSA signature over P-256 in DER (SEQUENCE of two INTEGERs, all lengths below 128).
+
+    For keys from before they were RSA, as long as they sign: to be deleted a release later.
+    """
     r_end = 4 + der[3]
     r, s = der[4:r_end], der[r_end + 2 :]
     if der[0] != 0x30 or der[1] != len(der) - 2 or der[2] != 2 or der[r_end] != 2 or der[r_end + 1] != len(s):
@@ -55,18 +57,25 @@ def raw_signature(der: bytes) -> bytes:
     return b"".join(int.from_bytes(number, "big").to_bytes(32, "big") for number in (r, s))
 
 
-def jwk(public_key: bytes) -> dict[str, str]:
-    """Return KMS's public key (SubjectPublicKeyInfo of a P-256 point, DER) as a JWK.
+def modulus(public_key: bytes) -> str:
+    """Return the modulus of KMS's public key (SubjectPublicKeyInfo of RSA_2048 in DER), as a JWK has it.
 
-    Its id is the key's thumbprint (RFC 7638), so it follows from the key alone.
+    All such keys are alike but for their modulus, so what is around it is compared and not parsed.
     """
-    point = public_key[-65:]
-    if len(public_key) != 91 or point[0] != 4:
-        raise ValueError("not an uncompressed point of P-256")
-    members = {"crv": "P-256", "kty": "EC", "x": _text(point[1:33]), "y": _text(point[33:])}
-    thumbprint = _text(hashlib.sha256(msgspec.json.encode(members)).digest())
-    return {**members, "kid": thumbprint, "use": "sig", "alg": "ES256"}
+    number = public_key[len(_BEFORE) : -len(_AFTER)]
+    text = jws.base64url(number)
+    if public_key != _BEFORE + number + _AFTER:
+        raise ValueError("not an RSA key of 2048 bits with the exponent 65537")
+    jws.modulus(text)
+    return text
 
 
-def _text(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+_BEFORE = bytes.fromhex("30820122300d06092a864886f70d01010105000382010f003082010a0282010100")
+_AFTER = bytes.fromhex("0203010001")
+EXPONENT = jws.base64url(b"\1\0\1")
+
+
+def key_id(modulus: str) -> str:
+    """Return the thumbprint of an RSA key (RFC 7638), so that its id follows from the key alone."""
+    members = {"e": EXPONENT, "kty": "RSA", "n": modulus}
+    return jws.base64url(hashlib.sha256(msgspec.json.encode(members)).digest())

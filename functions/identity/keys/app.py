@@ -23,7 +23,7 @@ def discovery() -> Response:
         "jwks_uri": f"{issuer}/.well-known/jwks.json",
         "response_types_supported": [],
         "subject_types_supported": ["public"],
-        "id_token_signing_alg_values_supported": ["ES256"],
+        "id_token_signing_alg_values_supported": ["RS256"],
         "scopes_supported": scope(ROLES).split(),
         "claims_supported": ["sub", "roles", "email_verified", "sid"],
     }
@@ -34,7 +34,7 @@ def discovery() -> Response:
 def jwks() -> Response:
     """Tell the public keys, as a JWK set: 200."""
     key_set = keys().key_set(now())
-    document = {"keys": keys().published(key_set)["keys"]}
+    document = {"keys": [key.jwk() for key in key_set.keys] if key_set else []}
     return json_response(document, headers=_CACHED if key_set else None)
 
 
@@ -54,7 +54,7 @@ def get_keys() -> Response:
     status=202,
 )
 def rotate_keys(key: str | None) -> Response:
-    """Have another key sign as soon as every authoriser knows it: 202 the keys | 403 | 409 too many, key reused."""
+    """Have another key sign as soon as every service knows it: 202 the keys | 403 | 409 too many, key reused."""
     at = now()
 
     def run() -> Response:

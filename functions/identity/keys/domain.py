@@ -13,7 +13,7 @@ from typing import Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from functions.identity.keys.access_tokens import ACCESS_LIFE
+from functions.identity.keys.access_tokens import ACCESS_LIFE, EXPONENT
 from functions.shared.clock import parse, rfc3339
 from functions.shared.errors import ConflictError
 
@@ -23,32 +23,36 @@ AHEAD = timedelta(days=1)
 """How long before its time the next key of the ordinary rotation is made."""
 AFTER = ACCESS_LIFE + timedelta(hours=1)
 """How long a key stays published after its successor signs: a token's life, and a margin for clocks and caches."""
-MAX_KEYS = 10  # all of them fit into one SSM parameter of 4 KB
+MAX_KEYS = 8  # all of them fit into one SSM parameter of 4 KB
 
 State = Literal["next", "current", "retired"]
 
 
 class Key(Struct, frozen=True):
-    """One signing key: its public half, and the id under which KMS keeps the other."""
+    """One signing key: its public half, and the id under which KMS keeps the other.
+
+    An RSA key has its modulus, ``n``; one of P-256, from before keys were RSA, its point, ``x`` and ``y``.
+    """
 
     id: str
     kms_id: str
-    x: str
-    y: str
     made_at: str
     signs_from: str
+    n: str = ""
+    x: str = ""
+    y: str = ""
+
+    @property
+    def algorithm(self) -> Literal["RS256", "ES256"]:
+        """Return how it signs (RFC 7518)."""
+        return "RS256" if self.n else "ES256"
 
     def jwk(self) -> dict[str, str]:
         """Return the public half as it is published (RFC 7517)."""
-        return {
-            "kty": "EC",
-            "crv": "P-256",
-            "x": self.x,
-            "y": self.y,
-            "kid": self.id,
-            "use": "sig",
-            "alg": "ES256",
-        }
+        public = {"kty": "EC", "crv": "P-256", "x": self.x, "y": self.y}
+        if self.n:
+            public = {"kty": "RSA", "n": self.n, "e": EXPONENT}
+        return {**public, "kid": self.id, "use": "sig", "alg": self.algorithm}
 
 
 class KeySet(Struct, frozen=True):
@@ -75,8 +79,11 @@ class KeySet(Struct, frozen=True):
         )
 
     def due(self, at: datetime) -> datetime | None:
-        """Return from when a further key shall sign, if it is time to make it."""
-        end = parse(self.keys[-1].signs_from) + PERIOD
+        """Return from when a further key shall sign, if it is time to make it; at once where the last is no RSA key."""
+        last = self.keys[-1]
+        if last.algorithm != "RS256":
+            return max(parse(last.signs_from), at)
+        end = parse(last.signs_from) + PERIOD
         return end if end - AHEAD <= at else None
 
     def without(self, gone: tuple[Key, ...]) -> KeySet:
@@ -90,13 +97,18 @@ class KeySet(Struct, frozen=True):
         self.require_room()
         return KeySet((*self.keys, key), self.version + 1)
 
+    @property
+    def full(self) -> bool:
+        """Tell whether there is no room for a further key."""
+        return len(self.keys) >= MAX_KEYS
+
     def require_room(self) -> None:
         """Raise ConflictError when the key set is full."""
-        if len(self.keys) >= MAX_KEYS:
+        if self.full:
             raise ConflictError("too_many_keys", "Keys were rotated too often; old ones must end first.")
 
     def hastened(self, at: datetime, lead: timedelta) -> KeySet | None:
-        """Return the key set with its next key signing as soon as the authorisers know it; None without a next key."""
+        """Return the key set with its next key signing as soon as the services know it; None without a next key."""
         *before, last = self.keys
         if self.state(last, at) != "next":
             return None

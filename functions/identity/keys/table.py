@@ -1,7 +1,8 @@
 """The signing keys as an item of the identity table (functions/identity/table.py).
 
-| item    | pk   | sk   | holds                                |
-| key set | KEYS | RING | signing keys over time (domain.py)   |
+| item     | pk   | sk   | holds                                                          |
+| key set  | KEYS | RING | signing keys over time (domain.py)                             |
+| made key | KEYS | MADE | KMS's id of the key made last, before it came into the key set |
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from functions.identity.keys.domain import KeySet
 from functions.shared.dynamo import Table, from_item, to_item
 
 _RING = {"pk": "KEYS", "sk": "RING"}
+_MADE = {"pk": "KEYS", "sk": "MADE"}
 
 
 class KeysTable(Table):
@@ -38,3 +40,22 @@ class KeysTable(Table):
             {":version": key_set.version},
             condition="version = :version",
         )
+
+    def made_key(self) -> str | None:
+        """Return KMS's id of the key that was made last, None where none was."""
+        item = self.get(_MADE)
+        return None if item is None else str(item["kms_id"])
+
+    def record_made_key(self, kms_id: str, *, instead_of: str | None) -> str:
+        """Remember a key just made in place of the last one; return its id, or another's that was quicker."""
+        item, nothing = {**_MADE, "kms_id": kms_id}, "attribute_not_exists(pk)"
+        stored = (
+            self.put(item, nothing)
+            if instead_of is None
+            else self.put(item, "kms_id = :last", {":last": instead_of})
+        )
+        return kms_id if stored else self.made_key() or kms_id
+
+    def drop_made_key(self, kms_id: str) -> None:
+        """Forget a key that no longer exists; nothing happens when another was made since."""
+        self.delete(_MADE, "kms_id = :last", {":last": kms_id})

@@ -12,8 +12,7 @@ import pytest
 
 from functions.cart.app import app
 from functions.shared.clock import now, parse
-from tests.support.lambda_events import Context, sample
-from tests.support.templates import ROOT
+from tests.support.lambda_events import Context, http_sample, sample
 from tests.unit.cart.conftest import Shop, expire, product, stored, withdrawn
 
 LINE = "/carts/{cartId}/lines/{sku}"
@@ -397,7 +396,7 @@ def test_the_sample_requests_are_answered(shop: Shop) -> None:
     shop.told(sample("catalog/ProductPublished.v1"))
     shop.open(subject="cus_01kaqz5r7b8v0w3m2x4y6t9n1d")
     statuses = {
-        name: app(json.loads((ROOT / f"events/http/cart/{name}.json").read_text()), Context())["statusCode"]
+        name: app(http_sample(f"cart/{name}"), Context())["statusCode"]
         for name in ("health", "open", "get", "set-line", "quote", "remove-line", "merge")
     }
     assert statuses.pop("open") == 201

@@ -1,4 +1,4 @@
-"""Identity under test: the shop's front door as a client sees it, its mails, its facts, and the real authoriser."""
+"""Identity under test: the shop's front door as a client sees it, its mails, its facts, its keys in the parameter."""
 
 from __future__ import annotations
 
@@ -18,21 +18,24 @@ import pytest
 import time_machine
 from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
+from cryptography.hazmat.primitives.asymmetric import rsa
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.ses.models import ses_backends
 
 from functions.identity import api
+from functions.identity.accounts.domain import Account
 from functions.identity.api import keys, publication
 from functions.identity.app import app, on_mail, publish
 from functions.identity.keys.service import Publication, SigningKeys
 from functions.identity.table import IdentityTable
-from functions.platform import authoriser
-from functions.shared.clock import parse
+from functions.shared import aws
+from functions.shared import tokens as shared_tokens
+from functions.shared.clock import now, parse, rfc3339
 from tests.support.lambda_events import Context, api_event, sqs_event
+from tests.support.tokens import rsa_key
 
 NOW = parse("2026-11-22T17:05:09.123Z")
 PASSWORD = "correct horse"
-ARN = "arn:aws:execute-api:eu-west-1:000000000000:a1b2c3/v1/GET/identity/me"
 _numbers = itertools.count()
 
 
@@ -61,24 +64,27 @@ class Mail(NamedTuple):
 
 @dataclass
 class Front:
-    """The front door: requests pass the real authoriser, facts and mails take their ways out of the table's stream."""
+    """The front door; facts and mails take their ways out of the table's stream."""
 
     address: str = "203.0.113.7"
     _shard: str | None = None
 
     def call(
-        self, method: str, route: str, body: Any = None, *, token: str | None = None, **options: Any
+        self,
+        method: str,
+        route: str,
+        body: Any = None,
+        *,
+        token: str | None = None,
+        subject: str | None = None,
+        roles: str = "customer",
+        headers: dict[str, str] | None = None,
+        **options: Any,
     ) -> Answer:
-        """Send a request; a token is judged by the authoriser first, as API Gateway has it done."""
-        event = api_event(method, route, body, source_ip=self.address, **options)
-        if token is not None:
-            policy = authoriser.required(
-                {"type": "TOKEN", "authorizationToken": f"Bearer {token}", "methodArn": ARN}, Context()
-            )
-            event["requestContext"]["authorizer"] = {
-                "principalId": policy["principalId"],
-                **policy["context"],
-            }
+        """Send a request, with a token or with one that identity signs for a subject."""
+        token = token_of(subject, roles) if subject else token
+        sent = {**(headers or {}), **({"Authorization": f"Bearer {token}"} if token is not None else {})}
+        event = api_event(method, route, body, headers=sent, source_ip=self.address, **options)
         answer = app(event, Context())
         text = answer["body"]
         return Answer(answer["statusCode"], json.loads(text) if text else None, answer["headers"])
@@ -149,6 +155,14 @@ class Front:
         return [json.loads(message["Body"])["detail"] for message in got]
 
 
+def token_of(subject: str, roles: str) -> str:
+    """Return an access token that identity signs, for an account as it is said to be."""
+    account = Account(
+        subject, f"{subject}@example.com", "Amira", "", rfc3339(now()), roles=tuple(roles.split(","))
+    )
+    return keys().access_token(account, "", now())
+
+
 def _url(name: str) -> str:
     url: str = boto3.client("sqs").get_queue_url(QueueName=f"souk-local-{name}")["QueueUrl"]
     return url
@@ -157,6 +171,13 @@ def _url(name: str) -> str:
 def sent() -> list[Mail]:
     backend = ses_backends[DEFAULT_ACCOUNT_ID]["eu-west-1"]
     return [Mail(m.destinations["ToAddresses"][0], m.subject, m.body) for m in backend.sent_messages]
+
+
+@pytest.fixture(autouse=True)
+def few_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have moto's KMS take keys that this process has made already: different ones within a test."""
+    numbers = itertools.count(1)
+    monkeypatch.setattr(rsa, "generate_private_key", lambda **_: rsa_key(next(numbers)))
 
 
 @pytest.fixture
@@ -202,8 +223,9 @@ def table(deploy: Callable[[str], str], monkeypatch: pytest.MonkeyPatch) -> Iden
     )
     events.put_targets(Rule="heard", EventBusName="souk-local", Targets=[{"Id": "heard", "Arn": arn}])
     boto3.client("sesv2").create_email_identity(EmailIdentity="shop@souk.example")
-    for kept in (api.table, keys, publication, authoriser.keys):
+    for kept in (api.table, keys, publication, shared_tokens.keys):
         kept.cache_clear()
+    aws.ssm().delete_parameter(Name="/souk/local/jwks")
     return IdentityTable(name)
 
 

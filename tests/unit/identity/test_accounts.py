@@ -390,6 +390,7 @@ def test_a_new_role_is_in_the_next_access_token(front: Front) -> None:
 
 def test_given_and_taken_roles_are_told_with_who_did_it(front: Front) -> None:
     customer_id = front.register().body["customerId"]
+    front.log_in()
     front.facts()
     set_roles(front, customer_id, ["staff"], **ADMIN)
     set_roles(front, customer_id, [], **ADMIN)

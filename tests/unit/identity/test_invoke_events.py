@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from functions.identity.accounts.domain import Address
 from functions.identity.accounts.service import add_address, register
 from functions.identity.app import app
 from functions.identity.table import IdentityTable
 from functions.shared import gateway
-from tests.support.lambda_events import Context
+from tests.support.lambda_events import Context, http_sample
 from tests.support.templates import ROOT
-from tests.unit.identity.conftest import NOW, PASSWORD, Front
+from tests.unit.identity.conftest import NOW, PASSWORD, Front, token_of
 
 CALLS = sorted((ROOT / "events/http/identity").glob("*.json"))
 CUSTOMER, ADDRESS = "cus_01kaqz5r7b8v0w3m2x4y6t9n1d", "adr_01kaqz5r7b8v0w3m2x4y6t9n1h"
@@ -26,7 +27,11 @@ def test_the_events_to_invoke_with_are_answered(front: Front, table: IdentityTab
     calls = sorted(
         CALLS, key=lambda path: (erasing.index(path.stem) if path.stem in erasing else -1, path.stem)
     )
-    answers = {path.stem: app(json.loads(path.read_text()), Context())["statusCode"] for path in calls}
+
+    def event(name: str) -> dict[str, Any]:
+        return http_sample(f"identity/{name}", lambda subject, roles: f"Bearer {token_of(subject, roles)}")
+
+    answers = {path.stem: app(event(path.stem), Context())["statusCode"] for path in calls}
     expected = {name: WITH_A_MADE_UP_TOKEN.get(name) for name in answers}
     assert {name: code if expected[name] else code // 100 for name, code in answers.items()} == {
         name: code or 2 for name, code in expected.items()

@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from functions.identity.app import admin, app
+from functions.identity.app import admin
 from functions.identity.table import IdentityTable
-from tests.support import templates
 from tests.support.lambda_events import Context
 from tests.unit.identity.conftest import Front
 
@@ -100,17 +99,3 @@ def test_an_order_about_nobody_is_refused_and_the_log_does_not_name_them(
     with pytest.raises(Exception, match="no_account"):
         order(action="verify_email", email="nobody@example.com")
     assert "nobody@" not in capsys.readouterr().out
-
-
-def test_every_route_is_in_the_template_with_the_same_authoriser() -> None:
-    (http,) = (
-        function
-        for function in templates.resources("identity", "AWS::Serverless::Function").values()
-        if function["Handler"] == "functions.identity.app.app"
-    )
-    names = {"NONE": "none", "Optional": "optional", None: "required"}
-    declared = {
-        (event["Method"], event["Path"], names[event.get("Auth", {}).get("Authorizer")])
-        for event in (one["Properties"] for one in http["Events"].values())
-    }
-    assert declared == {(one.method, one.path, one.auth) for one in app.operations}

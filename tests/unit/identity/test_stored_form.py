@@ -157,12 +157,53 @@ def test_a_one_time_token_is_stored_in_the_form_that_all_versions_read(
 
 
 def test_the_keys_are_stored_in_the_form_that_all_versions_read(accounts: IdentityTable, stored: Any) -> None:
-    keys = KeySet((Key("k1", "arn", "x", "y", TIME, ENDS),), 3)
+    keys = KeySet((Key("k1", "arn", TIME, ENDS, n="modulus"),), 3)
     assert accounts.store_key_set(None, keys, "[]")
-    key = {"id": "k1", "kms_id": "arn", "x": "x", "y": "y", "made_at": TIME, "signs_from": ENDS}
+    key = {
+        "id": "k1",
+        "kms_id": "arn",
+        "made_at": TIME,
+        "signs_from": ENDS,
+        "n": "modulus",
+        "x": "",
+        "y": "",
+    }
     item = {"pk": "KEYS", "sk": "RING", "keys": [key], "version": 3}
     assert stored(accounts) == [{**item, "outbox": "[]"}]
     assert accounts.key_set() == (keys, False)
     accounts.mark_published(keys)
     assert stored(accounts) == [{**item, "published": 3}]
     assert accounts.key_set() == (keys, True)
+
+
+def test_keys_from_before_they_were_rsa_are_read(accounts: IdentityTable) -> None:
+    key = {
+        "id": "4bOi8mF2Wk5n8vQyXc0oZQhJm1yY2o6c1u5m3b7T9aA",
+        "kms_id": "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0",
+        "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
+        "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0",
+        "made_at": TIME,
+        "signs_from": ENDS,
+    }
+    accounts.put({"pk": "KEYS", "sk": "RING", "keys": [key], "version": 3, "published": 3})
+    found, published = accounts.key_set()
+    assert found
+    assert (found.version, published) == (3, True)
+    assert found.keys == (Key(key["id"], key["kms_id"], TIME, ENDS, x=key["x"], y=key["y"]),)
+    assert found.keys[0].jwk() == {
+        "kty": "EC",
+        "crv": "P-256",
+        "x": key["x"],
+        "y": key["y"],
+        "kid": key["id"],
+        "use": "sig",
+        "alg": "ES256",
+    }
+
+
+def test_the_key_made_last_is_stored_in_the_form_that_all_versions_read(
+    accounts: IdentityTable, stored: Any
+) -> None:
+    assert accounts.record_made_key("kms-1", instead_of=None) == "kms-1"
+    assert stored(accounts) == [{"pk": "KEYS", "sk": "MADE", "kms_id": "kms-1"}]
+    assert accounts.made_key() == "kms-1"

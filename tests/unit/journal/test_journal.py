@@ -139,8 +139,8 @@ FAULT = "/journal/faults/{service}"
 
 @pytest.fixture
 def shop(send: Any) -> None:
-    """The functions of three services and of the platform, as the templates name them."""
-    names = ("cart-http", "cart-inbox", "catalog-http", "journal-http", "authoriser")
+    """The functions of three services, as the templates name them."""
+    names = ("cart-http", "cart-inbox", "catalog-http", "journal-http")
     stand_ins(*(f"souk-local-{name}" for name in names))
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from functions.orders.app import app
 from functions.shared import gateway
-from tests.support.lambda_events import Context
+from tests.support.lambda_events import Context, http_sample
 from tests.support.templates import ROOT
 
 CALLS = sorted((ROOT / "events/http/orders").rglob("*.json"))
@@ -18,11 +18,11 @@ CALLS = sorted((ROOT / "events/http/orders").rglob("*.json"))
 
 @pytest.mark.parametrize("path", CALLS, ids=lambda path: path.stem)
 def test_an_event_to_invoke_with_is_answered(table: Any, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    place = json.loads((ROOT / "events/http/orders/place.json").read_text())
-    assert app(place, Context())["statusCode"] == 202
+    assert app(http_sample("orders/place"), Context())["statusCode"] == 202
     # Of an order just placed there is nothing to mail, and nothing to pay again.
     wanted = (409,) if path.stem in ("send-mail", "pay-again") else (200, 202)
-    assert app(json.loads(path.read_text()), Context())["statusCode"] in wanted
+    name = path.relative_to(ROOT / "events/http").with_suffix("")
+    assert app(http_sample(str(name)), Context())["statusCode"] in wanted
 
 
 def test_every_route_has_an_event_to_invoke_it_with() -> None:

@@ -96,7 +96,6 @@ SENT = some.builds(
     query=some.lists(some.tuples(TEXT, TEXT), max_size=4).map(tuple),
     headers=some.lists(some.tuples(NAME, VALUE), max_size=5).map(tuple),
     body=some.none() | TEXT,
-    authorizer=some.none(),
 )
 
 

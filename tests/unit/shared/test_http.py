@@ -11,7 +11,7 @@ import pytest
 from chalice.app import Response
 from msgspec import Meta
 
-from functions.shared import context, errors
+from functions.shared import aws, context, errors, tokens
 from functions.shared.http import (
     IDEMPOTENCY_KEY,
     IF_MATCH,
@@ -24,6 +24,7 @@ from functions.shared.http import (
 )
 from functions.shared.types import Body, LongPageQuery, PageQuery, Query, View
 from tests.support.lambda_events import Context, api_event
+from tests.support.tokens import PARAMETER, callers, publish
 
 
 class Wish(Body, frozen=True):
@@ -149,8 +150,13 @@ def fail() -> Any:
     return outcome
 
 
+@pytest.fixture(autouse=True)
+def keys(cloud: None) -> None:
+    """Have every test in an account in which the keys of callers are known."""
+
+
 def send(method: str, resource: str, body: Any = None, **options: Any) -> Any:
-    return answer_to(api_event(method, resource, body, **options))
+    return answer_to(api_event(method, resource, body, **{"subject": "cus_1", **options}))
 
 
 def answer_to(event: dict[str, Any]) -> Any:
@@ -216,7 +222,7 @@ def test_a_fixed_segment_is_taken_before_a_parameter() -> None:
 
 def test_the_parameters_that_the_gateway_tells_are_not_looked_at() -> None:
     for payload in ("2.0", "1.0"):
-        event = api_event("GET", "/wishes/{wishId}", path={"wishId": "w1"}, payload=payload)
+        event = api_event("GET", "/wishes/{wishId}", path={"wishId": "w1"}, payload=payload, subject="cus_1")
         told = {
             "pathParameters": {"wishId": "w2", "proxy": "w3"},
             "resource": "/wishes",
@@ -231,7 +237,7 @@ def test_an_unknown_path_is_a_problem() -> None:
 
 def test_head_is_answered_as_get_without_its_content() -> None:
     got, headed = (
-        app(api_event(method, "/wishes/{wishId}", path={"wishId": "w1"}), Context())
+        app(api_event(method, "/wishes/{wishId}", path={"wishId": "w1"}, subject="cus_1"), Context())
         for method in ("GET", "HEAD")
     )
     own = {"X-Correlation-Id"}
@@ -568,37 +574,135 @@ def test_what_chalice_itself_refuses_to_send_is_a_problem_too(capsys: pytest.Cap
 # --- who calls -----------------------------------------------------------------------------------------------------
 
 
-def test_a_guest_has_no_subject_and_no_role() -> None:
-    assert send("POST", "/wishes", {"text": "x"})["json"]["by"] is None
-    assert code(send("DELETE", "/wishes/{wishId}", path={"wishId": "x"})) == (403, "role_required")
+WISH: dict[str, Any] = {"path": {"wishId": "x"}}
 
 
-@pytest.mark.parametrize(
-    "context", [None, {}, {"principalId": ""}, {"principalId": "guest", "roles": "admin"}]
-)
-def test_without_the_authorisers_word_a_caller_is_a_guest(context: Any) -> None:
-    event = api_event("DELETE", "/wishes/{wishId}", path={"wishId": "x"})
-    event["requestContext"]["authorizer"] = context
-    assert code(answer_to(event))[0] == 403
+def test_a_guest_may_call_where_a_token_is_optional() -> None:
+    assert send("POST", "/wishes", {"text": "x"}, subject=None)["json"]["by"] is None
+    assert send("POST", "/wishes", {"text": "x"})["json"]["by"] == "cus_1"
+
+
+def test_a_guest_is_refused_where_a_token_is_required_and_told_with_what_to_come() -> None:
+    answer = send("DELETE", "/wishes/{wishId}", **WISH, subject=None)
+    assert code(answer) == (401, "not_authenticated")
+    assert answer["headers"]["WWW-Authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize(("method", "route"), [("GET", "/wishes/{wishId}"), ("POST", "/wishes")])
+def test_a_token_that_does_not_hold_is_refused_also_where_guests_may_call(method: str, route: str) -> None:
+    body = {"text": "x"} if method == "POST" else None
+    answer = send(method, route, body, **WISH, subject=None, headers={"Authorization": "Bearer a.b.c"})
+    assert code(answer) == (401, "not_authenticated")
+    assert answer["headers"]["WWW-Authenticate"] == 'Bearer error="invalid_token"'
+
+
+@pytest.mark.parametrize("line", ["", "Basic YTpi", "Bearer", "Bearer ", "guest"])
+def test_what_is_no_bearer_token_is_refused_without_an_error_of_a_token(line: str) -> None:
+    """RFC 6750, 3.1: a client that used another method is told no error code."""
+    answer = send("POST", "/wishes", {"text": "x"}, subject=None, headers={"Authorization": line})
+    assert code(answer) == (401, "not_authenticated")
+    assert answer["headers"]["WWW-Authenticate"] == "Bearer"
+
+
+def test_a_token_is_not_looked_at_where_none_is_needed() -> None:
+    answer = send("GET", "/wishes", subject=None, headers={"Authorization": "Bearer a.b.c"})
+    assert answer["statusCode"] == 200
+    assert context.current.actor is None
+
+
+@pytest.mark.parametrize("names", [("authorization",), ("authorization", "Authorization")])
+def test_two_authorization_headers_are_refused(names: tuple[str, ...]) -> None:
+    event = api_event("POST", "/wishes", {"text": "x"}, subject="cus_1", payload="1.0")
+    (token,) = event["multiValueHeaders"].pop("authorization")
+    event["multiValueHeaders"] |= {name: [token] * (2 // len(names)) for name in names}
+    assert code(answer_to(event)) == (401, "not_authenticated")
+    joined = api_event("POST", "/wishes", {"text": "x"}, headers={"Authorization": f"{token},{token}"})
+    assert code(answer_to(joined)) == (401, "not_authenticated")
+
+
+@pytest.mark.parametrize("payload", ["1.0", "2.0"])
+def test_a_token_is_found_however_its_header_is_written(payload: str) -> None:
+    event = api_event("POST", "/wishes", {"text": "x"}, subject="cus_1", payload=payload)
+    for headers in (event["headers"], event.get("multiValueHeaders", {})):
+        if (found := headers.pop("authorization", None)) is not None:
+            text = json.dumps(found).replace("Bearer", "bEARER ")
+            headers["AUTHORIZATION"] = json.loads(text)
+    assert answer_to(event)["json"]["by"] == "cus_1"
+
+
+@pytest.mark.parametrize("claimed", [{}, {"principalId": "cus_2", "roles": "admin"}])
+def test_who_calls_is_taken_from_the_token_and_nothing_else(claimed: Any) -> None:
+    event = api_event("GET", "/wishes/{wishId}", **WISH, subject="cus_1")
+    event["requestContext"]["authorizer"] = claimed
+    event["headers"] |= {"principalId": "cus_2", "x-roles": "admin"}
+    assert answer_to(event)["json"]["by"] == "cus_1"
+    del event["headers"]["authorization"]
+    assert code(answer_to(event)) == (401, "not_authenticated")
+
+
+def test_who_calls_is_asked_before_anything_else_of_the_request() -> None:
+    answer = send("PATCH", "/wishes/{wishId}", "{", **WISH, query={"limit": "x"}, subject=None)
+    assert code(answer) == (401, "not_authenticated")
+    assert code(send("PATCH", "/wishes/{wishId}", "{", **WISH, query={"limit": "x"}))[1] == "role_required"
 
 
 def test_one_of_the_roles_is_enough() -> None:
-    options: dict[str, Any] = {"path": {"wishId": "x"}, "subject": "cus_1"}
+    options: dict[str, Any] = {**WISH, "subject": "cus_1"}
     assert send("DELETE", "/wishes/{wishId}", roles="customer,staff", **options)["statusCode"] == 204
     assert send("DELETE", "/wishes/{wishId}", roles="customer,stafff", **options)["statusCode"] == 403
 
 
-def test_who_calls_is_never_taken_from_the_request() -> None:
-    claimed = {"principalId": "cus_2", "x-roles": "admin", "authorization": "Bearer x"}
-    answer = send("GET", "/wishes/{wishId}", path={"wishId": "x"}, headers=claimed, subject="cus_1")
-    assert answer["json"]["by"] == "cus_1"
-
-
 def test_what_a_known_caller_causes_is_known_by_their_subject() -> None:
-    send("GET", "/wishes/{wishId}", path={"wishId": "x"}, subject="cus_1")
+    send("POST", "/wishes", {"text": "x"}, subject="cus_1")
     assert context.current.actor == "cus_1"
-    send("GET", "/wishes/{wishId}", path={"wishId": "x"})
-    assert context.current.actor is None
+    send("POST", "/wishes", {"text": "x"}, subject=None)
+    assert (context.current.actor, context.current.caller) == (None, context.GUEST)
+
+
+def test_a_caller_is_forgotten_before_the_next_request() -> None:
+    send("POST", "/wishes", {"text": "x"}, subject="cus_1")
+    send("GET", "/wishes", subject=None)
+    assert context.current.caller == context.GUEST
+
+
+def test_the_session_is_the_tokens() -> None:
+    token = callers().token(sid="ses_7")
+    send("POST", "/wishes", {"text": "x"}, subject=None, headers={"Authorization": f"Bearer {token}"})
+    assert context.current.caller == context.Caller("cus_1", frozenset({"customer"}), "ses_7")
+
+
+def test_while_no_keys_can_be_read_callers_are_told_to_come_again(cloud: None) -> None:
+    aws.ssm().put_parameter(Name=PARAMETER, Value="{", Type="String", Overwrite=True)
+    tokens.keys.cache_clear()
+    answer = send("DELETE", "/wishes/{wishId}", **WISH)
+    assert code(answer) == (503, "keys_unavailable")
+    assert answer["headers"]["Retry-After"] == "2"
+    assert answer["json"]["title"] == "Service unavailable"
+    assert send("POST", "/wishes", {"text": "x"}, subject=None)["statusCode"] == 201
+    publish()
+    assert send("DELETE", "/wishes/{wishId}", **WISH, roles="admin")["statusCode"] == 204
+
+
+def test_the_log_line_names_the_subject_and_the_reason_and_never_the_token(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    good, bad = callers().token(), callers().token(aud="other")
+    for token in (good, bad):
+        send("GET", "/wishes/{wishId}", **WISH, subject=None, headers={"Authorization": f"Bearer {token}"})
+    send("POST", "/wishes", {"text": "x"}, subject=None)
+    said = capsys.readouterr().out
+    passed, stopped, guest = map(json.loads, said.splitlines())
+    assert (passed["subject"], passed["outcome"]) == ("cus_1", "ok")
+    assert (stopped["level"], stopped["outcome"], stopped["reason"], stopped["status"]) == (
+        "info",
+        "unauthorised",
+        "audience",
+        401,
+    )
+    assert "subject" not in stopped
+    assert guest["subject"] == "guest"
+    for part in (*good.split("."), *bad.split(".")):
+        assert part not in said
 
 
 # --- query parameters ----------------------------------------------------------------------------------------------
