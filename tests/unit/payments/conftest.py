@@ -35,7 +35,7 @@ ENVIRONMENT = {
     "PROVIDER_NAME": "simulator",
     "CAPTURE_ON_NAME": "confirmation",
     "STRIPE_URL": "http://127.0.0.1:1",
-    "STRIPE_KEY_SECRET_NAME": "souk-stripe-key",
+    "STRIPE_KEY_SECRET_NAME": "souk-local-payments-stripe-key",
     "WEBHOOK_SECRET_NAME": "souk-local-payments-webhook",
     "SIMULATOR_SLOW_SECONDS": "0.05",
 }

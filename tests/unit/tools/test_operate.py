@@ -103,19 +103,6 @@ def test_logs_are_those_of_the_environment_and_of_the_service_that_is_named(
     assert [line.split()[1] for line in capsys.readouterr().out.splitlines()] == ["orders-http"]
 
 
-def test_an_environment_whose_name_begins_with_that_of_another_is_told_from_it() -> None:
-    client = boto3.client("logs")
-    for group in ("/aws/lambda/souk-prod-orders", "/aws/lambda/souk-prod-eu-orders"):
-        client.create_log_group(logGroupName=group)
-        client.create_log_stream(logGroupName=group, logStreamName="one")
-        line = json.dumps({"function": f"{group.removeprefix('/aws/lambda/')}-http"})
-        events = [{"timestamp": int(time.time() * 1000), "message": line}]
-        client.put_log_events(logGroupName=group, logStreamName="one", logEvents=events)
-    assert logs.log_groups(client, None, "prod") == ["/aws/lambda/souk-prod-orders"]
-    (one,) = logs.lines(client, logs.log_groups(client, None, "prod-eu"), 0, "prod-eu")
-    assert one.function == "orders-http"
-
-
 def test_dead_letters_are_listed_for_the_environment_alone(capsys: pytest.CaptureFixture[str]) -> None:
     queue("souk-dev-orders-inbox-dlq", "a")
     queue("souk-prod-orders-inbox-dlq", "a", "b")

@@ -9,6 +9,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -209,6 +210,29 @@ def test_production_deploys_with_a_provider_that_moves_money() -> None:
     assert rule["Assertions"][0]["Assert"] == {
         "Fn::Not": [{"Fn::Equals": [{"Ref": "PaymentProvider"}, "simulator"]}]
     }
+
+
+@pytest.mark.parametrize(
+    "service", [one.name for one in sam.all_stacks() if "MailSender" in one.parameters()]
+)
+def test_production_deploys_with_a_sender_of_its_own_only(service: str) -> None:
+    (rule,) = (one for one in template(service)["Rules"].values() if "MailSender" in str(one))
+    assert rule["RuleCondition"] == {"Fn::Equals": [{"Ref": "Environment"}, "prod"]}
+    default = template(service)["Parameters"]["MailSender"]["Default"]
+    assert rule["Assertions"][0]["Assert"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "MailSender"}, default]}]}
+
+
+def test_no_environments_names_begin_as_those_of_another() -> None:
+    for stack in sam.all_stacks():
+        pattern = template(stack.name)["Parameters"]["Environment"]["AllowedPattern"]
+        assert not re.fullmatch(pattern, "dev-eu"), f"{stack.name}: souk-dev-* would be souk-dev-eu-* too"
+        assert all(re.fullmatch(pattern, name) for name in sam.configured())
+
+
+def test_a_stack_whose_first_creation_failed_is_in_nobodys_way() -> None:
+    sections = tomllib.loads((ROOT / "samconfig.toml").read_text())
+    kept = {name: one["deploy"]["parameters"] for name, one in sections.items() if name != "version"}
+    assert {name: one["on_failure"] for name, one in kept.items()} == dict.fromkeys(kept, "DELETE")
 
 
 def test_every_environment_of_samconfig_is_named_in_its_values() -> None:
