@@ -51,7 +51,6 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "passwords",
         "planning",
         "quotes",
-        "reading",
         "signature",
         "text",
         "tokens",

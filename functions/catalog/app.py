@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import functools
-import os
 from collections.abc import Callable
 from typing import Any
 
 from chalice.app import Response, SQSEvent
 
 from functions.catalog import service, tasks, views
+from functions.catalog.api import app, catalog, currency, exporting, importing
 from functions.catalog.domain import STATUSES, Product, facet
-from functions.catalog.exports import service as exports
-from functions.catalog.exports.table import ExportsTable
-from functions.catalog.imports import messages
+from functions.catalog.exports import app as exports_app  # noqa: F401  importing registers the routes
+from functions.catalog.imports import app as imports_app  # noqa: F401
 from functions.catalog.imports import service as imports
-from functions.catalog.imports.table import ImportsTable
 from functions.catalog.jobs.domain import Task
-from functions.catalog.jobs.uploads import Uploads
-from functions.catalog.table import CatalogTable
 from functions.catalog.text import words
 from functions.shared import log, outbox
 from functions.shared.clock import now
@@ -26,7 +21,6 @@ from functions.shared.http import (
     IDEMPOTENCY_KEY,
     IF_MATCH,
     Header,
-    Service,
     caller,
     etag,
     json_response,
@@ -36,45 +30,12 @@ from functions.shared.ids import fingerprint, new_id
 from functions.shared.money import EXPONENTS
 from functions.shared.types import LongPageQuery
 
-app = Service("catalog")
+__all__ = ["app", "on_file", "on_import", "publish", "sweep"]
 
 PUBLIC = {"Cache-Control": "public, max-age=0, s-maxage=15, stale-while-revalidate=60"}
 """Caches on the way answer for 15 seconds; a browser asks each time, and is told 304 where nothing has changed."""
 IF_NONE_MATCH = Header("If-None-Match", "if_none_match", "The ETag of the version that is at hand")
-CONTENT_TYPE = Header("Content-Type", "content_type", "Of which format the body is")
 MAX_PRODUCT_BYTES = 1_000_000
-MAX_FILE_BYTES = (
-    4_600_000  # Lambda is called with 6 MB at most (Lambda quotas), and a CSV comes to it as base64
-)
-
-
-@functools.cache
-def catalog() -> CatalogTable:
-    """Return the service's table."""
-    return CatalogTable(os.environ["TABLE_NAME"])
-
-
-@functools.cache
-def importing() -> imports.ImportContext:
-    """Return what imports work with."""
-    return imports.ImportContext(catalog(), ImportsTable(os.environ["TABLE_NAME"]), uploads(), currency())
-
-
-@functools.cache
-def exporting() -> exports.ExportContext:
-    """Return what exports work with."""
-    return exports.ExportContext(catalog(), ExportsTable(os.environ["TABLE_NAME"]), uploads())
-
-
-def uploads() -> Uploads:
-    """Return the files of imports and exports, and their queues."""
-    bucket = os.environ["IMPORTS_BUCKET_NAME"]
-    return Uploads(bucket, os.environ["FILES_QUEUE_URL"], os.environ["IMPORTS_QUEUE_URL"])
-
-
-def currency() -> str:
-    """Return the currency the shop sells in."""
-    return os.environ["SHOP_CURRENCY_NAME"]
 
 
 @app.endpoint("GET", "/catalog/health", auth="none")
@@ -207,123 +168,6 @@ def delete_product(id: str, version: int) -> Response:
     """Withdraw a product from sale, or delete a draft: 204 | 403 | 404 | 412 changed since | 428 no If-Match."""
     service.withdraw(catalog(), id, version=version, at=now())
     return Response("", status_code=204)
-
-
-# --- many at once -------------------------------------------------------------------------------------------------
-
-
-@app.endpoint(
-    "POST",
-    "/catalog/imports",
-    roles=("admin",),
-    query=views.ImportProducts,
-    body=bytes | None,
-    max_bytes=MAX_FILE_BYTES,
-    headers=(CONTENT_TYPE, IDEMPOTENCY_KEY),
-    returns=views.ImportAcceptedView,
-    status=202,
-    content_types=("text/csv", "application/x-ndjson"),
-)
-def post_import(
-    query: views.ImportProducts, body: bytes | None, content_type: str | None, key: str | None
-) -> Response:
-    """Import products from CSV (Shopify's, WooCommerce's, or mapped) or JSONL: 202 | 400 | 403 | 409 | 413 | 415.
-
-    Each product is created, or changed where its slug exists; what is to be said of rows is told by GET
-    /catalog/imports/{id}. ``?stock=set`` sets the stock of SKUs that are there too, ``?dryRun=true`` only tells what
-    would happen, ``?mapping=`` is a JSON object of the file's columns, each with the field that it stands for.
-
-    A body has room for 4.6 MB. For a file of up to 200 MB, send none and ``?upload=true``: the answer names an address
-    to PUT the file to, with the same Content-Type, and POST /catalog/imports/{id}/start has it worked off.
-    """
-    at, raw, kind = now(), body or b"", imports.kind_of(content_type or "")
-    mapping = imports.mapping_of(query.mapping)
-    options = imports.ImportOptions(stock=query.stock == "set", dry_run=query.dry_run, mapping=mapping)
-    if query.upload:
-        imports.refuse_file(raw)
-
-    def run() -> Response:
-        import_id = new_id("imp", at)
-        where = {"Location": f"/catalog/imports/{import_id}"}
-        if query.upload:
-            job, address = imports.expect(importing(), kind, import_id, at, options)
-            return json_response(views.upload_view(job, address), 202, where)
-        job = imports.accept(importing(), raw, kind, import_id, at, options)
-        return json_response(views.accepted_view(job), 202, where)
-
-    return answered_once(app, catalog(), f"import#{caller(app).subject}", at, run, key=key)
-
-
-@app.endpoint(
-    "POST", "/catalog/imports/{id}/start", roles=("admin",), returns=views.ImportAcceptedView, status=202
-)
-def start_import(id: str) -> Response:
-    """Have the file worked off that was PUT to an import's address: 202 | 403 | 404 | 409 it has not come | 413.
-
-    Safe to repeat.
-    """
-    return json_response(views.accepted_view(imports.start(importing(), id, now())), 202)
-
-
-@app.endpoint(
-    "GET", "/catalog/imports/{id}", roles=("staff", "admin"), query=LongPageQuery, returns=views.ImportView
-)
-def get_import(id: str, query: LongPageQuery) -> Response:
-    """Get how far an import has got, with a page of its errors (``?limit=&cursor=``): 200 | 400 | 403 | 404."""
-    table = importing().imports
-    job = imports.job(table, id)
-    problems = table.problems(job.id, query.limit, query.cursor)
-    return json_response(views.import_view(job, problems))
-
-
-@app.endpoint("GET", "/catalog/imports/{id}/messages", roles=("staff", "admin"), query=views.ByCursor)
-def get_import_messages(id: str, query: views.ByCursor) -> Response:
-    """Get all that is said of an import's rows as a CSV file (``?cursor=``): 200 | 400 | 403 | 404.
-
-    Where there is more than fits into one answer, the header Link names the next part.
-    """
-    job = imports.job(importing().imports, id)
-    page = messages.page(importing().imports, job.id, query.cursor)
-    headers: dict[str, Any] = {
-        "Content-Type": "text/csv; charset=utf-8",
-        "Content-Disposition": f'attachment; filename="{job.id}.csv"',
-    }
-    if page.following:
-        headers["X-Next-Cursor"] = page.following
-        headers["Link"] = f'</catalog/imports/{job.id}/messages?cursor={page.following}>; rel="next"'
-    return Response(page.text, headers=headers)
-
-
-@app.endpoint(
-    "POST",
-    "/catalog/exports",
-    roles=("admin",),
-    query=views.ExportProducts,
-    headers=(IDEMPOTENCY_KEY,),
-    returns=views.ExportView,
-    status=202,
-)
-def post_export(query: views.ExportProducts, key: str | None) -> Response:
-    """Have all products written into a file (``?format=csv`` or ``jsonl``): 202 | 400 | 403 | 409.
-
-    GET /catalog/exports/{id} tells how far it has got, and where the file is. Quantities are left blank, because stock
-    belongs to inventory.
-    """
-    at = now()
-
-    def run() -> Response:
-        export = exports.begin(exporting(), query.format, new_id("exp", at), at)
-        where = {"Location": f"/catalog/exports/{export.id}"}
-        return json_response(views.export_view(export, None), 202, where)
-
-    return answered_once(app, catalog(), f"export#{caller(app).subject}", at, run, key=key)
-
-
-@app.endpoint("GET", "/catalog/exports/{id}", roles=("admin",), returns=views.ExportView)
-def get_export(id: str) -> Response:
-    """Get how far an export has got, and once it is completed the address of its file: 200 | 403 | 404."""
-    export, address = exports.fetched(exporting(), id)
-    return json_response(views.export_view(export, address))
 
 
 @app.on_sqs_message(queue="catalog-imports")

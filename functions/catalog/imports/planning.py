@@ -1,4 +1,4 @@
-"""How a file is cut into parts that are worked on at once: no product has rows in two of them.
+"""How a file is cut into parts that are worked on at once, and a part read: no product has rows in two of them.
 
 A part names its rows by where they stand in the file, in bytes, so that who works on it reads nothing else; what only
 the whole file says (how it is written, which addresses clash) is found once and handed on. A file is gone through line
@@ -7,6 +7,7 @@ by line; what is kept of it in memory are its products' names.
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ import msgspec
 
 from functions.catalog.formats import decoding, jsonl, numerals, shopify, woocommerce
 from functions.catalog.formats.csv_records import Record, records
-from functions.catalog.formats.rows import Problem
+from functions.catalog.formats.rows import ParsedProduct, Problem
 from functions.catalog.text import distinct_slugs, fold
 from functions.shared.errors import InvalidError
 
@@ -269,3 +270,44 @@ def _part(groups: list[_Group], before: list[Part]) -> Part:
         segments=tuple(together.segments),
         slugs={key: slug for group in groups for key, slug in group.slugs.items()},
     )
+
+
+# --- the parts ----------------------------------------------------------------------------------------------------
+
+
+def read(
+    layout: Layout, part: Part, text_of: Callable[[Segment], str], currency: str, mapping: Mapping[str, str]
+) -> list[ParsedProduct]:
+    """Return the products of a part, in the order in which they first appear, as read from the whole file."""
+    match layout.form:
+        case "jsonl":
+            return jsonl.read(_lines(part, text_of))
+        case "woocommerce":
+            rows = {int(key[2:]): slug for key, slug in part.slugs.items() if key.startswith("==")}
+            sheet = woocommerce.sheet(_records(layout, part, text_of), layout.delimiter, rows)
+            return shopify.products(sheet, currency, sign=layout.sign, renamed=part.slugs)
+        case "shopify" | "mapped":
+            known = shopify.known_names(mapping)
+            sheet = shopify.sheet(_records(layout, part, text_of), known, layout.delimiter)
+            return shopify.products(sheet, currency, sign=layout.sign, renamed=part.slugs)
+
+
+def _lines(part: Part, text_of: Callable[[Segment], str]) -> Iterator[tuple[int, str]]:
+    for segment in part.segments:
+        for number, line in enumerate(text_of(segment).split("\n"), segment.row):
+            if line.strip():
+                yield number, line
+
+
+def _records(layout: Layout, part: Part, text_of: Callable[[Segment], str]) -> Iterator[Record]:
+    header = next(records(_opened(text_of(layout.header)), layout.delimiter))
+    rows = (
+        records(_opened(text_of(one)), layout.delimiter, row=one.row - 1, width=len(header.cells))
+        for one in part.segments
+    )
+    # A part whose every row is broken gives up like a whole file; that is told of the file already.
+    return chain((header,), (line for line in chain.from_iterable(rows) if line.text))
+
+
+def _opened(text: str) -> Iterator[str]:
+    return io.StringIO(text, newline="")

@@ -18,7 +18,7 @@ from functions.catalog.domain import Product, Stored, listed_words, normalised, 
 from functions.catalog.events import CountedLine, ImportAccepted, StockCounted
 from functions.catalog.formats import shopify
 from functions.catalog.formats.rows import ParsedProduct, Problem
-from functions.catalog.imports import applying, planning, reading
+from functions.catalog.imports import applying, planning
 from functions.catalog.imports.domain import MAX_FILE_BYTES, MEDIA_TYPES, Format, Job, ReadAs
 from functions.catalog.imports.planning import Plan, Segment
 from functions.catalog.imports.table import Found, ImportsTable
@@ -215,7 +215,7 @@ def work(importing: ImportContext, import_id: str, number: int, at: datetime) ->
     if found is None or _too_late(found.job, at):
         return
     if not found.done:
-        entries = reading.read(
+        entries = planning.read(
             found.layout,
             found.part,
             lambda segment: _text(importing, found, segment),

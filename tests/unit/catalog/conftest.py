@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from functions.catalog import api
 from functions.catalog import app as edge
 from functions.catalog.lists import table as table_lists
 from functions.shared import aws, outbox
@@ -35,9 +36,9 @@ def send(deploy: Callable[[str], str], call: Send, monkeypatch: pytest.MonkeyPat
     aws.dynamodb().delete_table(TableName=table)
     aws.dynamodb().create_table(**request)
     monkeypatch.setenv("SHOP_CURRENCY_NAME", "EUR")
-    edge.catalog.cache_clear()
-    edge.importing.cache_clear()
-    edge.exporting.cache_clear()
+    api.catalog.cache_clear()
+    api.importing.cache_clear()
+    api.exporting.cache_clear()
     table_lists._learnt.clear()
     return lambda *args, **options: call(edge.app, *args, **options)
 

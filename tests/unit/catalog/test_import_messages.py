@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 
-from functions.catalog.app import importing
+from functions.catalog.api import importing
 from functions.catalog.imports import messages
 from tests.unit.catalog.conftest import ADMIN, Send, work
 from tests.unit.catalog.test_merchants_files import handed_in, product

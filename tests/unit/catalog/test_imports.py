@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from functions.catalog.app import importing, on_file, on_import
+from functions.catalog.api import importing
+from functions.catalog.app import on_file, on_import
 from functions.catalog.domain import MAX_ORIGIN_LENGTH, MAX_ORIGINS, with_origin
 from functions.catalog.imports import service as imports
 from functions.shared.clock import now

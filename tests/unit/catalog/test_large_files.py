@@ -16,12 +16,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from functions.catalog import tasks
-from functions.catalog.app import exporting, importing, on_file, on_import
+from functions.catalog.api import exporting, importing
+from functions.catalog.app import on_file, on_import
 from functions.catalog.exports import service as exports
 from functions.catalog.formats import decoding, shopify, woocommerce
 from functions.catalog.formats.csv_records import records
 from functions.catalog.formats.rows import ParsedProduct
-from functions.catalog.imports import planning, reading
+from functions.catalog.imports import planning
 from functions.catalog.imports import service as imports
 from functions.shared import aws
 from functions.shared.clock import now
@@ -83,7 +84,7 @@ def in_parts(raw: bytes) -> list[ParsedProduct]:
     found: list[ParsedProduct] = []
     for part in made.parts:
         text_of = lambda one: raw[one.begin : one.end].decode(made.layout.codec)  # noqa: E731
-        entries = reading.read(made.layout, part, text_of, "EUR", {})
+        entries = planning.read(made.layout, part, text_of, "EUR", {})
         assert len(entries) == part.entries
         found += entries
     return found

@@ -7,7 +7,8 @@ from typing import Any, Self
 
 import pytest
 
-from functions.catalog.app import app, catalog
+from functions.catalog.api import catalog
+from functions.catalog.app import app
 from functions.catalog.domain import Price, Product, Variant, card, lists, terms
 from functions.catalog.lists import table as table_lists
 from functions.catalog.lists.domain import ListEntry

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from functions.catalog import service
-from functions.catalog.app import importing
+from functions.catalog.api import importing
 from functions.catalog.domain import Price, Product, Variant, key_of
 from functions.catalog.imports import service as imports
 from functions.shared import aws

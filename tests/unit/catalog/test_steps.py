@@ -10,7 +10,8 @@ import msgspec
 import pytest
 
 from functions.catalog import service
-from functions.catalog.app import catalog, publish
+from functions.catalog.api import catalog
+from functions.catalog.app import publish
 from functions.catalog.domain import Price, Product, Stored, Variant
 from functions.shared import aws
 from functions.shared.errors import ConflictError
