@@ -7,7 +7,8 @@ ENDPOINT_PORT ?= 4566
 STATE         ?= .local
 ENV           ?= local
 AUTH          ?= false
-export PORT ENDPOINT_PORT STATE ENV AUTH COLD ORDERS VISITS CATALOG SERVICE FOLLOW FUNCTION EVENT QUEUE REDRIVE DELETE REASON BUYERS UNITS FROM TO EXAMPLES NAME
+GATEWAY       ?= http
+export PORT ENDPOINT_PORT STATE ENV AUTH GATEWAY COLD ORDERS VISITS CATALOG SERVICE FOLLOW FUNCTION EVENT QUEUE REDRIVE DELETE REASON BUYERS UNITS FROM TO EXAMPLES NAME
 
 # Whatever the shell says, compiled modules are kept: the SAM CLI starts in half the time.
 unexport PYTHONDONTWRITEBYTECODE
@@ -24,7 +25,7 @@ help:
 	@echo
 	@echo "Options: PORT=8080 (the shop), ENDPOINT_PORT=4566 (the AWS emulator), STATE=.local (where the stack keeps its"
 	@echo "state: with another one and other ports, a second stack runs beside the first), PYTHON=python3.12,"
-	@echo "AUTH=true (the emulator enforces the functions' IAM policies)."
+	@echo "AUTH=true (the emulator enforces the functions' IAM policies), GATEWAY=rest (a REST API for each service)."
 
 ## What you need first
 run: setup ## Start the whole shop in the background and buy something (CATALOG=products.csv for another catalog)

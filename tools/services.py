@@ -9,6 +9,8 @@ from tools.templates import resources
 
 PLATFORM = "platform"
 """The stack every service plugs into; its template lies beside infra/."""
+NO_API = "none"
+"""What stands for the id of the platform's API where each service has one of its own."""
 EDGE = "edge"
 """The one template of infra/ that is no service's: CloudFront exists on AWS only."""
 
@@ -27,13 +29,8 @@ def segments() -> dict[str, str]:
 
 
 def _segments(service: str) -> set[str]:
-    events = (
-        event
-        for function in resources(service, "AWS::Serverless::Function").values()
-        for event in function.get("Events", {}).values()
-        if "Path" in event.get("Properties", {})
-    )
-    return {event["Properties"]["Path"].split("/")[1] for event in events}
+    routes = resources(service, "AWS::ApiGatewayV2::Route").values()
+    return {route["RouteKey"].split("/")[1] for route in routes}
 
 
 def consumers() -> tuple[str, ...]:

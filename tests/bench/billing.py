@@ -126,8 +126,8 @@ def provider_wait(tally: Keys, prices: Any, of: Stacks | None = None) -> tuple[f
     return a_second * fast / 1000, a_second * slow / 1000
 
 
-def edge_bill(requests: float, transfer_bytes: float, prices: Any, *, functions: float = 0) -> Bill:
-    """Return what CloudFront costs in a month, above what it gives for nothing."""
+def edge_bill(requests: float, transfer_bytes: float, functions: float, prices: Any) -> Bill:
+    """Return what CloudFront costs in a month above what is free; `functions` is how often its function runs."""
     each, free = prices["each"], prices["free_a_month"]
     return {
         "edge requests": max(requests - free["edge_requests"], 0) * each["edge_request"],

@@ -267,7 +267,7 @@ def bill(
     )
     every = [
         billing.bill(cost.gathered(month, MONTH_SECONDS), prices),
-        billing.edge_bill(requests, transfer, prices),
+        billing.edge_bill(requests, transfer, requests, prices),
         billing.storage(month, 1, prices),
         cost.fixed(prices),
     ]

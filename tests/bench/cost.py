@@ -95,7 +95,7 @@ def main() -> None:
     waits = provider_wait(found.tally, prices)
     print(f"  {'the provider waits':20} ${waits[0]:,.2f} to {waits[1]:,.2f} more")
     print("\nOn top, the storefront's own files, all from the edge, each visit with a new browser:")
-    calls = storefront.Asked(found.edge_requests, found.transfer_bytes)
+    calls = storefront.Asked(found.edge_requests, found.transfer_bytes, found.edge_requests)
     for name, code_kept in (("as they are kept now", False), ("modules kept a day", True)):
         show(name, storefront.bill(visits, orders, calls, prices, code_kept=code_kept))
 
@@ -169,7 +169,8 @@ def gathered(tally: Keys, seconds: float, of: Stacks | None = None) -> dict[tupl
 def month_bills(found: Month, prices: Any) -> dict[str, Bill]:
     """Return what a month costs, its first: by service, the edge, what stands, what is stored."""
     parts = {service: bill(of_service(found.tally, service), prices) for service in SERVICES}
-    parts["edge"] = edge_bill(found.edge_requests, found.transfer_bytes, prices)
+    # Its function tells calls from pages, so it runs for each call.
+    parts["edge"] = edge_bill(found.edge_requests, found.transfer_bytes, found.edge_requests, prices)
     parts["standing"] = fixed(prices)
     parts["stored, month 1"] = storage(found.tally, 1, prices)
     return parts

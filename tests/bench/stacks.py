@@ -46,10 +46,11 @@ class Source(NamedTuple):
 
 
 class Behaviour(NamedTuple):
-    """How long the edge may keep what it is given for a path, in seconds, whatever the answer says."""
+    """How long the edge may keep what it is given for a path, in seconds, and whether its function runs for each."""
 
     pattern: str
     most_seconds: int
+    runs_function: bool = False
 
 
 @dataclass
@@ -67,10 +68,15 @@ class Stacks:
 
     def kept_seconds(self, path: str, said: int) -> int:
         """Return for how long the edge keeps an answer that says it may be kept for `said` seconds."""
-        for behaviour in self.behaviours:
-            if fnmatch.fnmatchcase(path, behaviour.pattern):
-                return min(said, behaviour.most_seconds)
-        return NO_CACHE
+        return min(said, self._behaviour(path).most_seconds)
+
+    def runs_function(self, path: str) -> bool:
+        """Tell whether the edge's function runs for each request of a path."""
+        return self._behaviour(path).runs_function
+
+    def _behaviour(self, path: str) -> Behaviour:
+        fitting = (one for one in self.behaviours if fnmatch.fnmatchcase(path, one.pattern))
+        return next(fitting, Behaviour("*", NO_CACHE))
 
 
 @functools.cache
@@ -160,12 +166,13 @@ def _behaviours(written: Mapping[str, Any]) -> Iterator[Behaviour]:
         for one in resources.values()
         if one["Type"] == "AWS::CloudFront::Distribution"
     )
-    for behaviour in distribution["CacheBehaviors"]:
+    for behaviour in (*distribution["CacheBehaviors"], distribution["DefaultCacheBehavior"]):
         policy = behaviour["CachePolicyId"]
-        most = NO_CACHE  # of AWS's own policies only CachingDisabled stands here
+        most = NO_CACHE  # AWS's own policy is for the site's files, whose answers are no service's
         if isinstance(policy, dict):
             most = int(resources[policy["Ref"]]["Properties"]["CachePolicyConfig"]["MaxTTL"])
-        yield Behaviour(behaviour["PathPattern"], most)
+        runs = bool(behaviour.get("FunctionAssociations"))
+        yield Behaviour(behaviour.get("PathPattern", "*"), most, runs)
 
 
 def _short(name: str) -> str:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from tests.bench.account import HEADER_BYTES, transferred
 from tests.bench.billing import Bill, edge_bill
+from tests.bench.stacks import stacks
 from tests.support.templates import ROOT
 from tools.local.edge import caching
 
@@ -27,10 +28,11 @@ _FILE = re.compile(r'(?:href|src)="(/[\w/.-]+\.\w+)"')
 
 
 class Asked(NamedTuple):
-    """What the edge is asked for, and what it sends."""
+    """What the edge is asked for, what it sends, and how often its function runs."""
 
     requests: float
     transfer_bytes: float
+    function_runs: float
 
 
 def visit(
@@ -44,14 +46,15 @@ def visit(
     for page, views in pages.items():
         for name in files(page, web):
             seen[name] = seen.get(name, 0) + views
-    requests = transfer = 0.0
+    requests = transfer = runs = 0.0
     for name, views in seen.items():
         again = caching(media_type(name)) == "no-cache" and not (code_kept and name not in pages)
         asked = views if again else min(views, 1)
         requests += asked
+        runs += asked * stacks().runs_function(f"/{name}")
         transfer += min(asked, 1) * transferred((web / name).read_text()) + max(asked - 1, 0) * HEADER_BYTES
     drawings = [transferred(path.read_text()) for path in (web / "images").glob("*.svg")]
-    return Asked(requests + pictures, transfer + pictures * sum(drawings) / max(len(drawings), 1))
+    return Asked(requests + pictures, transfer + pictures * sum(drawings) / max(len(drawings), 1), runs)
 
 
 def files(page: str, web: Path = WEB) -> set[str]:
@@ -69,8 +72,9 @@ def bill(visits: float, orders: float, calls: Asked, prices: Any, *, code_kept: 
     looks, buys = visit(VISIT, code_kept=code_kept), visit(ORDER, 0, code_kept=code_kept)
     requests = looks.requests * visits + buys.requests * orders
     transfer = looks.transfer_bytes * visits + buys.transfer_bytes * orders
+    runs = looks.function_runs * visits + buys.function_runs * orders
     without = edge_bill(*calls, prices)
     all_of_it = edge_bill(
-        calls.requests + requests, calls.transfer_bytes + transfer, prices, functions=requests
+        calls.requests + requests, calls.transfer_bytes + transfer, calls.function_runs + runs, prices
     )
     return {what: dollars - without[what] for what, dollars in all_of_it.items()}

@@ -98,9 +98,9 @@ def test_the_provider_is_waited_for_in_a_line_of_its_own(prices: Any, where: Sta
 
 
 def test_the_edge_costs_what_is_above_its_free_allowance(prices: Any) -> None:
-    found = billing.edge_bill(12 * MILLION, 1500e9, prices, functions=3 * MILLION)
+    found = billing.edge_bill(12 * MILLION, 1500e9, 3 * MILLION, prices)
     assert found == pytest.approx({"edge requests": 2.4, "edge functions": 0.1, "edge transfer": 42.5})
-    assert sum(billing.edge_bill(10 * MILLION, 1000e9, prices, functions=2 * MILLION).values()) == 0
+    assert sum(billing.edge_bill(10 * MILLION, 1000e9, 2 * MILLION, prices).values()) == 0
 
 
 def test_what_stays_grows_with_the_months_and_what_expires_does_not(prices: Any, where: Stacks) -> None:

@@ -103,4 +103,7 @@ def test_every_function_and_queue_of_this_repository_has_its_figures() -> None:
     assert {"orders-inbox", "payments-inbox"} <= set(found.sources)
     assert found.fact_days > 0
     assert found.kept_seconds("/catalog/products", 15) == 15
-    assert found.kept_seconds("/orders", 15) == 0
+    assert found.kept_seconds("/orders", 0) == 0
+    assert found.runs_function("/orders/ord_1")
+    assert found.runs_function("/products.html")
+    assert not found.runs_function("/js/pages/products.js")

@@ -33,8 +33,7 @@ def every_function() -> list[Any]:
 
 def events_of(service: str, function: str) -> list[Path]:
     """Return the events of a function: those of its service's routes, or the one named like the function."""
-    kinds = {one["Type"] for one in functions(service)[function].get("Events", {}).values()}
-    if "Api" in kinds:
+    if function == "HttpFunction":
         return sorted((EVENTS / "http" / service).rglob("*.json"))
     name = Resolver(templates.template(service)).name(function)
     suffix = name.removeprefix("souk-local-").removeprefix(f"{service}-")

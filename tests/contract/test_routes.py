@@ -18,17 +18,6 @@ from tools.services import services
 GIVEN_BY_LAMBDA = {"AWS_LAMBDA_FUNCTION_NAME", "AWS_REGION", "AWS_ENDPOINT_URL"}
 
 
-def template_routes(service: str) -> set[tuple[str, str]]:
-    """Return method and path of each Api event of a service's template."""
-    found = set()
-    for function in functions(service).values():
-        for event in function.get("Events", {}).values():
-            if event["Type"] == "Api":
-                route = event["Properties"]
-                found.add((route["Method"], route["Path"]))
-    return found
-
-
 def code_routes(service: str) -> set[tuple[str, str, str]]:
     """Return method, path and authorisation of each endpoint of a service's app."""
     return {(one.method, one.path, one.auth) for one in app_of(service).app.operations}
@@ -43,8 +32,30 @@ def every_function() -> list[Any]:
 
 
 @pytest.mark.parametrize("service", services())
-def test_the_template_has_the_routes_of_the_code(service: str) -> None:
-    assert template_routes(service) == {(method, path) for method, path, _ in code_routes(service)}
+def test_the_template_opens_the_segment_of_the_code_and_all_below_it(service: str) -> None:
+    (segment,) = {path.split("/")[1] for _, path, _ in code_routes(service)}
+    routes = templates.resources(service, "AWS::ApiGatewayV2::Route")
+    assert {name: route["RouteKey"] for name, route in routes.items()} == {
+        "Route": f"ANY /{segment}",
+        "ProxyRoute": f"ANY /{segment}/{{proxy+}}",
+    }
+
+
+@pytest.mark.parametrize("service", services())
+def test_both_gateways_call_the_same_function_and_it_lets_both_call_it(service: str) -> None:
+    (integration,) = templates.resources(service, "AWS::ApiGatewayV2::Integration").values()
+    assert (integration["IntegrationType"], integration["PayloadFormatVersion"]) == ("AWS_PROXY", "2.0")
+    assert integration["IntegrationUri"] == {"Fn::GetAtt": ["HttpFunction", "Arn"]}
+    (api,) = templates.resources(service, "AWS::Serverless::Api").values()
+    (calls,) = api["DefinitionBody"]["paths"].values()
+    assert set(calls) == {"get", "head", "options", "post", "put", "patch", "delete"}
+    for call in calls.values():
+        assert "functions/${HttpFunction.Arn}/" in call["x-amazon-apigateway-integration"]["uri"]["Fn::Sub"]
+    (permission,) = templates.resources(service, "AWS::Lambda::Permission").values()
+    assert permission["FunctionName"] == {"Ref": "HttpFunction"}
+    assert permission["SourceArn"]["Fn::Sub"][1]["Api"] == {
+        "Fn::If": ["Http", integration["ApiId"], {"Ref": "RestApi"}]
+    }
 
 
 @pytest.mark.parametrize("service", services())
@@ -118,11 +129,27 @@ def test_every_inbox_knows_its_dead_letter_queue(service: str) -> None:
             assert resolver.variables(name)["BUS_NAME"] == "souk-local"
 
 
-@pytest.mark.parametrize("service", services())
-def test_the_edge_finds_the_api_by_its_name(service: str) -> None:
-    resolver = Resolver(templates.template(service))
+HTTP_API = {"Fn::If": ["Http", {"Ref": "HttpApi"}, "none"]}
+
+
+@pytest.mark.parametrize(
+    ("stack", "api"), [("platform", HTTP_API), *((one, {"Ref": "RestApi"}) for one in services())]
+)
+def test_an_api_is_found_by_its_name(stack: str, api: Any) -> None:
+    resolver = Resolver(templates.template(stack))
     names = {
         resolver.value(one["Name"]): one["Value"]
-        for one in templates.resources(service, "AWS::SSM::Parameter").values()
+        for one in templates.resources(stack, "AWS::SSM::Parameter").values()
     }
-    assert names[f"/souk/local/apis/{service}"] == {"Ref": "Api"}
+    assert names[f"/souk/local/apis/{stack}"] == api
+
+
+@pytest.mark.parametrize("service", services())
+def test_routes_are_plugged_into_the_api_that_the_platform_names(service: str) -> None:
+    (named,) = templates.resources("platform", "AWS::SSM::Parameter").values()
+    plugged = {
+        one["ApiId"]["Fn::Sub"]
+        for kind in ("Route", "Integration")
+        for one in templates.resources(service, f"AWS::ApiGatewayV2::{kind}").values()
+    }
+    assert plugged == {"{{resolve:ssm:" + named["Name"]["Fn::Sub"] + "}}"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Callable
@@ -462,23 +463,51 @@ def test_addresses_that_lead_nowhere_say_so(page: Page, watch: Watch) -> None:
     watch.expects("status of 404")
 
 
-def test_the_edge_on_aws_answers_unknown_pages_alike(page: Page) -> None:
+def test_the_edge_on_aws_sends_each_request_where_the_local_one_does(page: Page) -> None:
     """The CloudFront function itself, run in a browser: a script as there."""
-    code = templates.resources("edge", "AWS::CloudFront::Function")["SiteIndex"]["FunctionCode"]
+    code = templates.resources("edge", "AWS::CloudFront::Function")["SiteIndex"]["FunctionCode"]["Fn::Sub"]
+    told = {
+        "Apis": "carts:abc,orders:def",
+        "Api": "abc",
+        "AWS::Region": "eu-west-1",
+        "AWS::URLSuffix": "amazonaws.com",
+    }
+    for name, value in told.items():
+        code = code.replace(f"${{{name}}}", value)
+    code = code.replace(
+        "import cf from 'cloudfront';",
+        "const to = []; const cf = {updateRequestOrigin: one => to.push(one)};",
+    )
     page.goto("about:blank")
 
-    def handled(uri: str, accept: str) -> Any:
-        event = {"request": {"uri": uri, "headers": {"accept": {"value": accept}}}}
-        return page.evaluate(
-            "([code, event]) => new Function(code + 'return handler;')()(event)", [code, event]
-        )
+    def handled(uri: str, accept: str = "*/*") -> Any:
+        request = {"uri": uri, "headers": {"accept": {"value": accept}}}
+        run = "([code, event]) => new Function(code + 'return event => [handler(event), to];')()(event)"
+        answer, origins = page.evaluate(run, [code, {"request": request, "context": {"requestId": "r1"}}])
+        return {**answer, "to": origins} if origins else answer
+
+    def problem(answer: Any) -> tuple[int, str]:
+        told = json.loads(answer["body"]["data"])
+        assert answer["headers"]["content-type"]["value"] == "application/problem+json"
+        assert (told["status"], told["correlationId"]) == (answer["statusCode"], "r1")
+        return answer["statusCode"], told["code"]
 
     lost = handled("/nothing/", "text/html,*/*")
     assert (lost["statusCode"], lost["body"]["data"]) == (404, (ROOT / "web/404.html").read_text())
-    assert handled("/nothing.html", "*/*") == {
-        "uri": "/nothing.html",
-        "headers": {"accept": {"value": "*/*"}},
-    }
+    assert problem(handled("/nothing.html")) == (404, "no_such_file")
+    assert problem(handled("/robots.txt", "text/html")) == (404, "no_such_file")
+    assert problem(handled("/orders/x.html")) == (404, "no_such_file")
+    assert handled("/")["uri"] == "/index.html"
     assert handled("/console/", "text/html")["uri"] == "/console/index.html"
     assert handled("/product.html", "text/html")["uri"] == "/product.html"
+    assert handled("/console/map.json")["uri"] == "/console/map.json"
     assert handled("/account", "text/html")["statusCode"] == 308
+    assert handled("//evil")["headers"]["location"]["value"] == "/evil/"
+
+    assert handled("/carts")["uri"] == "/carts"
+    assert "to" not in handled("/carts/crt_1/lines/A.B"), "the origin is that API's as it is"
+    assert handled("/orders/ord_1")["to"] == [{"domainName": "def.execute-api.eu-west-1.amazonaws.com"}]
+    assert problem(handled("/carts/", "text/html")) == (404, "no_such_route")
+    assert problem(handled("/orders//x")) == (404, "no_such_route")
+    assert problem(handled("/constructor/x.y")) == (404, "no_such_file")
+    assert problem(handled("/carts:abc/x.y")) == (404, "no_such_file")

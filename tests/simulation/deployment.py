@@ -206,6 +206,8 @@ def _add(made: Deployment, template: _Template) -> None:
     for properties in template.of_type("AWS::Serverless::Function").values():
         function = _function(template, properties)
         made.functions.append(function)
+        if function.handler is function.app:
+            made.routes |= {(one.method, one.path): function for one in function.app.operations}
         for event in properties.get("Events", {}).values():
             _source(
                 made, function, event["Type"], template.value(event["Properties"]), redrives, visibilities
@@ -247,8 +249,6 @@ def _source(
     visibilities: Mapping[str, float],
 ) -> None:
     match kind:
-        case "Api":
-            made.routes[event["Method"], event["Path"]] = function
         case "SQS":
             name = from_arn(event["Queue"])
             made.queues[name] = QueueSource(

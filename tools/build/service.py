@@ -1,8 +1,8 @@
 """`make service NAME=reviews`: a small service that works, to grow from.
 
 What is in tools/build/wishlist/ is written under the new name into functions/, infra/ and tests/unit/: one route, one
-fact published, one consumed, a table, tests. Nothing else in the repository names a service but infra/edge.yaml, the
-CloudFront of AWS, which gets its lines as well; `make contracts` writes what follows from the code.
+fact published, one consumed, a table, tests. Nothing else in the repository names a service; `make contracts` writes
+what follows from the code.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tools.services import EDGE, PLATFORM, segments, services
 MODEL = Path(__file__).with_name("wishlist")
 MODEL_NAME = "wishlist"
 _LIKE = "orders"
-"""The service whose Makefile, gateway answers and lines of infra/edge.yaml a new one gets as well."""
+"""The service whose Makefile and gateway answers a new one gets as well."""
 _NAME = re.compile(r"[a-z][a-z0-9]{1,19}")
 _RESERVED = {EDGE, PLATFORM, "shared", "functions", "tests"}
 
@@ -49,7 +49,7 @@ def checked_name(name: str) -> str:
 
 
 def write(name: str) -> list[Path]:
-    """Write a service's files and its lines of infra/edge.yaml; return what was written."""
+    """Write a service's files; return what was written."""
     targets = {
         MODEL / "functions": ROOT / "functions" / name,
         MODEL / "tests": ROOT / "tests/unit" / name,
@@ -67,8 +67,7 @@ def write(name: str) -> list[Path]:
     template = ROOT / "infra" / f"{name}.yaml"
     text = (MODEL / "template.yaml").read_text().replace("  Api: {}\n", _gateway())
     template.write_text(_renamed(text, name))
-    _add_to_edge(name)
-    return [*targets.values(), template, ROOT / "infra" / f"{EDGE}.yaml"]
+    return [*targets.values(), template]
 
 
 def _renamed(text: str, name: str) -> str:
@@ -78,7 +77,7 @@ def _renamed(text: str, name: str) -> str:
 def _gateway() -> str:
     """Return what every template says of its API: what the gateway answers by itself."""
     text = (ROOT / "infra" / f"{_LIKE}.yaml").read_text()
-    found = re.search(r"^  Api:\n(?:    .*\n|\n)+?(?=^\S)", text, re.MULTILINE)
+    found = re.search(r"^  Api:.*\n(?:    .*\n|\n)+?(?=^\S)", text, re.MULTILINE)
     if found is None:
         raise ToolError(f"infra/{_LIKE}.yaml has no Globals: Api")
     return found[0].rstrip() + "\n"
@@ -89,14 +88,3 @@ def _format(*folders: Path) -> None:
     ruff = str(Path(sys.executable).with_name("ruff"))
     for arguments in (["check", "--quiet", "--fix", "--select", "I"], ["format", "--quiet"]):
         subprocess.run([ruff, *arguments, *map(str, folders)], cwd=ROOT, check=True)
-
-
-def _add_to_edge(name: str) -> None:
-    """Have CloudFront know the service: an origin and its paths, as of another one that nobody caches."""
-    path = ROOT / "infra" / f"{EDGE}.yaml"
-    lines = []
-    for line in path.read_text().splitlines(keepends=True):
-        lines.append(line)
-        if f"Id: {_LIKE}," in line:
-            lines.append(line.replace(_LIKE, name))
-    path.write_text("".join(lines))

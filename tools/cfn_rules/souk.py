@@ -75,11 +75,12 @@ def shared_settings(cfn: Template, kind: str) -> Any:
 def service(cfn: Template) -> str:
     """Return the name of the template's service, ``platform`` for template.yaml.
 
-    `sam validate --lint` hands over text without a file name; then the template's own word has to do.
+    `sam validate --lint` hands over text without a file name; then the template's own word has to do: what has no
+    functions is no service.
     """
     if not cfn.filename:
         variables = (shared_settings(cfn, "Function").get("Environment") or {}).get("Variables") or {}
-        return str(variables.get("SERVICE_NAME", ""))
+        return str(variables.get("SERVICE_NAME", "platform"))
     name = Path(cfn.filename).stem
     return "platform" if name == "template" else name
 
@@ -188,6 +189,7 @@ class ServicesKeepTheirLogsForATime(CloudFormationLintRule):
         """Return the group that is not so, and what writes elsewhere."""
         functions = list(resources(cfn, "AWS::Serverless::Function"))
         groups = {name: properties for name, _, properties in resources(cfn, "AWS::Logs::LogGroup")}
+        groups.pop("AccessLogs", None)  # the gateway's, E9113
         wanted = {
             "LogGroupName": {"Fn::Sub": f"/aws/lambda/souk-${{Environment}}-{service(cfn)}"},
             "RetentionInDays": {"Ref": "LogRetentionDays"},
@@ -254,6 +256,7 @@ def _recoverable(properties: Any) -> bool:
 _NAMES = {
     "AWS::Serverless::Function": ("FunctionName", "{own}"),
     "AWS::Serverless::Api": ("Name", "{own}"),
+    "AWS::ApiGatewayV2::Api": ("Name", "{own}"),
     "AWS::Serverless::LayerVersion": ("LayerName", "{own}"),
     "AWS::DynamoDB::Table": ("TableName", "{own}"),
     "AWS::SQS::Queue": ("QueueName", "{own}"),
@@ -262,11 +265,16 @@ _NAMES = {
     "AWS::SecretsManager::Secret": ("Name", "{own}"),
     "AWS::KMS::Alias": ("AliasName", "alias/{own}"),
     "AWS::SSM::Parameter": ("Name", "/souk/${{Environment}}/"),
-    "AWS::Logs::LogGroup": ("LogGroupName", "/aws/lambda/{own}"),
+    "AWS::Logs::LogGroup": ("LogGroupName", "/aws/{kind}/{own}"),
 }
 _KINDS = {
     "AWS::Serverless::Function": "Function",
     "AWS::Serverless::Api": "Api",
+    "AWS::ApiGatewayV2::Api": "Api",
+    "AWS::ApiGatewayV2::Integration": "Integration",
+    "AWS::ApiGatewayV2::Route": "Route",
+    "AWS::ApiGatewayV2::Stage": "Stage",
+    "AWS::Lambda::Permission": "Permission",
     "AWS::Serverless::LayerVersion": "Layer",
     "AWS::DynamoDB::Table": "Table",
     "AWS::SQS::Queue": "Queue",
@@ -297,7 +305,7 @@ class NamesFollowTheConvention(CloudFormationLintRule):
         for name, _, properties in resources(cfn, *_NAMES):
             kind = cfn.template["Resources"][name]["Type"]
             attribute, start = _NAMES[kind]
-            start = start.format(own=own)
+            start = start.format(own=own, kind="vendedlogs" if name == "AccessLogs" else "lambda")
             if not _starts(substituted(properties.get(attribute)), start):
                 found.append(
                     RuleMatch(["Resources", name], f"the {attribute} of {name} is not !Sub {start}…")
@@ -519,3 +527,63 @@ class EverythingIsBuiltAlike(CloudFormationLintRule):
             if resource.get("Metadata") != {"BuildMethod": "makefile"}
             or properties.get("Layers", shared.get("Layers")) != shared.get("Layers")
         ]
+
+
+class CallsTakeOneRoute(CloudFormationLintRule):
+    """The service's code decides what a path is; the gateway hands on all of them, and lets nobody flood the shop."""
+
+    id = "E9113"
+    shortdesc = "Every service has one greedy route, in the platform's HTTP API or in a REST API of its own"
+    description = (
+        "ANY /<segment> and ANY /<segment>/{proxy+} with Condition Http; a RestApi with Condition Rest, of one stage; "
+        "stages are throttled, and the HTTP API's writes an access log without what is of a person"
+    )
+    source_url = "https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-routes.html"
+    tags = ["souk", "api"]  # noqa: RUF012
+
+    def match(self, cfn: Template) -> Matches:
+        """Return what is open otherwise."""
+        found = [
+            RuleMatch(path, "calls reach a function by the service's route, not by an event of its own")
+            for path, _ in events(cfn, "Api", "HttpApi")
+        ]
+        if "HttpFunction" in cfn.template.get("Resources", {}):
+            found += [RuleMatch(["Resources", "HttpFunction"], text) for text in _ways_in(cfn)]
+        for name, _, properties in resources(cfn, "AWS::ApiGatewayV2::Stage"):
+            found += [RuleMatch(["Resources", name], text) for text in _lacking(properties)]
+        return found
+
+
+def _ways_in(cfn: Template) -> Iterator[str]:
+    """Yield what a service's ways in lack."""
+    keys = sorted(properties["RouteKey"] for _, _, properties in resources(cfn, "AWS::ApiGatewayV2::Route"))
+    if not keys or keys != [keys[0], f"{keys[0]}/{{proxy+}}"] or not re.fullmatch(r"ANY /[a-z]+", keys[0]):
+        yield "it has the routes ANY /<segment> and ANY /<segment>/{proxy+}, and no others"
+    kinds = {
+        "Http": ("AWS::ApiGatewayV2::Integration", "AWS::ApiGatewayV2::Route"),
+        "Rest": ("AWS::Serverless::Api",),
+    }
+    for condition, types in kinds.items():
+        made = list(resources(cfn, *types))
+        if not made or any(resource.get("Condition") != condition for _, resource, _ in made):
+            yield f"what is of {condition} has the Condition {condition}"
+    for _, _, properties in resources(cfn, "AWS::ApiGatewayV2::Integration"):
+        if properties.get("PayloadFormatVersion") != "2.0":
+            yield "its Integration has PayloadFormatVersion 2.0"
+    rest = shared_settings(cfn, "Api")
+    if not rest.get("OpenApiVersion"):
+        yield "Globals set Api.OpenApiVersion: without it SAM publishes a second stage, open to all"
+    if not all(one.get("ThrottlingRateLimit") for one in rest.get("MethodSettings") or [{}]):
+        yield "Globals set Api.MethodSettings with a ThrottlingRateLimit"
+
+
+_PERSONAL = re.compile(r"\$context\.(identity|path|authorizer|httpUserAgent|domain)")
+
+
+def _lacking(stage: Any) -> Iterator[str]:
+    """Yield what an HTTP API's stage lacks."""
+    if not (stage.get("DefaultRouteSettings") or {}).get("ThrottlingRateLimit"):
+        yield "a stage has DefaultRouteSettings with a ThrottlingRateLimit"
+    told = (stage.get("AccessLogSettings") or {}).get("Format") or ""
+    if not told or _PERSONAL.search(told):
+        yield "a stage has AccessLogSettings, whose Format names no address, no path and no agent"

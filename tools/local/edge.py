@@ -1,9 +1,9 @@
 """The local edge: what CloudFront (infra/edge.yaml) does on AWS, for http://localhost:8080.
 
-The first segment of a path chooses the service's API, everything else is a static file from web/. Requests and answers
-pass as they are, with one exception, which API Gateway's GatewayResponses make on AWS and the emulator does not: errors
-of the gateway itself become problem+json, as the services' own are. Files are compressed as CloudFront does;
-answers of services are not, though CloudFront compresses those of the catalog and the stock.
+The first segment of a path chooses the service; everything else, and what ends in .html, is a static file from web/.
+Requests and answers pass as they are, with one exception: errors of the gateway itself become problem+json, as the
+services' own are. On AWS a REST API's GatewayResponses do the same; an HTTP API has its own words there. Files are
+compressed as CloudFront does; answers of services are not, though CloudFront compresses those too.
 
 One thing it does that CloudFront does not: it holds the answers of a service back where an operator asked for that
 (functions/journal/operations/faults.py), so that one can see what a slow service does to a shop.
@@ -35,7 +35,7 @@ from yarl import URL
 from tools import ROOT
 from tools.local.emulator import HOST
 from tools.local.stack import ENVIRONMENT, aws_session
-from tools.services import segments
+from tools.services import NO_API, PLATFORM, segments
 
 WEB = ROOT / "web"
 LOST_PAGE = WEB / "404.html"
@@ -92,8 +92,11 @@ _GATEWAY_PROBLEMS = {
     414: (414, "url_too_long", "The address is longer than this call takes."),
     431: (431, "headers_too_large", "The headers are larger than this call takes."),
     429: (503, "service_unavailable", "This service takes no calls at the moment."),
+    503: (503, "service_unavailable", "This service takes no calls at the moment."),
     504: (504, "service_timeout", "This service did not answer in time."),
 }
+_NO_ROUTE = (b"Missing Authentication Token", b"CORS not configured")
+"""What a REST API says of a path without a route, and the emulator's HTTP API of OPTIONS, which it does not pass on."""
 _TITLES = {
     400: "Bad request",
     401: "Not authenticated",
@@ -162,7 +165,10 @@ class Faults:
 
 
 class Apis:
-    """The address of each service's API: looked up in SSM, kept, and looked up again when it has changed."""
+    """The address of each service's API: looked up in SSM, kept, and looked up again when it has changed.
+
+    A service without an API of its own (a REST API) has its routes in the platform's (the HTTP API).
+    """
 
     def __init__(self, endpoint_port: int) -> None:
         self._endpoint = f"http://{HOST}:{endpoint_port}"
@@ -176,15 +182,16 @@ class Apis:
         """Return the URL before the path for a segment; see Addresses."""
         service = segments()[segment]
         async with self._lock:
-            known = self._ids.get(service)
-            if (known is None or self._address(known) == other_than) and time.monotonic() - self._asked > 0.5:
+            if self._known(service) in (None, other_than) and time.monotonic() - self._asked > 0.5:
                 self._ids = await asyncio.to_thread(self._look_up)
                 self._asked = time.monotonic()
-            known = self._ids.get(service)
-        return None if known is None or self._address(known) == other_than else self._address(known)
+            known = self._known(service)
+        return None if known == other_than else known
 
-    def _address(self, api: str) -> str:
-        return f"{self._endpoint}/_aws/execute-api/{api}/v1"
+    def _known(self, service: str) -> str | None:
+        own, shared = self._ids.get(service), self._ids.get(PLATFORM)
+        api, stage = (own, "v1") if own else (shared, "$default")
+        return f"{self._endpoint}/_aws/execute-api/{api}/{stage}" if api not in (None, NO_API) else None
 
     def _look_up(self) -> dict[str, str]:
         path = f"/souk/{ENVIRONMENT}/apis/"
@@ -216,9 +223,11 @@ class Edge:
             return problem(request, 400, "bad_path", "A path begins with '/' and has no backslash here.")
         if any(re.fullmatch(r"(\.|%2e){1,2}", part, re.IGNORECASE) for part in path.split("/")):
             return problem(request, 400, "bad_path", "A path has no '.' or '..' segments here.")
-        segment = path.split("/", 2)[1]
-        if segment not in segments():
+        segment, *rest = path.split("/")[1:]
+        if segment not in segments() or path.endswith(".html"):
             return static_file(request)
+        if "" in rest:  # the gateways do not agree on what a slash at the end is
+            return problem(request, 404, "no_such_route", "There is nothing at this path.")
         return await self._ask(request, segment)
 
     async def _ask(self, request: web.Request, segment: str) -> web.Response:
@@ -283,9 +292,7 @@ def _answer(request: web.Request, status: int, headers: Mapping[str, str], body:
 def _gateway_problem(
     request: web.Request, status: int, body: bytes = b"", request_id: str | None = None
 ) -> web.Response:
-    if (
-        status == 403 and b"Missing Authentication Token" in body
-    ):  # what API Gateway says of a path it has no route for
+    if status == 403 and any(words in body for words in _NO_ROUTE):
         return problem(request, 404, "no_such_route", "There is nothing at this path.", request_id=request_id)
     unknown = (502, "service_failed", "This service failed to answer.")
     status, code, detail = _GATEWAY_PROBLEMS.get(status, unknown)

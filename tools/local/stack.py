@@ -36,12 +36,16 @@ STATE = ROOT / ".local"
 
 @dataclass(frozen=True)
 class Stack:
-    """A local stack: where it listens and where it keeps its state; `auth` has the emulator enforce IAM."""
+    """A local stack: where it listens, where it keeps its state, and what stands in front of the services.
+
+    `auth` has the emulator enforce IAM; `gateway` is ``http`` or ``rest``, the templates' parameter.
+    """
 
     port: int = 8080
     endpoint_port: int = 4566
     state: Path = STATE
     auth: bool = False
+    gateway: str = "http"
 
     @property
     def name(self) -> str:
@@ -106,7 +110,8 @@ class Stack:
         `parameters` are template parameter values for each stack. Safe to repeat: what is deployed already, from the
         same inputs and with the same parameters, is left alone.
         """
-        target = sam.Target(ENVIRONMENT, self.emulator.environment, {"PublicUrl": self.url}, parameters or {})
+        common = {"PublicUrl": self.url, "Gateway": self.gateway}
+        target = sam.Target(ENVIRONMENT, self.emulator.environment, common, parameters or {})
         deployed = self._deployed()
         changed: list[str] = []
 
@@ -209,12 +214,13 @@ _DEPLOYED = f"/souk-tools/{ENVIRONMENT}/deployed/"
 
 
 def local_stack() -> Stack:
-    """Return the local stack that PORT, ENDPOINT_PORT, STATE and AUTH describe."""
+    """Return the local stack that PORT, ENDPOINT_PORT, STATE, AUTH and GATEWAY describe."""
     return Stack(
         port=options.port("PORT", 8080),
         endpoint_port=options.port("ENDPOINT_PORT", 4566),
         state=(ROOT / (options.text("STATE") or ".local")).resolve(),
         auth=options.text("AUTH").lower() in ("1", "true", "yes"),
+        gateway=options.text("GATEWAY") or "http",
     )
 
 

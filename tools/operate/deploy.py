@@ -1,7 +1,8 @@
 """`make deploy`: the stacks to AWS (ENV=dev), or to the endpoint in AWS_ENDPOINT_URL; the platform first.
 
 On AWS the edge (infra/edge.yaml) comes last and brings the storefront's files. Its address is what some services put
-into links: where it was not known yet, those are deployed once more with it.
+into links: where it was not known yet, those are deployed once more with it. It is told the ids of the APIs, so that it
+follows also where one service alone was deployed and has another API since.
 """
 
 from __future__ import annotations
@@ -14,13 +15,15 @@ import time
 from typing import TYPE_CHECKING
 
 import boto3
+from botocore.exceptions import ClientError
 
 from tools import ROOT, options
 from tools.build import sam
 from tools.local.edge import WEB, caching
 from tools.local.stack import running_stack
 from tools.operate.environment import deployed, is_local
-from tools.report import step
+from tools.report import ToolError, step
+from tools.services import NO_API, PLATFORM, segments
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
@@ -44,7 +47,7 @@ def main() -> None:
     url = site_url(environment)
     if names != [EDGE.name]:
         deploy(environment, sam.select([name for name in names or [] if name != EDGE.name]), url)
-    if elsewhere or (names and EDGE.name not in names):
+    if elsewhere or (names and EDGE.name not in names and not edge_is_stale(environment)):
         return
     deploy_site(environment)
     if (now := site_url(environment)) != url:
@@ -89,9 +92,31 @@ def site_url(environment: str) -> str | None:
     return found[0]["Value"] if found else None
 
 
+def apis(environment: str) -> dict[str, str]:
+    """Return what the edge is told of the APIs (infra/edge.yaml, Parameters); ToolError where there are none."""
+    path = f"/souk/{environment}/apis/"
+    pages = boto3.client("ssm").get_paginator("get_parameters_by_path").paginate(Path=path)
+    ids = {one["Name"].removeprefix(path): one["Value"] for page in pages for one in page["Parameters"]}
+    found = {segment: ids.get(name) or ids.get(PLATFORM) for segment, name in sorted(segments().items())}
+    told = {segment: api for segment, api in found.items() if api not in (None, NO_API)}
+    if not told:
+        raise ToolError(f"no API of {environment} is there yet; deploy the services first")
+    return {"Apis": ",".join(f"{one}:{api}" for one, api in told.items()), "Api": next(iter(told.values()))}
+
+
+def edge_is_stale(environment: str) -> bool:
+    """Tell whether there is an edge that knows other APIs than there are."""
+    try:
+        stacks = boto3.client("cloudformation").describe_stacks(StackName=f"souk-{environment}-{EDGE.name}")
+    except ClientError:  # there is none
+        return False
+    known = {one["ParameterKey"]: one["ParameterValue"] for one in stacks["Stacks"][0].get("Parameters", [])}
+    return not known.items() >= apis(environment).items()
+
+
 def deploy_site(environment: str) -> None:
     """Deploy CloudFront and bring the files of web/ to its bucket."""
-    target = sam.Target(environment, common=sam.configured()[environment])
+    target = sam.Target(environment, common={**sam.configured()[environment], **apis(environment)})
     sam.deploy_stack(EDGE, target, attended=environment == "prod" and sys.stdin.isatty())
     stack = boto3.client("cloudformation").describe_stacks(StackName=target.stack_name(EDGE))["Stacks"][0]
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}

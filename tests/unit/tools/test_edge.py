@@ -8,6 +8,7 @@ import io
 import json
 import re
 from collections.abc import Awaitable, Callable, Coroutine
+from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from aiohttp import ClientResponse, web
 from aiohttp.test_utils import TestClient, TestServer
 from multidict import CIMultiDict
 
+from tests.support.services import app_of
 from tools import templates
 from tools.local import edge
 from tools.services import segments, services
@@ -210,8 +212,11 @@ def test_a_service_s_own_problem_passes_unchanged() -> None:
         (401, "Unauthorized", 401, "not_authenticated"),
         (403, "User is not authorized to access this resource with an explicit deny", 403, "not_allowed"),
         (403, "Missing Authentication Token", 404, "no_such_route"),
+        (403, "CORS not configured", 404, "no_such_route"),
         (429, "Rate Exceeded", 503, "service_unavailable"),
         (502, "Internal server error", 502, "service_failed"),
+        (500, "Internal Server Error", 502, "service_failed"),
+        (503, "Service Unavailable", 503, "service_unavailable"),
         (504, "Endpoint request timed out", 504, "service_timeout"),
     ],
 )
@@ -222,6 +227,49 @@ def test_an_error_of_the_gateway_becomes_a_problem(status: int, message: str, sh
         assert body["correlationId"] == "abc-12345"
 
     through_the_edge(gateway_says(status, message), test)
+
+
+@pytest.mark.parametrize("path", ["/orders/", "/orders//x", "/carts/crt_1/?q=1"])
+def test_a_call_with_nothing_between_slashes_is_of_no_route(path: str) -> None:
+    async def test(client: TestClient[Any, Any]) -> None:
+        await assert_problem(await client.get(path), 404, "no_such_route")
+
+    through_the_edge(nobody, test)
+
+
+def test_what_ends_as_a_page_is_of_the_site_wherever_it_lies() -> None:
+    async def test(client: TestClient[Any, Any]) -> None:
+        await assert_problem(await client.get("/orders/x.html"), 404, "no_such_file")
+
+    through_the_edge(nobody, test)
+
+
+def addresses(parameters: dict[str, str], *segments: str) -> list[str | None]:
+    """Return the addresses that the edge knows when SSM has these parameters; ``PORT`` is where SSM answers."""
+
+    async def ssm(request: web.Request) -> web.Response:
+        found = [{"Name": f"/souk/local/apis/{name}", "Value": value} for name, value in parameters.items()]
+        return web.json_response({"Parameters": found}, content_type="application/x-amz-json-1.1")
+
+    async def run() -> list[str | None]:
+        app = web.Application()
+        app.router.add_post("/", ssm)
+        async with TestServer(app, host="127.0.0.1") as server:
+            apis = edge.Apis(server.port or 0)
+            found = [await apis.url(segment) for segment in segments]
+            return [url and url.replace(str(server.port), "PORT") for url in found]
+
+    return asyncio.run(run())
+
+
+def test_a_service_is_found_in_its_own_api_and_else_in_the_platforms() -> None:
+    at = "http://127.0.0.1:PORT/_aws/execute-api"
+    assert addresses({"platform": "abc", "cart": "def"}, "orders", "carts") == [
+        f"{at}/abc/$default",
+        f"{at}/def/v1",
+    ]
+    assert addresses({"platform": "none", "cart": "def"}, "orders", "carts") == [None, f"{at}/def/v1"]
+    assert addresses({"cart": "def"}, "orders", "carts") == [None, f"{at}/def/v1"]
 
 
 def test_an_api_with_a_new_address_is_found_again() -> None:
@@ -422,12 +470,21 @@ def test_a_missing_picture_is_a_problem_whoever_asks() -> None:
     through_the_edge(nobody, test)
 
 
+def site_index() -> str:
+    """Return the function that CloudFront runs for every request."""
+    code: str = templates.resources("edge", "AWS::CloudFront::Function")["SiteIndex"]["FunctionCode"][
+        "Fn::Sub"
+    ]
+    return code
+
+
 def test_the_edge_on_aws_knows_the_same_pages_and_the_same_lost_page() -> None:
-    code = templates.resources("edge", "AWS::CloudFront::Function")["SiteIndex"]["FunctionCode"]
+    code = site_index()
     pages = {f"/{page.relative_to(edge.WEB)}" for page in edge.WEB.rglob("*.html")}
-    assert set(re.findall(r"'(/[^']+\.html)'", code.partition("];")[0])) == pages
+    assert set(re.findall(r"'(/[^']+\.html)'", code.partition("PAGES = [")[2].partition("]")[0])) == pages
     assert code.partition("const LOST = `\n")[2].partition("`;")[0] == edge.LOST_PAGE.read_text()
     assert f'"{edge.POLICY}"' in code
+    assert len(code.encode()) < 10_000, "CloudFront takes 10 KB"
 
 
 def test_files_are_only_read() -> None:
@@ -437,29 +494,79 @@ def test_files_are_only_read() -> None:
     through_the_edge(nobody, test)
 
 
-def test_the_edge_on_aws_has_the_same_segments() -> None:
-    config = templates.template("edge")["Resources"]["Distribution"]["Properties"]["DistributionConfig"]
-    behaviours = {
-        behaviour["PathPattern"].split("/")[1]: behaviour["TargetOriginId"]
-        for behaviour in config["CacheBehaviors"]
-    }
-    assert behaviours == segments()
-    assert {origin["Id"] for origin in config["Origins"]} == {"site", *services()}
+def distribution() -> Any:
+    return templates.template("edge")["Resources"]["Distribution"]["Properties"]["DistributionConfig"]
 
 
-def test_the_edge_on_aws_keeps_only_what_is_public_and_nobody_s_for_another() -> None:
-    config = templates.template("edge")["Resources"]["Distribution"]["Properties"]["DistributionConfig"]
-    kept = {
-        behaviour["TargetOriginId"]
-        for behaviour in config["CacheBehaviors"]
-        if behaviour["CachePolicyId"] == {"Ref": "PublicAnswers"}
-    }
-    assert kept == {"catalog", "inventory"}
-    policy = templates.resources("edge", "AWS::CloudFront::CachePolicy")["PublicAnswers"]["CachePolicyConfig"]
+def behaviour(path: str) -> Any:
+    """Return the behaviour of a path: the first whose pattern fits, else the default one."""
+    return next(
+        (one for one in distribution()["CacheBehaviors"] if fnmatchcase(path, one["PathPattern"])),
+        distribution()["DefaultCacheBehavior"],
+    )
+
+
+def test_the_edge_on_aws_has_one_way_for_all_calls_and_names_no_service() -> None:
+    assert {origin["Id"] for origin in distribution()["Origins"]} == {"site", "api"}
+    for segment in segments():
+        assert {behaviour(path)["TargetOriginId"] for path in (f"/{segment}", f"/{segment}/a/b.c")} == {"api"}
+    told = templates.template("edge")
+    code = site_index()
+    assert not [
+        name for name in {*segments(), *services()} if f"'{name}'" in code or name in told["Resources"]
+    ]
+    assert len(behaviour("/orders")["AllowedMethods"]) == 7
+
+
+def test_the_edge_on_aws_has_a_way_for_every_file_of_the_site() -> None:
+    files = {f"/{file.relative_to(edge.WEB)}" for file in edge.WEB.rglob("*") if file.is_file()}
+    assert {path for path in files | {"/"} if behaviour(path)["TargetOriginId"] != "site"} == set()
+    folders = {path.name for path in edge.WEB.iterdir() if path.is_dir()}
+    assert folders.isdisjoint(segments())
+    known = set(re.findall(r"'(\w+)'", site_index().partition("FOLDERS = ")[2].partition(";")[0]))
+    assert known == {name for name in folders if found_by_the_function(f"/{name}/x")}
+
+
+def found_by_the_function(path: str) -> bool:
+    function = {"Fn::GetAtt": ["SiteIndex", "FunctionARN"]}
+    told = behaviour(path).get("FunctionAssociations", [])
+    assert told in ([], [{"EventType": "viewer-request", "FunctionARN": function}])
+    return bool(told)
+
+
+def test_the_function_of_the_edge_runs_where_it_has_something_to_find() -> None:
+    for path in ("/orders", "/", "/nothing", "/nothing/", "/nothing.html", "/console/"):
+        assert found_by_the_function(path), path
+    for path in ("/js/pages/products.js", "/css/shop.css", "/images/favicon.svg"):
+        assert not found_by_the_function(path), path
+
+
+def test_the_edge_on_aws_keeps_only_what_is_called_public_and_nobody_s_for_another() -> None:
+    assert behaviour("/orders")["CachePolicyId"] == {"Ref": "Answers"}
+    policy = templates.resources("edge", "AWS::CloudFront::CachePolicy")["Answers"]["CachePolicyConfig"]
     key = policy["ParametersInCacheKeyAndForwardedToOrigin"]
     assert (policy["MinTTL"], policy["DefaultTTL"]) == (0, 0)  # what says nothing of caches is not kept
-    assert "Authorization" in key["HeadersConfig"]["Headers"]
+    read = {
+        header.name
+        for service in services()
+        for one in app_of(service).app.operations
+        for header in one.headers
+        if one.method == "GET"
+    }
+    assert {"Authorization", *read} - {"If-None-Match"} <= set(key["HeadersConfig"]["Headers"])
     assert key["QueryStringsConfig"] == {"QueryStringBehavior": "all"}
+
+
+def test_the_edge_on_aws_reaches_either_gateway_at_its_stage() -> None:
+    (api,) = [origin for origin in distribution()["Origins"] if origin["Id"] == "api"]
+    assert api["OriginPath"] == {"Fn::If": ["Rest", "/v1", {"Ref": "AWS::NoValue"}]}
+    stages = {
+        one["StageName"] for one in templates.resources("platform", "AWS::ApiGatewayV2::Stage").values()
+    }
+    assert stages == {"$default"}
+    for service in services():
+        (rest,) = templates.resources(service, "AWS::Serverless::Api").values()
+        assert rest["StageName"] == "v1"
 
 
 def test_the_edge_on_aws_sends_the_same_security_headers() -> None:
@@ -481,6 +588,6 @@ def test_the_edge_on_aws_sends_the_same_security_headers() -> None:
 
 
 def test_cloudfront_keeps_no_failure_of_a_service() -> None:
-    config = templates.template("edge")["Resources"]["Distribution"]["Properties"]["DistributionConfig"]
-    kept = {one["ErrorCode"]: one["ErrorCachingMinTTL"] for one in config["CustomErrorResponses"]}
-    assert kept == dict.fromkeys((500, 502, 503, 504), 0)
+    """All that it keeps for 10 s although the answer says no-store (its guide, "HTTP 4xx and 5xx status codes")."""
+    kept = {one["ErrorCode"]: one["ErrorCachingMinTTL"] for one in distribution()["CustomErrorResponses"]}
+    assert kept == dict.fromkeys((404, 405, 414, 500, 501, 502, 503, 504), 0)

@@ -284,9 +284,15 @@ def test_a_stack_beside_the_first_has_its_own_addresses(tmp_path: Path) -> None:
 
 
 def test_options_describe_the_stack(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {"PORT": "8091", "ENDPOINT_PORT": "4591", "STATE": ".local/b", "AUTH": "true"}.items():
+    for name, value in {
+        "PORT": "8091",
+        "ENDPOINT_PORT": "4591",
+        "STATE": ".local/b",
+        "AUTH": "true",
+        "GATEWAY": "rest",
+    }.items():
         monkeypatch.setenv(name, value)
-    assert local_stack() == Stack(8091, 4591, ROOT / ".local" / "b", auth=True)
+    assert local_stack() == Stack(8091, 4591, ROOT / ".local" / "b", auth=True, gateway="rest")
 
 
 # --- requirements ---

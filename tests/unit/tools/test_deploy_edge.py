@@ -1,0 +1,64 @@
+"""What `make deploy` tells the edge of the APIs, and that it does so whenever they change."""
+
+from __future__ import annotations
+
+import json
+
+import boto3
+import pytest
+
+from tools.operate import deploy
+from tools.report import ToolError
+from tools.services import segments, services
+
+TEMPLATE = json.dumps(
+    {
+        "Parameters": {"Apis": {"Type": "String"}, "Api": {"Type": "String"}, "Gateway": {"Type": "String"}},
+        "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
+    }
+)
+
+
+def an_api(name: str, api: str) -> None:
+    boto3.client("ssm").put_parameter(Name=f"/souk/dev/apis/{name}", Value=api, Type="String", Overwrite=True)
+
+
+def an_edge(**parameters: str) -> None:
+    told = [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()]
+    boto3.client("cloudformation").create_stack(
+        StackName="souk-dev-edge",
+        TemplateBody=TEMPLATE,
+        Parameters=[*told, {"ParameterKey": "Gateway", "ParameterValue": "http"}],  # type: ignore[list-item]
+    )
+
+
+def test_with_an_http_api_every_segment_is_of_the_one_api(cloud: None) -> None:
+    an_api("platform", "a1b2")
+    told = deploy.apis("dev")
+    assert told["Api"] == "a1b2"
+    assert told["Apis"].split(",") == [f"{segment}:a1b2" for segment in sorted(segments())]
+
+
+def test_with_rest_apis_each_segment_is_of_its_services_api_if_that_is_deployed(cloud: None) -> None:
+    an_api("platform", "none")
+    an_api("cart", "c1")
+    an_api("orders", "o1")
+    assert deploy.apis("dev") == {"Apis": "carts:c1,orders:o1", "Api": "c1"}
+
+
+def test_without_any_api_there_is_nothing_to_stand_in_front_of(cloud: None) -> None:
+    with pytest.raises(ToolError, match="deploy the services first"):
+        deploy.apis("dev")
+
+
+def test_the_edge_is_told_again_when_an_api_has_another_id_or_a_service_is_new(cloud: None) -> None:
+    assert len(services()) > 1
+    an_api("cart", "c1")
+    assert not deploy.edge_is_stale("dev"), "there is no edge yet"
+    an_edge(**deploy.apis("dev"))
+    assert not deploy.edge_is_stale("dev")
+    an_api("cart", "c2")
+    assert deploy.edge_is_stale("dev")
+    an_api("cart", "c1")
+    an_api("orders", "o1")
+    assert deploy.edge_is_stale("dev")
