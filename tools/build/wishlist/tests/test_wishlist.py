@@ -42,7 +42,7 @@ def test_nobody_else_sees_it(keep: Callable[..., Any], table: WishlistTable) -> 
 
 def test_a_guest_has_to_log_in(keep: Callable[..., Any]) -> None:
     answer = keep("MUG", subject=None)
-    assert (answer.status, answer.body["code"]) == (401, "login_required")
+    assert (answer.status, answer.body["code"]) == (401, "not_authenticated")
 
 
 @pytest.mark.parametrize(("sku", "quantity", "code"), [("a b", 1, "invalid_sku"), ("MUG", 0, "too_small")])
