@@ -96,8 +96,7 @@ def main() -> None:
     print(f"  {'the provider waits':20} ${waits[0]:,.2f} to {waits[1]:,.2f} more")
     print("\nOn top, the storefront's own files, all from the edge, each visit with a new browser:")
     calls = storefront.Asked(found.edge_requests, found.transfer_bytes, found.edge_requests)
-    for name, code_kept in (("as they are kept now", False), ("modules kept a day", True)):
-        show(name, storefront.bill(visits, orders, calls, prices, code_kept=code_kept))
+    show("files", storefront.bill(visits, orders, calls, prices))
 
 
 def core(journey: Journey) -> Keys:

@@ -1,12 +1,11 @@
 """The storefront's own files as the edge is asked for them: pages, modules, styles and pictures of web/.
 
-What may be kept for a time (pictures) a browser asks for once a visit; what may not (`no-cache`) it asks for again with
-every page, if only to hear that it has not changed: to CloudFront that is a request like any other.
+What may be kept (pictures for a day, modules and styles for good) a browser asks for once; what may not (`no-cache`:
+pages) it asks for again each time, if only to hear that it has not changed, which CloudFront bills like any request.
 """
 
 from __future__ import annotations
 
-import mimetypes
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,7 +15,7 @@ from tests.bench.account import HEADER_BYTES, transferred
 from tests.bench.billing import Bill, edge_bill
 from tests.bench.stacks import stacks
 from tests.support.templates import ROOT
-from tools.local.edge import caching
+from tools.operate import site
 
 WEB = ROOT / "web"
 VISIT = {"products.html": 1.5, "product.html": 3.0}
@@ -35,23 +34,19 @@ class Asked(NamedTuple):
     function_runs: float
 
 
-def visit(
-    pages: Mapping[str, float], pictures: int = PICTURES, *, code_kept: bool = False, web: Path = WEB
-) -> Asked:
-    """Return what so many views of pages ask for in a browser that was never here.
-
-    With `code_kept` modules and styles are asked for once as well, as if their answers could be kept for a day.
-    """
+def visit(pages: Mapping[str, float], pictures: int = PICTURES, web: Path = WEB) -> Asked:
+    """Return what so many views of pages ask for in a browser that was never here."""
     seen: dict[str, float] = {}
+    made = site.files(web)
     for page, views in pages.items():
         for name in files(page, web):
             seen[name] = seen.get(name, 0) + views
+    keys = {re.sub(r"^v/\w+/", "", key): key for key in sorted(made, key=lambda key: key.startswith("v/"))}
     requests = transfer = runs = 0.0
     for name, views in seen.items():
-        again = caching(media_type(name)) == "no-cache" and not (code_kept and name not in pages)
-        asked = views if again else min(views, 1)
+        asked = views if made[keys[name]].caching == "no-cache" else min(views, 1)
         requests += asked
-        runs += asked * stacks().runs_function(f"/{name}")
+        runs += asked * stacks().runs_function(f"/{keys[name]}")
         transfer += min(asked, 1) * transferred((web / name).read_text()) + max(asked - 1, 0) * HEADER_BYTES
     drawings = [transferred(path.read_text()) for path in (web / "images").glob("*.svg")]
     return Asked(requests + pictures, transfer + pictures * sum(drawings) / max(len(drawings), 1), runs)
@@ -62,14 +57,9 @@ def files(page: str, web: Path = WEB) -> set[str]:
     return {page, *(name.lstrip("/") for name in _FILE.findall((web / page).read_text()))}
 
 
-def media_type(name: str) -> str:
-    """Return the media type of a file, as it is uploaded with."""
-    return mimetypes.guess_type(name)[0] or "application/octet-stream"
-
-
-def bill(visits: float, orders: float, calls: Asked, prices: Any, *, code_kept: bool = False) -> Bill:
+def bill(visits: float, orders: float, calls: Asked, prices: Any) -> Bill:
     """Return what a month's files cost on top of the calls that the edge is asked for anyway."""
-    looks, buys = visit(VISIT, code_kept=code_kept), visit(ORDER, 0, code_kept=code_kept)
+    looks, buys = visit(VISIT), visit(ORDER, 0)
     requests = looks.requests * visits + buys.requests * orders
     transfer = looks.transfer_bytes * visits + buys.transfer_bytes * orders
     runs = looks.function_runs * visits + buys.function_runs * orders

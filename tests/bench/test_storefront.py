@@ -9,42 +9,37 @@ import pytest
 from tests.bench import billing, storefront
 from tests.bench.storefront import Asked
 
-PAGE = (
-    '<link rel="stylesheet" href="/shop.css"><link rel="icon" href="/icon.svg"><script src="/{}.js"></script>'
-)
+PAGE = '<link rel="stylesheet" href="/css/shop.css"><link rel="icon" href="/icon.svg"><script src="/js/{}.js"></script>'
 
 
 @pytest.fixture
 def web(tmp_path: Path) -> Path:
+    for folder in ("css", "js"):
+        (tmp_path / folder).mkdir()
     for name in ("list", "product"):
         (tmp_path / f"{name}.html").write_text(PAGE.format(name))
-        (tmp_path / f"{name}.js").write_text("x" * 2000)
-    (tmp_path / "shop.css").write_text("x" * 10)
+        (tmp_path / f"js/{name}.js").write_text("x" * 2000)
+    (tmp_path / "css/shop.css").write_text("x" * 10)
     (tmp_path / "icon.svg").write_text("x" * 10)
     return tmp_path
 
 
 def test_a_page_has_what_it_names(web: Path) -> None:
-    assert storefront.files("list.html", web) == {"list.html", "list.js", "shop.css", "icon.svg"}
+    assert storefront.files("list.html", web) == {"list.html", "js/list.js", "css/shop.css", "icon.svg"}
 
 
-def test_what_may_not_be_kept_is_asked_for_with_every_page_and_a_picture_once(web: Path) -> None:
-    """Two pages and their modules, 4 views in all: 4 of pages, 4 of modules, 4 of the style, 1 of the icon."""
-    found = storefront.visit({"list.html": 1, "product.html": 3}, 0, web=web)
-    assert found.requests == 4 + 4 + 4 + 1
+def test_pages_are_asked_for_each_time_and_what_they_name_once(web: Path) -> None:
+    """Two pages, 4 views in all: 4 of pages, 1 of each module, 1 of the style, 1 of the icon, 24 of pictures."""
+    found = storefront.visit({"list.html": 1, "product.html": 3}, 24, web=web)
+    assert found.requests == 4 + 2 + 1 + 1 + 24
 
 
 def test_what_has_not_changed_is_sent_as_its_headers(web: Path) -> None:
-    """Three views: the page and its module whole once, then headers only; a module of 2,000 bytes is sent as 600."""
+    """Three views: the page whole once, then its headers only; the rest once, a module of 2,000 bytes as 600."""
     page, style = len(PAGE.format("list")), 10
     whole = (500 + page) + (500 + 600) + (500 + style) + (500 + 10)
     found = storefront.visit({"list.html": 3}, 0, web=web)
-    assert found.transfer_bytes == pytest.approx(whole + 2 * 3 * 500)
-
-
-def test_modules_that_could_be_kept_would_be_asked_for_once(web: Path) -> None:
-    found = storefront.visit({"list.html": 1, "product.html": 3}, 24, code_kept=True, web=web)
-    assert found.requests == 4 + 2 + 1 + 1 + 24
+    assert found.transfer_bytes == pytest.approx(whole + 2 * 500)
 
 
 def test_files_cost_what_comes_on_top_of_the_calls() -> None:

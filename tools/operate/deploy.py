@@ -8,7 +8,6 @@ follows also where one service alone was deployed and has another API since.
 from __future__ import annotations
 
 import json
-import mimetypes
 import os
 import sys
 import time
@@ -17,10 +16,10 @@ from typing import TYPE_CHECKING
 import boto3
 from botocore.exceptions import ClientError
 
-from tools import ROOT, options
+from tools import options
 from tools.build import sam
-from tools.local.edge import WEB, caching
 from tools.local.stack import running_stack
+from tools.operate import site
 from tools.operate.environment import deployed, is_local
 from tools.report import ToolError, step
 from tools.services import NO_API, PLATFORM, segments
@@ -120,25 +119,9 @@ def deploy_site(environment: str) -> None:
     sam.deploy_stack(EDGE, target, attended=environment == "prod" and sys.stdin.isatty())
     stack = boto3.client("cloudformation").describe_stacks(StackName=target.stack_name(EDGE))["Stacks"][0]
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
-    upload(outputs["SiteBucket"])
+    site.upload(outputs["SiteBucket"])
     boto3.client("cloudfront").create_invalidation(
         DistributionId=outputs["DistributionId"],
         InvalidationBatch={"Paths": {"Quantity": 1, "Items": ["/*"]}, "CallerReference": str(time.time_ns())},
     )
     step(f"the shop: {outputs['Url']}")
-
-
-def upload(bucket: str) -> None:
-    """Put every file of web/ into the bucket, with the type and the caching tools/local/edge.py gives it."""
-    s3 = boto3.client("s3")
-    files = {str(path.relative_to(WEB)): path for path in WEB.rglob("*") if path.is_file()}
-    for name, path in files.items():
-        kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
-        s3.put_object(
-            Bucket=bucket, Key=name, Body=path.read_bytes(), ContentType=kind, CacheControl=caching(kind)
-        )
-    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
-        for item in page.get("Contents", []):
-            if item["Key"] not in files:
-                s3.delete_object(Bucket=bucket, Key=item["Key"])
-    step(f"{len(files)} files of {WEB.relative_to(ROOT)}/ are in {bucket}")
