@@ -1,4 +1,4 @@
-"""The services' apps, and the stacks with functions."""
+"""The services' apps."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def test_only_items_with_news_reach_the_publisher() -> None:
     (source,) = (
         event["Properties"]
         for function in templates.resources("inventory", "AWS::Serverless::Function").values()
-        for event in function["Events"].values()
+        for event in function.get("Events", {}).values()
         if event["Type"] == "DynamoDB"
     )
     assert source["FilterCriteria"]["Filters"][0]["Pattern"] == (

@@ -31,7 +31,7 @@ class Counter:
         self.runs = 0
         self.meanwhile: Callable[[], Any] = lambda: None
         for path in ("/charges", "/charges/{chargeId}"):
-            self.app.endpoint("POST", path, headers=(IDEMPOTENCY_KEY,), status=201)(self.charge)
+            self.app.endpoint("POST", path, auth="none", headers=(IDEMPOTENCY_KEY,), status=201)(self.charge)
 
     def charge(self, key: str | None, charge_id: str = "") -> Response:
         return answered_once(self.app, self.table, "charge#cus_1", self.at, self.run, key=key)
@@ -204,7 +204,7 @@ def test_keys_of_different_scopes_do_not_meet(counter: Counter) -> None:
     counter.post()
     other = Counter(counter.table)
     other.app = Service("other")
-    other.app.endpoint("POST", "/charges", headers=(IDEMPOTENCY_KEY,))(
+    other.app.endpoint("POST", "/charges", auth="none", headers=(IDEMPOTENCY_KEY,))(
         lambda key: answered_once(other.app, other.table, "charge#cus_2", NOON, other.run, key=key)
     )
     assert other.post()["json"] == {"run": 1}
