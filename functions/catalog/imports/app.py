@@ -42,8 +42,9 @@ def post_import(
     /catalog/imports/{id}. ``?stock=set`` sets the stock of SKUs that are there too, ``?dryRun=true`` only tells what
     would happen, ``?mapping=`` is a JSON object of the file's columns, each with the field that it stands for.
 
-    A body has room for 4.6 MB. For a file of up to 200 MB, send none and ``?upload=true``: the answer names an address
-    to PUT the file to, with the same Content-Type, and POST /catalog/imports/{id}/start has it worked off.
+    A body has room for 4.6 MB and is UTF-8: an HTTP API takes every text for that. For a file of up to 200 MB, or in
+    another encoding, send none and ``?upload=true``: the answer names an address to PUT the file to, with the same
+    Content-Type, and POST /catalog/imports/{id}/start has it worked off.
     """
     at, raw, kind = now(), body or b"", imports.kind_of(content_type or "")
     mapping = imports.mapping_of(query.mapping)

@@ -1,14 +1,19 @@
-// Files to and from the shop: small ones with the call itself, large ones straight to where they are kept.
+// Files to and from the shop: small ones with the call itself; large ones, and those of another encoding than UTF-8, which
+// is what the gateway takes every text for, straight to where they are kept.
 
 import { call, get, idempotencyKey, Problem } from "../lib/api.js";
 import { h, sleep } from "../lib/dom.js";
 
 const LARGE = 4_000_000;  // bytes; a call's body has room for little more
 
+async function isUtf8(file) {
+  try { new TextDecoder("utf-8", { fatal: true }).decode(await file.arrayBuffer()); return true; } catch { return false; }
+}
+
 /** Send a file to be imported and return the import as it was accepted. */
 export async function sendFile(file, type, query = "") {
   const headers = { "Content-Type": type, "Idempotency-Key": idempotencyKey() };
-  if (file.size <= LARGE) return (await call("POST", `/catalog/imports?${query}`, { body: file, headers })).data;
+  if (file.size <= LARGE && await isUtf8(file)) return (await call("POST", `/catalog/imports?${query}`, { body: file, headers })).data;
   const { data } = await call("POST", `/catalog/imports?${query}&upload=true`, { headers });
   const { url, method, headers: asked, maxBytes } = data.upload;
   if (file.size > maxBytes) throw new Problem(413, { code: "file_too_large", detail: `The file has ${file.size} bytes; the limit is ${maxBytes}.` });
