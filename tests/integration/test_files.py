@@ -176,11 +176,18 @@ HEAD = "Handle,Title,Variant SKU,Variant Inventory Tracker,Variant Inventory Qty
 
 
 @pytest.mark.parametrize(("encoding", "name"), [("cp1252", "windows-1252"), ("utf-16", "utf-16")])
-def test_a_body_in_the_encoding_of_a_spreadsheet_arrives_as_it_was(
+def test_a_file_in_the_encoding_of_a_spreadsheet_arrives_as_it_was_where_it_is_sent_to_an_address(
     encoding: str, name: str, admin: Buyer, guest: Buyer
 ) -> None:
     slug = f"brulee-{time.time_ns()}"
-    job = imported(admin, f"{HEAD}{slug},Crème brûlée – 5 €,{slug},,,5.00\r\n".encode(encoding))
+    content = f"{HEAD}{slug},Crème brûlée – 5 €,{slug},,,5.00\r\n".encode(encoding)
+    # An HTTP API takes every text for UTF-8: what has lost characters so is refused, never imported.
+    refused = admin.send("POST", "/catalog/imports", content, media="text/csv")
+    assert (refused.status, refused.code) == (400, "not_utf8"), refused
+    asked = admin.send("POST", "/catalog/imports?upload=true", b"", media="text/csv").body
+    put(asked["upload"], content)
+    assert admin.send("POST", f"/catalog/imports/{asked['importId']}/start", {}).status == 202
+    job = ended(admin, asked["importId"])
     assert (job["created"], job["readAs"]["encoding"]) == (1, name), job
     assert guest.get(f"/catalog/products/{slug}")["title"] == "Crème brûlée – 5 €"
 

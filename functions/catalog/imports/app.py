@@ -10,6 +10,7 @@ from functions.catalog.api import app, catalog, importing
 from functions.catalog.imports import messages, views
 from functions.catalog.imports import service as imports
 from functions.shared.clock import now
+from functions.shared.errors import InvalidError
 from functions.shared.http import IDEMPOTENCY_KEY, Header, caller, json_response
 from functions.shared.idempotency import answered_once
 from functions.shared.ids import new_id
@@ -51,6 +52,7 @@ def post_import(
     options = imports.ImportOptions(stock=query.stock == "set", dry_run=query.dry_run, mapping=mapping)
     if query.upload:
         imports.refuse_file(raw)
+    require_whole(raw)
 
     def run() -> Response:
         import_id = new_id("imp", at)
@@ -102,3 +104,10 @@ def get_import_messages(id: str, query: views.ByCursor) -> Response:
         headers["X-Next-Cursor"] = page.following
         headers["Link"] = f'</catalog/imports/{job.id}/messages?cursor={page.following}>; rel="next"'
     return Response(page.text, headers=headers)
+
+
+def require_whole(raw: bytes) -> None:
+    """Raise InvalidError where the gateway handed a file over as text and bytes of another encoding were lost so."""
+    if "\ufffd".encode() in raw and not app.request.to_original_event().get("isBase64Encoded"):
+        detail = "The gateway takes a text for UTF-8, and this file is in another encoding: send it with ?upload=true."
+        raise InvalidError("not_utf8", detail)

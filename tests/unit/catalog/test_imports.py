@@ -133,6 +133,14 @@ def test_a_file_that_is_no_product_csv_is_refused_as_a_whole(desk: Send) -> None
     assert messages() == []
 
 
+def test_a_file_that_lost_characters_on_its_way_as_text_is_refused_whatever_it_looks_like(desk: Send) -> None:
+    text = f"{HEADER}topf,Töpfe,,,,,1,,\n".encode("utf-16").decode("utf-8", "replace")
+    answer = desk("POST", "/catalog/imports", text, **CSV)
+    assert (answer.status, answer.body["code"]) == (400, "not_utf8")
+    assert "upload=true" in answer.body["detail"]
+    assert messages() == []
+
+
 def test_a_file_whose_encoding_can_be_two_is_refused_with_how_to_save_it(desk: Send) -> None:
     for encoding, title in (("mac_roman", "Crème"), ("cp1251", "Горшок"), ("cp850", "Töpfe")):
         with pytest.raises(Exception, match="CSV UTF-8"):
