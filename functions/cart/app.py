@@ -100,7 +100,7 @@ def open_cart(body: OpenCart | None, key: str | None, cart_secret: str | None) -
     Idempotency keys are no secrets, and a guest's cart is opened by its token alone: a guest's key counts together with
     a secret that he sends along in X-Cart-Secret (32 to 128 random characters). Without one each call opens a cart.
     """
-    subject, at = caller(app).subject, now()
+    subject, at = caller().subject, now()
     if subject:
         return answered_once(
             app,
@@ -158,7 +158,7 @@ def remove_line(cart_id: str, sku: str, cart_token: str | None) -> Response:
 @app.endpoint("POST", "/carts/{cartId}/merge", body=MergeCart | None, headers=(CART_TOKEN,), returns=CartView)
 def merge(cart_id: str, body: MergeCart | None, cart_token: str | None) -> Response:
     """Add the guest's cart, X-Cart-Token at hand, to the customer's: 200 that | 400 | 401 | 404 | 409 full."""
-    into, customer_id = body.into if body else None, caller(app).required_subject()
+    into, customer_id = body.into if body else None, caller().required_subject()
     return shown(service.merge(carts(), cart_id, customer_id, cart_token, into, terms(), now()))
 
 
@@ -203,7 +203,7 @@ def on_inbox(batch: SQSEvent) -> inbox.BatchResponse:
 
 def visitor(cart_token: str | None) -> Visitor:
     """Return who asks."""
-    return Visitor(caller(app).subject, cart_token)
+    return Visitor(caller().subject, cart_token)
 
 
 def guest_secret(secret: str | None) -> str | None:

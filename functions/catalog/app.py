@@ -131,7 +131,7 @@ def get_any_product(id: str) -> Response:
 )
 def post_product(body: Product, key: str | None) -> Response:
     """Create a product, a draft unless it says otherwise: 201 | 400 | 403 | 409 slug or SKU taken, key reused | 413."""
-    at, by = now(), caller(app).required_subject()
+    at, by = now(), caller().required_subject()
 
     def run() -> Response:
         stored = service.create(

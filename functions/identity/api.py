@@ -45,12 +45,12 @@ def keys() -> SigningKeys:
 
 def me() -> str:
     """Return the caller's customer id; raise UnauthorisedError for a guest."""
-    return caller(app).required_subject()
+    return caller().required_subject()
 
 
 def my_session() -> str | None:
     """Return the session the caller's access token belongs to."""
-    return caller(app).session_id
+    return caller().session_id
 
 
 def network() -> str:

@@ -104,7 +104,7 @@ def get_level(sku: str) -> Response:
 )
 def adjust(sku: str, body: Adjust, key: str | None) -> Response:
     """Receive, write off or correct units: 201 the level | 400 | 403 | 409 below what is reserved, key reused."""
-    at, by = now(), caller(app).required_subject()
+    at, by = now(), caller().required_subject()
     if body.delta == 0:
         raise InvalidError("zero_delta", "A change of 0 units is none.", field=("delta",))
     adjustment_id = fingerprint(by, key, sku) if key else new_id("adj", at)

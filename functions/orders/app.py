@@ -93,7 +93,7 @@ def health() -> Response:
 )
 def place_order(body: PlaceOrder, key: str | None) -> Response:
     """Place the order of a quote: 202 the order | 400 forged | 404 another's | 409 bought already | 410 expired."""
-    who = caller(app)
+    who = caller()
     quote = service.read_quote(body.quote, who)
     bound = idempotency_key(key, who.subject or quote.cart_id)
     wait = timedelta(seconds=int(os.environ["ORDER_DEADLINE_SECONDS"]))
@@ -105,7 +105,7 @@ def place_order(body: PlaceOrder, key: str | None) -> Response:
 @app.endpoint("GET", "/orders", query=ListOrders, returns=OrdersView)
 def list_orders(query: ListOrders) -> Response:
     """List own orders, or for staff a customer's (``?customerId=``), newest first: 200 | 400 made-up cursor | 403."""
-    who, asked = caller(app), query.customer_id
+    who, asked = caller(), query.customer_id
     customer_id = who.required_subject() if asked is None else customer_asked(asked, who)
     found, following = orders().orders_of(customer_id, query.limit, query.cursor)
     return json_response(OrdersView([shown(order) for order in found], following))
@@ -213,7 +213,7 @@ def pay_again(
 def decide_order(order_id: str, body: DecideOrder) -> Response:
     """Force the decision on an order that waits: 200 the order, also when it is off already | 403 | 404 | 409."""
     log.note(orderId=order_id[:64])
-    words, by = " ".join(body.reason.split()), caller(app).required_subject()
+    words, by = " ".join(body.reason.split()), caller().required_subject()
     return json_response(shown(service.decide(orders(), order_id, words, by=by, at=now())))
 
 
@@ -235,7 +235,7 @@ def list_mails(order_id: str) -> Response:
 )
 def send_mail(order_id: str, body: SendMail | None, key: str | None) -> Response:
     """Send an order's mail again, as the order stands: 202 | 403 | 404 | 409 not decided yet."""
-    at, by = now(), caller(app).required_subject()
+    at, by = now(), caller().required_subject()
     log.note(orderId=order_id[:64])
     mail_id = f"mai_{fingerprint(order_id, by, key)[:26]}" if key else new_id("mai", at)
     mailing.request(orders(), order_id, mail_id, by=by, at=at)
@@ -317,7 +317,7 @@ def customer_asked(customer_id: str, who: Caller) -> str:
 def asking(order_id: str, query: ByToken, order_token: str | None) -> tuple[Caller, str | None]:
     """Return who asks for an order, and the order token they show: X-Order-Token or ``?token=``."""
     log.note(orderId=order_id[:64])
-    return caller(app), order_token or query.token
+    return caller(), order_token or query.token
 
 
 def idempotency_key(key: str | None, whose: str) -> service.Key | None:

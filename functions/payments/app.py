@@ -104,7 +104,7 @@ def simulate_trouble(body: SimulateTrouble) -> Response:
 @app.endpoint("GET", "/payments/{orderId}", returns=PaymentView)
 def get_payment(order_id: str) -> Response:
     """Get the payment of an order, for staff or the buyer: 200 | 404 none, or another's."""
-    who = caller(app)
+    who = caller()
     found = service.visible_payment(payments(), order_id, who.subject, who.roles)
     return json_response(payment_view(found, payments().refunds(order_id), payments().disputes(order_id)))
 
@@ -130,7 +130,7 @@ def get_ledger(order_id: str, query: PageQuery) -> Response:
 )
 def refund_payment(order_id: str, body: RefundPayment, key: str | None) -> Response:
     """Refund a captured payment, in part or in full: 201 | 400 | 403 | 404 | 409 not captured, too much | 422."""
-    at, by = now(), caller(app).required_subject()
+    at, by = now(), caller().required_subject()
     refund_id = f"rfd_{fingerprint(order_id, by, key)[:26]}" if key else new_id("rfd", at)
 
     def run() -> Response:

@@ -190,10 +190,8 @@ class Service(Chalice):
 
     def _respond(self, event: Any, lambda_context: Any) -> dict[str, Any]:
         call = gateway.read(event)
-        told = (
-            call.headers.get("x-correlation-id", ""),
-            call.request_id,
-        )  # an HTTP API's own is of another form
+        # an HTTP API's own id is of another form than ours
+        told = (call.headers.get("x-correlation-id", ""), call.request_id)
         context.begin(next(filter(_CORRELATION_ID.fullmatch, told), context.current.correlation_id))
         resource, parameters = self._resources.find(call.path) or ("", {})
         if not resource:
@@ -258,7 +256,7 @@ def _declared(app: Service, one: Operation) -> dict[str, Any]:
     if one.auth != "none":
         tokens.recognise(app.request.headers.get("authorization"), guests=one.auth == "optional")
     if one.roles:
-        caller(app).require(*one.roles)
+        caller().require(*one.roles)
     if one.query is not None:
         parameters = app.request.query_params
         given["query"] = read_query(parameters, one.query) if parameters else one.query()
@@ -349,7 +347,7 @@ def _from_chalice(answer: dict[str, Any]) -> dict[str, Any]:
     return made
 
 
-def caller(app: Service) -> Caller:
+def caller() -> Caller:
     """Return who sent the request being answered."""
     return context.current.caller
 

@@ -13,7 +13,8 @@ import msgspec
 
 BITS = 2048
 """Of a modulus, no less and no more: the only kind that identity has KMS make."""
-EXPONENT = 65537
+EXPONENT, EXPONENT_TEXT = 65537, "AQAB"
+"""Of all keys, as a number and as a JWK has it."""
 _LENGTH = BITS // 8
 _DIGEST_INFO = bytes.fromhex("3031300d060960864801650304020105000420")
 """What stands before a SHA-256 digest, in DER (RFC 8017, 9.2, note 1)."""

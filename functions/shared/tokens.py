@@ -121,7 +121,7 @@ class _KeySet:
 
 def _rs256(key: _Jwk) -> _Verifier:
     """Return the check of an RSA key's signatures; raise ValueError for a key that is not ours."""
-    if (key.kty, key.alg, key.e) != ("RSA", "RS256", jws.base64url(b"\1\0\1")):
+    if (key.kty, key.alg, key.e) != ("RSA", "RS256", jws.EXPONENT_TEXT):
         raise ValueError("not a key that signs RS256")
     modulus = jws.modulus(key.n)
     return lambda signature, message: jws.verifies(signature, message, modulus)

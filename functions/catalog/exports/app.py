@@ -35,7 +35,7 @@ def post_export(query: views.ExportProducts, key: str | None) -> Response:
         where = {"Location": f"/catalog/exports/{export.id}"}
         return json_response(views.export_view(export, None), 202, where)
 
-    return answered_once(app, catalog(), f"export#{caller(app).subject}", at, run, key=key)
+    return answered_once(app, catalog(), f"export#{caller().subject}", at, run, key=key)
 
 
 @app.endpoint("GET", "/catalog/exports/{id}", roles=("admin",), returns=views.ExportView)

@@ -63,7 +63,7 @@ def post_import(
         job = imports.accept(importing(), raw, kind, import_id, at, options)
         return json_response(views.accepted_view(job), 202, where)
 
-    return answered_once(app, catalog(), f"import#{caller(app).subject}", at, run, key=key)
+    return answered_once(app, catalog(), f"import#{caller().subject}", at, run, key=key)
 
 
 @app.endpoint(

@@ -72,10 +72,9 @@ def modulus(public_key: bytes) -> str:
 
 _BEFORE = bytes.fromhex("30820122300d06092a864886f70d01010105000382010f003082010a0282010100")
 _AFTER = bytes.fromhex("0203010001")
-EXPONENT = jws.base64url(b"\1\0\1")
 
 
 def key_id(modulus: str) -> str:
     """Return the thumbprint of an RSA key (RFC 7638), so that its id follows from the key alone."""
-    members = {"e": EXPONENT, "kty": "RSA", "n": modulus}
+    members = {"e": jws.EXPONENT_TEXT, "kty": "RSA", "n": modulus}
     return jws.base64url(hashlib.sha256(msgspec.json.encode(members)).digest())

@@ -13,7 +13,8 @@ from typing import Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from functions.identity.keys.access_tokens import ACCESS_LIFE, EXPONENT
+from functions.identity.keys.access_tokens import ACCESS_LIFE
+from functions.shared import jws
 from functions.shared.clock import parse, rfc3339
 from functions.shared.errors import ConflictError
 
@@ -51,7 +52,7 @@ class Key(Struct, frozen=True):
         """Return the public half as it is published (RFC 7517)."""
         public = {"kty": "EC", "crv": "P-256", "x": self.x, "y": self.y}
         if self.n:
-            public = {"kty": "RSA", "n": self.n, "e": EXPONENT}
+            public = {"kty": "RSA", "n": self.n, "e": jws.EXPONENT_TEXT}
         return {**public, "kid": self.id, "use": "sig", "alg": self.algorithm}
 
 

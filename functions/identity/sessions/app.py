@@ -32,7 +32,7 @@ def refresh(body: Refresh) -> Response:
 @app.endpoint("POST", "/identity/logout", auth="optional", body=LogOut | None, status=204)
 def log_out(body: LogOut | None) -> Response:
     """End one session, named by its refresh token or by the access token: 204, also if it has ended | 400 neither."""
-    token, subject = body.refresh_token if body else None, caller(app).subject
+    token, subject = body.refresh_token if body else None, caller().subject
     if subject is None and token is None:
         raise InvalidError(
             "no_session", "Send the refresh token of the session to end.", field=("refreshToken",)

@@ -37,7 +37,7 @@ def health() -> Response:
 @app.endpoint("PUT", "/wishlist/items/{sku}", body=SetItem, returns=WishlistView)
 def set_item(sku: str, body: SetItem) -> Response:
     """Keep units of a product: 200 all that is kept | 400 | 404 erased | 409 full, or busy."""
-    customer_id = caller(app).required_subject()
+    customer_id = caller().required_subject()
     after = service.set_item(wishlists(), customer_id, checked_sku(sku), body.quantity, now())
     return json_response(wishlist_view(after))
 
