@@ -7,7 +7,6 @@ import itertools
 import json
 import os
 import random
-import socket
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,20 +19,12 @@ from tests.support.patience import eventually
 from tools.build import sam
 from tools.local import drain, seed
 from tools.local.buyer import Buyer, Session
-from tools.local.emulator import HOST
+from tools.local.emulator import free_port
 from tools.local.shop import Shop
 from tools.local.stack import Stack
 
 KEPT = os.environ.get("SOUK_TEST_STATE")
 """A folder for the stack's state: the stack is then left running, and the next run of the tests uses it."""
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on: two runs of these tests do not meet."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 PORT = int(os.environ.get("SOUK_TEST_PORT") or (8170 if KEPT else free_port()))

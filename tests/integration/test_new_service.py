@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.conftest import free_port
 from tests.support.patience import eventually
 from tools import ROOT
 from tools.local import seed
+from tools.local.emulator import free_port
 from tools.local.shop import Shop, bearer
 
 MADE = ("venv", "emulator", "uv", "cache")

@@ -14,11 +14,10 @@ from typing import Any
 
 import pytest
 
-from tests.integration.conftest import free_port
 from tests.support.templates import ROOT
 from tools.build import recipe, sam
 from tools.local import invoke
-from tools.local.emulator import Emulator
+from tools.local.emulator import Emulator, free_port
 from tools.services import services
 
 # The SAM CLI's own.

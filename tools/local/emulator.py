@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import itertools
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -138,6 +141,25 @@ def loopback() -> httpx.Client:
     """
     limits = httpx.Limits(max_keepalive_connections=0)
     return httpx.Client(headers={"Accept-Encoding": "identity"}, limits=limits, timeout=5, trust_env=False)
+
+
+FIRST_PORT = 15_000
+_ports = itertools.count(random.randrange(10_000))
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on, another one at each call.
+
+    It lies below those that the system hands to outgoing connections (from 32768 on Linux, 49152 on macOS): one of
+    these may be taken by any connection before its server is started.
+    """
+    while True:
+        port = FIRST_PORT + next(_ports) % 15_000
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with contextlib.suppress(OSError):
+                probe.bind((HOST, port))
+                return port
 
 
 def require_free_port(port: int, option: str) -> None:

@@ -27,7 +27,7 @@ from tools import REGION, ROOT, options, templates
 from tools.build import recipe, sam
 from tools.intrinsics import Resolver
 from tools.local import seed
-from tools.local.emulator import HOST, loopback
+from tools.local.emulator import HOST, free_port, loopback
 from tools.local.shop import Shop
 from tools.local.stack import Stack, local_stack
 from tools.report import ToolError
@@ -131,7 +131,7 @@ def invoke(
 
     `variables` are added to its environment, for example AWS_ENDPOINT_URL. Without it, AWS calls fail at once.
     """
-    invocations, runtime = _free_port(), _free_port()
+    invocations, runtime = free_port(), free_port()
     with tempfile.TemporaryFile("w+") as log:
         process = subprocess.Popen(
             [
@@ -151,6 +151,9 @@ def invoke(
         )
         try:
             answer = _call(process, invocations, event, seconds)
+        except ToolError as failed:
+            log.seek(0)
+            raise ToolError(f"{failed}\n{log.read()}") from None
         finally:
             process.terminate()
             process.wait(10)
@@ -159,7 +162,7 @@ def invoke(
 
 
 def _call(process: subprocess.Popen[bytes], port: int, event: object, seconds: float) -> Any:
-    until = time.monotonic() + 10
+    until = time.monotonic() + 60
     while not _listening(port):
         if process.poll() is not None or time.monotonic() > until:
             raise ToolError("the Lambda runtime emulator did not start")
@@ -243,13 +246,6 @@ def _plain_python() -> str:
 
 def _inside(template: sam.StackTemplate, path: str) -> Path:
     return (template.built.parent / path).resolve()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _listening(port: int) -> bool:

@@ -17,7 +17,7 @@ import pytest
 from tests.support.templates import template
 from tools import ROOT, templates
 from tools.build import lock, sam
-from tools.local.emulator import Emulator, living_process, require_free_port
+from tools.local.emulator import HOST, Emulator, free_port, living_process, require_free_port
 from tools.local.stack import Stack, edge_code, local_stack
 from tools.report import ToolError
 
@@ -61,6 +61,17 @@ def run_tool(*command: str, **environment: str) -> subprocess.CompletedProcess[s
 def test_a_taken_port_is_named_with_the_option_that_changes_it(taken_port: int) -> None:
     with pytest.raises(ToolError, match=rf"port {taken_port} is taken; .*make run PORT={taken_port + 10}"):
         require_free_port(taken_port, "PORT")
+
+
+def test_a_free_port_is_another_each_time_and_never_one_that_a_connection_may_be_given() -> None:
+    with socket.socket() as server:
+        taken = free_port() + 1
+        server.bind((HOST, taken))
+        server.listen()
+        found = [free_port() for _ in range(1_000)]
+    assert len(found) == len(set(found))
+    assert taken not in found
+    assert max(found) < 32_768
 
 
 def test_an_emulator_does_not_mistake_another_server_for_itself(taken_port: int, tmp_path: Path) -> None:
