@@ -324,4 +324,4 @@ def idempotency_key(key: str | None, whose: str) -> service.Key | None:
     """Return the request's Idempotency-Key with whose it is, None without one."""
     if key is None:
         return None
-    return service.Key(fingerprint("place", whose, key), fingerprint(app.request.raw_body or b""))
+    return service.Key(key, fingerprint("place", whose, key), fingerprint(app.request.raw_body or b""))

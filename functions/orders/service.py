@@ -23,8 +23,9 @@ VOID_KEPT = timedelta(hours=1)
 
 
 class Key(NamedTuple):
-    """An Idempotency-Key with its scope, and what tells its request from others; both digests."""
+    """An Idempotency-Key; with its scope, and what tells its request from others, as digests."""
 
+    text: str
     digest: str
     fingerprint: str
 
@@ -66,7 +67,8 @@ def place(
     """Place the order of a quote, to be decided within `wait`; return it, and whether it had been placed before.
 
     All quotes of a purchase give one order, whose id follows from theirs: the first to come. Placed again it is
-    returned as it was the first time.
+    returned as it was the first time. So a key that is the quote's id says nothing more and is not stored; it is of no
+    other quote, whether that was ordered or not.
 
     Raises
     ------
@@ -83,10 +85,8 @@ def place(
         if before is None:
             raise GoneError("quote_expired", "The quote has expired; ask for a new one.", field=("quote",))
         return _same(before, order), True
-    if key and not table.claim_key(key.digest, key.fingerprint, at):
-        raise ConflictError(
-            "idempotency_key_reused", "This Idempotency-Key was used with another request; take a new one."
-        )
+    key = None if key and key.text == quote.id else key
+    _claim(table, key, at)
     replaced = [derived_id("ord", purchase) for purchase in quote.replaces]
     if table.place(order, saga.placed(order, at), replaced, at + VOID_KEPT):
         return order, False
@@ -98,6 +98,13 @@ def place(
         if key:
             table.free_key(key.digest, key.fingerprint)
         raise
+
+
+def _claim(table: OrdersTable, key: Key | None, at: datetime) -> None:
+    if key and (is_id("quo", key.text) or not table.claim_key(key.digest, key.fingerprint, at)):
+        raise ConflictError(
+            "idempotency_key_reused", "This Idempotency-Key was used with another request; take a new one."
+        )
 
 
 def _ordered(quote: Quote, payment_token: str, who: Caller, at: datetime, decide_by: datetime) -> Order:

@@ -21,7 +21,7 @@ from typing import Any
 
 from functions.shared.dynamo import cursor
 from tests.bench.account import CORE, Account
-from tests.bench.journeys import CONFIRMED, Shop
+from tests.bench.journeys import CONFIRMED, Quote, Shop
 from tests.bench.large_shop import LargeShop, made_id, slug
 from tests.support.templates import ROOT
 
@@ -201,7 +201,7 @@ def by_lines(*, times: int = 0) -> dict[int, dict[str, Cost]]:
     return found
 
 
-def _order(shop: Shop, quotes: list[str]) -> None:
+def _order(shop: Shop, quotes: list[Quote]) -> None:
     shop.place(quotes.pop())
     shop.account.settle(1, CONFIRMED)
 
@@ -214,7 +214,7 @@ def by_batch(orders: int = 20, *, times: int = 0) -> dict[int, Cost]:
         for batch in BATCHES:
             quotes = shop.quotes(1, orders * (times + 2))
 
-            def place(quotes: list[str] = quotes, batch: int = batch) -> None:
+            def place(quotes: list[Quote] = quotes, batch: int = batch) -> None:
                 for _ in range(orders):
                     shop.place(quotes.pop())
                 account.settle(batch)

@@ -28,6 +28,9 @@ CONFIRMED = frozenset({"OrderConfirmed"})
 
 _numbers = itertools.count(1)
 
+Quote = dict[str, Any]
+"""What `POST /carts/{id}/quote` answers."""
+
 
 @dataclass
 class Journey:
@@ -108,8 +111,8 @@ class Shop:
             self.put(cart, sku)
         return cart
 
-    def quotes(self, lines: int, times: int) -> list[str]:
-        """Return signed quotes of so many guests' carts, each with so many lines: each is a purchase of its own."""
+    def quotes(self, lines: int, times: int) -> list[Quote]:
+        """Return quotes of so many guests' carts, each with so many lines: each is a purchase of its own."""
         return [self.quote(self._guests_cart(lines)) for _ in range(times)]
 
     def _guests_cart(self, lines: int) -> dict[str, Any]:
@@ -127,15 +130,16 @@ class Shop:
         path = {**cart["path"], "sku": sku}
         self.account.request("PUT", "/carts/{cartId}/lines/{sku}", {"quantity": 2}, **{**cart, "path": path})
 
-    def quote(self, cart: dict[str, Any]) -> str:
-        """Return a signed quote of a cart."""
+    def quote(self, cart: dict[str, Any]) -> Quote:
+        """Return a quote of a cart, as it is answered."""
         asked = {"email": PERSON["email"], "shippingAddress": ADDRESS}
-        return str(self.account.request("POST", "/carts/{cartId}/quote", asked, **cart).body["quote"])
+        quote: Quote = self.account.request("POST", "/carts/{cartId}/quote", asked, **cart).body
+        return quote
 
-    def place(self, quote: str, *, key: bool = True) -> str:
-        """Order by a quote, with an Idempotency-Key as the storefront does, and return the order's id."""
-        body = {"quote": quote, "payment": {"token": "tok_visa"}}
-        headers = _key() if key else {}
+    def place(self, quote: Quote, *, own_key: bool = False) -> str:
+        """Order by a quote and return the order's id; its Idempotency-Key is the quote's id, or one of the client's."""
+        body = {"quote": quote["quote"], "payment": {"token": "tok_visa"}}
+        headers = _key() if own_key else {"Idempotency-Key": quote["quoteId"]}
         answer = self.account.request("POST", "/orders", body, token=self.token, headers=headers, status=202)
         return str(answer.body["orderId"])
 
@@ -154,13 +158,13 @@ def measure() -> dict[str, Journey]:
         for lines in LINES:
             found |= _orders(shop, lines, 1, 1)
         found |= _orders(shop, 1, FULL, None)
-        found |= _orders(shop, 1, 1, 1, key=False)
+        found |= _orders(shop, 1, 1, 1, own_key=True)
         found |= _visits(shop)
     return found
 
 
 def _orders(
-    shop: Shop, lines: int, orders: int, batch: int | None, *, key: bool = True
+    shop: Shop, lines: int, orders: int, batch: int | None, *, own_key: bool = False
 ) -> dict[str, Journey]:
     """Place orders and follow them: until OrderConfirmed is on the bus, and until nothing is left to do."""
     account = shop.account
@@ -168,7 +172,7 @@ def _orders(
     account.settle()
     stored = account.stored()
     before, connected, known = account.tally.copy(), account.connections, len(account.events)
-    placed = [shop.place(quote, key=key) for quote in quotes]
+    placed = [shop.place(quote, own_key=own_key) for quote in quotes]
     account.settle(batch, CONFIRMED)
     confirmed, connections = account.tally.copy(), account.connections - connected
     assert [shop.status(order) for order in placed] == ["confirmed"] * orders
@@ -176,7 +180,7 @@ def _orders(
     facts = Counter(event["detail-type"] for event in account.events[known:])
     assert facts["PaymentCaptured"] == facts["StockCommitted"] == orders, facts
     name = f"{lines}-line order" if orders == 1 else f"{lines}-line order, full batches"
-    name += "" if key else ", no key"
+    name += ", key of the client's" if own_key else ""
     return {
         f"{name}, to confirmed": Journey(name, _per(confirmed, before, orders), connections),
         f"{name}, to captured": Journey(

@@ -118,8 +118,8 @@ def record() -> dict[str, Recording]:
             for key in account.aws.dynamodb.tables["souk-local-identity"].items
             if key[1] == "ACCOUNT"
         ]
-        body = {"quote": quote, "payment": {"token": "tok_visa"}}
-        key = {"Idempotency-Key": "bench-warm-0001"}
+        body = {"quote": quote["quote"], "payment": {"token": "tok_visa"}}
+        key = {"Idempotency-Key": quote["quoteId"]}
         events = {
             QUIET: ("orders", "app", api_event("GET", "/orders/health")),
             "POST /orders": (

@@ -71,9 +71,11 @@ class Shop:
 
     # --- requests ---
 
-    def key(self) -> dict[str, str]:
-        """Return headers with a fresh Idempotency-Key."""
-        return {"Idempotency-Key": f"key-{next(self._keys):06d}-{self.random.getrandbits(64):016x}"}
+    def key(self, quote: dict[str, Any] | None = None) -> dict[str, str]:
+        """Return headers with a fresh Idempotency-Key; every other time with the id of the quote that is ordered by."""
+        number, fresh = next(self._keys), self.random.getrandbits(64)
+        text = quote["quoteId"] if quote and number % 2 else f"key-{number:06d}-{fresh:016x}"
+        return {"Idempotency-Key": text}
 
     def surely(self, method: str, resource: str, body: Any = None, **options: Any) -> Answer:
         """Send a request until its fate is known, as a client with retries does; give up after some tries.
@@ -251,7 +253,7 @@ class Shop:
         at_once, clicks = self.random.random() < 0.5, []
         for one in quotes:
             click = self.people.post(
-                "POST", "/orders", self.payment(one), subject=subject, headers=self.key()
+                "POST", "/orders", self.payment(one), subject=subject, headers=self.key(one)
             )
             clicks.append((click, one))
             if not at_once:
@@ -263,7 +265,7 @@ class Shop:
     def retry(self, subject: str | None, quote: dict[str, Any], cart: dict[str, Any]) -> None:
         """Order with a card that is declined, and again with another as soon as the order is off."""
         body = {"quote": quote["quote"], "payment": {"token": "tok_chargeDeclined"}}
-        answer = self.surely("POST", "/orders", body, subject=subject, headers=self.key())
+        answer = self.surely("POST", "/orders", body, subject=subject, headers=self.key(quote))
         self.acknowledge(answer, quote)
         if answer.status != 202:
             return
@@ -283,7 +285,7 @@ class Shop:
 
     def order(self, subject: str | None, quote: dict[str, Any]) -> None:
         """Order once, keep at it until it is known to have worked, and perhaps think again."""
-        answer = self.surely("POST", "/orders", self.payment(quote), subject=subject, headers=self.key())
+        answer = self.surely("POST", "/orders", self.payment(quote), subject=subject, headers=self.key(quote))
         self.acknowledge(answer, quote)
         if answer.status == 202 and self.random.random() < 0.3:
             self.look(subject, answer.body)
@@ -341,7 +343,7 @@ class Shop:
 
     def double_click(self, subject: str | None, quote: dict[str, Any]) -> None:
         """Click on "pay" twice: one key, one order."""
-        body, headers = self.payment(quote), self.key()
+        body, headers = self.payment(quote), self.key(quote)
         clicks = [
             self.people.post("POST", "/orders", body, subject=subject, headers=headers) for _ in range(2)
         ]
@@ -364,7 +366,7 @@ class Shop:
     def steal(self, subject: str | None, quote: dict[str, Any]) -> None:
         """Try to order by another customer's quote."""
         answer = self.people.send(
-            "POST", "/orders", self.payment(quote), subject="cus_thief", headers=self.key()
+            "POST", "/orders", self.payment(quote), subject="cus_thief", headers=self.key(quote)
         )
         if subject is None:
             self.acknowledge(answer, quote)  # whoever has a guest's quote may order by it
@@ -374,7 +376,9 @@ class Shop:
     def dawdle(self, subject: str | None, quote: dict[str, Any]) -> None:
         """Order too late."""
         self.people.sleep(16 * 60)
-        answer = self.people.send("POST", "/orders", self.payment(quote), subject=subject, headers=self.key())
+        answer = self.people.send(
+            "POST", "/orders", self.payment(quote), subject=subject, headers=self.key(quote)
+        )
         # In another tab, or by a thief; then it is told by which order, or that very order is answered again.
         bought = answer.status == 409 and answer.body["code"] == "already_ordered"
         again = answer.status == 202 and answer.body["placedAt"] < quote["expiresAt"]

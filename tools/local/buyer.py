@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import time
-import uuid
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -131,8 +130,8 @@ class Buyer:
 
     def buy(self, units: dict[str, int], token: str = "tok_visa", **wish: Any) -> dict[str, Any]:  # noqa: S107
         """Fill a cart, have it quoted and place the order; return it as it was placed."""
-        signed = self.quote(self.fill_cart(units), **wish)["quote"]
-        answer = self.place(signed, token, Idempotency_Key=str(uuid.uuid4()))
+        quote = self.quote(self.fill_cart(units), **wish)
+        answer = self.place(quote["quote"], token, Idempotency_Key=quote["quoteId"])
         placed: dict[str, Any] = self._shop.expected(202, "POST", "/orders", answer).body
         if placed["orderToken"]:
             self.headers["X-Order-Token"] = placed["orderToken"]

@@ -269,6 +269,51 @@ def test_a_key_is_forgotten_after_two_days(place: Any, table: OrdersTable) -> No
     assert place(**key()).status == 202
 
 
+# A key that is the quote's id says no more than the order's id does.
+
+OTHER = QUOTE.replace("1c", "2c")
+
+
+def test_the_quotes_id_as_the_key_leaves_no_record_but_the_order(
+    place: Any, quote: Any, table: OrdersTable
+) -> None:
+    text = quote(id=QUOTE)
+    first, second = place(text, **key(QUOTE)), place(text, **key(QUOTE))
+    assert (first.status, second.status, second.body) == (202, 202, first.body)
+    assert second.headers["Idempotency-Replayed"] == "true"
+    assert [item["pk"]["S"] for item in items(table)] == [f"ORDER#{ORDER}"]
+
+
+@pytest.mark.parametrize("other", [{"token": "tok_other"}, {"email": "bea@example.com"}])
+def test_the_quotes_id_as_the_key_of_another_request_is_a_conflict(
+    place: Any, quote: Any, table: OrdersTable, other: dict[str, str]
+) -> None:
+    place(quote(id=QUOTE), **key(QUOTE))
+    token = other.get("token", "tok_visa")
+    changes = {name: value for name, value in other.items() if name != "token"}
+    answer = place(quote(id=QUOTE, **changes), token=token, **key(QUOTE))
+    assert (answer.status, answer.body["code"]) == (409, "already_ordered")
+    assert orders_in(table) == [f"ORDER#{ORDER}"]
+
+
+@pytest.mark.parametrize("is_ordered", [True, False])
+def test_a_quotes_id_is_the_key_of_no_other_quote(
+    place: Any, quote: Any, table: OrdersTable, is_ordered: bool
+) -> None:
+    if is_ordered:
+        place(quote(id=QUOTE), **key(QUOTE))
+    before = items(table)
+    answer = place(quote(id=OTHER), **key(QUOTE))
+    assert (answer.status, answer.body["code"]) == (409, "idempotency_key_reused")
+    assert items(table) == before
+
+
+def test_an_expired_quote_is_answered_the_same_under_any_key(place: Any, quote: Any) -> None:
+    text = quote(id=QUOTE, valid_for=-timedelta(hours=1))
+    codes = {name: place(text, **key(name)).body["code"] for name in ("k1", QUOTE, OTHER)}
+    assert set(codes.values()) == {"quote_expired"}
+
+
 @pytest.mark.parametrize("text", ["", "x" * 256, "two words", "ключ"])
 def test_a_key_of_another_form_is_refused(place: Any, table: OrdersTable, text: str) -> None:
     answer = place(**key(text))

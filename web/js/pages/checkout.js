@@ -1,6 +1,6 @@
 // Checkout on one page: address, payment, and a signed quote with every line of the total. What is shown is what is charged.
 
-import { Problem, call, get, idempotencyKey, session } from "../lib/api.js";
+import { Problem, call, get, session } from "../lib/api.js";
 import * as cart from "../lib/cart.js";
 import { debounced, fill, h, sleep } from "../lib/dom.js";
 import { locale, t } from "../lib/i18n.js";
@@ -109,7 +109,7 @@ async function requote(fields) {
   try {
     const quote = await cart.quote(...asked, state.again);
     if (turn !== state.turn) return false;  // something has changed meanwhile, and is asked for on its own
-    Object.assign(state, { quote, of: JSON.stringify(asked), key: idempotencyKey() });
+    Object.assign(state, { quote, of: JSON.stringify(asked) });
     trouble.textContent = "";
     unmark(fields);
     show(fields);
@@ -185,7 +185,7 @@ async function order(fields, agreed) {
   }
   const body = { quote: state.quote.quote, payment: { token: fields.elements.token.value } };
   try {
-    const { data } = await call("POST", "/orders", { body, headers: { "Idempotency-Key": state.key } });
+    const { data } = await call("POST", "/orders", { body, headers: { "Idempotency-Key": state.quote.quoteId } });
     if (data.orderToken) cart.orderTokens.keep(data.orderId, data.orderToken);
     location.assign(`/order.html?id=${encodeURIComponent(data.orderId)}`);
     return true;
