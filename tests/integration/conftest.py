@@ -29,8 +29,6 @@ KEPT = os.environ.get("SOUK_TEST_STATE")
 
 PORT = int(os.environ.get("SOUK_TEST_PORT") or (8170 if KEPT else free_port()))
 ENDPOINT_PORT = int(os.environ.get("SOUK_TEST_ENDPOINT_PORT") or (4670 if KEPT else free_port()))
-DEADLINE_SECONDS = 15
-PARAMETERS = {"orders": {"OrderDeadlineSeconds": str(DEADLINE_SECONDS)}}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -63,9 +61,9 @@ def stack(tmp_path_factory: pytest.TempPathFactory, deploy_order: list[str]) -> 
     print(f"deployed in this order: {' '.join(deploy_order)}")
     try:
         made.start_emulator()
-        made.deploy([sam.PLATFORM], PARAMETERS)
+        made.deploy([sam.PLATFORM])
         with ThreadPoolExecutor(2) as pool:
-            list(pool.map(lambda name: made.deploy([name], PARAMETERS), deploy_order))
+            list(pool.map(lambda name: made.deploy([name]), deploy_order))
         made.start_edge()
         yield made
     finally:
@@ -195,6 +193,32 @@ def invoke(stack: Stack) -> Callable[..., Any]:
         return json.loads(answer["Payload"].read() or b"null")
 
     return run
+
+
+@pytest.fixture
+def over_at_once(stack: Stack) -> Callable[[], contextlib.AbstractContextManager[None]]:
+    """Return a context in which an order is over its deadline as soon as it is placed, once somebody sweeps.
+
+    Nobody does but the test, and the others have the two minutes of a shop, which no busy machine exceeds.
+    """
+
+    @contextlib.contextmanager
+    def shorten() -> Iterator[None]:
+        functions, rules = stack.client("lambda"), stack.client("events")
+        name = "souk-local-orders-http"
+        variables = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+        sweep = functions.get_function(FunctionName="souk-local-orders-sweep")["Configuration"]
+        (rule,) = rules.list_rule_names_by_target(TargetArn=sweep["FunctionArn"])["RuleNames"]
+        rules.disable_rule(Name=rule)
+        short = {**variables, "ORDER_DEADLINE_SECONDS": "1"}
+        functions.update_function_configuration(FunctionName=name, Environment={"Variables": short})
+        try:
+            yield
+        finally:
+            functions.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
+            rules.enable_rule(Name=rule)
+
+    return shorten
 
 
 class Tap:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from tests.integration.conftest import DEADLINE_SECONDS
 from tests.support.patience import eventually
 from tools.local.buyer import Buyer
 
@@ -26,15 +24,13 @@ def test_a_silent_participant_ends_the_order_at_its_deadline(
     silenced: Any,
     calm: Any,
     invoke: Any,
+    over_at_once: Any,
 ) -> None:
     sku = goods(3)
     quote = amira.quote(amira.fill_cart({sku: 2}))["quote"]
-    with silenced(f"{participant}-inbox"):
+    with silenced(f"{participant}-inbox"), over_at_once():
         order_id = amira.place(quote).body["orderId"]
-        invoke("orders-sweep")
-        assert amira.order(order_id)["status"] == "placed"
-        time.sleep(DEADLINE_SECONDS)
-        invoke("orders-sweep")
+        assert eventually(lambda: invoke("orders-sweep") and amira.order(order_id)["status"] != "placed")
         order = amira.order(order_id)
         assert (order["status"], order["reason"]) == ("cancelled", "timeout")
     calm()
@@ -46,12 +42,13 @@ def test_a_silent_participant_ends_the_order_at_its_deadline(
 
 
 def test_a_participant_that_comes_back_in_time_still_has_its_say(
-    amira: Buyer, goods: Goods, stock: Stock, silenced: Any
+    amira: Buyer, goods: Goods, stock: Stock, silenced: Any, invoke: Any
 ) -> None:
     sku = goods(3)
     quote = amira.quote(amira.fill_cart({sku: 1}))["quote"]
     with silenced("payments-inbox"):
         order_id = amira.place(quote).body["orderId"]
         assert eventually(lambda: stock(sku) == (3, 2))
+        invoke("orders-sweep")
         assert amira.order(order_id)["status"] == "placed"
     assert amira.decided(order_id)["status"] == "confirmed"
