@@ -28,6 +28,7 @@ hypothesis.settings.register_profile("explore", deadline=None)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads it
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Say which tests one process takes, one after the other (`--dist loadgroup`), and which are started first."""
     groups = {item: _group(item.path.relative_to(TESTS)) for item in items}
