@@ -46,9 +46,9 @@ fmt: setup ## Put the code into shape
 lint: setup ## Check code, types, imports between services and templates; edits nothing
 	@$(souk) lint
 unit: setup ## The fast tests only (SERVICE=orders for one service's: seconds)
-	@$(venv)/pytest -n 2 --dist loadscope $(if $(SERVICE),tests/unit/$(SERVICE),-m "not integration and not e2e" $(tests))
+	@$(venv)/pytest -n 2 $(if $(SERVICE),tests/unit/$(SERVICE),-m "not integration and not e2e" $(tests))
 test: lint ## Everything: lint, types, unit, contract, simulation, integration and browser tests
-	@$(venv)/pytest -n 3 --dist loadgroup --no-loadscope-reorder $(tests)
+	@$(venv)/pytest -n 3 $(tests)
 
 ## The shop on this machine
 mail: setup ## Show the e-mails sent so far

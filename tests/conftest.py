@@ -3,23 +3,25 @@
 Nothing is asserted of time: hypothesis has no deadline, since a busy machine is not a defect. Its examples are the same
 in each run, so that a change fails by itself only; HYPOTHESIS_PROFILE=explore draws others.
 
-Processes share the tests by the module; those on one running shop stay together, and come first, as they take longest.
+Processes share the tests by the module; those on one running shop stay together, and come first, as they take longest
+(`_split_scope` is what pytest-xdist documents for that; its own `loadgroup` groups nothing with pytest 9.2).
 """
 
 import functools
 import os
-from pathlib import Path
 
 import boto3
 import botocore.loaders
 import botocore.session
 import hypothesis
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
-TESTS = Path(__file__).parent
-ON_THE_SHOP = ("e2e", "integration")
-"""Folders whose tests use one running shop."""
-ALONE = {"integration/test_new_service.py": "a shop of its own"}
+ON_THE_SHOP = ("tests/e2e/", "tests/integration/")
+SHOP = "the shop"
+ALONE = {"tests/integration/test_new_service.py": "a shop of its own"}
+"""Modules there that start their own, by what their group is called."""
 
 botocore.session.create_loader = functools.cache(botocore.loaders.create_loader)
 boto3.client = functools.cache(boto3.client)
@@ -28,15 +30,26 @@ hypothesis.settings.register_profile("explore", deadline=None)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads it
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Say which tests one process takes, one after the other (`--dist loadgroup`), and which are started first."""
-    groups = {item: _group(item.path.relative_to(TESTS)) for item in items}
-    for item, group in groups.items():
-        item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(key=lambda item: (groups[item] != "the shop", groups[item] not in ALONE.values()))
+    """Have the long ones started first: what is left to the end is short, and no process waits for long."""
+    first = (SHOP, *ALONE.values())
+    groups = {item: _group(item.nodeid) for item in items}
+    items.sort(key=lambda item: first.index(groups[item]) if groups[item] in first else len(first))
 
 
-def _group(path: Path) -> str:
-    together = "the shop" if path.parts[0] in ON_THE_SHOP else str(path)
-    return ALONE.get(path.as_posix(), together)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    """Return who shares the tests out."""
+    config.option.loadscopereorder = False
+    return ByGroup(config, log)
+
+
+class ByGroup(LoadScopeScheduling):
+    """Gives the tests of one group to one process."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return _group(nodeid)
+
+
+def _group(nodeid: str) -> str:
+    module = nodeid.partition("::")[0]
+    return ALONE.get(module, SHOP if module.startswith(ON_THE_SHOP) else module)
