@@ -7,8 +7,7 @@ ENDPOINT_PORT ?= 4566
 STATE         ?= .local
 ENV           ?= local
 AUTH          ?= false
-GATEWAY       ?= http
-export PORT ENDPOINT_PORT STATE ENV AUTH GATEWAY COLD ORDERS VISITS CATALOG SERVICE FOLLOW FUNCTION EVENT QUEUE REDRIVE DELETE REASON BUYERS UNITS FROM TO EXAMPLES NAME
+export PORT ENDPOINT_PORT STATE ENV AUTH GATEWAY EMULATOR COLD ORDERS VISITS CATALOG SERVICE FOLLOW FUNCTION EVENT QUEUE REDRIVE DELETE REASON BUYERS UNITS FROM TO EXAMPLES NAME
 
 # Whatever the shell says, compiled modules are kept: the SAM CLI starts in half the time.
 unexport PYTHONDONTWRITEBYTECODE
@@ -25,7 +24,8 @@ help:
 	@echo
 	@echo "Options: PORT=8080 (the shop), ENDPOINT_PORT=4566 (the AWS emulator), STATE=.local (where the stack keeps its"
 	@echo "state: with another one and other ports, a second stack runs beside the first), PYTHON=python3.12,"
-	@echo "AUTH=true (the emulator enforces the functions' IAM policies), GATEWAY=rest (a REST API for each service)."
+	@echo "AUTH=true (the emulator enforces the functions' IAM policies), GATEWAY=rest (a REST API for each service),"
+	@echo "EMULATOR=localstack (LocalStack's open core in place of MiniStack; nothing is kept over a stop there)."
 
 ## What you need first
 run: setup ## Start the whole shop in the background and buy something (CATALOG=products.csv for another catalog)
@@ -47,8 +47,13 @@ lint: setup ## Check code, types, imports between services and templates; edits 
 	@$(souk) lint
 unit: setup ## The fast tests only (SERVICE=orders for one service's: seconds)
 	@$(venv)/pytest -n 2 $(if $(SERVICE),tests/unit/$(SERVICE),-m "not integration and not e2e" $(tests))
-test: lint ## Everything: lint, types, unit, contract, simulation, integration and browser tests
+ifdef EMULATOR
+test: setup ## Everything: lint, types, unit, contract, simulation, integration and browser tests (EMULATOR=localstack: integration there)
+	@$(venv)/pytest $(tests)/integration
+else
+test: lint
 	@$(venv)/pytest -n 3 $(tests)
+endif
 
 ## The shop on this machine
 mail: setup ## Show the e-mails sent so far
@@ -135,7 +140,7 @@ setup: ## Make the virtual environments in .local/ if they are missing or out of
 lock: setup ## Lock the requirements again after a change of requirements/*.in
 	@$(souk) lock
 clean: ## Remove builds and virtual environments; the stack's state stays
-	@rm -rf .aws-sam .local/venv .local/emulator .local/judges .local/pictures .local/uv .local/cache
+	@rm -rf .aws-sam .local/venv .local/emulator .local/localstack .local/judges .local/pictures .local/uv .local/cache
 
 .PHONY: help run stop reset status logs mail dlq audit race chaos replay restore-drill watch fmt lint test unit simulate contracts build invoke service deploy setup lock clean pictures lighthouse growth flash-sale hops capacity \
   judges bandit checkov pip-audit oidc probe schemathesis

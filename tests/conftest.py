@@ -20,7 +20,10 @@ from xdist.scheduler import LoadScopeScheduling
 
 ON_THE_SHOP = ("tests/e2e/", "tests/integration/")
 SHOP = "the shop"
-ALONE = {"tests/integration/test_new_service.py": "a shop of its own"}
+ALONE = {
+    "tests/integration/test_localstack.py": "a shop on LocalStack",
+    "tests/integration/test_new_service.py": "a shop of its own",
+}
 """Modules there that start their own, by what their group is called."""
 
 botocore.session.create_loader = functools.cache(botocore.loaders.create_loader)

@@ -37,6 +37,14 @@ def services(known: Iterable[str] | None = None) -> list[str] | None:
     return names or None
 
 
+def choice(name: str, known: Iterable[str]) -> str | None:
+    """Return an option that is one of the `known` words; None when it was not given."""
+    given = text(name)
+    if given and given not in (there := list(known)):
+        raise ToolError(f"{name} is {' or '.join(there)}, not {given!r}")
+    return given or None
+
+
 def file(name: str, default: Path) -> Path:
     """Return an option that is the path of an existing file."""
     path = Path(text(name)).expanduser() if text(name) else default

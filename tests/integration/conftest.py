@@ -1,4 +1,7 @@
-"""The whole shop on an emulator of its own: every stack deployed from the real templates, with IAM enforced."""
+"""The whole shop on an emulator of its own: every stack deployed from the real templates, with IAM enforced.
+
+`make test EMULATOR=localstack` has it on LocalStack's open core, GATEWAY=rest with a REST API for each service.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +19,13 @@ from typing import Any
 import pytest
 
 from tests.support.patience import eventually
+from tools import options
 from tools.build import sam
 from tools.local import drain, seed
 from tools.local.buyer import Buyer, Session
 from tools.local.emulator import free_port
 from tools.local.shop import Shop
-from tools.local.stack import Stack
+from tools.local.stack import EMULATORS, Stack
 
 KEPT = os.environ.get("SOUK_TEST_STATE")
 """A folder for the stack's state: the stack is then left running, and the next run of the tests uses it."""
@@ -29,6 +33,14 @@ KEPT = os.environ.get("SOUK_TEST_STATE")
 
 PORT = int(os.environ.get("SOUK_TEST_PORT") or (8170 if KEPT else free_port()))
 ENDPOINT_PORT = int(os.environ.get("SOUK_TEST_ENDPOINT_PORT") or (4670 if KEPT else free_port()))
+MAKE = options.choice("EMULATOR", EMULATORS) or "ministack"
+GATEWAY = options.text("GATEWAY") or EMULATORS[MAKE].gateway
+BEYOND = {
+    "localstack": {
+        "test_least_privilege.py": "enforces no IAM policy without an account",
+    }
+}
+"""What an emulator cannot do, by make: a test's file, or its file and name, and why. These tests are skipped there."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -37,10 +49,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.integration)
+            if reason := beyond(item):
+                item.add_marker(pytest.mark.skip(reason=f"{MAKE} {reason}"))
             # The emulator and the edge outlive the objects that started them.
             item.add_marker(
                 pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")
             )
+
+
+def beyond(item: pytest.Item) -> str | None:
+    """Return why the emulator at hand is not up to a test, None where it is."""
+    missing, file = BEYOND.get(MAKE, {}), item.path.name
+    return missing.get(file) or missing.get(f"{file}::{getattr(item, 'originalname', item.name)}")
 
 
 @pytest.fixture(scope="session")
@@ -57,7 +77,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory, deploy_order: list[str]) -> 
     # Always the same folder: the browser tests come to this fixture too, and find the stack running.
     state = Path(KEPT) if KEPT else tmp_path_factory.getbasetemp() / "stack"
     state.mkdir(exist_ok=True)
-    made = Stack(port=PORT, endpoint_port=ENDPOINT_PORT, state=state, auth=True)
+    made = Stack(port=PORT, endpoint_port=ENDPOINT_PORT, state=state, auth=True, gateway=GATEWAY, make=MAKE)
     print(f"deployed in this order: {' '.join(deploy_order)}")
     try:
         made.start_emulator()

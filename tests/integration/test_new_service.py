@@ -15,7 +15,7 @@ from tools.local import seed
 from tools.local.emulator import free_port
 from tools.local.shop import Shop, bearer
 
-MADE = ("venv", "emulator", "uv", "cache")
+MADE = ("venv", "emulator", "localstack", "uv", "cache")
 """What a copy need not make again: environments, and builds by the hash of what they are made from."""
 OF_THE_WHOLE_TREE = ("docs", "events", "journal_fields", "openapi", "problems", "web")
 """Contract tests that no service has to itself; of the others those of the new service are run."""

@@ -18,6 +18,7 @@ from tests.support.templates import ROOT
 from tools.build import recipe, sam
 from tools.local import invoke
 from tools.local.emulator import Emulator, free_port
+from tools.local.ministack import MiniStack
 from tools.services import services
 
 # The SAM CLI's own.
@@ -49,7 +50,7 @@ def built() -> list[tuple[str, invoke.Function]]:
 @pytest.fixture(scope="module")
 def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     """An AWS without anything in it: what the events tell of must not reach the shop of the other tests."""
-    emulator = Emulator(port=free_port(), state=tmp_path_factory.mktemp("empty"))
+    emulator = MiniStack(port=free_port(), state=tmp_path_factory.mktemp("empty"))
     emulator.start()
     yield emulator
     emulator.stop()

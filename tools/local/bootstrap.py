@@ -1,18 +1,21 @@
 """Make the virtual environments from the locked requirements; `make setup`, and before every other target.
 
 .local/venv holds the tools and tests, .local/emulator holds MiniStack, which pins another boto3; `judges` on the
-command line makes .local/judges, which `make judges` needs, `pictures` .local/pictures, with which `make growth` draws.
+command line makes .local/judges, which `make judges` needs, `pictures` .local/pictures, with which `make growth` draws,
+`localstack` .local/localstack, which EMULATOR=localstack needs and for which a Python of its own is looked for.
 uv, itself installed by pip with its hash checked, does the rest. Nothing happens when they are up to date. Runs on any
 Python 3, so that an old one can be told so; the code below the version check may use all of 3.11.
 """
 
 import errno
+import functools
 import hashlib
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCAL = ROOT / ".local"
@@ -22,10 +25,13 @@ OLDEST = (3, 11)
 ENVIRONMENTS = {
     "venv": "dev.txt",
     "emulator": "emulator.txt",
+    "localstack": "localstack.txt",
     "judges": "judges.txt",
     "pictures": "pictures.txt",
 }
 ALWAYS = ("venv", "emulator")
+# What LocalStack 4.14.0 runs on: it has the syntax of 3.12, and its dependencies end before 3.14.
+LOCALSTACK_PYTHONS = ("3.13", "3.12")
 
 
 def main() -> None:
@@ -98,7 +104,7 @@ def install(uv: Path, name: str) -> "subprocess.Popen[str]":
     base = {**os.environ, "UV_NO_CONFIG": "1", "UV_PYTHON_DOWNLOADS": "never"}
     if not (home / "bin" / "python").exists() or python_of(current(name)) != python_of(wanted(name)):
         made = subprocess.run(
-            [str(uv), "venv", "--quiet", "--clear", "--python", sys.executable, str(home)],
+            [str(uv), "venv", "--quiet", "--clear", "--python", python_for(name)[0], str(home)],
             env=base,
             capture_output=True,
             text=True,
@@ -116,10 +122,40 @@ def install(uv: Path, name: str) -> "subprocess.Popen[str]":
 
 
 def wanted(name: str) -> str:
-    """Return what an environment is made from: its lock and the Python that runs this."""
+    """Return what an environment is made from: its lock and its Python."""
     lock = (REQUIREMENTS / ENVIRONMENTS.get(name, "bootstrap.txt")).read_bytes()
-    python = f"{'.'.join(map(str, sys.version_info[:3]))} at {os.path.realpath(sys.executable)}"
-    return f"{python}\n{hashlib.sha256(lock).hexdigest()}\n"
+    path, version = python_for(name)
+    return f"{version} at {path}\n{hashlib.sha256(lock).hexdigest()}\n"
+
+
+def python_for(name: str) -> "tuple[str, str]":
+    """Return the path and the version of an environment's Python: that which runs this, but for LocalStack's."""
+    if name == "localstack":
+        return python_of_localstack() or fail(
+            "LocalStack needs Python 3.12 or 3.13 and there is none in PATH (or pyenv); install one, and run it again"
+        )
+    return os.path.realpath(sys.executable), ".".join(map(str, sys.version_info[:3]))
+
+
+@functools.cache
+def python_of_localstack() -> "tuple[str, str] | None":
+    """Return the path and the version of a Python for LocalStack, None where there is none.
+
+    It is the one that runs this, where that will do, or is looked for in PATH and among pyenv's. Each is run before it
+    is believed: pyenv has commands in PATH for versions that are switched off.
+    """
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
+    named = [shutil.which(f"python{version}") for version in LOCALSTACK_PYTHONS]
+    there = [
+        found for version in LOCALSTACK_PYTHONS for found in pyenv.glob(f"{version}*/bin/python{version}")
+    ]
+    asked = "import os, sys, venv; print(os.path.realpath(sys.executable), *sys.version_info[:3], sep='\\n')"
+    for path in map(str, filter(None, (sys.executable, *named, *there))):
+        done = subprocess.run([path, "-c", asked], capture_output=True, text=True, check=False)
+        place, *version = done.stdout.split("\n")[:4] if done.returncode == 0 else ["", ""]
+        if ".".join(version[:2]) in LOCALSTACK_PYTHONS:
+            return place, ".".join(version)
+    return None
 
 
 def python_of(origin: str) -> str:
@@ -143,7 +179,7 @@ def last_line(text: str) -> str:
     return lines[-1] if lines else "no message"
 
 
-def fail(message: str) -> None:
+def fail(message: str) -> NoReturn:
     """Print one line and leave with status 1."""
     sys.exit("souk: " + message)
 

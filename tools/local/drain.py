@@ -7,9 +7,6 @@ from collections import Counter
 
 from tools.local.stack import Stack
 
-# A record goes from a table through stream, publisher and bus to a queue in far less than this.
-_CALM_SECONDS = 0.6
-
 
 def drain(stack: Stack, *, seconds: float = 15) -> Counter[str]:
     """Wait until the queues have stayed empty for a moment; return what still waits after `seconds`, by queue."""
@@ -19,7 +16,7 @@ def drain(stack: Stack, *, seconds: float = 15) -> Counter[str]:
         waits = waiting(stack)
         if waits:
             calm_since = time.monotonic()
-        elif time.monotonic() - calm_since >= _CALM_SECONDS:
+        elif time.monotonic() - calm_since >= stack.emulator.calm_seconds:
             return waits
         if time.monotonic() > until:
             return waits
@@ -28,11 +25,5 @@ def drain(stack: Stack, *, seconds: float = 15) -> Counter[str]:
 
 def waiting(stack: Stack, *, dead: bool = False) -> Counter[str]:
     """Return how many messages each queue holds, in flight or not; `dead` for the dead-letter queues instead."""
-    found: Counter[str] = Counter()
-    for regions in stack.emulator.get("/_ministack/sqs/messages")["messages"].values():
-        for queues in regions.values():
-            for url, messages in queues.items():
-                name = url.rpartition("/")[2]
-                if messages and name.endswith("-dlq") == dead:
-                    found[name] += len(messages)
-    return found
+    counted = stack.emulator.waiting().items()
+    return Counter({name: messages for name, messages in counted if name.endswith("-dlq") == dead})

@@ -33,8 +33,8 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from tools import ROOT
-from tools.local.emulator import HOST
-from tools.local.stack import ENVIRONMENT, aws_session
+from tools.local.emulator import HOST, aws_session
+from tools.local.stack import ENVIRONMENT
 from tools.services import NO_API, PLATFORM, segments
 
 WEB = ROOT / "web"

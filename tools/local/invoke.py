@@ -11,7 +11,6 @@ import json
 import os
 import platform
 import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -24,16 +23,14 @@ from typing import Any, NamedTuple
 import httpx
 
 from tools import REGION, ROOT, options, templates
-from tools.build import recipe, sam
+from tools.build import sam
 from tools.intrinsics import Resolver
 from tools.local import seed
 from tools.local.emulator import HOST, free_port, loopback
+from tools.local.runtime import plain_python, runtime_client
 from tools.local.shop import Shop
 from tools.local.stack import Stack, local_stack
 from tools.report import ToolError
-
-# What the runtime client consists of; Lambda's own runtimes have the same.
-_RUNTIME_MODULES = ("awslambdaric", "runtime_client", "simplejson", "snapshot_restore_py")
 
 
 class Function(NamedTuple):
@@ -141,7 +138,7 @@ def invoke(
                     f"{HOST}:{invocations}",
                 ),
                 *("--runtime-api-address", f"{HOST}:{runtime}"),
-                *(_plain_python(), "-S", "-s", "-m", "awslambdaric", function.handler),
+                *(plain_python(), "-S", "-s", "-m", "awslambdaric", function.handler),
             ],
             cwd=function.artifact,
             env=_environment(function, variables or {}),
@@ -179,7 +176,7 @@ def _call(process: subprocess.Popen[bytes], port: int, event: object, seconds: f
 
 
 def _environment(function: Function, variables: Mapping[str, str]) -> dict[str, str]:
-    path = [function.artifact, *(layer / "python" for layer in function.layers), _runtime()]
+    path = [function.artifact, *(layer / "python" for layer in function.layers), runtime_client()]
     return {
         "PATH": "/usr/bin:/bin",
         "HOME": str(function.artifact),
@@ -209,39 +206,12 @@ def _of_the_running_stack(stack: Stack, template: sam.StackTemplate, logical_id:
     return {**deployed.get("Environment", {}).get("Variables", {}), "AWS_ENDPOINT_URL": stack.endpoint}
 
 
-def _runtime() -> Path:
-    """Return a folder with the Lambda runtime client and nothing else."""
-    folder = recipe.CACHE / f"runtime-{recipe.python_tag()}"
-    if not folder.exists():
-        recipe.CACHE.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(dir=recipe.CACHE, prefix=".runtime-"))
-        for name in _RUNTIME_MODULES:
-            found = importlib.util.find_spec(name)
-            if found is None or found.origin is None:
-                raise ToolError(
-                    "the Lambda runtime client is for Linux; elsewhere use: sam local invoke (with Docker)"
-                )
-            source = Path(found.origin)
-            source = source.parent if source.name == "__init__.py" else source
-            (scratch / source.name).symlink_to(source)
-        try:
-            scratch.rename(folder)
-        except OSError:  # another call was first
-            shutil.rmtree(scratch)
-    return folder
-
-
 def _interface_emulator() -> Path:
     package = importlib.util.find_spec("samcli")
     if package is None or package.origin is None:
         raise ToolError("the SAM CLI is not installed; run: make setup")
     machine = "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"
     return Path(package.origin).parent / "local" / "rapid" / f"aws-lambda-rie-{machine}"
-
-
-def _plain_python() -> str:
-    """Return the interpreter itself: that of the virtual environment would bring its packages along."""
-    return str(Path(sys.executable).resolve())
 
 
 def _inside(template: sam.StackTemplate, path: str) -> Path:

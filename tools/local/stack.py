@@ -21,24 +21,27 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from localstack_client.session import Session  # type: ignore[import-untyped]
 
-from tools import REGION, ROOT, options
+from tools import ROOT, options, templates
 from tools.build import recipe, sam
-from tools.local import archive, live, streams
-from tools.local.emulator import HOST, Emulator, living_process, loopback, require_free_port, stop_process
+from tools.local import archive, live
+from tools.local.emulator import Emulator, living_process, loopback, require_free_port, stop_process
+from tools.local.localstack.emulator import LocalStack
+from tools.local.ministack import MiniStack
 from tools.report import ToolError
 from tools.services import PLATFORM, segments
 
 ENVIRONMENT = "local"
 STATE = ROOT / ".local"
+EMULATORS: dict[str, type[Emulator]] = {"ministack": MiniStack, "localstack": LocalStack}
 
 
 @dataclass(frozen=True)
 class Stack:
     """A local stack: where it listens, where it keeps its state, and what stands in front of the services.
 
-    `auth` has the emulator enforce IAM; `gateway` is ``http`` or ``rest``, the templates' parameter.
+    `auth` has the emulator enforce IAM, where it can; `gateway` is ``http`` or ``rest``, the templates' parameter;
+    `make` names the emulator, one of EMULATORS.
     """
 
     port: int = 8080
@@ -46,6 +49,7 @@ class Stack:
     state: Path = STATE
     auth: bool = False
     gateway: str = "http"
+    make: str = "ministack"
 
     @property
     def name(self) -> str:
@@ -65,7 +69,8 @@ class Stack:
     @property
     def emulator(self) -> Emulator:
         """Return the AWS under it."""
-        return Emulator(port=self.endpoint_port, state=self.state / "state", auth=self.auth)
+        folder = "state" if self.make == "ministack" else f"state-{self.make}"
+        return EMULATORS[self.make](port=self.endpoint_port, state=self.state / folder, auth=self.auth)
 
     @property
     def endpoint(self) -> str:
@@ -79,7 +84,7 @@ class Stack:
 
     def client(self, service: str) -> Any:
         """Return a boto3 client of one AWS service of this stack."""
-        return aws_session(self.endpoint_port).client(service)
+        return self.emulator.client(service)
 
     @contextlib.contextmanager
     def running(self, parameters: Mapping[str, sam.Parameters] | None = None) -> Iterator[Stack]:
@@ -94,11 +99,8 @@ class Stack:
             self.emulator.stop()
 
     def start_emulator(self) -> bool:
-        """Start the AWS, with the state it was stopped with; return False if it is running already."""
-        started = self.emulator.start()
-        if started:
-            streams.resume(self.client("lambda"))
-        return started
+        """Start the AWS, with the state it was stopped with if it keeps any; return False if it is running already."""
+        return self.emulator.start()
 
     # --- stacks -----------------------------------------------------------------------------------------------
 
@@ -129,6 +131,7 @@ class Stack:
         sam.build_and_deploy(sam.select(names), deploy)
         if PLATFORM in changed:
             archive.ensure(self.client("events"), ENVIRONMENT)
+        self.emulator.prove_sender(templates.template("identity")["Parameters"]["MailSender"]["Default"])
         return sorted(changed)
 
     def _deployed(self) -> dict[str, str]:
@@ -214,14 +217,30 @@ _DEPLOYED = f"/souk-tools/{ENVIRONMENT}/deployed/"
 
 
 def local_stack() -> Stack:
-    """Return the local stack that PORT, ENDPOINT_PORT, STATE, AUTH and GATEWAY describe."""
+    """Return the local stack that PORT, ENDPOINT_PORT, STATE, AUTH, EMULATOR and GATEWAY describe.
+
+    Without EMULATOR it is the one that runs there, so that `make stop` and the others find it.
+    """
+    state = (ROOT / (options.text("STATE") or ".local")).resolve()
+    make = options.choice("EMULATOR", EMULATORS) or _running_make(state) or "ministack"
+    emulator = EMULATORS[make]
+    gateway = options.text("GATEWAY") or emulator.gateway
+    if gateway not in emulator.gateways:
+        raise ToolError(f"GATEWAY is {' or '.join(sorted(emulator.gateways))} on {make}, not {gateway!r}")
     return Stack(
         port=options.port("PORT", 8080),
         endpoint_port=options.port("ENDPOINT_PORT", 4566),
-        state=(ROOT / (options.text("STATE") or ".local")).resolve(),
+        state=state,
         auth=options.text("AUTH").lower() in ("1", "true", "yes"),
-        gateway=options.text("GATEWAY") or "http",
+        gateway=gateway,
+        make=make,
     )
+
+
+def _running_make(state: Path) -> str | None:
+    """Return the make of the emulator that runs with this state, None if none does."""
+    every = (Stack(state=state, make=make) for make in EMULATORS)
+    return next((stack.make for stack in every if stack.emulator.pid() is not None), None)
 
 
 def running_stack() -> Stack:
@@ -236,16 +255,6 @@ def edge_code() -> str:
     """Return a hash of all that decides what an edge does: its own modules, and which services there are."""
     modules = [Path(__file__).with_name(f"{name}.py") for name in ("edge", "stack", "emulator")]
     return recipe.digest(modules, *(f"{segment}: {service}" for segment, service in segments().items()))
-
-
-def aws_session(endpoint_port: int) -> Session:
-    """Return the session for an emulator; localstack-client knows the dialect."""
-    return Session(
-        aws_access_key_id="test",
-        aws_secret_access_key="test",  # noqa: S106  the emulator's fixed key, no secret
-        region_name=REGION,
-        localstack_host=f"{HOST}:{endpoint_port}",
-    )
 
 
 def _answers(url: str) -> bool:

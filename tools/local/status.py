@@ -21,7 +21,11 @@ def main() -> None:
         sys.exit(1)
     edge = f"process {stack.edge_pid()}" if stack.edge_pid() else "not running"
     print(f"edge      {stack.url}  {edge}")
-    print(f"emulator  {stack.endpoint}  process {stack.emulator.pid()}, log {stack.emulator.log}")
+    print(
+        f"emulator  {stack.endpoint}  {stack.make}, process {stack.emulator.pid()}, log {stack.emulator.log}"
+    )
+    if memory := stack.emulator.memory():
+        print(f"memory    {memory / 1e6:.0f} MB resident, with its functions")
     print("\nstack       deployed             answers")
     well = stack.edge_pid() is not None
     states = _stack_states(stack)

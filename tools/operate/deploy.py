@@ -11,13 +11,14 @@ import json
 import os
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.exceptions import ClientError
 
-from tools import options
+from tools import options, templates
 from tools.build import sam
+from tools.local.emulator import prove_sender
 from tools.local.stack import running_stack
 from tools.operate import site
 from tools.operate.environment import deployed, is_local
@@ -46,6 +47,8 @@ def main() -> None:
     url = site_url(environment)
     if names != [EDGE.name]:
         deploy(environment, sam.select([name for name in names or [] if name != EDGE.name]), url)
+    if elsewhere:
+        have_a_sender(boto3.client("sesv2"))
     if elsewhere or (names and EDGE.name not in names and not edge_is_stale(environment)):
         return
     deploy_site(environment)
@@ -83,6 +86,15 @@ def make_keys(client: LambdaClient, environment: str, *, tries: int = 20, pause:
             step(f"{_IDENTITY}: {json.loads(answer['Payload'].read())['keys']} signing key(s) published")
             return
     step(f"{_IDENTITY}: no signing key yet; its log says why, it tries again every 15 minutes")
+
+
+def have_a_sender(ses: Any) -> None:
+    """Have an emulator's SES send from the templates' sender, where it has SES; on AWS the sender is proven by hand."""
+    sender = templates.template(_IDENTITY)["Parameters"]["MailSender"]["Default"]
+    try:
+        prove_sender(ses, sender)
+    except ClientError as error:
+        step(f"no mail goes out, this AWS has no SES v2: {error.response['Error'].get('Message', error)}")
 
 
 def site_url(environment: str) -> str | None:

@@ -52,12 +52,15 @@ def main() -> None:
 
 
 def log_groups(logs: Any, services: Sequence[str] | None, environment: str = "local") -> list[str]:
-    """Return the log groups of an environment's services: each has one. Of all where none is named."""
+    """Return the log groups of an environment's services: each has one. Of all where none is named.
+
+    LocalStack knows no LoggingConfig and writes to a group for each function, so these are read as well.
+    """
     prefix = f"{_LAMBDA}souk-{environment}-"
     pages = logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=prefix)
     found = [group["logGroupName"] for page in pages for group in page["logGroups"]]
-    wanted = services or all_services()
-    return [name for name in found if name.removeprefix(prefix) in wanted]
+    wanted = tuple(f"{prefix}{service}-" for service in services or all_services())
+    return [name for name in found if f"{name}-".startswith(wanted)]
 
 
 def lines(logs: Any, groups: Sequence[str], since: int, environment: str = "local") -> list[Line]:

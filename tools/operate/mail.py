@@ -26,9 +26,5 @@ def main() -> None:
 
 
 def sent(stack: Stack) -> list[dict[str, Any]]:
-    """Return the e-mails as the emulator keeps them: Source, To, Subject, BodyText, BodyHtml, Timestamp.
-
-    The time is in seconds since 1970.
-    """
-    accounts = stack.emulator.get("/_ministack/ses/messages")["messages"].values()
-    return sorted((mail for mails in accounts for mail in mails), key=lambda mail: float(mail["Timestamp"]))
+    """Return the e-mails as the emulator keeps them, oldest first; see Emulator.mails."""
+    return sorted(stack.emulator.mails(), key=lambda mail: float(mail["Timestamp"]))

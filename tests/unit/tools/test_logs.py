@@ -37,6 +37,12 @@ def test_a_service_that_is_named_has_its_own_group_alone(logs: Any) -> None:
     assert log_groups(logs, ["cart"]) == ["/aws/lambda/souk-local-cart"]
 
 
+def test_localstacks_groups_of_single_functions_are_read_too(logs: Any) -> None:
+    logs.create_log_group(logGroupName="/aws/lambda/souk-local-cart-http")
+    logs.create_log_group(logGroupName="/aws/lambda/souk-local-cartons-http")
+    assert log_groups(logs, ["cart"]) == ["/aws/lambda/souk-local-cart", "/aws/lambda/souk-local-cart-http"]
+
+
 def test_nobody_named_is_every_service_of_this_stack(logs: Any) -> None:
     assert log_groups(logs, []) == ["/aws/lambda/souk-local-cart", "/aws/lambda/souk-local-orders"]
 

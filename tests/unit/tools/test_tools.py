@@ -17,7 +17,8 @@ import pytest
 from tests.support.templates import template
 from tools import ROOT, templates
 from tools.build import lock, sam
-from tools.local.emulator import HOST, Emulator, free_port, living_process, require_free_port
+from tools.local.emulator import HOST, free_port, living_process, require_free_port
+from tools.local.ministack import MiniStack
 from tools.local.stack import Stack, edge_code, local_stack
 from tools.report import ToolError
 
@@ -76,7 +77,7 @@ def test_a_free_port_is_another_each_time_and_never_one_that_a_connection_may_be
 
 def test_an_emulator_does_not_mistake_another_server_for_itself(taken_port: int, tmp_path: Path) -> None:
     with pytest.raises(ToolError, match="ENDPOINT_PORT"):
-        Emulator(taken_port, tmp_path).start()
+        MiniStack(taken_port, tmp_path).start()
 
 
 def test_an_old_python_is_told_what_to_do() -> None:

@@ -1,0 +1,1 @@
+"""LocalStack's open core as the AWS of the local stack, without Docker and without an account."""
