@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from types import MappingProxyType
-from typing import Literal, NamedTuple, TypeVar, assert_never
+from typing import Literal, NamedTuple, TypeVar, assert_never, get_args
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -45,6 +45,7 @@ Status = Literal["reserved", "rejected", "refused", "committed", "released", "re
 
 ``refused`` is the tombstone of an order cancelled before its OrderPlaced arrived.
 """
+STATUSES: tuple[Status, ...] = get_args(Status)
 
 
 def policy_of(text: str) -> Policy:
@@ -143,7 +144,8 @@ class Reservation(Struct, frozen=True, omit_defaults=True):
 
     ``drawn`` says of which shard how many units were taken, by SKU; where a SKU is not in it, all are of shard 0. Of
     an untracked SKU none were taken. ``seen`` has, by status, the SKUs whose last count had seen the units go or come
-    back when the reservation became so, which therefore left what is on hand as it was.
+    back when the reservation became so, which therefore left what is on hand as it was. ``short`` is of a rejected one:
+    of which SKUs how many units were asked for, and how many there were. ``times`` says when it became what (RFC 3339).
     """
 
     order_id: str
@@ -153,6 +155,8 @@ class Reservation(Struct, frozen=True, omit_defaults=True):
     expires_at: str = ""
     drawn: dict[str, dict[int, int]] = {}
     seen: dict[str, list[str]] = {}
+    short: dict[str, tuple[int, int]] = {}
+    times: dict[str, str] = {}
 
     @property
     def places(self) -> dict[Place, int]:

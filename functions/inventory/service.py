@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, assert_never
+
+from msgspec.structs import replace
 
 from functions.inventory.domain import (
     MOST_ACTIONS,
@@ -51,7 +53,7 @@ from functions.shared.errors import NotFoundError, PreconditionFailedError
 from functions.shared.ids import KEY_KEPT, is_id
 from functions.shared.inbox import Fact
 from functions.shared.optimistic import TRIES, BusyError, optimistic
-from functions.shared.outbox import fact, pack
+from functions.shared.outbox import Told, fact, pack
 from functions.shared.types import Data
 
 
@@ -227,27 +229,25 @@ def _fitting(changes: Sequence[Change]) -> Iterable[list[Change]]:
         yield some
 
 
-def on_orders_placed(table: InventoryTable, events: Sequence[Fact[OrderPlaced]], at: datetime) -> None:
-    """Hold all lines of each order or none, and say which; orders answered or cancelled before change nothing.
+def on_orders_placed(table: InventoryTable, events: Sequence[Fact[OrderPlaced]], at: datetime) -> list[Told]:
+    """Hold all lines of each order or none, and say which; orders answered before are answered again.
 
     The orders share one read and one write of each level: where many want the same SKU, that item is the narrow place.
     """
-    waiting = {event.data.order_id: event for event in events}
-    wanted = {order_id: _wanted(event.data) for order_id, event in waiting.items()}
+    told_by = {event.data.order_id: event for event in events}
+    waiting, answers = dict(told_by), dict[str, Reservation | None]()
     start = zlib.crc32(next(iter(waiting)).encode())
     tries = 0
     sure = False
     while waiting:
-        asked = {order_id: wanted[order_id] for order_id in waiting}
+        asked = {order_id: _wanted(event.data) for order_id, event in waiting.items()}
         # A look that may be a moment old is cheap, and a write that relies on it fails where it was wrong. Nothing
         # would tell of a rejection that was, so it needs a second look.
         levels = table.levels({sku for lines in asked.values() for sku in lines}, consistent=sure)
-        held, short = planned = plan(asked, levels, start + tries)
-        answered = _hold(table, waiting, planned, levels, at)
-        for order_id in held if answered is None else answered:
+        planned = plan(asked, levels, start + tries)
+        answers |= _answered(table, waiting, planned, levels, at, sure=sure)
+        for order_id in asked.keys() & answers.keys():
             del waiting[order_id]
-        for order_id in short if answered is None and sure else ():
-            _reject(table, waiting.pop(order_id), wanted[order_id], short[order_id], at)
         for each in levels.values():
             if any(len(memory.moments) > MOST_MOMENTS for memory in each.memories):
                 table.thin(each)
@@ -255,98 +255,131 @@ def on_orders_placed(table: InventoryTable, events: Sequence[Fact[OrderPlaced]],
         tries += len(waiting) == len(asked)
         if tries == TRIES:
             raise BusyError("stock_busy")
+    before = table.reservations(order_id for order_id, answer in answers.items() if answer is None)
+    every = [answer or before[order_id] for order_id, answer in answers.items()]
+    return [told for answer in every for told in _vote(told_by[answer.order_id], answer, at)]
+
+
+def _answered(
+    table: InventoryTable,
+    waiting: Mapping[str, Fact[OrderPlaced]],
+    planned: Plan,
+    levels: Mapping[str, Level],
+    at: datetime,
+    *,
+    sure: bool,
+) -> dict[str, Reservation | None]:
+    """Store the answers as planned, rejections only where that is sure; return them, None for those answered before."""
+    held = [_reserved(waiting[order_id].data, drawn, at) for order_id, drawn in planned.held.items()]
+    backorders = {sku for sku, each in levels.items() if each.policy == "backorder"}
+    before = table.reserve(held, backorders) if held else None
+    if before is not None:
+        return dict.fromkeys(before)
+    no = [_rejected(waiting[order_id].data, short, at) for order_id, short in planned.short.items() if sure]
+    rejected = {each.order_id: each if table.store_unheld(each) else None for each in no}
+    return {**{each.order_id: each for each in held}, **rejected}
 
 
 def _wanted(order: OrderPlaced) -> dict[str, int]:
     return summed((line.sku, line.quantity) for line in order.lines)
 
 
-def _hold(
-    table: InventoryTable,
-    waiting: Mapping[str, Fact[OrderPlaced]],
-    planned: Plan,
-    levels: Mapping[str, Level],
-    at: datetime,
-) -> Iterable[str] | None:
-    """Return None when all are held, else those that have been answered before."""
-    held = []
-    for order_id, drawn in planned.held.items():
-        event = waiting[order_id]
-        order = event.data
-        event.begin()
-        expires_at = clock.rfc3339(expiry(clock.parse(order.decide_by)))
-        reservation = Reservation(order.order_id, "reserved", _wanted(order), 1, expires_at, drawn)
-        held.append(
-            (
-                reservation,
-                pack(fact(StockReserved(order.order_id, _lines(reservation)), order.order_id, 1, at)),
-            )
-        )
-    backorders = {sku for sku, each in levels.items() if each.policy == "backorder"}
-    return table.reserve(held, backorders, at) if held else None
+def _reserved(order: OrderPlaced, drawn: dict[str, dict[int, int]], at: datetime) -> Reservation:
+    expires_at = clock.rfc3339(expiry(clock.parse(order.decide_by)))
+    times = {"reserved": clock.rfc3339(at)}
+    return Reservation(order.order_id, "reserved", _wanted(order), 1, expires_at, drawn, times=times)
 
 
-def _reject(
-    table: InventoryTable,
-    event: Fact[OrderPlaced],
-    wanted: Mapping[str, int],
-    available: Mapping[str, int],
-    at: datetime,
-) -> None:
-    order_id = event.data.order_id
+def _rejected(order: OrderPlaced, available: Mapping[str, int], at: datetime) -> Reservation:
+    wanted = _wanted(order)
+    short = {sku: (wanted[sku], left) for sku, left in available.items()}
+    times = {"rejected": clock.rfc3339(at)}
+    return Reservation(order.order_id, "rejected", {}, 1, short=short, times=times)
+
+
+def _vote(event: Fact[OrderPlaced], held: Reservation, at: datetime) -> list[Told]:
+    """Return what is told of an order's placing, whatever became of it since; nothing where it was off before."""
+    if held.status == "refused":
+        return []
     event.begin()
-    short = tuple(ShortLine(sku, wanted[sku], left) for sku, left in available.items())
-    no = pack(fact(StockRejected(order_id, short), order_id, 1, at))
-    table.store_unheld(Reservation(order_id, "rejected", {}, 1), no, at)
+    if held.status == "rejected":
+        short = tuple(ShortLine(sku, asked, left) for sku, (asked, left) in sorted(held.short.items()))
+        return [_told(held, StockRejected(held.order_id, short), "rejected", 1, at)]
+    return [_told(held, StockReserved(held.order_id, _lines(held)), "reserved", 1, at)]
 
 
-def on_orders_confirmed(table: InventoryTable, events: Sequence[Fact[OrderConfirmed]], at: datetime) -> None:
+def _told(held: Reservation, data: Data, status: Status, version: int, at: datetime) -> Told:
+    time = held.times.get(status)
+    return fact(data, held.order_id, version, clock.parse(time) if time else at)
+
+
+def on_orders_confirmed(
+    table: InventoryTable, events: Sequence[Fact[OrderConfirmed]], at: datetime
+) -> list[Told]:
     """Take what the orders hold off the shelf."""
-    _end(table, events, {"reserved": "committed"}, at)
+    return _end(table, events, {"reserved": "committed"}, at)
 
 
-def on_orders_cancelled(table: InventoryTable, events: Sequence[Fact[OrderCancelled]], at: datetime) -> None:
+def on_orders_cancelled(
+    table: InventoryTable, events: Sequence[Fact[OrderCancelled]], at: datetime
+) -> list[Told]:
     """Give back what the orders hold or held; leave a tombstone where an OrderPlaced is still to come."""
-    _end(table, events, {None: "refused", "reserved": "released", "committed": "returned"}, at)
+    return _end(table, events, {None: "refused", "reserved": "released", "committed": "returned"}, at)
 
 
 def _end(
     table: InventoryTable, events: Sequence[Fact[Any]], ends: Mapping[Status | None, Status], at: datetime
-) -> None:
-    """Move the orders' reservations to their ends, by status (None: it has none); others are left as they are."""
-    waiting = {event.data.order_id: event for event in events}
+) -> list[Told]:
+    """Move the orders' reservations to their ends, by status (None: it has none); tell of those that are there."""
+    told_by = {event.data.order_id: event for event in events}
+    waiting, ended = dict(told_by), dict[str, Reservation]()
     tries = 0
     while waiting:
         asked = list(waiting)
         found = table.reservations(asked)
         held = fitting([found[each] for each in asked if each in found and found[each].status in ends])
-        moves = [_move(waiting[one.order_id], one, ends[one.status], at) for one in held]
+        times = {order_id: instant(clock.parse(event.time)) for order_id, event in waiting.items()}
+        moves = [Move(one, ends[one.status], times[one.order_id]) for one in held]
         if moves and table.move(moves, at) is None:
-            for move in moves:
-                del waiting[move.before.order_id]
-        for order_id in asked:
-            if order_id in found:
-                done = found[order_id].status not in ends
-            else:
-                done = None not in ends or _store_tombstone(table, order_id, at)
-            if done:
-                del waiting[order_id]
+            ended |= {move.before.order_id: move.made(at) for move in moves}
+        ended |= {order_id: one for order_id, one in found.items() if one.status not in ends}
+        none = [order_id for order_id in asked if order_id not in found]
+        done = {*ended, *(each for each in none if None not in ends or _store_tombstone(table, each, at))}
+        for order_id in done & waiting.keys():
+            del waiting[order_id]
         tries += len(waiting) == len(asked)
         if tries == TRIES:
             raise BusyError("stock_busy")
+    mine = set(ends.values())
+    return [told for order_id, one in ended.items() for told in _endings(told_by[order_id], one, mine, at)]
 
 
 def _store_tombstone(table: InventoryTable, order_id: str, at: datetime) -> bool:
-    return table.store_unheld(Reservation(order_id, "refused", {}, 1), None, at)
+    times = {"refused": clock.rfc3339(at)}
+    return table.store_unheld(Reservation(order_id, "refused", {}, 1, times=times))
 
 
-def _move(event: Fact[Any], held: Reservation, after: Status, at: datetime) -> Move:
+def _endings(event: Fact[Any], held: Reservation, mine: Collection[Status], at: datetime) -> list[Told]:
+    """Return what is told of how a reservation has ended so far, of the ends that the event leads to."""
     event.begin()
-    told: Data = StockCommitted(held.order_id, _lines(held))
-    if after != "committed":
-        told = StockReleased(held.order_id, _lines(held), returned=after == "returned")
-    outbox = pack(fact(told, held.order_id, held.version + 1, at))
-    return Move(held, after, instant(clock.parse(event.time)), outbox)
+    committed, released = (
+        StockCommitted(held.order_id, _lines(held)),
+        StockReleased(held.order_id, _lines(held)),
+    )
+    steps: list[tuple[Status, Data, int]] = []
+    match held.status:
+        case "committed":
+            steps = [("committed", committed, held.version)]
+        case "released":
+            steps = [("released", released, held.version)]
+        case "returned":
+            returned = replace(released, returned=True)
+            steps = [("committed", committed, held.version - 1), ("returned", returned, held.version)]
+        case "reserved" | "rejected" | "refused":
+            pass
+        case _:
+            assert_never(held.status)
+    return [_told(held, data, status, version, at) for status, data, version in steps if status in mine]
 
 
 def remind(table: InventoryTable, at: datetime, limit: int = 100) -> int:
@@ -367,4 +400,4 @@ def remind(table: InventoryTable, at: datetime, limit: int = 100) -> int:
 
 
 def _lines(held: Reservation) -> tuple[ReservedLine, ...]:
-    return tuple(ReservedLine(sku, quantity) for sku, quantity in held.lines.items())
+    return tuple(ReservedLine(sku, quantity) for sku, quantity in sorted(held.lines.items()))

@@ -10,8 +10,9 @@
 
 Movements and reservations are the ledger that the levels can be rebuilt from: on hand is the sum of a SKU's movements
 less what reservations took off the shelf (``committed``) and did not bring back (``returned``), but for the SKUs that
-a reservation names as ``seen``; available is that less what is ``reserved``. A reservation carries the outbox of its
-changes, a level that of changes people made.
+a reservation names as ``seen``; available is that less what is ``reserved``. What is told of a reservation follows from
+it: ``<status>_at`` is when it became so. A level carries the outbox of changes people made, a reservation that of
+reminders.
 
 A level that is split (``shards`` above 1) is itself shard 0; shards 1, 2… are items of partitions of their own with the
 level's ``version``, which changes by people and facts about products raise, in all of them at once. What is on the
@@ -33,6 +34,7 @@ from msgspec.structs import replace
 
 from functions.inventory.domain import (
     MOST_MOMENTS,
+    STATUSES,
     Level,
     Listing,
     Memory,
@@ -62,12 +64,16 @@ _SECOND = "at_"
 
 
 class Move(NamedTuple):
-    """A reservation, the status it is to have, when it became so (milliseconds), and what to tell of it."""
+    """A reservation, the status it is to have, and when it became so (milliseconds)."""
 
     before: Reservation
     after: Status
     at: int
-    outbox: str
+
+    def made(self, at: datetime) -> Reservation:
+        """Return the reservation once it is moved."""
+        times = {**self.before.times, self.after: rfc3339(at)}
+        return replace(self.before, status=self.after, version=self.before.version + 1, times=times)
 
 
 class Change(NamedTuple):
@@ -120,10 +126,8 @@ class InventoryTable(Table):
         found = self.get_many([_order(order_id) for order_id in sorted(set(order_ids))], consistent=True)
         return {held.order_id: held for held in map(reservation_of, found)}
 
-    def reserve(
-        self, held: Sequence[tuple[Reservation, str]], backorders: Collection[str], at: datetime
-    ) -> Collection[str] | None:
-        """Hold all lines of new reservations (each with its outbox), or nothing.
+    def reserve(self, held: Sequence[Reservation], backorders: Collection[str]) -> Collection[str] | None:
+        """Hold all lines of new reservations, or nothing.
 
         Parameters
         ----------
@@ -135,13 +139,13 @@ class InventoryTable(Table):
         None when held, else the orders that have a reservation already (none of them: some shard falls short).
         """
         wanted: Counter[Place] = Counter()
-        for reservation, _ in held:
+        for reservation in held:
             wanted.update(reservation.places)
         takes = [self._taking(place, units, place[0] in backorders) for place, units in wanted.items()]
-        items = [_reservation_item(reservation, outbox, at) for reservation, outbox in held]
+        items = [_reservation_item(reservation) for reservation in held]
         puts = [self.putting(item, "attribute_not_exists(pk)") for item in items]
         reasons = self.transact(*takes, *puts, patience=PATIENCE)
-        return None if reasons is None else _refused([each.order_id for each, _ in held], reasons)
+        return None if reasons is None else _refused([each.order_id for each in held], reasons)
 
     def _taking(self, place: Place, units: int, is_backorder: bool) -> TransactWriteItemTypeDef:
         values: dict[str, Any] = {":quantity": units}
@@ -151,9 +155,9 @@ class InventoryTable(Table):
         expression = "SET available = available - :quantity REMOVE outbox"
         return self.updating(_place(place), expression, values, condition=condition)
 
-    def store_unheld(self, reservation: Reservation, outbox: str | None, at: datetime) -> bool:
+    def store_unheld(self, reservation: Reservation) -> bool:
         """Store a rejection or a tombstone; False where the order already has a reservation."""
-        return self.put(_reservation_item(reservation, outbox, at), "attribute_not_exists(pk)")
+        return self.put(_reservation_item(reservation), "attribute_not_exists(pk)")
 
     def move(self, moves: Sequence[Move], at: datetime) -> Collection[str] | None:
         """Give units back to sale (released), take them off the shelf (committed) or put them back on it (returned).
@@ -196,13 +200,11 @@ class InventoryTable(Table):
     def _ending(self, move: Move, levels: Mapping[str, Level], at: datetime) -> TransactWriteItemTypeDef:
         before = move.before
         expression = (
-            "SET #status = :after, version = :version, outbox = :outbox, changed_at = :at, "
-            f"{move.after}_ms = :moved"
+            f"SET #status = :after, version = :version, {move.after}_at = :at, {move.after}_ms = :moved"
         )
         values: dict[str, Any] = {
             ":after": move.after,
             ":version": before.version + 1,
-            ":outbox": move.outbox,
             ":at": rfc3339(at),
             ":moved": move.at,
             ":before": before.status,
@@ -213,7 +215,7 @@ class InventoryTable(Table):
             values[":seen"] = {**before.seen, move.after: seen}
         return self.updating(
             _order(before.order_id),
-            f"{expression} REMOVE open_shard, open_at",
+            f"{expression} REMOVE open_shard, open_at, outbox",
             values,
             condition="#status = :before AND version = :read",
         )
@@ -428,18 +430,14 @@ def _memory(item: Item) -> Memory:
 
 def reservation_of(item: Item) -> Reservation:
     """Return the reservation of an item."""
-    return from_item({**item, "expires_at": item.get("open_at", "")}, Reservation)
+    times = {status: item[f"{status}_at"] for status in STATUSES if f"{status}_at" in item}
+    return from_item({**item, "expires_at": item.get("open_at", ""), "times": times}, Reservation)
 
 
-def _reservation_item(reservation: Reservation, outbox: str | None, at: datetime) -> Item:
+def _reservation_item(reservation: Reservation) -> Item:
     held = reservation.status == "reserved"
     drawn = {sku: shards for sku, shards in reservation.drawn.items() if shards.keys() != {0}}
-    item = to_item(replace(reservation, drawn=drawn, expires_at=""))
+    item = to_item(replace(reservation, drawn=drawn, expires_at="", times={}))
     opened = open_work.opened(reservation.order_id, reservation.expires_at) if held else {}
-    return {
-        **_order(reservation.order_id),
-        **item,
-        **opened,
-        "outbox": outbox,
-        "changed_at": rfc3339(at),
-    }
+    times = {f"{status}_at": time for status, time in reservation.times.items()}
+    return {**_order(reservation.order_id), **item, **opened, **times}

@@ -96,7 +96,7 @@ def place_order(body: PlaceOrder, key: str | None) -> Response:
     who = caller()
     quote = service.read_quote(body.quote, who)
     bound = idempotency_key(key, who.subject or quote.cart_id)
-    wait = timedelta(seconds=int(os.environ["ORDER_DEADLINE_SECONDS"]))
+    wait = time_to_decide()
     order, again = service.place(orders(), quote, body.payment.token, bound, who=who, wait=wait, at=now())
     headers = {"Idempotency-Replayed": "true"} if again else None
     return json_response(placed_view(order, service.order_token(order)), 202, headers)
@@ -289,10 +289,15 @@ def publish(event: dict[str, Any], context: object) -> None:
 
 @app.lambda_function()
 def sweep(event: object, context: object) -> dict[str, int]:
-    """Every minute: cancel the orders that nobody decided in time."""
-    overdue, failed = saga.expire(orders(), now())
-    log.note(overdue=overdue, failed=failed)
-    return {"overdue": overdue, "failed": failed}
+    """Every minute: cancel the orders that nobody decided in time, tell of those that nobody may have heard of."""
+    swept = saga.expire(orders(), time_to_decide(), now())._asdict()
+    log.note(**swept)
+    return swept
+
+
+def time_to_decide() -> timedelta:
+    """Return how long stock and payment have for their vote on an order."""
+    return timedelta(seconds=int(os.environ["ORDER_DEADLINE_SECONDS"]))
 
 
 def cancellation_window() -> timedelta:

@@ -170,12 +170,14 @@ class TimelineEntry(NamedTuple):
 
     ``type`` is the name of the fact; ``cause`` the id of the event behind it, the subject who asked for it, ``guest``
     or ``deadline``; ``detail`` a reason, a code, the SKUs that fell short, or what was refunded in minor units.
+    ``version`` is the order's where the step is its placing or a decision, else 0.
     """
 
     time: str
     type: str
     cause: str
     detail: str = ""
+    version: int = 0
 
 
 class MoneyBack(NamedTuple):
@@ -211,7 +213,7 @@ class Order(Struct, frozen=True):
     """An order: what was bought, where it stands, and how it got there.
 
     ``parts``: by participant, the state of what they speak of. ``attempts`` counts the means of payment that the buyer
-    gave, ``failed_attempt`` is the last of them that could not be charged.
+    gave, ``failed_attempt`` is the last of them that could not be charged. ``correlation_id`` is the purchase's.
     """
 
     order_id: str
@@ -226,6 +228,19 @@ class Order(Struct, frozen=True):
     version: int = 1
     attempts: int = 1
     failed_attempt: int = 0
+    correlation_id: str = ""
+
+    @property
+    def placing(self) -> TimelineEntry:
+        """Return the step that no timeline stores: it was placed."""
+        return TimelineEntry(self.placed_at, fact_of("placed"), self.customer_id or "guest", version=1)
+
+    @property
+    def decisions(self) -> list[TimelineEntry]:
+        """Return the steps that decided it, oldest first: a confirmed order may be called off."""
+        return [
+            entry for entry in self.timeline if entry.type in (fact_of("confirmed"), fact_of("cancelled"))
+        ]
 
     @property
     def unpaid(self) -> bool:
@@ -432,11 +447,6 @@ def without_person(order: Order) -> Order:
     return order if content == order.content else replace(order, content=content, version=order.version + 1)
 
 
-def republished(order: Order) -> Order:
-    """Return a decided order whose decision is to be published once more, as a new version of it."""
-    return replace(order, version=order.version + 1)
-
-
 def as_placed(order: Order) -> Order:
     """Return the order as it was when it was placed."""
     return Order(order.order_id, order.customer_id, order.placed_at, order.content)
@@ -444,9 +454,8 @@ def as_placed(order: Order) -> Order:
 
 def _decided(order: Order, decision: Decision, at: str, cause: str, words: str = "") -> Order:
     """Return the order with a decision, in the same version as what led to it."""
-    entry = TimelineEntry(
-        at, fact_of(decision.status), cause, ": ".join(filter(None, (decision.reason, words)))
-    )
+    detail = ": ".join(filter(None, (decision.reason, words)))
+    entry = TimelineEntry(at, fact_of(decision.status), cause, detail, order.version)
     return replace(order, status=decision.status, reason=decision.reason, timeline=(*order.timeline, entry))
 
 

@@ -1,16 +1,24 @@
-"""The checkout saga: votes and deadlines decide an order; its decision and the fact of it are one write.
+"""The checkout saga: votes and deadlines decide an order, and whatever dies on the way, its decision is told.
 
 All of it is safe to repeat, in any order: domain.py says what a fact changes, and the version that it changes nothing
-that it has not seen.
+that it has not seen. Who tells what is stored:
+
+ - that an order was placed: who placed it; after a crash the same request again, or the sweep, as long as there is no
+   vote. Who decides it before there is one tells it once more (`decision`): else the decision would overtake it.
+ - a decision by votes: the vote that brought it, each time it comes (functions/shared/outbox.py); a reminder has the
+   last decision told again.
+ - what people or the deadline decide, and what is rare: the order's outbox.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
-from typing import Any, assert_never
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
-from functions.orders.domain import Order, expired, noted, republished, voted
+from msgspec.structs import replace
+
+from functions.orders.domain import Order, TimelineEntry, expired, fact_of, noted, voted
 from functions.orders.events import (
     OrderCancelled,
     OrderConfirmed,
@@ -23,11 +31,11 @@ from functions.orders.events import (
 )
 from functions.orders.table import OrdersTable, order_of
 from functions.shared import context, log
-from functions.shared.clock import rfc3339
+from functions.shared.clock import parse, rfc3339
 from functions.shared.dynamo import Item
 from functions.shared.inbox import Fact
 from functions.shared.optimistic import optimistic
-from functions.shared.outbox import fact, pack
+from functions.shared.outbox import PublishError, Told, fact, pack, tell
 from functions.shared.types import Data, Money
 
 
@@ -35,21 +43,55 @@ class UnknownOrderError(RuntimeError):
     """A fact about an order that is not here; the message comes again, and ends in the dead-letter queue."""
 
 
-def placed(order: Order, at: datetime) -> str:
-    """Return the outbox of a new order."""
-    return pack(fact(OrderPlaced, order.order_id, order.version, at))
+UNTOLD_AFTER = timedelta(seconds=20)
+"""How long after its placing an order without any vote may never have been told."""
 
 
-def decision(order: Order, at: datetime) -> str | None:
-    """Return the outbox of an order that was just decided, None while it is open."""
-    match order.status:
-        case "placed":
-            return None
-        case "confirmed":
-            return pack(fact(OrderConfirmed, order.order_id, order.version, at))
-        case "cancelled":
-            return pack(fact(OrderCancelled, order.order_id, order.version, at))
-    assert_never(order.status)
+def tell_placed(order: Order) -> None:
+    """Tell that an order was placed, unless it is answered; whatever becomes of that, the sweep looks at it."""
+    if not _may_be_untold(order):
+        return
+    try:
+        if tell([_told(order, order.placing)]):
+            raise PublishError("OrderPlaced was refused")
+    except Exception as error:  # noqa: BLE001 the order is stored, and its buyer gets it
+        log.failure(error)
+
+
+def decision(before: Order, after: Order) -> str | None:
+    """Return the outbox of an order that people or its deadline just decided, None while it is open."""
+    if after.status == "placed":
+        return None
+    kind = fact_of(after.status)
+    decided = next(step for step in reversed(after.timeline) if step.type == kind)
+    steps = [before.placing, decided] if _may_be_untold(before) else [decided]
+    return pack(*(_told(after, step, _KINDS[step.type]) for step in steps))
+
+
+def _may_be_untold(order: Order) -> bool:
+    """Tell whether nobody has answered an order yet: perhaps nobody has heard of it."""
+    return order.status == "placed" and not order.parts
+
+
+_KINDS: dict[str, type[Data]] = {
+    kind.__name__: kind for kind in (OrderPlaced, OrderConfirmed, OrderCancelled, OrderPaymentFailed)
+}
+
+
+def _told(order: Order, step: TimelineEntry, data: Data | type[Data] | None = None) -> Told:
+    """Return the fact of a step: the same one whoever has it told, and whatever became of the order since."""
+    made = fact(
+        data or _data(step.type, order), order.order_id, step.version or order.version, parse(step.time)
+    )
+    by_fact = "." in step.cause  # subjects have none
+    actor = None if by_fact or step.cause in ("guest", "deadline") else step.cause
+    detail = replace(
+        made.detail,
+        correlation_id=order.correlation_id or made.detail.correlation_id,
+        causation_id=step.cause if by_fact else None,
+        actor=actor,
+    )
+    return replace(made, detail=detail)
 
 
 def payment_given(order: Order, payment_token: str, at: datetime) -> str:
@@ -60,7 +102,10 @@ def payment_given(order: Order, payment_token: str, at: datetime) -> str:
 
 def build_data(kind: str, item: Item) -> Data:
     """Return the data of a fact, given its type and the item that carries it."""
-    order = order_of(item)
+    return _data(kind, order_of(item))
+
+
+def _data(kind: str, order: Order) -> Data:
     content, total = order.content, Money(order.content.totals.total, order.content.totals.currency)
     common: dict[str, Any] = {
         "order_id": order.order_id,
@@ -90,27 +135,25 @@ def build_data(kind: str, item: Item) -> Data:
     raise LookupError(f"{kind} is no fact of an order")
 
 
-def on_vote(table: OrdersTable, event: Fact[ParticipantEvent], at: datetime) -> None:
-    """Take a participant's vote on an order, and decide it where no other is needed.
+def on_vote(table: OrdersTable, event: Fact[ParticipantEvent], at: datetime) -> list[Told]:
+    """Take a participant's vote on an order, and decide it where no other is needed; return the decision it brought.
 
-    After the decision a vote changes nothing; but one that is a reminder has the decision told again.
+    After the decision a vote changes nothing, but the one that brought it tells it again, and a reminder the last one.
     """
     vote = report_of(event)
-    reminder = getattr(event.data, "reminder", False)
-
-    def rule(order: Order) -> Order:
-        if reminder and order.status != "placed":
-            return republished(order)
-        return voted(order, vote, rfc3339(at))
-
-    _change(table, event.data.order_id, rule, lambda after: decision(after, at))
+    after = _change(table, event.data.order_id, lambda order: voted(order, vote, rfc3339(at)))
+    if getattr(event.data, "reminder", False):
+        said = after.decisions[-1:]
+    else:
+        said = [step for step in after.decisions if step.cause == vote.entry.cause]
+    return [_told(after, step) for step in said]
 
 
 def on_progress(table: OrdersTable, event: Fact[ParticipantEvent], at: datetime) -> None:
     """Write down what became of what a participant held for an order; tell where it is to be paid by other means."""
     said = report_of(event)
 
-    def facts(after: Order) -> str | None:
+    def facts(before: Order, after: Order) -> str | None:
         if not (said.failed_attempt and after.unpaid):
             return None
         return pack(fact(OrderPaymentFailed, after.order_id, after.version, at))
@@ -118,33 +161,60 @@ def on_progress(table: OrdersTable, event: Fact[ParticipantEvent], at: datetime)
     _change(table, event.data.order_id, lambda order: noted(order, said), facts)
 
 
-def expire(table: OrdersTable, at: datetime, limit: int = 100) -> tuple[int, int]:
-    """Cancel orders whose votes are not in by their deadline; return how many had reached it, how many failed.
+class Swept(NamedTuple):
+    """How many orders had reached their deadline, were told as placed once more, and failed."""
+
+    overdue: int = 0
+    told: int = 0
+    failed: int = 0
+
+
+def expire(table: OrdersTable, wait: timedelta, at: datetime, limit: int = 100) -> Swept:
+    """Cancel orders whose votes are not in by their deadline, and tell of those again that may never have been told.
 
     One that fails does not hold up the others: it is tried again with the next sweep.
+
+    Parameters
+    ----------
+    wait
+        How long orders have for their votes.
     """
-    overdue, failed = table.overdue(at, limit), 0
-    for order_id in overdue:
+    swept = Swept()
+    for order_id in table.waiting(max(at, at + wait - UNTOLD_AFTER), limit):
         context.begin(order_id)
         try:
-            _change(
-                table, order_id, lambda order: expired(order, rfc3339(at)), lambda after: decision(after, at)
-            )
+            swept = _looked_at(table, order_id, at, swept)
         except Exception as error:  # noqa: BLE001 see above
             log.failed(error)
-            failed += 1
+            swept = swept._replace(failed=swept.failed + 1)
         log.end()
-    return len(overdue), failed
+    return swept
+
+
+def _looked_at(table: OrdersTable, order_id: str, at: datetime, swept: Swept) -> Swept:
+    order = _change(
+        table,
+        order_id,
+        lambda order: expired(order, rfc3339(at)),
+        decision,
+    )
+    if _may_be_untold(order):
+        tell_placed(order)
+        return swept._replace(told=swept.told + 1)
+    return swept._replace(overdue=swept.overdue + (order.content.decide_by <= rfc3339(at)))
 
 
 @optimistic("order_busy")
 def _change(
-    table: OrdersTable, order_id: str, rule: Callable[[Order], Order], facts: Callable[[Order], str | None]
-) -> bool:
-    """Apply a rule to an order and store what it changes together with its facts."""
+    table: OrdersTable,
+    order_id: str,
+    rule: Callable[[Order], Order],
+    facts: Callable[[Order, Order], str | None] = lambda before, after: None,
+) -> Order | None:
+    """Apply a rule to an order, store what it changes with the outbox of that, and return the order then."""
     log.note(orderId=order_id)
     order = table.order(order_id)
     if order is None:
         raise UnknownOrderError(order_id)
     after = rule(order)
-    return after is order or table.change(order, after, facts(after))
+    return after if after is order or table.change(order, after, facts(order, after)) else None

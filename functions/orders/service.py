@@ -11,7 +11,7 @@ from functions.orders import saga
 from functions.orders.domain import LINK_KEPT, Content, Order, as_placed, called_off, cancelled, paid_again
 from functions.orders.events import Quote
 from functions.orders.table import OrdersTable
-from functions.shared import log, signing
+from functions.shared import context, log, signing
 from functions.shared.clock import epoch, parse, rfc3339
 from functions.shared.context import Caller
 from functions.shared.errors import ConflictError, GoneError, InvalidError, NotFoundError
@@ -68,7 +68,8 @@ def place(
 
     All quotes of a purchase give one order, whose id follows from theirs: the first to come. Placed again it is
     returned as it was the first time. So a key that is the quote's id says nothing more and is not stored; it is of no
-    other quote, whether that was ordered or not.
+    other quote, whether that was ordered or not. It is placed once it is stored: what the
+    bus does not hear of that now, the sweep tells (`saga.expire`).
 
     Raises
     ------
@@ -88,11 +89,14 @@ def place(
     key = None if key and key.text == quote.id else key
     _claim(table, key, at)
     replaced = [derived_id("ord", purchase) for purchase in quote.replaces]
-    if table.place(order, saga.placed(order, at), replaced, at + VOID_KEPT):
+    if table.place(order, replaced, at + VOID_KEPT):
+        saga.tell_placed(order)
         return order, False
     try:
         if found := table.order(order.order_id):
-            return _same(found, order), True
+            placed = _same(found, order)
+            saga.tell_placed(found)
+            return placed, True
         raise _already(table.bought_by([order.order_id, *replaced]) or order.order_id)
     except ConflictError:
         if key:
@@ -118,7 +122,8 @@ def _ordered(quote: Quote, payment_token: str, who: Caller, at: datetime, decide
         decide_by=rfc3339(decide_by),
         cart_version=quote.cart_version,
     )
-    return Order(derived_id("ord", quote.id), who.subject, rfc3339(at), content)
+    order_id, correlation_id = derived_id("ord", quote.id), context.current.correlation_id
+    return Order(order_id, who.subject, rfc3339(at), content, correlation_id=correlation_id)
 
 
 def _same(before: Order, asked: Order) -> Order:
@@ -175,7 +180,7 @@ def cancel(
         after = called_off(order, rfc3339(at), by, window)
     else:
         after = cancelled(order, _reason(order, who), rfc3339(at), by)
-    return after if after is order or table.change(order, after, saga.decision(after, at)) else None
+    return after if after is order or table.change(order, after, saga.decision(order, after)) else None
 
 
 @optimistic("order_busy")
@@ -197,7 +202,7 @@ def decide(table: OrdersTable, order_id: str, words: str, *, by: str, at: dateti
             after = cancelled(order, "operator", rfc3339(at), by, words=words)
         case _:
             assert_never(order.status)
-    return after if after is order or table.change(order, after, saga.decision(after, at)) else None
+    return after if after is order or table.change(order, after, saga.decision(order, after)) else None
 
 
 @optimistic("order_busy")

@@ -88,9 +88,7 @@ class OrdersTable(Table):
         found = (self.get(_key(order_id)) for order_id in order_ids)
         return next((item.get("bought_by", item["pk"].partition("#")[2]) for item in found if item), None)
 
-    def place(
-        self, order: Order, outbox: str, replaced: Sequence[str] = (), until: datetime | None = None
-    ) -> bool:
+    def place(self, order: Order, replaced: Sequence[str] = (), until: datetime | None = None) -> bool:
         """Store a new order in the place of all that are replaced by it; False where one of them is there.
 
         Parameters
@@ -105,7 +103,7 @@ class OrdersTable(Table):
             "customer": order.customer_id,
             "placed_at": order.placed_at,
             "content": _packed(order.content),
-            "outbox": outbox,
+            "correlation_id": order.correlation_id or None,
             **open_work.opened(order.order_id, order.content.decide_by),
             **_standing(order),
         }
@@ -163,8 +161,8 @@ class OrdersTable(Table):
         newest_first = sorted(found, key=lambda order: (order.placed_at, order.order_id), reverse=True)
         return newest_first, cursor(last, "placed_at", "pk")
 
-    def overdue(self, at: datetime, limit: int) -> list[str]:
-        """Return the ids of orders still open at their deadline, at most `limit` of each shard, oldest first."""
+    def waiting(self, at: datetime, limit: int) -> list[str]:
+        """Return the ids of open orders whose deadline is no later than `at`, at most `limit` of each shard."""
         return [key["pk"].partition("#")[2] for key in open_work.due(self, at, limit)]
 
     def open(self, limit: int) -> list[Order]:
@@ -281,12 +279,14 @@ def _unpacked(text: str) -> Content:
 
 
 def _text(entry: TimelineEntry, order_id: str) -> str:
-    return " ".join((entry.time, entry.type, entry.cause.replace(order_id, "~"), entry.detail)).rstrip()
+    kind = f"{entry.type}@{entry.version}" if entry.version else entry.type
+    return " ".join((entry.time, kind, entry.cause.replace(order_id, "~"), entry.detail)).rstrip()
 
 
 def _entry(text: str, order_id: str) -> TimelineEntry:
-    time, kind, cause, *detail = text.split(" ", 3)
-    return TimelineEntry(time, kind, cause.replace("~", order_id), *detail)
+    time, kind, cause, detail, *_ = (*text.split(" ", 3), "")
+    kind, _, version = kind.partition("@")
+    return TimelineEntry(time, kind, cause.replace("~", order_id), detail, int(version or 0))
 
 
 def _back(item: Item) -> MoneyBack:

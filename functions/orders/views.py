@@ -14,7 +14,6 @@ from functions.orders.domain import (
     Order,
     OrderLine,
     Status,
-    TimelineEntry,
     Totals,
     fact_of,
 )
@@ -257,10 +256,9 @@ _STATUS_AFTER: dict[str, Status] = {fact_of(status): status for status in get_ar
 
 def timeline_view(order: Order) -> TimelineView:
     """Shape an order's timeline, from its placing on."""
-    placed = TimelineEntry(order.placed_at, "OrderPlaced", order.customer_id or "guest")
     items: list[EntryView] = []
     status: Status = "placed"
-    for time, kind, cause, detail in (placed, *order.timeline):
+    for time, kind, cause, detail, _ in (order.placing, *order.timeline):
         status = _STATUS_AFTER.get(kind, status)
         amount, _, why = detail.partition(" ") if kind in ABOUT_MONEY else ("", "", detail)
         money = Money(int(amount), order.content.totals.currency) if amount else None

@@ -78,7 +78,8 @@ class Payment(Struct, frozen=True, omit_defaults=True):
     ``code`` says why it was declined, or not captured; ``open_at`` is when the sweep looks at it, empty where nothing
     is left to do. ``attempt`` counts the means of payment that the buyer gave, from 1. ``cancelled``: the order was
     called off after the capture, so whatever comes back of it is the buyer's. ``noticed``: the provider told of it
-    before its capture was known here, so what went back of it is to be looked at once that is.
+    before its capture was known here, so what went back of it is to be looked at once that is. ``captured_in`` is the
+    version in which it was captured, 0 where it was not, ``captured_at`` when (RFC 3339).
     """
 
     order_id: str
@@ -101,6 +102,8 @@ class Payment(Struct, frozen=True, omit_defaults=True):
     open_disputes: int = 0
     cancelled: bool = False
     noticed: bool = False
+    captured_in: int = 0
+    captured_at: str = ""
 
     @property
     def key(self) -> str:
@@ -198,13 +201,15 @@ def postponed(payment: Payment, status: Waiting, at: datetime) -> Payment:
     return replace(payment, status=status, version=payment.version + 1, open_at=rfc3339(at + TRY_AGAIN))
 
 
-def captured(payment: Payment) -> Payment:
+def captured(payment: Payment, at: datetime) -> Payment:
     """Return the payment once the money is taken: all of it, once."""
     return replace(
         payment,
         status="captured",
         captured=payment.amount,
         version=payment.version + 1,
+        captured_in=payment.version + 1,
+        captured_at=rfc3339(at),
         open_at=payment.created_at if payment.noticed else "",
         noticed=False,
     )

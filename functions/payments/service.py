@@ -2,7 +2,8 @@
 
 A hold, a capture and a void are bound to the order at the provider, so the message that asks for one is record enough:
 whoever repeats it finds what was done. What the provider cannot do now is recorded, and the sweep goes on with it.
-Refunds are in refunds.py.
+Votes, and captures on the decision, are told by the handler of that message, each time it comes; all else by the outbox
+of the payment. Refunds are in refunds.py.
 """
 
 from __future__ import annotations
@@ -37,11 +38,11 @@ from functions.payments.providers.domain import (
 )
 from functions.payments.table import PaymentsTable, SimulatorTable
 from functions.shared import context, log
-from functions.shared.clock import rfc3339
+from functions.shared.clock import parse, rfc3339
 from functions.shared.errors import NotFoundError
 from functions.shared.inbox import Fact
 from functions.shared.optimistic import optimistic
-from functions.shared.outbox import fact, pack
+from functions.shared.outbox import Told, fact, pack
 from functions.shared.types import Data, Money
 
 
@@ -81,17 +82,18 @@ def visible_payment(
 
 def on_order_placed(
     table: PaymentsTable, providers: Providers, event: Fact[OrderPlaced], at: datetime
-) -> None:
+) -> list[Told]:
     """Hold the order's total and say yes or no; an order cancelled before, or meanwhile, leaves nothing held."""
     order = event.data
     found = table.payment(order.order_id)
     if found is None:
         answered = _answer(providers, order, at)
-        if table.add(answered, _vote(answered, at), at):
-            return
-        found = table.payment(order.order_id)
-    if found is not None and found.status == "refused":
-        persistently(lambda: providers.named(found.provider).void(found))
+        found = answered if table.add(answered, at) else payment(table, order.order_id)
+    if found.status == "refused":
+        refused = found
+        persistently(lambda: providers.named(refused.provider).void(refused))
+        return []
+    return [fact(_vote(found), found.order_id, 1, parse(found.created_at))]
 
 
 def _answer(providers: Providers, order: OrderPlaced, at: datetime) -> Payment:
@@ -111,12 +113,12 @@ def _answer(providers: Providers, order: OrderPlaced, at: datetime) -> Payment:
     return domain.declined(draft, outcome.code)
 
 
-def _vote(answered: Payment, at: datetime, *, reminder: bool = False) -> str:
+def _vote(answered: Payment, *, reminder: bool = False) -> Data:
+    """Return what was answered to an order, whatever became of its payment since."""
     amount = Money(answered.amount, answered.currency)
     if answered.status == "declined":
-        return _outbox(answered, PaymentDeclined(answered.order_id, answered.code or "", amount), at)
-    yes = PaymentAuthorized(answered.order_id, amount, answered.provider, reminder=reminder)
-    return _outbox(answered, yes, at)
+        return PaymentDeclined(answered.order_id, answered.code or "", amount)
+    return PaymentAuthorized(answered.order_id, amount, answered.provider, reminder=reminder)
 
 
 def _outbox(after: Payment, data: Data, at: datetime) -> str:
@@ -129,17 +131,33 @@ def _outbox(after: Payment, data: Data, at: datetime) -> str:
 @optimistic("payment_busy")
 def on_order_confirmed(
     table: PaymentsTable, providers: Providers, event: Fact[OrderConfirmed], at: datetime
-) -> bool:
+) -> list[Told] | None:
     """Take the money that is held, once; what was voided stays voided, and what cannot be taken is told."""
     order_id = event.data.order_id
     found = table.payment(order_id)
     if found is None:
         raise NotYetError(order_id)
-    return found.status not in ("authorized", "capturing") or _capture(table, providers, found, at)
+    after = found
+    if found.status in ("authorized", "capturing"):
+        done = _capture(table, providers, found, at, comes_again=True)
+        if done is None:
+            return None
+        after = done
+    if not after.captured_in:
+        return []
+    return [fact(_captured(after), order_id, after.captured_in, parse(after.captured_at))]
 
 
-def _capture(table: PaymentsTable, providers: Providers, found: Payment, at: datetime) -> bool:
-    """Capture, or leave it to the sweep where the provider cannot; False when the payment has moved on."""
+def _capture(
+    table: PaymentsTable, providers: Providers, found: Payment, at: datetime, *, comes_again: bool = False
+) -> Payment | None:
+    """Capture, or leave it to the sweep where the provider cannot; return the payment then, None when it has moved on.
+
+    Parameters
+    ----------
+    comes_again
+        What led here does, so it tells of the capture.
+    """
     try:
         persistently(lambda: providers.named(found.provider).capture(found))
     except AlreadyVoidedError:
@@ -149,12 +167,12 @@ def _capture(table: PaymentsTable, providers: Providers, found: Payment, at: dat
         return _store_capture_failed(table, found, refused.code, at)
     except ProviderError as error:
         return _postpone(table, found, "capturing", error, at)
-    return _store_captured(table, found, at)
+    return _store_captured(table, found, at, comes_again=comes_again)
 
 
 def _store_capture_failed(
     table: PaymentsTable, found: Payment, code: str, at: datetime, attempt: Payment | None = None
-) -> bool:
+) -> Payment | None:
     log.note(level="error", orderId=found.order_id, captureFailed=code)
     after = domain.capture_failed(attempt or found, code)
     amount = Money(after.amount, after.currency)
@@ -165,29 +183,39 @@ def _store_capture_failed(
         code=code,
         attempt=after.attempt,
     )
-    return table.move(found, after, _outbox(after, fact_, at), at)
+    return after if table.move(found, after, _outbox(after, fact_, at), at) else None
 
 
-def _store_captured(table: PaymentsTable, found: Payment, at: datetime) -> bool:
-    after = domain.captured(found)
-    fact_ = PaymentCaptured(after.order_id, Money(after.captured, after.currency))
+def _store_captured(
+    table: PaymentsTable, found: Payment, at: datetime, *, comes_again: bool = False
+) -> Payment | None:
+    after = domain.captured(found, at)
     entry = domain.capture_entry(after, at) if after.captured else None
-    return table.move(found, after, _outbox(after, fact_, at), at, entry=entry)
+    outbox = None if comes_again else _outbox(after, _captured(after), at)
+    return after if table.move(found, after, outbox, at, entry=entry) else None
+
+
+def _captured(payment: Payment) -> Data:
+    """Return what is told of a capture, whatever went back of it since."""
+    return PaymentCaptured(payment.order_id, Money(payment.amount, payment.currency))
 
 
 # --- another means of payment --------------------------------------------------------------------------------------
 
 
-@optimistic("payment_busy")
 def on_payment_given(
     table: PaymentsTable, providers: Providers, event: Fact[OrderPaymentChanged], at: datetime
-) -> bool:
+) -> None:
     """Hold and take an order's total by another means, after the capture of what was held before had failed.
 
     Each attempt is bound to a key of its own at the provider, so a repeat finds what it did. One that comes after the
     order was cancelled, or meets its cancellation, leaves nothing held.
     """
-    given = event.data
+    _pay_again(table, providers, event.data, at)
+
+
+@optimistic("payment_busy")
+def _pay_again(table: PaymentsTable, providers: Providers, given: OrderPaymentChanged, at: datetime) -> bool:
     found = table.payment(given.order_id)
     if found is None:
         raise NotYetError(given.order_id)
@@ -196,7 +224,7 @@ def on_payment_given(
         case "capture_failed" if found.attempt == given.attempt - 1:
             return _attempt(table, providers, found, draft, given.payment_token, at)
         case "capturing" if found.attempt == given.attempt:
-            return _capture(table, providers, found, at)
+            return _capture(table, providers, found, at) is not None
         case "voided" if found.attempt < given.attempt:
             persistently(partial(providers.named(draft.provider).void, draft))
             return True
@@ -211,17 +239,18 @@ def _attempt(
     try:
         persistently(partial(provider.void, found))
     except AlreadyCapturedError:
-        return _store_captured(table, found, at)  # it was taken after all: that was paid, and nothing else is
+        # It was taken after all: that was paid, and nothing else is.
+        return _store_captured(table, found, at) is not None
     if domain.looks_like_a_card_number(token):
-        return _store_capture_failed(table, found, "card_number_refused", at, draft)
+        return _store_capture_failed(table, found, "card_number_refused", at, draft) is not None
     try:
         outcome = persistently(lambda: provider.authorise(draft, token))
     except AlreadyVoidedError:
         return False  # the order was cancelled meanwhile
     if not isinstance(outcome, Approved):
-        return _store_capture_failed(table, found, outcome.code, at, draft)
+        return _store_capture_failed(table, found, outcome.code, at, draft) is not None
     held = domain.attempt_held(draft, outcome.ref, at)
-    return table.move(found, held, None, at) and _capture(table, providers, held, at)
+    return table.move(found, held, None, at) and _capture(table, providers, held, at) is not None
 
 
 # --- void, or refund everything ----------------------------------------------------------------------------------
@@ -245,7 +274,7 @@ def on_order_cancelled(
             order.customer_id,
             open_at=rfc3339(at + domain.MAKE_SURE),
         )
-        if table.add(tombstone, None, at):
+        if table.add(tombstone, at):
             return
     _cancel(table, providers, order.order_id, at)
 
@@ -275,7 +304,7 @@ def _void(table: PaymentsTable, providers: Providers, found: Payment, at: dateti
         _store_captured(table, found, at)
         return False
     except ProviderError as error:
-        return _postpone(table, found, "voiding", error, at)
+        return _postpone(table, found, "voiding", error, at) is not None
     return _store_voided(table, found, at)
 
 
@@ -319,7 +348,7 @@ def _go_on(table: PaymentsTable, providers: Providers, found: Payment, at: datet
     match found.status:
         case "authorized":
             after = domain.reminded(found, at)
-            table.move(found, after, _vote(after, at, reminder=True), at)
+            table.move(found, after, _outbox(after, _vote(after, reminder=True), at), at)
         case "capturing":
             _capture(table, providers, found, at)
         case "voiding":
@@ -346,6 +375,7 @@ def _make_sure(table: PaymentsTable, providers: Providers, tombstone: Payment, a
 
 def _postpone(
     table: PaymentsTable, found: Payment, status: domain.Waiting, error: ProviderError, at: datetime
-) -> bool:
+) -> Payment | None:
     log.note(level="error", orderId=found.order_id, provider=str(error))
-    return table.move(found, domain.postponed(found, status, at), None, at)
+    after = domain.postponed(found, status, at)
+    return after if table.move(found, after, None, at) else None

@@ -11,8 +11,9 @@
 
 Every change of a payment is conditional on its version. Entries are the ledger: only ever added, each in the
 transaction that changes the payment, and named by the payment's version, so that one version moves money once. The
-payment's totals can be rebuilt from them (domain.totals). The simulator's items are the far side of a provider that
-exists nowhere else; the service never reads them.
+payment's totals can be rebuilt from them (domain.totals). Its vote, and its capture on the decision, are told by who
+takes these messages (service.py); what people, the provider or the sweep lead to it carries as its outbox. The
+simulator's items are the far side of a provider that exists nowhere else; the service never reads them.
 """
 
 from __future__ import annotations
@@ -88,9 +89,9 @@ class PaymentsTable(Table):
         )
         return [from_item(item, LedgerEntry) for item in items], cursor(last, "sk")
 
-    def add(self, payment: Payment, outbox: str | None, at: datetime) -> bool:
+    def add(self, payment: Payment, at: datetime) -> bool:
         """Store the first state of an order's payment; False where it has one."""
-        return self.put(_payment_item(payment, outbox, at), "attribute_not_exists(pk)")
+        return self.put(_payment_item(payment, None, at), "attribute_not_exists(pk)")
 
     def move(
         self,

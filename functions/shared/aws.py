@@ -34,7 +34,8 @@ _NAME = "souk"
 _CONFIG = Config(
     connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3}, user_agent=_NAME
 )
-# For what is asked while a caller waits and can be done without: a service goes on with the keys it has.
+# For what is asked while a caller waits and can be done without: a service goes on with the keys it has, and what the
+# bus is not told now it is told later.
 _QUICK = Config(
     connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 2}, user_agent=_NAME
 )
@@ -46,7 +47,7 @@ _SIGNED = _CONFIG.merge(
         s3={"addressing_style": "path" if "AWS_ENDPOINT_URL" in os.environ else "virtual"},
     )
 )
-_CONFIGS = {"ssm": _QUICK, "s3": _SIGNED}
+_CONFIGS = {"ssm": _QUICK, "events": _QUICK, "s3": _SIGNED}
 
 
 @functools.cache

@@ -1,20 +1,21 @@
 """Facts of other services arrive in the service's own SQS inbox: twice, late and in any order.
 
 A record that fails is given back alone and tried again; one that cannot be read at all goes straight to the
-dead-letter queue with the reason, so that it never holds up the others.
+dead-letter queue with the reason, so that it never holds up the others. What a handler returns is put on the bus before
+its record is done (functions/shared/outbox.py).
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypedDict, TypeVar
 
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 from functions.shared import aws, context, log
-from functions.shared.outbox import Aggregate, Envelope
+from functions.shared.outbox import Aggregate, Envelope, PublishError, Told, tell
 from functions.shared.types import Data, EventType, event_type
 
 if TYPE_CHECKING:
@@ -57,22 +58,25 @@ class BusEvent(Data, frozen=True):
     detail: Envelope
 
 
-Handlers = Mapping[type[Any], Callable[[Any], object]]
+Handler = Callable[[Any], Iterable[Told] | None]
+"""Takes a fact; returns the facts to tell of what is stored now, also where a fact that comes again changes nothing."""
+Handlers = Mapping[type[Any], Handler]
 
 
 class BatchHandler:
     """A handler that is handed all facts of its type in a batch at once, in their order.
 
     Safe to repeat like any other. What it raises is taken as the fault of one of the facts, and each is then handed to
-    it alone; where AWS is to blame (throttling, conflicts, no answer), all of them come again.
+    it alone; where AWS is to blame (throttling, conflicts, no answer), all of them come again. What it returns was made
+    after `Fact.begin` of the fact that led to it: where the bus refuses some, the messages of these come again.
     """
 
-    def __init__(self, handler: Callable[[Sequence[Any]], None]) -> None:
+    def __init__(self, handler: Callable[[Sequence[Any]], Iterable[Told] | None]) -> None:
         self.all = handler
 
-    def __call__(self, fact: Any) -> None:
+    def __call__(self, fact: Any) -> Iterable[Told] | None:
         """Take one fact alone."""
-        self.all([fact])
+        return self.all([fact])
 
 
 class _Delivery(NamedTuple):
@@ -81,7 +85,7 @@ class _Delivery(NamedTuple):
     envelope: Envelope
 
 
-def read(body: str, handlers: Handlers) -> tuple[Callable[[Any], object], Any, Envelope]:
+def read(body: str, handlers: Handlers) -> tuple[Handler, Any, Envelope]:
     """Return the handler for a message body, and the fact for it; raise UnreadableError."""
     try:
         event = msgspec.json.decode(body, type=BusEvent)
@@ -120,7 +124,7 @@ def deliver(batch: SQSEvent, handlers: Handlers) -> BatchResponse:
         stands; a queue promises no order anyway.
     """
     failed: list[str] = []
-    waiting: dict[Any, tuple[Callable[[Any], object], list[_Delivery]]] = {}
+    waiting: dict[Any, tuple[Handler, list[_Delivery]]] = {}
     for number, record in enumerate(batch):
         message = record.to_dict()
         try:
@@ -135,37 +139,57 @@ def deliver(batch: SQSEvent, handlers: Handlers) -> BatchResponse:
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
 
 
-def _handled(handler: Callable[[Any], object], entries: list[_Delivery]) -> list[str]:
+def _handled(handler: Handler, entries: list[_Delivery]) -> list[str]:
     """Have the facts handled, together where that is possible; return the messages that failed."""
     if isinstance(handler, BatchHandler) and len(entries) > 1:
         try:
             log.begin_batch([(entry.envelope.correlation_id, _named(entry)) for entry in entries])
-            handler.all([entry.fact for entry in entries])
-            log.end()
-            return []
+            told = handler.all([entry.fact for entry in entries])
         except Exception as error:  # noqa: BLE001 whose fault it is shows when each is tried alone
             if _will_pass(error):
                 log.failed(error)
                 log.end()
                 return [entry.message["messageId"] for entry in entries]
+        else:
+            return _told(told, entries)
     return [message_id for entry in entries for message_id in _handled_alone(handler, entry)]
 
 
-def _handled_alone(handler: Callable[[Any], object], entry: _Delivery) -> list[str]:
+def _handled_alone(handler: Handler, entry: _Delivery) -> list[str]:
     message = entry.message
     log.begin_batch(())
     context.begin(entry.envelope.correlation_id, entry.envelope.id)
     log.note(**_named(entry))
     try:
-        handler(entry.fact)
+        told = handler(entry.fact)
     except UnreadableError as error:
         return _put_aside(message, error)
     except Exception as error:  # noqa: BLE001 one record's failure must not reach the others
         log.failed(error)
         log.end()
         return [message["messageId"]]
+    return _told(told, [entry])
+
+
+def _told(facts: Iterable[Told] | None, entries: list[_Delivery]) -> list[str]:
+    """Put the facts of what was handled on the bus; return the messages whose facts it did not take."""
+    failed: list[_Delivery] = []
+    try:
+        if refused := tell(facts or ()):
+            failed = _behind(refused, entries)
+            raise PublishError(f"{len(refused)} facts refused")
+    except Exception as error:  # noqa: BLE001 the messages come again, and have it told again
+        log.failed(error)
+        failed = failed or entries
     log.end()
-    return []
+    return [entry.message["messageId"] for entry in failed]
+
+
+def _behind(refused: Iterable[Told], entries: list[_Delivery]) -> list[_Delivery]:
+    """Return the messages that led to these facts, all of them where that is not known."""
+    causes = {one.detail.causation_id for one in refused}
+    behind = [entry for entry in entries if entry.fact.id in causes]
+    return behind if {entry.fact.id for entry in behind} == causes else entries
 
 
 def _named(entry: _Delivery) -> dict[str, str]:

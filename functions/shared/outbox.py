@@ -1,20 +1,27 @@
-"""Facts leave a service with the state they come from: in the ``outbox`` attribute of the item that changed.
+"""Facts leave a service by one of two ways, and on both the state they come from is stored first.
 
-One conditional write stores both, so none is lost and none is invented. The table's stream hands the items that carry
-an outbox to the service's publisher, which puts the facts on the bus. Every write to an item that can carry an outbox
-sets it or removes it, else the facts of an older write would go out again (harmless, but paid for).
+*The inbox message is the outbox* (`tell`): a handler that a message led to stores its change, returns the facts of it,
+and inbox.deliver puts them on the bus before the message is done. Dead in between, or refused by the bus, the message
+comes again, finds its change stored and returns the same facts once more. So such facts follow from what is stored and
+from the message alone: id, time and data are the same each time.
+
+*The outbox in the item* (`pack`): where nothing comes again, because a person or a schedule asked once, the item that
+changed carries its facts in its ``outbox`` attribute. The table's stream hands such items, and no others, to the
+service's publisher. Every write to an item that can carry an outbox sets it or removes it, else the facts of an older
+write would go out again (harmless, but paid for).
 """
 
 from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
 import msgspec
 from msgspec import Raw
+from msgspec.structs import replace
 
 from functions.shared import aws, context, log
 from functions.shared.clock import rfc3339
@@ -52,8 +59,8 @@ class Envelope(Data, frozen=True):
     also: tuple[int, ...] = ()
 
 
-class _Packable(Data, frozen=True):
-    """An envelope as it waits in an item; its data may be another attribute of the item, named by `data_from`."""
+class Told(Data, frozen=True):
+    """A fact to be told, or packed; its data may be another attribute of its item then, named by `data_from`."""
 
     detail: Envelope
     data_from: str | None = None
@@ -85,8 +92,8 @@ _UNTOLD = b"null"
 
 def fact(
     data: Data | type[Data], aggregate_id: str, version: int, at: datetime, *, data_from: str | None = None
-) -> _Packable:
-    """Return a fact ready to be packed.
+) -> Told:
+    """Return a fact ready to be told or packed.
 
     Its id follows from the aggregate, the version and the type, so the same change told twice is one event. While the
     data of a type change, a publisher packs it in both versions (`types.event_type`).
@@ -112,10 +119,10 @@ def fact(
         aggregate=Aggregate(aggregate_id, version),
         data=Raw(msgspec.json.encode(data) if stored else _UNTOLD),
     )
-    return _Packable(envelope, data_from)
+    return Told(envelope, data_from)
 
 
-def pack(*facts: _Packable) -> str:
+def pack(*facts: Told) -> str:
     """Return the value of an item's ``outbox`` attribute."""
     rows = [
         _Row(
@@ -139,10 +146,7 @@ def pack(*facts: _Packable) -> str:
 def unpack(image: dict[str, Any], build_data: BuildData | None = None) -> list[Envelope]:
     """Return the facts an item carries, given its image in DynamoDB's wire form."""
     rows = msgspec.json.decode(image["outbox"]["S"], type=list[_Row])
-    told: dict[tuple[str, str, int], list[int]] = {}
-    for row in rows:
-        told.setdefault((row.type, row.aggregate_id, row.aggregate_version), []).append(row.version)
-    return [
+    return _with_versions(
         Envelope(
             id=_id(row.aggregate_id, row.aggregate_version, EventType(row.type, row.version)),
             type=row.type,
@@ -153,12 +157,18 @@ def unpack(image: dict[str, Any], build_data: BuildData | None = None) -> list[E
             actor=row.actor,
             aggregate=Aggregate(row.aggregate_id, row.aggregate_version),
             data=_data(row, image, build_data),
-            also=tuple(
-                one for one in told[row.type, row.aggregate_id, row.aggregate_version] if one != row.version
-            ),
         )
         for row in rows
-    ]
+    )
+
+
+def _with_versions(envelopes: Iterable[Envelope]) -> list[Envelope]:
+    """Return the envelopes, each with the other versions in which the same is told beside it."""
+    every, told = list(envelopes), dict[tuple[str, Aggregate], set[int]]()
+    for one in every:
+        told.setdefault((one.type, one.aggregate), set()).add(one.version)
+    others = [sorted(told[one.type, one.aggregate] - {one.version}) for one in every]
+    return [replace(one, also=tuple(also)) if also else one for one, also in zip(every, others, strict=True)]
 
 
 def _id(aggregate_id: str, version: int, kind: EventType) -> str:
@@ -176,7 +186,18 @@ def _data(row: _Row, image: dict[str, Any], build_data: BuildData | None) -> Raw
 
 
 class PublishError(RuntimeError):
-    """The bus did not take every fact; the batch is tried again, and publishing twice is harmless."""
+    """The bus did not take every fact; what led to them comes again, and telling twice is harmless."""
+
+
+def tell(facts: Iterable[Told]) -> list[Told]:
+    """Put facts on the bus, in as few calls as possible, and return those that it refused.
+
+    What they tell of must be stored by now, and whoever calls must see to it that they are told again where this
+    raises, returns some, or never comes to an end.
+    """
+    every = list(facts)
+    refused = set(_put(_with_versions(one.detail for one in every)))
+    return [one for one in every if one.detail.id in refused]
 
 
 def publish(event: dict[str, Any], build_data: BuildData | None = None) -> None:
@@ -198,13 +219,22 @@ def publish(event: dict[str, Any], build_data: BuildData | None = None) -> None:
     envelopes = [envelope for image in images if "outbox" in image for envelope in unpack(image, build_data)]
     told = Counter(envelope.correlation_id for envelope in envelopes)
     log.begin_batch([(correlation_id, {"facts": facts}) for correlation_id, facts in told.items()])
+    if refused := _put(envelopes):
+        raise PublishError(f"{len(refused)} of {len(envelopes)} facts refused")
+
+
+def _put(envelopes: list[Envelope]) -> list[str]:
+    """Put facts on the bus; return the ids of those it refused, with its reasons in the log."""
+    refused: list[str] = []
+    ids = iter(envelopes)
     for chunk in _chunks([_entry(envelope) for envelope in envelopes]):
         answer = aws.eventbridge().put_events(Entries=chunk)
-        if answer["FailedEntryCount"]:
-            codes = {entry.get("ErrorCode") for entry in answer["Entries"]} - {None}
-            raise PublishError(
-                f"{answer['FailedEntryCount']} of {len(chunk)} facts refused: {sorted(map(str, codes))}"
-            )
+        answers = zip((next(ids).id for _ in chunk), answer["Entries"], strict=True)
+        failed = {fact_id: entry["ErrorCode"] for fact_id, entry in answers if entry.get("ErrorCode")}
+        if failed:
+            log.note(refused=sorted(set(failed.values())))
+        refused += failed
+    return refused
 
 
 def _entry(envelope: Envelope) -> Any:

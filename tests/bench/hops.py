@@ -84,15 +84,11 @@ def read(stack: Stack, since: float) -> list[Span]:
 
 
 NAMES = (
-    "orders writes the order",
-    "stream to orders' publisher",
-    "OrderPlaced on the bus",
+    "orders writes the order and tells it",
     "bus and queue to who votes last",
-    "stock is reserved, or the payment authorised",
-    "stream to the voter's publisher",
-    "the vote on the bus",
+    "stock is reserved, or the payment authorised, and told",
     "bus and queue to orders",
-    "orders decides",
+    "orders decides and tells it",
 )
 VOTERS = {"StockReserved": "inventory", "PaymentAuthorized": "payments"}
 
@@ -110,9 +106,7 @@ def hops(spans: list[Span], order: str) -> dict[str, float] | None:
         ways = [
             (
                 asked[0],
-                _first(mine, "orders-publish"),
                 _first(mine, f"{voter}-inbox", "OrderPlaced"),
-                _first(mine, f"{voter}-publish"),
                 _first(mine, "orders-inbox", vote),
             )
             for vote, voter in VOTERS.items()

@@ -175,7 +175,7 @@ class LargeShop(Shop):
             )
             table.change(order, done, None)
         held = Reservation(order_id, "reserved" if waits else "committed", {_sku(number): 1}, 1, later)
-        InventoryTable("souk-local-inventory").store_unheld(held, None, placed)
+        InventoryTable("souk-local-inventory").store_unheld(held)
         payment = Payment(
             order_id,
             "authorized" if waits else "captured",
@@ -187,7 +187,7 @@ class LargeShop(Shop):
             customer,
             open_at=later if waits else "",
         )
-        PaymentsTable("souk-local-payments").add(payment, None, placed)
+        PaymentsTable("souk-local-payments").add(payment, placed)
         journal = JournalTable("souk-local-journal")
         fact_id = f"{order_id}.1.OrderPlaced"
         journal.store(

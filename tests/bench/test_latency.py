@@ -25,8 +25,8 @@ def way() -> list[latency.Hop]:
     return latency.way(PRICES)
 
 
-def test_an_order_is_decided_within_880_ms_at_the_median(way: list[latency.Hop]) -> None:
-    assert latency.milliseconds(way) <= 880
+def test_an_order_is_decided_within_460_ms_at_the_median(way: list[latency.Hop]) -> None:
+    assert latency.milliseconds(way) <= 460
 
 
 def test_it_begins_with_the_request_and_ends_where_orders_decides(way: list[latency.Hop]) -> None:

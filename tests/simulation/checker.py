@@ -7,7 +7,7 @@ money and carts each in a module of their own.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from functions.orders.domain import PARTICIPANTS
@@ -91,6 +91,28 @@ class Watch:
         """Check what must hold once everything is drained."""
 
 
+_TOLD_BY_HANDLERS = {
+    ("souk-local-orders", "ORDER"): {
+        "placed": "OrderPlaced",
+        "confirmed": "OrderConfirmed",
+        "cancelled": "OrderCancelled",
+    },
+    ("souk-local-inventory", "RESERVATION"): {
+        "reserved": "StockReserved",
+        "rejected": "StockRejected",
+        "committed": "StockCommitted",
+        "released": "StockReleased",
+        "returned": "StockReleased",
+    },
+    ("souk-local-payments", "PAYMENT"): {
+        "authorized": "PaymentAuthorized",
+        "declined": "PaymentDeclined",
+        "captured": "PaymentCaptured",
+    },
+}
+"""By table and item: the fact of each status, told by whoever changed it where no outbox carries it."""
+
+
 class Facts(Watch):
     """Every change of state is published, and nothing else is."""
 
@@ -100,17 +122,14 @@ class Facts(Watch):
         self.published: dict[str, Any] = {}
 
     def changed(self, change: Change) -> None:
-        outbox = (change.new or {}).get("outbox")
-        if outbox is None or outbox == (change.old or {}).get("outbox"):
-            return
-        for row in json.loads(outbox["S"]):
-            self.written.setdefault(f"{row[2]}.{row[3]}.{row[0]}", change.table)
+        for fact_id in _facts_of(change):
+            self.written.setdefault(fact_id, change.table)
 
     def event(self, event: Mapping[str, Any]) -> None:
         """Check an event that was put on the bus."""
         detail = event["detail"]
         require(detail["id"] in self.written, "a fact is published only after it is stored", detail["id"])
-        told = detail["data"]
+        told = detail["time"], detail["data"]
         before = self.published.setdefault(detail["id"], told)
         require(before == told, "one fact is told one way", f"{detail['id']}: {before} then {told}")
         service = self.written[detail["id"]].removeprefix("souk-local-")
@@ -121,6 +140,18 @@ class Facts(Watch):
     def ended(self) -> None:
         missing = sorted(self.written.keys() - self.published.keys())
         require(not missing, "every change of state is published", ", ".join(missing))
+
+
+def _facts_of(change: Change) -> Iterator[str]:
+    """Yield the ids of the facts that a change makes true: those of its outbox, and that of a new status."""
+    old, new = change.old or {}, change.new or {}
+    if "outbox" in new and new["outbox"] != old.get("outbox"):
+        for row in json.loads(new["outbox"]["S"]):
+            yield f"{row[2]}.{row[3]}.{row[0]}"
+    kinds = _TOLD_BY_HANDLERS.get((change.table, change.key[1]), {})
+    status = new.get("status", {}).get("S", "")
+    if status in kinds and new.get("status") != old.get("status"):
+        yield f"{change.key[0].partition('#')[2]}.{new['version']['N']}.{kinds[status]}"
 
 
 class Failures(Watch):

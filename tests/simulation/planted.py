@@ -58,8 +58,8 @@ BUGS = (
     Bug(
         "forget the tombstone of an order cancelled before it was reserved",
         "functions.inventory.service",
-        "done = None not in ends or _store_tombstone(table, order_id, at)",
-        "done = True",
+        "if None not in ends or _store_tombstone(table, each, at)",
+        "if True",
     ),
     Bug(
         "hold a batch of orders for the units of one",
@@ -70,8 +70,8 @@ BUGS = (
     Bug(
         "take the whole batch for answered when one of its orders was",
         "functions.inventory.service",
-        "for order_id in held if answered is None else answered:",
-        "for order_id in held if answered is None or answered else answered:",
+        "return dict.fromkeys(before)",
+        "return {one.order_id: one for one in held} if before else {}",
     ),
     Bug(
         "replace a shard without looking at what was sold of it",
@@ -123,19 +123,15 @@ BUGS = (
     ),
     Bug(
         "publish before writing",
-        "functions.orders.table",
-        "return self.put(item, free)",
-        "from functions.orders import saga\n"
-        "            from functions.shared import outbox as early, dynamo\n"
-        '            image = {"NewImage": dynamo.encode_item(item)}\n'
-        '            early.publish({"Records": [{"dynamodb": image}]}, saga.build_data)\n'
-        "            return self.put(item, free)",
+        "functions.orders.service",
+        "    if table.place(order, replaced, at + VOID_KEPT):\n        saga.tell_placed(order)\n",
+        "    saga.tell_placed(order)\n    if table.place(order, replaced, at + VOID_KEPT):\n",
     ),
     Bug(
         "ignore FailedEntryCount",
         "functions.shared.outbox",
-        'if answer["FailedEntryCount"]:',
-        'if answer["FailedEntryCount"] > len(chunk):',
+        'if entry.get("ErrorCode")}',
+        'if entry.get("ErrorCode") == "none"}',
     ),
     Bug(
         "swallow a handler's error",
@@ -158,8 +154,8 @@ BUGS = (
     Bug(
         "lose a vote when the order has changed meanwhile",
         "functions.orders.saga",
-        "return after is order or table.change(order, after, facts(after))",
-        "return after is order or table.change(order, after, facts(after)) or True",
+        "return after if after is order or table.change(order, after, facts(order, after)) else None",
+        "table.change(order, after, facts(order, after)) if after is not order else None\n    return after",
     ),
     Bug(
         "change an order without looking at its version",
@@ -182,8 +178,8 @@ BUGS = (
     Bug(
         "decide without telling anyone",
         "functions.orders.saga",
-        "return pack(fact(OrderCancelled, order.order_id, order.version, at))",
-        'return None if order.reason == "timeout" else pack(fact(OrderCancelled, order.order_id, order.version, at))',
+        "        decision,\n",
+        "        lambda before, after: None,\n",
     ),
     Bug(
         "take a quote without checking its signature",
@@ -232,21 +228,22 @@ BUGS = (
     Bug(
         "capture again on a retry",
         "functions.payments.service",
-        'return found.status not in ("authorized", "capturing") or',
-        'return found.status not in ("authorized", "capturing", "captured") or',
+        'if found.status in ("authorized", "capturing"):\n        done',
+        'if found.status in ("authorized", "capturing", "captured"):\n        done',
     ),
     Bug(
         "capture on a vote, not on the decision",
         "functions.payments.service",
-        "if table.add(answered, _vote(answered, at), at):\n            return",
-        "if table.add(answered, _vote(answered, at), at):\n"
-        "            return None if answered.code else providers.named(answered.provider).capture(answered)",
+        "        found = answered if table.add(answered, at) else payment(table, order.order_id)\n",
+        "        found = answered if table.add(answered, at) else payment(table, order.order_id)\n"
+        "        if found is answered and not answered.code:\n"
+        "            providers.named(answered.provider).capture(answered)\n",
     ),
     Bug(
         "hold money after the order's tombstone",
         "functions.payments.service",
-        'if found is not None and found.status == "refused":',
-        "if found is None:",
+        'if found.status == "refused":',
+        "if not found.status:",
     ),
     Bug(
         "keep what was captured for a cancelled order",
@@ -370,6 +367,69 @@ BUGS = (
         "functions.catalog.imports.service",
         "every = now.stock or done.stored.id == _id(now, index)",
         "every = True",
+    ),
+    Bug(
+        "tell nothing of an order whose stock is held already when it comes again",
+        "functions.inventory.service",
+        "every = [answer or before[order_id] for order_id, answer in answers.items()]",
+        "every = [answer for answer in answers.values() if answer]",
+    ),
+    Bug(
+        "tell nothing of what has ended when the decision comes again",
+        "functions.inventory.service",
+        "ended |= {order_id: one for order_id, one in found.items() if one.status not in ends}",
+        'ended |= {order_id: replace(one, status="refused")\n'
+        "                  for order_id, one in found.items() if one.status not in ends}",
+    ),
+    Bug(
+        "tell nothing of a payment that is answered already",
+        "functions.payments.service",
+        "    return [fact(_vote(found), found.order_id, 1, parse(found.created_at))]\n",
+        "    is_new = found.created_at == rfc3339(at)\n"
+        "    return [fact(_vote(found), found.order_id, 1, parse(found.created_at))] if is_new else []\n",
+    ),
+    Bug(
+        "tell nothing of a capture that was made already",
+        "functions.payments.service",
+        "if not after.captured_in:",
+        "if not after.captured_in or after is found:",
+    ),
+    Bug(
+        "tell nothing of a decision that was made already",
+        "functions.orders.saga",
+        "said = [step for step in after.decisions if step.cause == vote.entry.cause]",
+        "said = [step for step in after.decisions if step.time == rfc3339(at)]",
+    ),
+    Bug(
+        "have a decision overtake the order that nobody was told of",
+        "functions.orders.saga",
+        "if _may_be_untold(before) else [decided]",
+        "if not before else [decided]",
+    ),
+    Bug(
+        "tell a decision again as of the order's newest version",
+        "functions.orders.saga",
+        "step.version or order.version",
+        "order.version",
+    ),
+    Bug(
+        "give no message back whose facts the bus refused",
+        "functions.shared.inbox",
+        "failed = failed or entries",
+        "pass",
+    ),
+    Bug(
+        "give the wrong messages back where the bus refused some facts",
+        "functions.shared.inbox",
+        "behind = [entry for entry in entries if entry.fact.id in causes]",
+        "behind = [entry for entry in entries if entry.fact.id not in causes]\n"
+        "    return behind or entries[:1]",
+    ),
+    Bug(
+        "leave a capture of the sweep untold",
+        "functions.payments.service",
+        "outbox = None if comes_again else _outbox(after, _captured(after), at)",
+        "outbox = None",
     ),
 )
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
+import boto3
 import pytest
 from moto import mock_aws
 
@@ -73,6 +74,24 @@ def deploy(cloud: None, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], str]
         return name
 
     return make
+
+
+@pytest.fixture
+def arrived(cloud: None) -> Callable[[], list[Any]]:
+    """Return a function that returns the events which have come over the bus since it was last asked."""
+    sqs, events = boto3.client("sqs"), boto3.client("events")
+    queue = sqs.create_queue(QueueName="seen")["QueueUrl"]
+    events.put_rule(Name="all", EventBusName="souk-local", EventPattern='{"source": [{"prefix": "souk."}]}')
+    target = {"Id": "seen", "Arn": "arn:aws:sqs:eu-west-1:123456789012:seen"}
+    events.put_targets(Rule="all", EventBusName="souk-local", Targets=[target])
+
+    def receive() -> list[Any]:
+        found: list[Any] = []
+        while messages := sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages"):
+            found += [json.loads(message["Body"]) for message in messages]
+        return found
+
+    return receive
 
 
 @pytest.fixture

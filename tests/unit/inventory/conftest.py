@@ -62,13 +62,19 @@ def level(table: InventoryTable) -> Callable[[str], tuple[int, int] | None]:
 
 
 @pytest.fixture
-def told(table: InventoryTable) -> Callable[[], list[tuple[str, Any]]]:
-    """Return a function that returns the facts that wait in the table's items, as type and data."""
+def told(table: InventoryTable, arrived: Callable[[], list[Any]]) -> Callable[[], list[tuple[str, Any]]]:
+    """Return a function that returns what has been told of orders, and what waits in items; as type and data, once."""
+    heard: dict[str, Any] = {}
 
     def read() -> list[tuple[str, Any]]:
+        for event in arrived():
+            detail = event["detail"]
+            same = detail["type"], detail["data"], detail["time"]
+            assert heard.setdefault(detail["id"], same) == same
         items = aws.dynamodb().scan(TableName=table.name)["Items"]
-        facts = [one for item in items if "outbox" in item for one in outbox.unpack(item)]
-        return sorted(((fact.type, json.loads(bytes(fact.data))) for fact in facts), key=str)
+        waiting = [one for item in items if "outbox" in item for one in outbox.unpack(item)]
+        facts = [(kind, data) for kind, data, _ in heard.values()]
+        return sorted([*facts, *((one.type, json.loads(bytes(one.data))) for one in waiting)], key=str)
 
     return read
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from functions.inventory.domain import Reservation
 from functions.inventory.table import InventoryTable
-from functions.shared import aws, outbox
-from tests.unit.inventory.conftest import NOW, cancelled, confirmed, placed
+from functions.shared import aws
+from tests.unit.inventory.conftest import cancelled, confirmed, placed
 
 
 class Calls:
@@ -157,16 +156,15 @@ def test_orders_that_do_not_fit_into_one_transaction_take_several(
 
 
 def test_each_fact_of_a_batch_names_the_order_that_led_to_it(
-    stocked: Any, deliver: Any, table: InventoryTable
+    stocked: Any, deliver: Any, arrived: Any
 ) -> None:
     stocked(MUG=1)
     batch = orders(2)
     for number, event in enumerate(batch):
         event["detail"] |= {"id": f"ord_{number}.1.OrderPlaced", "correlationId": f"purchase-{number}"}
     deliver(*batch)
-    items = aws.dynamodb().scan(TableName=table.name)["Items"]
-    facts = [one for item in items if "outbox" in item for one in outbox.unpack(item)]
-    causes = {(one.type, one.correlation_id, one.causation_id) for one in facts}
+    facts = [event["detail"] for event in arrived()]
+    causes = {(one["type"], one["correlationId"], one["causationId"]) for one in facts}
     assert causes == {
         ("StockReserved", "purchase-0", "ord_0.1.OrderPlaced"),
         ("StockRejected", "purchase-1", "ord_1.1.OrderPlaced"),
@@ -186,10 +184,9 @@ def test_nothing_is_held_where_another_took_the_units_meanwhile(
     stocked: Any, level: Any, table: InventoryTable
 ) -> None:
     stocked(MUG=2)
-    late = NOW + timedelta(seconds=1)
     expiry = "2026-11-22T17:12:09.123Z"
     first, second = (Reservation(f"ord_{n}", "reserved", {"MUG": 2}, 1, expiry) for n in range(2))
-    assert table.reserve([(first, "[]")], (), late) is None
-    assert table.reserve([(second, "[]")], (), late) == []
+    assert table.reserve([first], ()) is None
+    assert table.reserve([second], ()) == []
     assert level("MUG") == (2, 0)
     assert statuses(table, 2) == ["reserved", "none"]

@@ -40,8 +40,8 @@ def test_all_lines_are_held_or_none(stocked: Any, deliver: Any, level: Any, told
             {
                 "orderId": ORDER,
                 "lines": [
-                    {"sku": "POT", "requested": 2, "available": 1},
                     {"sku": "LAMP", "requested": 1, "available": 0},
+                    {"sku": "POT", "requested": 2, "available": 1},
                 ],
             },
         )
@@ -58,14 +58,15 @@ def test_a_confirmed_order_leaves_the_shelf(stocked: Any, deliver: Any, level: A
     stocked(MUG=5)
     deliver(placed(MUG=2), confirmed())
     assert level("MUG") == (3, 3)
-    assert [kind for kind, _ in told()] == ["StockCommitted"]
+    assert [kind for kind, _ in told()] == ["StockCommitted", "StockReserved"]
 
 
 def test_a_cancelled_order_is_for_sale_again(stocked: Any, deliver: Any, level: Any, told: Any) -> None:
     stocked(MUG=5)
     deliver(placed(MUG=2), cancelled())
     assert level("MUG") == (5, 5)
-    assert told() == [("StockReleased", {"orderId": ORDER, "lines": [{"sku": "MUG", "quantity": 2}]})]
+    lines = {"orderId": ORDER, "lines": [{"sku": "MUG", "quantity": 2}]}
+    assert told() == [("StockReleased", lines), ("StockReserved", lines)]
 
 
 def test_an_order_cancelled_after_it_left_the_shelf_comes_back(
@@ -74,8 +75,9 @@ def test_an_order_cancelled_after_it_left_the_shelf_comes_back(
     stocked(MUG=5)
     deliver(placed(MUG=2), confirmed(), cancelled())
     assert level("MUG") == (5, 5)
-    ((kind, data),) = told()
-    assert (kind, data["returned"]) == ("StockReleased", True)
+    committed, released, reserved = told()
+    assert (committed[0], released[0], reserved[0]) == ("StockCommitted", "StockReleased", "StockReserved")
+    assert released[1]["returned"]
 
 
 def test_an_order_cancelled_before_it_arrives_holds_nothing(
@@ -125,6 +127,30 @@ def test_a_story_told_again_in_any_order_changes_nothing(
     before = level("MUG"), told(), table.reservation(ORDER), table.movements("MUG", 10, None)
     assert deliver(*story, *reversed(story), *story) == []
     assert (level("MUG"), told(), table.reservation(ORDER), table.movements("MUG", 10, None)) == before
+
+
+def test_a_repeat_tells_again_what_was_answered_whatever_became_of_it_since(
+    stocked: Any, deliver: Any, arrived: Any
+) -> None:
+    stocked(MUG=5)
+    told: dict[str, Any] = {}
+    for one in (placed(MUG=2), confirmed(), cancelled(), placed("ord_2", MUG=9)):
+        assert deliver(one) == []
+        told |= {event["detail"]["id"]: event["detail"] for event in arrived()}
+    assert set(told) == {
+        f"{ORDER}.1.StockReserved",
+        f"{ORDER}.2.StockCommitted",
+        f"{ORDER}.3.StockReleased",
+        "ord_2.1.StockRejected",
+    }
+    again: dict[str, Any] = {}
+    for one in (placed(MUG=2), confirmed(), cancelled(), placed("ord_2", MUG=9)):
+        assert deliver(one) == []
+        again |= {event["detail"]["id"]: event["detail"] for event in arrived()}
+    same = ("id", "time", "data", "aggregate")
+    assert {key: [one[name] for name in same] for key, one in again.items()} == {
+        key: [one[name] for name in same] for key, one in told.items()
+    }
 
 
 def test_a_late_confirmation_cannot_take_what_was_released(stocked: Any, deliver: Any, level: Any) -> None:

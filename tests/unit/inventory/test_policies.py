@@ -87,7 +87,7 @@ def test_a_back_order_that_was_read_before_the_policy_changed_is_not_taken(
 ) -> None:
     stocked(MUG=1)
     held = Reservation("ord_a", "reserved", {"MUG": 2}, 1, "2026-11-22T17:12:09.123Z")
-    assert table.reserve([(held, "[]")], {"MUG"}, NOW) == []
+    assert table.reserve([held], {"MUG"}) == []
     assert level("MUG") == (1, 1)
 
 

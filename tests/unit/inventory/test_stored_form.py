@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from msgspec.structs import replace
+
 from functions.inventory import service
 from functions.inventory.domain import Level, Listing, Memory, Reservation, Share
-from functions.inventory.table import Change, InventoryTable
+from functions.inventory.table import Change, InventoryTable, Move
 
 AT = datetime(2026, 11, 22, 17, 5, 9, 123000, tzinfo=UTC)
 TIME = "2026-11-22T17:05:09.123Z"
@@ -24,8 +26,9 @@ def test_a_reservation_is_stored_in_the_form_that_all_versions_read(
     level = Level("MUG", (Share(5, 5), Share(5, 5)), 1)
     assert table.change_levels([Change(Level("MUG", (Share(0, 0),), 0), level)])
     drawn = {"MUG": {0: 2, 1: 1}, "POT": {0: 1}}
-    held = Reservation("ord_1", "reserved", {"MUG": 3}, 1, EXPIRES, {"MUG": drawn["MUG"]})
-    assert table.reserve([(held, "[]")], (), AT) is None
+    times = {"reserved": TIME}
+    held = Reservation("ord_1", "reserved", {"MUG": 3}, 1, EXPIRES, {"MUG": drawn["MUG"]}, times=times)
+    assert table.reserve([held], ()) is None
     assert stored(table)[0] == {
         **keys("ORDER#ord_1", "RESERVATION"),
         "order_id": "ord_1",
@@ -35,17 +38,23 @@ def test_a_reservation_is_stored_in_the_form_that_all_versions_read(
         "drawn": {"MUG": {"0": 2, "1": 1}},
         "open_shard": "OPEN#3",
         "open_at": EXPIRES,
-        "outbox": "[]",
-        "changed_at": TIME,
+        "reserved_at": TIME,
     }
     assert table.reservation("ord_1") == held
+    assert table.move([Move(held, "committed", 1_795_367_109_123)], AT) is None
+    ended = Move(held, "committed", 1_795_367_109_123).made(AT)
+    assert table.reservation("ord_1") == replace(ended, expires_at="")
+    assert (ended.version, ended.times) == (2, {"reserved": TIME, "committed": TIME})
 
 
 def test_what_is_of_the_first_shard_takes_no_room_in_a_reservation(
     table: InventoryTable, stored: Any
 ) -> None:
-    rejected = Reservation("ord_1", "rejected", {"MUG": 3}, 1, EXPIRES, {"MUG": {0: 3}})
-    assert table.store_unheld(rejected, None, AT)
+    short, times = {"MUG": (3, 1)}, {"rejected": TIME}
+    rejected = Reservation(
+        "ord_1", "rejected", {"MUG": 3}, 1, drawn={"MUG": {0: 3}}, short=short, times=times
+    )
+    assert table.store_unheld(rejected)
     assert stored(table) == [
         {
             **keys("ORDER#ord_1", "RESERVATION"),
@@ -53,9 +62,11 @@ def test_what_is_of_the_first_shard_takes_no_room_in_a_reservation(
             "status": "rejected",
             "lines": {"MUG": 3},
             "version": 1,
-            "changed_at": TIME,
+            "short": {"MUG": [3, 1]},
+            "rejected_at": TIME,
         }
     ]
+    assert table.reservation("ord_1") == replace(rejected, drawn={})
 
 
 def test_a_reservation_is_read_with_and_without_what_later_versions_store(table: InventoryTable) -> None:

@@ -57,8 +57,10 @@ def quote(table: OrdersTable) -> Callable[..., str]:
 
 
 @pytest.fixture
-def place(send: Callable[..., Any], quote: Callable[..., str]) -> Callable[..., Any]:
-    """Return a function that places an order of Amira's, and returns the answer."""
+def place(
+    send: Callable[..., Any], quote: Callable[..., str], arrived: Callable[[], list[Any]]
+) -> Callable[..., Any]:
+    """Return a function that places an order of Amira's, and returns the answer; what it tells is heard."""
 
     def run(text: str | None = None, token: str = "tok_visa", **options: Any) -> Any:
         body = {"quote": text if text is not None else quote(), "payment": {"token": token}}
@@ -84,13 +86,8 @@ def hear(table: OrdersTable) -> Callable[..., list[str]]:
 
 
 @pytest.fixture
-def told(table: OrdersTable) -> Callable[[], list[dict[str, Any]]]:
+def told(table: OrdersTable, arrived: Callable[[], list[Any]]) -> Callable[[], list[dict[str, Any]]]:
     """Return a function that publishes what the stream has brought since, and returns what reached the bus."""
-    events, sqs = boto3.client("events"), boto3.client("sqs")
-    queue = sqs.create_queue(QueueName="seen")["QueueUrl"]
-    events.put_rule(Name="all", EventBusName="souk-local", EventPattern='{"source": ["souk.orders"]}')
-    target = {"Id": "seen", "Arn": "arn:aws:sqs:eu-west-1:123456789012:seen"}
-    events.put_targets(Rule="all", EventBusName="souk-local", Targets=[target])
     streams = boto3.client("dynamodbstreams")
     stream = streams.list_streams(TableName=table.name)["Streams"][0]["StreamArn"]
     shard = streams.describe_stream(StreamArn=stream)["StreamDescription"]["Shards"][0]["ShardId"]
@@ -101,10 +98,7 @@ def told(table: OrdersTable) -> Callable[[], list[dict[str, Any]]]:
         answer = streams.get_records(ShardIterator=position[0])
         position[0] = answer["NextShardIterator"]
         orders_app.publish({"Records": answer["Records"]}, Context())
-        got: list[dict[str, Any]] = []
-        while messages := sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages"):
-            got += [json.loads(message["Body"]) for message in messages]
-        return got
+        return arrived()
 
     return run
 

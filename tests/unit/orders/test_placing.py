@@ -107,7 +107,11 @@ def test_the_same_quote_is_answered_the_same_when_the_order_has_moved_on(
 def test_the_same_quote_again_tells_nothing_new(place: Any, quote: Any, told: Any) -> None:
     text = quote()
     place(text), place(text)
-    assert [event["detail-type"] for event in told()] == ["OrderPlaced"]
+    first, again = told()
+    assert (first["detail"]["id"], first["detail"]["data"]) == (
+        again["detail"]["id"],
+        again["detail"]["data"],
+    )
 
 
 def test_a_quote_with_another_token_is_used_up(place: Any, quote: Any, table: OrdersTable) -> None:
@@ -162,7 +166,7 @@ def test_a_quote_of_merged_carts_is_void_once_that_of_either_is_ordered(
 def test_a_quote_of_merged_carts_may_be_sent_twice(place: Any, quote: Any, told: Any) -> None:
     text = quote(id=QUOTE, replaces=REPLACED)
     assert place(text).body == place(text).body
-    assert len(told()) == 1
+    assert len({event["detail"]["id"] for event in told()}) == 1
 
 
 def test_an_order_carries_its_carts_version(place: Any, quote: Any, told: Any) -> None:

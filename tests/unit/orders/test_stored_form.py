@@ -66,8 +66,8 @@ PLAIN = Content(
 
 
 def test_a_new_order_is_stored_in_the_form_that_all_versions_read(table: OrdersTable, stored: Any) -> None:
-    order = Order("ord_1", "cus_1", PLACED_AT, CONTENT)
-    assert table.place(order, "[]")
+    order = Order("ord_1", "cus_1", PLACED_AT, CONTENT, correlation_id="purchase-1")
+    assert table.place(order)
     assert stored(table) == [
         {
             **KEY,
@@ -76,7 +76,7 @@ def test_a_new_order_is_stored_in_the_form_that_all_versions_read(table: OrdersT
             "content": TEXT,
             "status": "placed",
             "version": 1,
-            "outbox": "[]",
+            "correlation_id": "purchase-1",
             "open_shard": "OPEN#3",
             "open_at": DECIDE_BY,
         }
@@ -88,7 +88,7 @@ def test_what_became_of_an_order_is_stored_in_the_form_that_all_versions_read(
     table: OrdersTable, stored: Any
 ) -> None:
     before = Order("ord_1", None, PLACED_AT, PLAIN)
-    assert table.place(before, "[]")
+    assert table.place(before)
     after = Order(
         "ord_1",
         None,
@@ -100,7 +100,7 @@ def test_what_became_of_an_order_is_stored_in_the_form_that_all_versions_read(
         back=MoneyBack(4, 300, 200, 100, 50, 1),
         timeline=(
             TimelineEntry(PLACED_AT, "StockReserved", "ord_1.1.StockReserved"),
-            TimelineEntry(DECIDE_BY, "OrderCancelled", "guest", "two words"),
+            TimelineEntry(DECIDE_BY, "OrderCancelled", "guest", "two words", 2),
         ),
         version=2,
         attempts=2,
@@ -121,7 +121,7 @@ def test_what_became_of_an_order_is_stored_in_the_form_that_all_versions_read(
             "back": "4 0 200 100 50 1",
             "timeline": [
                 f"{PLACED_AT} StockReserved ~.1.StockReserved",
-                f"{DECIDE_BY} OrderCancelled guest two words",
+                f"{DECIDE_BY} OrderCancelled@2 guest two words",
             ],
             "attempts": 2,
             "failed_attempt": 1,

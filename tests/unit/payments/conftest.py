@@ -25,7 +25,7 @@ from functions.shared import inbox
 from functions.shared.clock import parse, rfc3339
 from functions.shared.dynamo import encode_item
 from functions.shared.inbox import Fact
-from functions.shared.outbox import unpack
+from functions.shared.outbox import Told, unpack
 from tests.support.lambda_events import sample
 from tests.unit.payments.fake_provider import ORDER, FakeProvider
 
@@ -84,6 +84,7 @@ class Shop:
         self.table, self.provider = table, provider
         self.providers = Providers("fake", {"fake": lambda: provider})
         self.at = NOW
+        self.answers: list[Told] = []
 
     def place(self, token: str = "good", total: int = 5000) -> None:
         totals = {"currency": "EUR", "subtotal": total, "shipping": 0, "tax": 0, "total": total}
@@ -96,21 +97,25 @@ class Shop:
             paymentToken=token,
             decideBy=decide_by,
         )
-        service.on_order_placed(self.table, self.providers, placed, self.at)
+        self.answers = service.on_order_placed(self.table, self.providers, placed, self.at)
 
     def confirm(self) -> None:
-        service.on_order_confirmed(self.table, self.providers, a_fact(OrderConfirmed, orderId=ORDER), self.at)
+        confirmed = a_fact(OrderConfirmed, orderId=ORDER)
+        self.answers = service.on_order_confirmed(self.table, self.providers, confirmed, self.at)
 
     def pay_again(self, attempt: int = 2, token: str = "good") -> None:
+        self.answers = []
         given = a_fact(OrderPaymentChanged, orderId=ORDER, attempt=attempt, paymentToken=token)
         service.on_payment_given(self.table, self.providers, given, self.at)
 
     def cancel(self, total: int = 5000) -> None:
+        self.answers = []
         money = {"amount": total, "currency": "EUR"}
         cancelled = a_fact(OrderCancelled, orderId=ORDER, customerId="cus_1", total=money)
         service.on_order_cancelled(self.table, self.providers, cancelled, self.at)
 
     def sweep(self, **later: float) -> int:
+        self.answers = []
         self.at += timedelta(**later)
         return service.sweep(self.table, self.providers, self.at)
 
@@ -121,9 +126,10 @@ class Shop:
         return found
 
     def told(self) -> list[tuple[str, dict[str, Any]]]:
-        """Return the facts in the payment's outbox."""
+        """Return the facts in the payment's outbox; where there are none, what its last message was answered."""
         item = self.table.get({"pk": f"PAYMENT#{ORDER}", "sk": "PAYMENT"}) or {}
-        facts = unpack(encode_item(item)) if "outbox" in item else []
+        answers = [one.detail for one in self.answers]
+        facts = unpack(encode_item(item)) if "outbox" in item else answers
         return [(fact.type, json.loads(bytes(fact.data))) for fact in facts]
 
     def ledger(self) -> list[tuple[str, str, str, int]]:

@@ -9,9 +9,10 @@ from typing import Any
 import boto3
 import pytest
 
-from functions.payments.app import on_inbox, publish, sweep
+from functions.payments import domain, service
+from functions.payments.app import on_inbox, providers, publish, sweep
 from functions.payments.table import PaymentsTable
-from functions.shared.clock import now, rfc3339
+from functions.shared.clock import now, parse, rfc3339
 from functions.shared.dynamo import encode_item
 from tests.support.dlq import dead_letters
 from tests.support.lambda_events import Context, sample, sqs_event, stream_event
@@ -66,19 +67,57 @@ def test_the_tokens_name_is_in_no_log_and_no_item(
     assert token not in logged + json.dumps(items)
 
 
-def test_the_hold_reaches_the_bus(table: PaymentsTable) -> None:
-    deliver(sample("orders/OrderPlaced.v1", decideBy=OPEN))
-    events = boto3.client("events")
-    queue = boto3.client("sqs").create_queue(QueueName="listening")["QueueUrl"]
-    arn = "arn:aws:sqs:eu-west-1:123456789012:listening"
-    pattern = json.dumps({"source": ["souk.payments"], "detail-type": ["PaymentAuthorized"]})
-    events.put_rule(Name="all", EventBusName="souk-local", EventPattern=pattern)
-    events.put_targets(Rule="all", EventBusName="souk-local", Targets=[{"Id": "q", "Arn": arn}])
+PLACED = sample("orders/OrderPlaced.v1", decideBy=OPEN)
+CONFIRMED = sample("orders/OrderConfirmed.v1")
+
+
+@pytest.mark.parametrize(
+    ("story", "kinds"),
+    [
+        ([PLACED], ["PaymentAuthorized"]),
+        ([sample("orders/OrderPlaced.v1", decideBy=OPEN, paymentToken="tok_declined")], ["PaymentDeclined"]),
+        ([PLACED, CONFIRMED], ["PaymentAuthorized", "PaymentCaptured"]),
+    ],
+    ids=lambda story: " ".join(map(str, story)) if isinstance(story[0], str) else "",
+)
+def test_each_message_is_answered_on_the_bus_and_a_repeat_with_the_same(
+    table: PaymentsTable, arrived: Any, story: list[Any], kinds: list[str]
+) -> None:
+    assert deliver(*story) == []
+    told = [event["detail"] for event in arrived()]
+    assert [one["type"] for one in told] == kinds
+    assert deliver(*story) == []
+    assert [event["detail"] for event in arrived()] == told
+
+
+def test_a_capture_is_told_again_as_it_was_though_money_went_back_since(
+    table: PaymentsTable, arrived: Any
+) -> None:
+    deliver(PLACED, CONFIRMED)
+    first = arrived()[-1]["detail"]
+    deliver(sample("orders/OrderCancelled.v1"))
+    deliver(CONFIRMED)
+    (again,) = arrived()
+    assert again["detail"] == first
+
+
+def test_a_capture_of_the_sweep_is_told_by_the_outbox(table: PaymentsTable, arrived: Any) -> None:
+    deliver(PLACED)
+    arrived()
+    found = table.payment(SAMPLE_ORDER)
+    assert found
+    assert service.sweep(table, providers(), parse(OPEN)) == 0
+    waiting = domain.postponed(found, "capturing", parse(PLACED["detail"]["time"]))
+    assert table.move(found, waiting, None, now())
+    assert service.sweep(table, providers(), now()) == 1
+    assert arrived() == []
     item = table.get({"pk": f"PAYMENT#{SAMPLE_ORDER}", "sk": "PAYMENT"})
     assert item
     publish(stream_event(encode_item(item)), Context())
-    (message,) = boto3.client("sqs").receive_message(QueueUrl=queue)["Messages"]
-    assert json.loads(message["Body"])["detail"]["data"]["orderId"] == SAMPLE_ORDER
+    deliver(CONFIRMED)
+    told, again = arrived()
+    same = ("id", "type", "time", "data")
+    assert [told["detail"][name] for name in same] == [again["detail"][name] for name in same]
 
 
 def test_the_sweep_says_how_much_was_open(table: PaymentsTable) -> None:

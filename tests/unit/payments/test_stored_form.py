@@ -51,6 +51,8 @@ FULL = Payment(
     open_disputes=1,
     cancelled=True,
     noticed=True,
+    captured_in=4,
+    captured_at=TIME,
 )
 REFUND = Refund("ord_1", "rfd_1", 200, "EUR", "broken", "pending", TIME, "usr_1", LATER, "re_1", "lost_card")
 REFUND_ITEM = {
@@ -73,7 +75,7 @@ def simulator(table: PaymentsTable) -> SimulatorTable:
 
 
 def test_a_payment_is_stored_in_the_form_that_all_versions_read(table: PaymentsTable, stored: Any) -> None:
-    assert table.add(FULL, "[]", AT)
+    assert table.add(FULL, AT)
     assert stored(table) == [
         {
             **PLAIN,
@@ -93,7 +95,8 @@ def test_a_payment_is_stored_in_the_form_that_all_versions_read(table: PaymentsT
             "open_disputes": 1,
             "cancelled": True,
             "noticed": True,
-            "outbox": "[]",
+            "captured_in": 4,
+            "captured_at": TIME,
         }
     ]
     assert table.payment("ord_1") == FULL
@@ -101,7 +104,7 @@ def test_a_payment_is_stored_in_the_form_that_all_versions_read(table: PaymentsT
 
 def test_what_a_payment_has_not_takes_no_room(table: PaymentsTable, stored: Any) -> None:
     plain = Payment("ord_1", "declined", 5000, "EUR", "stripe", 1, TIME)
-    assert table.add(plain, None, AT)
+    assert table.add(plain, AT)
     assert stored(table) == [PLAIN]
     assert table.payment("ord_1") == plain
     read = table.payment("ord_1")
@@ -111,7 +114,7 @@ def test_what_a_payment_has_not_takes_no_room(table: PaymentsTable, stored: Any)
 
 
 def test_a_refund_is_stored_in_the_form_that_all_versions_read(table: PaymentsTable, stored: Any) -> None:
-    assert table.add(BEFORE, None, AT)
+    assert table.add(BEFORE, AT)
     assert table.move(BEFORE, BEFORE, None, AT, refund=REFUND)
     assert stored(table)[1] == {
         **REFUND_ITEM,
@@ -126,7 +129,7 @@ def test_a_refund_is_stored_in_the_form_that_all_versions_read(table: PaymentsTa
 
 def test_what_a_refund_has_not_takes_no_room(table: PaymentsTable, stored: Any) -> None:
     refund = Refund("ord_1", "rfd_1", 200, "EUR", "broken", "pending", TIME)
-    assert table.add(BEFORE, None, AT)
+    assert table.add(BEFORE, AT)
     assert table.move(BEFORE, BEFORE, None, AT, refund=refund)
     assert stored(table)[1] == REFUND_ITEM
     assert table.refunds("ord_1") == [refund]
@@ -137,7 +140,7 @@ def test_a_dispute_and_its_entry_are_stored_in_the_form_that_all_versions_read(
 ) -> None:
     dispute = Dispute("ord_1", "dp_1", 200, "EUR", "fraudulent", "won", TIME)
     entry = LedgerEntry("ord_1", 2, TIME, "dispute", "debit", "credit", 200, "EUR", dispute_id="dp_1")
-    assert table.add(BEFORE, None, AT)
+    assert table.add(BEFORE, AT)
     assert table.move(BEFORE, BEFORE, None, AT, dispute=dispute, entry=entry)
     told = {"order_id": "ord_1", "amount": 200, "currency": "EUR"}
     assert stored(table)[:2] == [

@@ -68,10 +68,10 @@ def test_the_templates_keep_the_rules(path: Path) -> None:
     [
         (
             "E9101",
-            "RedrivePolicy: {deadLetterTargetArn: !GetAtt InboxDeadLetterQueue.Arn, maxReceiveCount: 5}",
+            "RedrivePolicy: {deadLetterTargetArn: !GetAtt InboxDeadLetterQueue.Arn, maxReceiveCount: 60}",
             "",
         ),
-        ("E9101", "maxReceiveCount: 5", "maxReceiveCount: 0"),
+        ("E9101", "maxReceiveCount: 60", "maxReceiveCount: 0"),
         ("E9101", "MessageRetentionPeriod: 1209600", "MessageRetentionPeriod: 60"),
         ("E9101", ", SqsManagedSseEnabled: true", ""),
         ("E9101", "      SqsManagedSseEnabled: true\n", "      SqsManagedSseEnabled: false\n"),
@@ -182,8 +182,8 @@ def test_a_broken_rule_is_found(
 def test_a_star_may_stand_with_its_reason(
     broken: Callable[[str, str], dict[str, list[str]]], comment: str
 ) -> None:
-    old = "            - Effect: Allow\n              Action: events:PutEvents"
-    new = old.replace("            - Effect", comment, 1).replace("events:PutEvents", "events:*")
+    old = "            - Effect: Allow\n              Action: sqs:SendMessage"
+    new = old.replace("            - Effect", comment, 1).replace("sqs:SendMessage", "sqs:*")
     assert "E9107" not in broken(old, new)
 
 
@@ -194,7 +194,7 @@ def test_a_comment_elsewhere_is_no_reason(broken: Callable[[str, str], dict[str,
 
 
 def test_what_is_forbidden_to_all_needs_no_reason(broken: Callable[[str, str], dict[str, list[str]]]) -> None:
-    old = "            - Effect: Allow\n              Action: events:PutEvents"
+    old = "            - Effect: Allow\n              Action: sqs:SendMessage"
     denied = '            - {Effect: Deny, Action: "s3:*", Resource: "*"}\n'
     assert broken(old, denied + old) == {}
 
