@@ -405,6 +405,27 @@ def _lost_of_a_stream(cfn: Template, properties: Any) -> Iterator[str]:
         yield "a stream's filters name attributes of the new image, the outbox among them"
 
 
+class SchedulesDoNotPileUp(CloudFormationLintRule):
+    """What was not called in time is done by the next turn; a day of late calls (the default) would come at once."""
+
+    id = "E9114"
+    shortdesc = "A scheduled call is given up when the next one is due"
+    description = "RetryPolicy: MaximumEventAgeInSeconds is the rate's period, MaximumRetryAttempts is 0"
+    source_url = "https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-retry-policy.html"
+    tags = ["souk", "events"]  # noqa: RUF012
+
+    def match(self, cfn: Template) -> Matches:
+        """Return the schedules that are tried for longer."""
+        found = []
+        for path, properties in events(cfn, "Schedule"):
+            rate = re.fullmatch(r"rate\((\d+) minutes?\)", str(properties.get("Schedule")))
+            seconds = 60 * int(rate[1]) if rate else None
+            wanted = {"MaximumEventAgeInSeconds": seconds, "MaximumRetryAttempts": 0}
+            if properties.get("RetryPolicy") != wanted:
+                found.append(RuleMatch(path, f"a schedule of so many minutes has RetryPolicy: {wanted}"))
+        return found
+
+
 class SettingsSayWhatTheyAre(CloudFormationLintRule):
     """Every function can tell where it is and who it is, by the same names in every service."""
 

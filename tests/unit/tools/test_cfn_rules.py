@@ -137,6 +137,8 @@ def test_the_templates_keep_the_rules(path: Path) -> None:
         ("E9108", '"outbox":', '"version":'),
         ("E9108", "            FilterCriteria:", "            IgnoredCriteria:"),
         ("E9108", "Filters: [", "Filters: [{Pattern: '{}'}, "),
+        ("E9114", ", RetryPolicy: {MaximumEventAgeInSeconds: 60, MaximumRetryAttempts: 0}", ""),
+        ("E9114", "rate(1 minute)", "rate(2 minutes)"),
         ("E9109", "SERVICE_NAME: inventory", "SERVICE_NAME: orders"),
         ("E9109", "        ENVIRONMENT_NAME: !Ref Environment\n", ""),
         ("E9110", ", SystemLogLevel: WARN", ""),
@@ -200,7 +202,7 @@ def test_what_is_forbidden_to_all_needs_no_reason(broken: Callable[[str, str], d
 
 
 def test_each_rule_has_an_id_of_its_own() -> None:
-    assert sorted(RULES) == [f"E91{number:02}" for number in range(1, 14)]
+    assert sorted(RULES) == [f"E91{number:02}" for number in range(1, 15)]
 
 
 def test_cfn_lint_takes_the_rules_by_itself() -> None:

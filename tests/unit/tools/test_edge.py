@@ -569,6 +569,20 @@ def test_the_edge_on_aws_reaches_either_gateway_at_its_stage() -> None:
         assert rest["StageName"] == "v1"
 
 
+def test_under_its_own_name_the_shop_speaks_nothing_older_than_tls_1_2() -> None:
+    named, own, cloudfronts = distribution()["ViewerCertificate"]["Fn::If"]
+    assert (named, own["MinimumProtocolVersion"], own["SslSupportMethod"]) == (
+        "Named",
+        "TLSv1.2_2021",
+        "sni-only",
+    )
+    assert cloudfronts == {"CloudFrontDefaultCertificate": True}
+    assert distribution()["Aliases"] == {"Fn::If": ["Named", [{"Ref": "Domain"}], {"Ref": "AWS::NoValue"}]}
+    told = templates.template("edge")
+    urls = (told["Outputs"]["Url"]["Value"], told["Resources"]["UrlParameter"]["Properties"]["Value"])
+    assert urls[0] == urls[1]
+
+
 def test_the_edge_on_aws_sends_the_same_security_headers() -> None:
     config = templates.resources("edge", "AWS::CloudFront::ResponseHeadersPolicy")["SiteHeaders"]
     headers = config["ResponseHeadersPolicyConfig"]
