@@ -38,6 +38,25 @@ GATEWAY = options.text("GATEWAY") or EMULATORS[MAKE].gateway
 BEYOND = {
     "localstack": {
         "test_least_privilege.py": "enforces no IAM policy without an account",
+        "test_files.py::test_a_file_in_the_encoding_of_a_spreadsheet_"
+        "arrives_as_it_was_where_it_is_sent_to_an_address": (
+            "has a gateway that hands every byte over: nothing is lost that had to be refused"
+        ),
+        "test_files.py::test_a_product_of_2048_variants_is_sold_from_its_last_one": (
+            "feeds a queue's messages to one function at a time: 2,048 counts of stock take longer than tests wait"
+        ),
+        "test_replay.py": (
+            "answers StartReplay when everything is sent: with the archive of all tests later than a client waits,"
+            " which then asks again and is told that there is such a replay"
+        ),
+        **dict.fromkeys(
+            (
+                "test_after_the_order.py::test_an_order_called_off_before_its_decision_holds_nothing",
+                "test_deadlines.py",
+            ),
+            "gives a message that met a function without calls back after the queue's visibility timeout, as AWS does:"
+            " later than tests wait",
+        ),
     }
 }
 """What an emulator cannot do, by make: a test's file, or its file and name, and why. These tests are skipped there."""

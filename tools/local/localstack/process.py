@@ -123,6 +123,9 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     runtime: Runtime
 
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing: the other side is a process that was ended."""
+
 
 class _RuntimeApi(BaseHTTPRequestHandler):
     """The Lambda Runtime API, 2018-06-01."""
