@@ -161,7 +161,7 @@ def set_shards(sku: str, body: SetShards, version: int) -> Response:
 @app.endpoint("GET", "/inventory/reservations/{orderId}", roles=("staff", "admin"), returns=ReservationView)
 def get_reservation(order_id: str) -> Response:
     """Get what an order holds: 200 | 403 | 404."""
-    held = service.reservation(inventory(), order_id)
+    held = service.reservation(inventory(), order_id, now())
     return json_response(ReservationView(held.order_id, held.status, held.lines))
 
 

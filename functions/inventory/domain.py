@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Literal, NamedTuple, TypeVar, assert_never, get_args
@@ -22,6 +22,9 @@ MAX_SHARDS = 16
 
 MOST_ACTIONS = 100
 """In one transaction of DynamoDB."""
+
+MOST_HOLDS = 15
+"""Orders that a level holds units for inside its own item, so that it stays about a kilobyte."""
 
 SHOWN_AT_MOST = 20
 """Units that the public is told of; more than that are nobody's business but the shop's."""
@@ -82,6 +85,8 @@ class Level(Struct, frozen=True):
     count (milliseconds since 1970, 0: never), ``memories`` are the shares'. ``listed``: a product that sells the SKU is
     published; ``product_id`` and ``told_at`` are of the fact that said so last.
 
+    ``holds`` are reservations that have no record of their own yet, by order id (docs/adr/0028).
+
     Below zero are, on purpose, back-orders, and a level of which a count found fewer units than are promised.
     """
 
@@ -94,6 +99,7 @@ class Level(Struct, frozen=True):
     listed: bool = False
     product_id: str = ""
     told_at: str = ""
+    holds: dict[str, Reservation] = {}
 
     @property
     def on_hand(self) -> int:
@@ -146,6 +152,7 @@ class Reservation(Struct, frozen=True, omit_defaults=True):
     an untracked SKU none were taken. ``seen`` has, by status, the SKUs whose last count had seen the units go or come
     back when the reservation became so, which therefore left what is on hand as it was. ``short`` is of a rejected one:
     of which SKUs how many units were asked for, and how many there were. ``times`` says when it became what (RFC 3339).
+    One that is ``within`` is kept in the level of its only SKU, until it ends.
     """
 
     order_id: str
@@ -157,6 +164,7 @@ class Reservation(Struct, frozen=True, omit_defaults=True):
     seen: dict[str, list[str]] = {}
     short: dict[str, tuple[int, int]] = {}
     times: dict[str, str] = {}
+    within: bool = False
 
     @property
     def places(self) -> dict[Place, int]:
@@ -401,6 +409,22 @@ class Plan(NamedTuple):
 
     held: dict[str, dict[str, dict[int, int]]]
     short: dict[str, dict[str, int]]
+
+    def without(self, order_ids: Collection[str]) -> Plan:
+        """Return the plan without holding these."""
+        return self._replace(held={one: drawn for one, drawn in self.held.items() if one not in order_ids})
+
+
+def fit_within(made: Plan, levels: Mapping[str, Level]) -> dict[str, list[str]]:
+    """Return by SKU the orders that a level can hold inside its item: of this SKU alone, of one shard, with room."""
+    fit: dict[str, list[str]] = {}
+    for order_id, drawn in made.held.items():
+        level = levels[next(iter(drawn))]
+        some = fit.get(level.sku, [])
+        has_room = len(level.shares) == 1 and len(level.holds) + len(some) < MOST_HOLDS
+        if len(drawn) == 1 and drawn[level.sku] and has_room:
+            fit[level.sku] = [*some, order_id]
+    return fit
 
 
 def plan(wanted: Mapping[str, Mapping[str, int]], levels: Mapping[str, Level], start: int) -> Plan:

@@ -112,15 +112,17 @@ class OrderPlaced(Data, frozen=True):
 
 
 class OrderConfirmed(Data, frozen=True):
-    """orders: it is sold."""
+    """orders: it is sold. Facts of before November 2026 name no lines."""
 
     order_id: OrderId
+    lines: tuple[OrderedLine, ...] = ()
 
 
 class OrderCancelled(Data, frozen=True):
-    """orders: it is off, before or after it was confirmed."""
+    """orders: it is off, before or after it was confirmed; lines as OrderConfirmed."""
 
     order_id: OrderId
+    lines: tuple[OrderedLine, ...] = ()
 
 
 class CountedLine(Data, frozen=True):

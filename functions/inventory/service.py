@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, assert_never
 
 from msgspec.structs import replace
@@ -21,6 +21,7 @@ from functions.inventory.domain import (
     adjusted,
     counted,
     expiry,
+    fit_within,
     fitting,
     followed,
     instant,
@@ -34,6 +35,7 @@ from functions.inventory.domain import (
 from functions.inventory.events import (
     OrderCancelled,
     OrderConfirmed,
+    OrderedLine,
     OrderPlaced,
     ProductPublished,
     ProductWithdrawn,
@@ -73,9 +75,11 @@ def listed_level(table: InventoryTable, sku: str) -> Level:
     return found
 
 
-def reservation(table: InventoryTable, order_id: str) -> Reservation:
+def reservation(table: InventoryTable, order_id: str, at: datetime) -> Reservation:
     """Return what an order holds or held; raise NotFoundError where it never asked."""
-    found = table.reservation(order_id) if is_id("ord", order_id) else None
+    found = None
+    if is_id("ord", order_id):
+        found = table.reservation(order_id) or table.within(order_id, at + timedelta(days=1))
     if found is None:
         raise NotFoundError("no_reservation", "That order has no reservation.")
     return found
@@ -241,16 +245,29 @@ def on_orders_placed(table: InventoryTable, events: Sequence[Fact[OrderPlaced]],
     sure = False
     while waiting:
         asked = {order_id: _wanted(event.data) for order_id, event in waiting.items()}
+        only = {order_id: next(iter(lines)) for order_id, lines in asked.items() if len(lines) == 1}
         # A look that may be a moment old is cheap, and a write that relies on it fails where it was wrong. Nothing
         # would tell of a rejection that was, so it needs a second look.
-        levels = table.levels({sku for lines in asked.values() for sku in lines}, consistent=sure)
-        planned = plan(asked, levels, start + tries)
-        answers |= _answered(table, waiting, planned, levels, at, sure=sure)
-        for order_id in asked.keys() & answers.keys():
-            del waiting[order_id]
+        skus = {sku for lines in asked.values() for sku in lines}
+        levels, records = table.look(skus, () if sure else only, consistent=sure)
         for each in levels.values():
             if any(len(memory.moments) > MOST_MOMENTS for memory in each.memories):
                 table.thin(each)
+        held = _holds(only, levels)
+        new = {order_id: lines for order_id, lines in asked.items() if order_id not in {*records, *held}}
+        planned = plan(new, levels, start + tries)
+        within = {
+            sku: [_reserved(waiting[each].data, planned.held[each], at, within=True) for each in some]
+            for sku, some in fit_within(planned, levels).items()
+        }
+        done = {sku: some for sku, some in within.items() if table.hold(levels[sku], some)}
+        held |= {each.order_id: each for some in done.values() for each in some}
+        answers |= {**dict.fromkeys(records), **_standing(table, held)}
+        rest = planned.without({each.order_id for some in within.values() for each in some})
+        sure = sure and len(done) == len(within)
+        answers |= _answered(table, waiting, rest, levels, at, sure=sure)
+        for order_id in asked.keys() & answers.keys():
+            del waiting[order_id]
         sure = True
         tries += len(waiting) == len(asked)
         if tries == TRIES:
@@ -258,6 +275,19 @@ def on_orders_placed(table: InventoryTable, events: Sequence[Fact[OrderPlaced]],
     before = table.reservations(order_id for order_id, answer in answers.items() if answer is None)
     every = [answer or before[order_id] for order_id, answer in answers.items()]
     return [told for answer in every for told in _vote(told_by[answer.order_id], answer, at)]
+
+
+def _standing(table: InventoryTable, held: Mapping[str, Reservation]) -> dict[str, Reservation]:
+    """Return what counts of orders that levels hold something for, as sure as can be: it may have ended meanwhile.
+
+    Whoever ends an order, or answers it otherwise, writes its record and looks at its level; whoever holds it there
+    looks for a record after that. So one of the two sees the other.
+    """
+    records = table.reservations(held) if held else {}
+    for order_id, record in records.items():
+        if record.status != "rejected":
+            table.undo(held[order_id])
+    return {**held, **records}
 
 
 def _answered(
@@ -284,10 +314,13 @@ def _wanted(order: OrderPlaced) -> dict[str, int]:
     return summed((line.sku, line.quantity) for line in order.lines)
 
 
-def _reserved(order: OrderPlaced, drawn: dict[str, dict[int, int]], at: datetime) -> Reservation:
+def _reserved(
+    order: OrderPlaced, drawn: dict[str, dict[int, int]], at: datetime, *, within: bool = False
+) -> Reservation:
     expires_at = clock.rfc3339(expiry(clock.parse(order.decide_by)))
     times = {"reserved": clock.rfc3339(at)}
-    return Reservation(order.order_id, "reserved", _wanted(order), 1, expires_at, drawn, times=times)
+    wanted = _wanted(order)
+    return Reservation(order.order_id, "reserved", wanted, 1, expires_at, drawn, times=times, within=within)
 
 
 def _rejected(order: OrderPlaced, available: Mapping[str, int], at: datetime) -> Reservation:
@@ -336,15 +369,18 @@ def _end(
     tries = 0
     while waiting:
         asked = list(waiting)
-        found = table.reservations(asked)
+        found, levels = _found(table, waiting)
         held = fitting([found[each] for each in asked if each in found and found[each].status in ends])
         times = {order_id: instant(clock.parse(event.time)) for order_id, event in waiting.items()}
         moves = [Move(one, ends[one.status], times[one.order_id]) for one in held]
-        if moves and table.move(moves, at) is None:
+        if moves and table.move(moves, at, levels) is None:
             ended |= {move.before.order_id: move.made(at) for move in moves}
         ended |= {order_id: one for order_id, one in found.items() if one.status not in ends}
         none = [order_id for order_id in asked if order_id not in found]
-        done = {*ended, *(each for each in none if None not in ends or _store_tombstone(table, each, at))}
+        # An order may be held in its level between the look and the tombstone: there is a second look after it.
+        stored = [order_id for order_id in none if None in ends and _store_tombstone(table, order_id, at)]
+        again = [order_id for order_id in stored if _only_sku(waiting[order_id].data.lines)]
+        done = {*ended, *(none if None not in ends else stored)} - {*again}
         for order_id in done & waiting.keys():
             del waiting[order_id]
         tries += len(waiting) == len(asked)
@@ -352,6 +388,36 @@ def _end(
             raise BusyError("stock_busy")
     mine = set(ends.values())
     return [told for order_id, one in ended.items() for told in _endings(told_by[order_id], one, mine, at)]
+
+
+def _only_sku(lines: Iterable[OrderedLine]) -> str | None:
+    """Return the SKU of an order that is of one only: such orders are held in its level."""
+    skus = {line.sku for line in lines}
+    return skus.pop() if len(skus) == 1 else None
+
+
+def _found(
+    table: InventoryTable, waiting: Mapping[str, Fact[Any]]
+) -> tuple[dict[str, Reservation], dict[str, Level]]:
+    """Return the reservations of orders, and the levels that some may be in; undo the holds that count for nothing."""
+    skus = {order_id: sku for order_id, event in waiting.items() if (sku := _only_sku(event.data.lines))}
+    levels, records = table.look(skus.values(), waiting, consistent=True)
+    holds = _holds(skus, levels)
+    for order_id, held in holds.items():
+        if order_id in records and records[order_id].status != "rejected":
+            table.undo(held)
+        else:
+            records[order_id] = held
+    return records, levels
+
+
+def _holds(skus: Mapping[str, str], levels: Mapping[str, Level]) -> dict[str, Reservation]:
+    """Return what the levels hold for orders of one SKU each."""
+    return {
+        order_id: levels[sku].holds[order_id]
+        for order_id, sku in skus.items()
+        if sku in levels and order_id in levels[sku].holds
+    }
 
 
 def _store_tombstone(table: InventoryTable, order_id: str, at: datetime) -> bool:
@@ -388,8 +454,9 @@ def remind(table: InventoryTable, at: datetime, limit: int = 100) -> int:
     A reservation never ends on inventory's word alone: the order may have been confirmed by a fact that is still on
     its way. The reminder makes orders tell its decision again.
     """
-    asked = 0
-    for held in table.expired(at, limit):
+    records, levels = table.expired(at, limit)
+    asked = sum(_remind_within(table, level, at) for level in levels)
+    for held in records:
         context.begin(held.order_id)
         log.note(orderId=held.order_id)
         again = StockReserved(held.order_id, _lines(held), reminder=True)
@@ -397,6 +464,21 @@ def remind(table: InventoryTable, at: datetime, limit: int = 100) -> int:
         asked += table.remind(held, expiry(at), outbox)
         log.end()
     return asked
+
+
+def _remind_within(table: InventoryTable, level: Level, at: datetime) -> int:
+    """Ask for the decision on what a level holds past its expiry; where nothing is, have it looked into later."""
+    late = [held for held in level.holds.values() if held.expires_at <= clock.rfc3339(at)]
+    facts = []
+    for held in late:
+        context.begin(held.order_id)
+        log.note(orderId=held.order_id)
+        again = StockReserved(held.order_id, _lines(held), reminder=True)
+        facts.append(fact(again, held.order_id, held.version + 1, at))
+        log.end()
+    next_at = clock.rfc3339(expiry(at))
+    reminded = [replace(held, version=held.version + 1, expires_at=next_at) for held in late]
+    return len(late) if table.remind_within(level, reminded, pack(*facts) if facts else None) else 0
 
 
 def _lines(held: Reservation) -> tuple[ReservedLine, ...]:

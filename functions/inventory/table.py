@@ -1,7 +1,7 @@
 """The inventory table.
 
 | item        | pk            | sk               | index ``open`` (sparse)                               |
-| level       | SKU#<sku>     | LEVEL            |                                                       |
+| level       | SKU#<sku>     | LEVEL            | open_shard, open_at = first expiry, where it holds    |
 | shard       | SKU#<sku>#<n> | SHARD            |                                                       |
 | movement    | SKU#<sku>     | MOVE#<time>#<id> |                                                       |
 | once        | MOVEMENT#<id> | ONCE             | expires (TTL)                                         |
@@ -13,6 +13,11 @@ less what reservations took off the shelf (``committed``) and did not bring back
 a reservation names as ``seen``; available is that less what is ``reserved``. What is told of a reservation follows from
 it: ``<status>_at`` is when it became so. A level carries the outbox of changes people made, a reservation that of
 reminders.
+
+An order of one SKU whose level is not split is held inside the level: ``h_<order>`` = ``<units> <version> <reserved at>
+<expires at>``, both in milliseconds, until it ends; its record is written with its end, in one transaction. A hold
+beside a record counts for nothing (a delivery came twice, or too late) and is undone by whoever sees both, unless the
+record is of a rejection: whichever of the two orders heard of first, its decision ends both.
 
 A level that is split (``shards`` above 1) is itself shard 0; shards 1, 2… are items of partitions of their own with the
 level's ``version``, which changes by people and facts about products raise, in all of them at once. What is on the
@@ -27,7 +32,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec.structs import replace
@@ -45,11 +51,12 @@ from functions.inventory.domain import (
     Status,
     gain,
     has_seen,
+    instant,
     summed,
     thinned,
 )
 from functions.shared import open_work
-from functions.shared.clock import epoch, rfc3339
+from functions.shared.clock import epoch, parse, rfc3339
 from functions.shared.dynamo import Item, Table, cursor, from_cursor, from_item, to_item
 from functions.shared.optimistic import BusyError
 
@@ -61,6 +68,7 @@ PATIENCE = (0.02, 0.04, 0.08, 0.16, 0.3, 0.3, 0.5, 0.5, 0.5, 0.5)
 """Seconds between tries of a transaction that others hold an item of: many want one SKU, and each is quick."""
 
 _SECOND = "at_"
+_HOLD = "h_"
 
 
 class Move(NamedTuple):
@@ -86,11 +94,12 @@ class Change(NamedTuple):
 
 
 class Effect(NamedTuple):
-    """What moves do to one place: units, and by second what moved on hand."""
+    """What moves do to one place: units, by second what moved on hand, and the holds inside it that end."""
 
     on_hand: int
     available: int
     moments: Mapping[int, int]
+    holds: Sequence[Reservation]
 
 
 class InventoryTable(Table):
@@ -102,17 +111,28 @@ class InventoryTable(Table):
 
     def levels(self, skus: Iterable[str], *, consistent: bool = False) -> dict[str, Level]:
         """Return the levels that exist, by SKU."""
-        wanted = set(skus)
+        return self.look(skus, (), consistent=consistent)[0]
+
+    def look(
+        self, skus: Iterable[str], order_ids: Iterable[str], *, consistent: bool = False
+    ) -> tuple[dict[str, Level], dict[str, Reservation]]:
+        """Return the levels that exist, by SKU, and the records of orders, by order id."""
+        wanted, orders = set(skus), [_order(order_id) for order_id in sorted(set(order_ids))]
         found: dict[str, Level] = {}
+        records: dict[str, Reservation] = {}
         for _ in range(4):  # a level that people change between the reads of its parts is read again
-            mains = self.get_many([_place((sku, 0)) for sku in sorted(wanted)], consistent=consistent)
+            keys = [*(_place((sku, 0)) for sku in sorted(wanted)), *orders]
+            items = self.get_many(keys, consistent=consistent)
+            records |= {one["order_id"]: reservation_of(one) for one in items if one["sk"] == "RESERVATION"}
+            orders = []
+            mains = [item for item in items if item["sk"] == "LEVEL"]
             others = [_place((main["sku"], n)) for main in mains for n in range(1, main.get("shards", 1))]
             parts = {part["pk"]: part for part in self.get_many(others, consistent=consistent)}
             read = [_level(main, parts) for main in mains]
             found |= {level.sku: level for level in read if level}
             wanted = {main["sku"] for main, level in zip(mains, read, strict=True) if not level}
             if not wanted:
-                return found
+                return found, records
             consistent = True
         raise BusyError("stock_busy")
 
@@ -123,8 +143,49 @@ class InventoryTable(Table):
 
     def reservations(self, order_ids: Iterable[str]) -> dict[str, Reservation]:
         """Return what orders hold or held, by order id."""
-        found = self.get_many([_order(order_id) for order_id in sorted(set(order_ids))], consistent=True)
-        return {held.order_id: held for held in map(reservation_of, found)}
+        return self.look((), order_ids, consistent=True)[1]
+
+    def within(self, order_id: str, until: datetime) -> Reservation | None:
+        """Return what a level holds for an order, found among all that hold anything that expires `until` then.
+
+        The index lags a moment behind, and it takes reads by how many orders are undecided: for people.
+        """
+        keys = open_work.due(self, until, 1000)
+        levels = self.levels(
+            (key["pk"].partition("#")[2] for key in keys if key["sk"] == "LEVEL"), consistent=True
+        )
+        return next((each.holds[order_id] for each in levels.values() if order_id in each.holds), None)
+
+    def hold(self, level: Level, held: Sequence[Reservation]) -> bool:
+        """Hold units inside a level that is not split; False where one order has a hold there, or too few are left."""
+        names = {f"{_HOLD}{one.order_id}": _hold_text(one) for one in held}
+        opened = open_work.opened(level.sku, min(one.expires_at for one in held))
+        sets = [
+            *(f"{name} = :{name}" for name in names),
+            *(f"{n} = if_not_exists({n}, :{n})" for n in opened),
+        ]
+        condition, values = _enough(
+            sum(sum(one.places.values()) for one in held), level.policy == "backorder"
+        )
+        free = " AND ".join(f"attribute_not_exists({name})" for name in ("shards", *names))
+        changed = self.update(
+            _place((level.sku, 0)),
+            f"SET available = available - :quantity, {', '.join(sets)} REMOVE outbox ADD changes :one",
+            {**values, ":one": 1, **{f":{name}": text for name, text in {**names, **opened}.items()}},
+            condition=f"{condition} AND {free}",
+        )
+        return changed is not None
+
+    def undo(self, held: Reservation) -> None:
+        """Give back what a level holds for an order that has a record of its own; nothing happens where it is gone."""
+        ((sku, units),) = held.lines.items()
+        name = f"{_HOLD}{held.order_id}"
+        self.update(
+            _place((sku, 0)),
+            f"SET available = available + :units REMOVE outbox, {name} ADD changes :one",
+            {":units": units, ":one": 1, ":held": _hold_text(held)},
+            condition=f"{name} = :held",
+        )
 
     def reserve(self, held: Sequence[Reservation], backorders: Collection[str]) -> Collection[str] | None:
         """Hold all lines of new reservations, or nothing.
@@ -148,10 +209,7 @@ class InventoryTable(Table):
         return None if reasons is None else _refused([each.order_id for each in held], reasons)
 
     def _taking(self, place: Place, units: int, is_backorder: bool) -> TransactWriteItemTypeDef:
-        values: dict[str, Any] = {":quantity": units}
-        condition = "available >= :quantity"
-        if is_backorder:
-            condition, values = "stock_policy = :policy", {**values, ":policy": "backorder"}
+        condition, values = _enough(units, is_backorder)
         expression = "SET available = available - :quantity REMOVE outbox"
         return self.updating(_place(place), expression, values, condition=condition)
 
@@ -159,14 +217,21 @@ class InventoryTable(Table):
         """Store a rejection or a tombstone; False where the order already has a reservation."""
         return self.put(_reservation_item(reservation), "attribute_not_exists(pk)")
 
-    def move(self, moves: Sequence[Move], at: datetime) -> Collection[str] | None:
+    def move(
+        self, moves: Sequence[Move], at: datetime, levels: Mapping[str, Level] = MappingProxyType({})
+    ) -> Collection[str] | None:
         """Give units back to sale (released), take them off the shelf (committed) or put them back on it (returned).
+
+        Parameters
+        ----------
+        levels
+            Those of the moves' SKUs that were read just now; where the last hold in one ends, it is open no more.
 
         Returns
         -------
         None when all is done, else the orders whose reservations have moved on; nothing is done then.
         """
-        reasons = self._move(moves, at, {})
+        reasons = self._move(moves, at, levels)
         if reasons and not _refused([move.before.order_id for move in moves], reasons):
             # A shard is no more (what it had is in the level), or a count has seen what is only heard of now.
             skus = {sku for move in moves for sku in move.before.lines}
@@ -190,8 +255,16 @@ class InventoryTable(Table):
             condition += " AND (attribute_not_exists(counted_ms) OR counted_ms < :unseen)"
             values[":unseen"] = (min(effect.moments) + 1) * 1000
         moved = {f"{_SECOND}{second}": units for second, units in effect.moments.items()}
-        adds = {"changes": 1, **moved} if moved else {}
+        adds = {"changes": 1, **moved} if moved or effect.holds else {}
         expression = "SET on_hand = on_hand + :on_hand, available = available + :available REMOVE outbox"
+        for held in effect.holds:
+            name = f"{_HOLD}{held.order_id}"
+            expression += f", {name}"
+            condition, values = f"{condition} AND {name} = :{name}", {**values, f":{name}": _hold_text(held)}
+        if level and {held.order_id for held in effect.holds} == level.holds.keys() and effect.holds:
+            expression += ", open_shard, open_at"
+            same, as_read = _as_often(level, 0)
+            condition, values = f"{condition} AND {same}", {**values, **as_read}
         if adds:
             expression += " ADD " + ", ".join(f"{name} :{name}" for name in adds)
             values |= {f":{name}": units for name, units in adds.items()}
@@ -199,6 +272,12 @@ class InventoryTable(Table):
 
     def _ending(self, move: Move, levels: Mapping[str, Level], at: datetime) -> TransactWriteItemTypeDef:
         before = move.before
+        seen = sorted({sku for sku, _ in before.places if _is_seen(move, levels.get(sku))})
+        if before.within:
+            after = replace(move.made(at), within=False, seen={move.after: seen} if seen else {})
+            item = {**_reservation_item(after), f"{move.after}_ms": move.at}
+            free = "attribute_not_exists(pk) OR #status = :rejected"
+            return self.putting(item, free, {":rejected": "rejected"})
         expression = (
             f"SET #status = :after, version = :version, {move.after}_at = :at, {move.after}_ms = :moved"
         )
@@ -210,7 +289,7 @@ class InventoryTable(Table):
             ":before": before.status,
             ":read": before.version,
         }
-        if seen := sorted({sku for sku, _ in before.places if _is_seen(move, levels.get(sku))}):
+        if seen:
             expression += ", seen = :seen"
             values[":seen"] = {**before.seen, move.after: seen}
         return self.updating(
@@ -298,12 +377,42 @@ class InventoryTable(Table):
         )
         return [from_item(item, Movement) for item in items], cursor(last, "sk")
 
-    def expired(self, at: datetime, limit: int) -> list[Reservation]:
-        """Return reservations still held past their expiry, at most `limit` of each shard, oldest first."""
-        found = [key["pk"].partition("#")[2] for key in open_work.due(self, at, limit)]
-        return [
-            held for order_id in found if (held := self.reservation(order_id)) and held.status == "reserved"
-        ]
+    def expired(self, at: datetime, limit: int) -> tuple[list[Reservation], list[Level]]:
+        """Return records still held past their expiry, and levels to look into: at most `limit` of each shard."""
+        keys = open_work.due(self, at, limit)
+        orders, skus = (
+            [key["pk"].partition("#")[2] for key in keys if key["sk"] == kind]
+            for kind in ("RESERVATION", "LEVEL")
+        )
+        levels, records = self.look(skus, orders, consistent=True)
+        return [held for held in records.values() if held.status == "reserved"], [*levels.values()]
+
+    def remind_within(self, level: Level, reminded: Sequence[Reservation], outbox: str | None) -> bool:
+        """Store what a level's holds are after reminders of some, and when to look again; False as `remind`."""
+        after = {**level.holds, **{held.order_id: held for held in reminded}}
+        names = {f"{_HOLD}{held.order_id}": _hold_text(held) for held in reminded}
+        next_at = min((held.expires_at for held in after.values()), default=None)
+        sets = {
+            **names,
+            **({"open_at": next_at} if next_at else {}),
+            **({"outbox": outbox} if outbox else {}),
+        }
+        gone = [*([] if next_at else ["open_shard", "open_at"]), *([] if outbox else ["outbox"])]
+        same, as_read = _as_often(level, 0)
+        expression = "SET " + ", ".join(f"{name} = :{name}" for name in sets) if sets else ""
+        expression += " REMOVE " + ", ".join(gone) if gone else ""
+        changed = self.update(
+            _place((level.sku, 0)),
+            f"{expression} ADD changes :one",
+            {
+                **{f":{name}": value for name, value in sets.items()},
+                **as_read,
+                ":one": 1,
+                ":read": level.version,
+            },
+            condition=f"version = :read AND {same}",
+        )
+        return changed is not None
 
     def remind(self, reservation: Reservation, next_at: datetime, outbox: str) -> bool:
         """Store the reminder and when to give the next one; False when the reservation has moved on."""
@@ -341,7 +450,10 @@ class InventoryTable(Table):
                 "listed": after.listed or None,
                 "product_id": after.product_id or None,
                 "told_at": after.told_at or None,
+                **{f"{_HOLD}{order_id}": _hold_text(held) for order_id, held in after.holds.items()},
             }
+            if after.holds:
+                item |= open_work.opened(after.sku, min(held.expires_at for held in after.holds.values()))
         if before.version and shard < len(before.shares):
             return self.putting(item, *_unchanged(before, shard))
         return self.putting(item, "attribute_not_exists(pk)")
@@ -366,12 +478,26 @@ def _place(place: Place) -> dict[str, str]:
 
 def _unchanged(level: Level, shard: int) -> tuple[str, dict[str, int]]:
     share = level.shares[shard]
-    changes = level.memories[shard].changes if level.memories else 0
     values = {":on_hand": share.on_hand, ":available": share.available, ":version": level.version}
     condition = "on_hand = :on_hand AND available = :available AND version = :version AND "
+    same, as_read = _as_often(level, shard)
+    return condition + same, {**values, **as_read}
+
+
+def _as_often(level: Level, shard: int) -> tuple[str, dict[str, int]]:
+    """Return the condition that units of a shard moved, and holds came or went, no more since it was read."""
+    changes = level.memories[shard].changes if level.memories else 0
     if changes == 0:
-        return condition + "attribute_not_exists(changes)", values
-    return condition + "changes = :changes", {**values, ":changes": changes}
+        return "attribute_not_exists(changes)", {}
+    return "changes = :as_often", {":as_often": changes}
+
+
+def _enough(units: int, is_backorder: bool) -> tuple[str, dict[str, Any]]:
+    """Return the condition that so many units can be taken of a place."""
+    if is_backorder:
+        return "stock_policy = :policy", {":quantity": units, ":policy": "backorder"}
+    condition = "available >= :quantity"
+    return condition, {":quantity": units}
 
 
 def _is_seen(move: Move, level: Level | None) -> bool:
@@ -381,17 +507,20 @@ def _is_seen(move: Move, level: Level | None) -> bool:
 def _effects(moves: Sequence[Move], levels: Mapping[str, Level]) -> dict[Place, Effect]:
     """Return what moves do to each place; to the level itself where the place was a shard that is no more."""
     gains: dict[Place, list[tuple[Share, int]]] = {}
+    holds: dict[Place, list[Reservation]] = {}
     for move in moves:
         for (sku, shard), units in move.before.places.items():
             level = levels.get(sku)
             place = (sku, shard if level is None or shard < len(level.shares) else 0)
             gained = gain(move.after, units, seen=_is_seen(move, level))
             gains.setdefault(place, []).append((gained, move.at // 1000))
+            holds.setdefault(place, []).extend([move.before] if move.before.within else [])
     return {
         place: Effect(
             sum(gained.on_hand for gained, _ in each),
             sum(gained.available for gained, _ in each),
             summed((second, gained.on_hand) for gained, second in each if gained.on_hand),
+            holds[place],
         )
         for place, each in gains.items()
     }
@@ -420,7 +549,31 @@ def _level(item: Item, parts: Mapping[str, Item]) -> Level | None:
         "counted_at": item.get("counted_ms", 0),
         "policy": item.get("stock_policy", "tracked"),
     }
-    return from_item({**item, **told}, Level)
+    return replace(from_item({**item, **told}, Level), holds=holds_of(item))
+
+
+def holds_of(item: Item) -> dict[str, Reservation]:
+    """Return the reservations inside the item of a level, by order id."""
+    names = [name for name in item if name.startswith(_HOLD)]
+    return {one: _held(item["sku"], one, item[_HOLD + one]) for one in (n.removeprefix(_HOLD) for n in names)}
+
+
+def _hold_text(held: Reservation) -> str:
+    times = (instant(parse(time)) for time in (held.times["reserved"], held.expires_at))
+    return " ".join(map(str, (*held.lines.values(), held.version, *times)))
+
+
+def _held(sku: str, order_id: str, text: str) -> Reservation:
+    """Return the reservation that a level's hold is."""
+    units, version, reserved, expires = map(int, text.split())
+    reserved_at, expires_at = (rfc3339(_EPOCH + timedelta(milliseconds=ms)) for ms in (reserved, expires))
+    times = {"reserved": reserved_at}
+    return Reservation(
+        order_id, "reserved", {sku: units}, version, expires_at, {sku: {0: units}}, times=times, within=True
+    )
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def _memory(item: Item) -> Memory:

@@ -19,6 +19,7 @@ from functions.shared.types import (
     Line,
     Money,
     OrderId,
+    Quantity,
     Sku,
     Timestamp,
     event_type,
@@ -82,18 +83,26 @@ class OrderPlaced(Data, frozen=True, kw_only=True):
     cart_version: Annotated[int, Meta(ge=0, examples=[3])] = 0
 
 
+class SoldLine(Data, frozen=True):
+    """Units of one SKU."""
+
+    sku: Sku
+    quantity: Quantity
+
+
 class OrderConfirmed(Data, frozen=True, kw_only=True):
-    """It is sold: take the stock off the shelf, take the money."""
+    """It is sold: take the stock off the shelf, take the money. Facts of before November 2026 name no lines."""
 
     order_id: OrderId
     customer_id: CustomerId | None = None
     cart_id: CartId
     email: Email
     total: Total
+    lines: tuple[SoldLine, ...] = ()
 
 
 class OrderCancelled(Data, frozen=True, kw_only=True):
-    """It is off, before or after it was confirmed: give back whatever is held or taken."""
+    """It is off, before or after it was confirmed: give back whatever is held or taken. Lines as OrderConfirmed."""
 
     order_id: OrderId
     customer_id: CustomerId | None = None
@@ -101,6 +110,7 @@ class OrderCancelled(Data, frozen=True, kw_only=True):
     email: Email
     reason: Reason
     total: Total
+    lines: tuple[SoldLine, ...] = ()
 
 
 class OrderMailRequested(Data, frozen=True, kw_only=True):

@@ -26,6 +26,7 @@ from functions.orders.events import (
     OrderPaymentFailed,
     OrderPlaced,
     ParticipantEvent,
+    SoldLine,
     published_address,
     report_of,
 )
@@ -113,6 +114,7 @@ def _data(kind: str, order: Order) -> Data:
         "cart_id": content.cart_id,
         "email": content.email,
     }
+    lines = tuple(SoldLine(line.sku, line.quantity) for line in content.lines)
     match kind:
         case "OrderPlaced":
             return OrderPlaced(
@@ -126,12 +128,12 @@ def _data(kind: str, order: Order) -> Data:
                 cart_version=content.cart_version,
             )
         case "OrderConfirmed":
-            return OrderConfirmed(**common, total=total)
+            return OrderConfirmed(**common, total=total, lines=lines)
         case "OrderPaymentFailed":
             return OrderPaymentFailed(**common, total=total, attempt=order.failed_attempt)
         case "OrderCancelled":
             assert order.reason  # noqa: S101 a cancelled order has one
-            return OrderCancelled(**common, total=total, reason=order.reason)
+            return OrderCancelled(**common, total=total, reason=order.reason, lines=lines)
     raise LookupError(f"{kind} is no fact of an order")
 
 

@@ -93,10 +93,14 @@ def sell(
     def hear(change: Change) -> None:
         status = (change.new or {}).get("status", {}).get("S")
         order_id = change.key[0].partition("#")[2]
-        if status == "reserved" and change.old is None:
-            held[order_id] = shop.now
-            shop.send(sample("orders/OrderConfirmed.v1", orderId=order_id), DECIDED_AFTER)
-        elif status == "committed":
+        within = {name.removeprefix("h_") for name in change.new or () if name.startswith("h_")} - {
+            name.removeprefix("h_") for name in change.old or () if name.startswith("h_")
+        }
+        for one in within or ([order_id] if status == "reserved" and change.old is None else []):
+            held[one] = shop.now
+            lines = [{"sku": SKU, "quantity": 1}]
+            shop.send(sample("orders/OrderConfirmed.v1", orderId=one, lines=lines), DECIDED_AFTER)
+        if status == "committed":
             committed[order_id] = shop.now
         elif status == "rejected":
             refused[order_id] = shop.now

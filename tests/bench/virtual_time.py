@@ -249,9 +249,7 @@ class VirtualInventory:
             )
         if any(key in self._held for key in keys):
             self.tally["conflicts"] += 1
-            self.tally["sale units" if transaction else "refusal units"] += sum(
-                units for (where, _), units in needs.items() if where == "w"
-            )
+            self.tally[_kind(keys)] += sum(units for (where, _), units in needs.items() if where == "w")
             self._wait(self._about(self.pace.conflict))
             raise _refused(operation, len(actions), "TransactionConflict", "TransactionConflictException")
         held = set(keys) if transaction else set()
@@ -274,7 +272,7 @@ class VirtualInventory:
             self.tally["conditions lost"] += 1
             raise
         finally:
-            kind = "sale units" if transaction else "refusal units"
+            kind = _kind(keys)
             for key, old in zip(keys, before, strict=True):
                 self.tally[kind] += write_units(
                     self.table, old, self.table.items.get(key), wrote=wrote, transaction=transaction
@@ -339,3 +337,8 @@ def _refused(operation: str, actions: int, reason: str, alone: str) -> ClientErr
         return client_error(alone, "the partition is busy", operation)
     reasons = [{"Code": "None"}] * (actions - 1) + [{"Code": reason}]
     return client_error("TransactionCanceledException", "cancelled", operation, CancellationReasons=reasons)
+
+
+def _kind(keys: Sequence[tuple[str, str]]) -> str:
+    """Return what is tallied: a sale writes a level, a refusal nothing but its answer."""
+    return "sale units" if any(sk in ("LEVEL", "SHARD") for _, sk in keys) else "refusal units"

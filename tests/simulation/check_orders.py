@@ -112,7 +112,7 @@ class Orders(Watch):
         wanted: dict[str, int] = {}
         for line in content["lines"]:
             wanted[line["sku"]] = wanted.get(line["sku"], 0) + line["quantity"]
-        held = self.item("inventory", f"ORDER#{order_id}", "RESERVATION")
+        held = self.reservation(order_id)
         require(
             held and held["status"] in ("reserved", "committed") and held["lines"] == wanted,
             "a confirmed order has its stock",

@@ -13,7 +13,7 @@ from math import inf
 from typing import Any, NamedTuple
 
 from functions.inventory.domain import instant, summed
-from functions.inventory.table import reservation_of
+from functions.inventory.table import holds_of, reservation_of
 from functions.shared.clock import parse
 from functions.shared.dynamo import Item, decode_item
 from tests.simulation.checker import Watch, require
@@ -25,7 +25,11 @@ TABLE = "souk-local-inventory"
 LONGEST_INVOCATION = 60.0
 """Seconds."""
 MOVES = {
-    None: {"reserved", "rejected", "refused"},
+    None: {"reserved", "rejected", "refused", "committed", "released"},  # the last two were held in a level
+    "rejected": {
+        "committed",
+        "released",
+    },  # so were these: a delivery that came twice was answered in two ways
     "reserved": {"reserved", "committed", "released"},
     "committed": {"returned"},
 }
@@ -59,6 +63,11 @@ def parts(item: Item | None) -> Iterator[Part]:
         moved = [0 if sku in held.seen.get(step, ()) else units for step in steps]
         gone = sum(moved[:1]) - sum(moved[1:])
         yield Part(sku, units, gone, units if held.status == "reserved" else 0)
+
+
+def _held_within(level: Item) -> int:
+    """Return the units that a level holds inside its item."""
+    return sum(sum(held.lines.values()) for held in holds_of(level).values())
 
 
 class Stock(Watch):
@@ -100,6 +109,7 @@ class Stock(Watch):
         sku = sku_of(change.key[0])
         self.touched.add(sku)
         old, new = decode_item(change.old or {}), decode_item(change.new or {})
+        self.reserved[sku] += _held_within(new) - _held_within(old)
         policy = new.get("stock_policy", "tracked")
         shares = self.sellable[sku]
         self.sellable_until[sku].append((self.world.now, sum(shares.values())))
@@ -142,7 +152,7 @@ class Stock(Watch):
         if '"type":"OrderPlaced"' not in message.body:
             return
         order_id = json.loads(message.body)["detail"]["data"]["orderId"]
-        held = self.item("inventory", f"ORDER#{order_id}", "RESERVATION")
+        held = self.reservation(order_id)
         require(held, "inventory answers every order", order_id)
         if order_id in self.rejected_at:
             lines = json.loads(message.body)["detail"]["data"]["lines"]
@@ -240,11 +250,14 @@ class Stock(Watch):
             item = decode_item(image)
             if key[1].startswith("MOVE#"):
                 expected[key[0].removeprefix("SKU#")][0] += item["delta"]
+            elif key[1] == "LEVEL":
+                expected[sku_of(key[0])][1] += _held_within(item)
             elif key[1] == "RESERVATION":
                 for part in parts(item):
                     expected[part.sku][0] -= part.gone
                     expected[part.sku][1] += part.reserved
-        for sku in self.all("inventory", "SKU#", "LEVEL"):
+        for sku, item in self.all("inventory", "SKU#", "LEVEL").items():
+            require(not holds_of(item), "at the end stock is where the orders say", f"{sku}: {item}")
             on_hand, reserved = expected[sku]
             level = self.level(sku) or {}
             require(

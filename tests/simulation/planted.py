@@ -58,8 +58,8 @@ BUGS = (
     Bug(
         "forget the tombstone of an order cancelled before it was reserved",
         "functions.inventory.service",
-        "if None not in ends or _store_tombstone(table, each, at)",
-        "if True",
+        '{None: "refused", ',
+        "{",
     ),
     Bug(
         "hold a batch of orders for the units of one",
@@ -72,6 +72,32 @@ BUGS = (
         "functions.inventory.service",
         "return dict.fromkeys(before)",
         "return {one.order_id: one for one in held} if before else {}",
+    ),
+    Bug(
+        "hold inside a level without looking whether the order has ended",
+        "functions.inventory.service",
+        "    records = table.reservations(held) if held else {}\n",
+        "    records: dict[str, Reservation] = {}\n",
+    ),
+    Bug(
+        "hold inside a level what is held there",
+        "functions.inventory.table",
+        'for name in ("shards", *names))',
+        'for name in ("shards",))',
+    ),
+    Bug(
+        "undo a hold without looking whether it is there",
+        "functions.inventory.table",
+        'condition=f"{name} = :held",',
+        'condition=f"attribute_exists(pk) OR {name} = :held",',
+    ),
+    Bug(
+        "end what levels hold in two writes",
+        "functions.inventory.table",
+        "return self.transact(*shelves, *(self._ending(move, levels, at) for move in moves), patience=PATIENCE)",
+        "failed = self.transact(*shelves, patience=PATIENCE)\n"
+        "        endings = [self._ending(move, levels, at) for move in moves]\n"
+        "        return failed or self.transact(*endings, patience=PATIENCE)",
     ),
     Bug(
         "replace a shard without looking at what was sold of it",

@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+from functions.inventory.table import holds_of
 from tools.drills import rehearsal
 from tools.drills.chaos import deaf
 from tools.local.buyer import until
@@ -99,8 +100,10 @@ def spread(shop: Shop, admin: dict[str, str], sku: str, shards: int) -> None:
 
 
 def _answered(stack: Stack, orders: set[str]) -> int:
-    items: Any = audit._items(stack, "inventory")
-    return sum(item["sk"] == "RESERVATION" and item["order_id"] in orders for item in items)
+    items: Any = [*audit._items(stack, "inventory")]
+    records = {item["order_id"] for item in items if item["sk"] == "RESERVATION"}
+    held = {order_id for item in items if item["sk"] == "LEVEL" for order_id in holds_of(item)}
+    return len(orders & (records | held))
 
 
 def _settled(shop: Shop, admin: dict[str, str], sku: str) -> int | None:

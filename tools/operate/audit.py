@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, assert_never
 
-from functions.inventory.table import reservation_of
+from functions.inventory.domain import Reservation
+from functions.inventory.table import holds_of, reservation_of
 from functions.orders.domain import PARTICIPANTS, Order, Status
 from functions.orders.table import order_of
 from functions.shared.clock import rfc3339
@@ -45,13 +46,14 @@ class Books:
     """The tables of the services that hold goods or money, as they are at one moment; by order id or SKU.
 
     A level has its shards added up: ``{"on_hand", "available", "least", "policy", "shards"}``; ``least`` is what
-    is available of the shard that has least, at most 0.
+    is available of the shard that has least, at most 0. ``holds`` are the reservations inside levels.
     """
 
     orders: dict[str, Order] = field(default_factory=dict)
     levels: dict[str, Item] = field(default_factory=dict)
     movements: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     reservations: dict[str, Item] = field(default_factory=dict)
+    holds: dict[str, Reservation] = field(default_factory=dict)
     payments: dict[str, Item] = field(default_factory=dict)
     entries: dict[str, list[Item]] = field(default_factory=lambda: defaultdict(list))
     refunds: dict[str, list[Item]] = field(default_factory=lambda: defaultdict(list))
@@ -122,6 +124,7 @@ def _stock_item(books: Books, item: Item) -> None:
         level["on_hand"] += item["on_hand"]
         level["available"] += item["available"]
         level["least"] = min(level["least"], item["available"])
+        books.holds |= holds_of(item)
     elif item["sk"].startswith("MOVE#"):
         books.movements[_id(item)] += item["delta"]
     elif item["sk"] == "RESERVATION":
@@ -150,6 +153,9 @@ def stock(books: Books) -> Iterator[str]:
         for sku, left, promised in taken(item):
             gone[sku] += left
             reserved[sku] += promised
+    for held in books.holds.values():
+        for sku, units in held.lines.items():
+            reserved[sku] += units
     for sku, level in books.levels.items():
         on_hand = books.movements[sku] - gone[sku]
         rebuilt = (on_hand, on_hand - reserved[sku])
@@ -249,7 +255,8 @@ def _is_seen_to(order: Order) -> bool:
 
 def _participants(books: Books, order: Order) -> Iterator[str]:
     """Yield where what a participant records, or has told the order, does not fit the order's decision."""
-    records = {"inventory": books.reservations, "payments": books.payments}
+    held = {order_id: {"status": one.status} for order_id, one in books.holds.items()}
+    records = {"inventory": {**held, **books.reservations}, "payments": books.payments}
     for name, who in PARTICIPANTS.items():
         told, record = order.parts.get(name), records[name].get(order.order_id, {}).get("status")
         if record not in RECORDS[name][order.status]:

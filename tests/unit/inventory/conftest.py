@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from functions.inventory import app as inventory_app
 from functions.inventory import service
+from functions.inventory.domain import Reservation
 from functions.inventory.table import InventoryTable
 from functions.shared import aws, outbox
 from tests.support.lambda_events import Context, sample, sqs_event, stream_event
@@ -85,6 +86,11 @@ def images(table: InventoryTable) -> Callable[[], dict[str, Any]]:
     return lambda: stream_event(*aws.dynamodb().scan(TableName=table.name)["Items"])
 
 
+def kept(table: InventoryTable, order_id: str) -> Reservation | None:
+    """Return the reservation of an order, be it a record or inside a level."""
+    return table.reservation(order_id) or table.within(order_id, NOW + timedelta(days=1))
+
+
 def placed(
     order_id: str = ORDER, decide_by: str = "2026-11-22T17:07:09.123Z", **quantities: int
 ) -> dict[str, Any]:
@@ -94,16 +100,19 @@ def placed(
     return sample("orders/OrderPlaced.v1", orderId=order_id, lines=lines, decideBy=decide_by)
 
 
-def confirmed(order_id: str = ORDER, at: str = "2026-11-22T17:06:00.000Z") -> dict[str, Any]:
-    """Return an OrderConfirmed."""
-    event = sample("orders/OrderConfirmed.v1", orderId=order_id)
-    event["detail"]["time"] = at
-    return event
+def confirmed(order_id: str = ORDER, at: str = "2026-11-22T17:06:00.000Z", *skus: str) -> dict[str, Any]:
+    """Return an OrderConfirmed, of MUG unless told otherwise."""
+    return _decided("OrderConfirmed", order_id, at, skus)
 
 
-def cancelled(order_id: str = ORDER, at: str = "2026-11-22T17:06:30.000Z") -> dict[str, Any]:
-    """Return an OrderCancelled."""
-    event = sample("orders/OrderCancelled.v1", orderId=order_id)
+def cancelled(order_id: str = ORDER, at: str = "2026-11-22T17:06:30.000Z", *skus: str) -> dict[str, Any]:
+    """Return an OrderCancelled, of MUG unless told otherwise."""
+    return _decided("OrderCancelled", order_id, at, skus)
+
+
+def _decided(kind: str, order_id: str, at: str, skus: tuple[str, ...]) -> dict[str, Any]:
+    lines = [{"sku": sku, "quantity": 1} for sku in skus or ("MUG",)]
+    event = sample(f"orders/{kind}.v1", orderId=order_id, lines=lines)
     event["detail"]["time"] = at
     return event
 

@@ -29,7 +29,7 @@ from functions.inventory.domain import (
 )
 from functions.inventory.table import InventoryTable
 from functions.shared.errors import ConflictError
-from tests.unit.inventory.conftest import NOW, cancelled, confirmed, placed
+from tests.unit.inventory.conftest import NOW, cancelled, confirmed, kept, placed
 from tests.unit.inventory.conftest import counted as stock_counted
 
 SECOND = 1000
@@ -210,7 +210,7 @@ def test_a_sale_that_is_heard_of_after_a_count_that_saw_it_does_not_take_the_uni
     assert level("MUG") == (7, 4)
     assert deliver(confirmed(at="2026-11-22T17:07:00.000Z")) == []
     assert level("MUG") == (7, 7)
-    held = table.reservation(placed()["detail"]["data"]["orderId"])
+    held = kept(table, placed()["detail"]["data"]["orderId"])
     assert held
     assert held.seen == {"committed": ["MUG"]}
 
@@ -246,7 +246,7 @@ def test_goods_that_came_back_before_a_count_are_in_it_and_after_it_are_not(
     deliver(stock_counted("2026-11-22T17:08:00.000Z", MUG=7))
     deliver(cancelled("ord_a", "2026-11-22T17:07:00.000Z"), cancelled("ord_b", "2026-11-22T17:09:00.000Z"))
     assert level("MUG") == (10, 10)
-    held = table.reservation("ord_a")
+    held = kept(table, "ord_a")
     assert held
     assert held.seen == {"returned": ["MUG"]}
 

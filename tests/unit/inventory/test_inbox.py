@@ -8,7 +8,7 @@ import pytest
 
 from functions.inventory.table import InventoryTable
 from tests.support.dlq import dead_letters
-from tests.unit.inventory.conftest import ORDER, cancelled, confirmed, counted, placed
+from tests.unit.inventory.conftest import ORDER, cancelled, confirmed, counted, kept, placed
 
 
 def test_an_order_is_held_and_inventory_says_yes(stocked: Any, deliver: Any, level: Any, told: Any) -> None:
@@ -86,7 +86,7 @@ def test_an_order_cancelled_before_it_arrives_holds_nothing(
     stocked(MUG=5)
     assert deliver(cancelled(), placed(MUG=2)) == []
     assert level("MUG") == (5, 5)
-    held = table.reservation(ORDER)
+    held = kept(table, ORDER)
     assert held
     assert held.status == "refused"
     assert [kind for kind, _ in told()] == ["StockLevelChanged"]
@@ -124,9 +124,9 @@ def test_a_story_told_again_in_any_order_changes_nothing(
 ) -> None:
     stocked(MUG=5)
     assert deliver(*story) == []
-    before = level("MUG"), told(), table.reservation(ORDER), table.movements("MUG", 10, None)
+    before = level("MUG"), told(), kept(table, ORDER), table.movements("MUG", 10, None)
     assert deliver(*story, *reversed(story), *story) == []
-    assert (level("MUG"), told(), table.reservation(ORDER), table.movements("MUG", 10, None)) == before
+    assert (level("MUG"), told(), kept(table, ORDER), table.movements("MUG", 10, None)) == before
 
 
 def test_a_repeat_tells_again_what_was_answered_whatever_became_of_it_since(
@@ -163,7 +163,7 @@ def test_two_orders_do_not_share_units(stocked: Any, deliver: Any, level: Any, t
     stocked(MUG=3)
     deliver(placed("ord_a", MUG=2), placed("ord_b", MUG=2))
     assert level("MUG") == (3, 1)
-    states = [held.status for order in ("ord_a", "ord_b") if (held := table.reservation(order))]
+    states = [held.status for order in ("ord_a", "ord_b") if (held := kept(table, order))]
     assert states == ["reserved", "rejected"]
 
 
@@ -212,7 +212,7 @@ def test_the_ledger_adds_up_to_the_shelf(
         cancelled("ord_c"),
     )
     movements, _ = table.movements("MUG", 50, None)
-    reservations = [held for order in ("ord_a", "ord_b", "ord_c") if (held := table.reservation(order))]
+    reservations = [held for order in ("ord_a", "ord_b", "ord_c") if (held := kept(table, order))]
     committed = sum(held.lines["MUG"] for held in reservations if held.status == "committed")
     reserved = sum(held.lines["MUG"] for held in reservations if held.status == "reserved")
     on_hand = sum(one.delta for one in movements) - committed

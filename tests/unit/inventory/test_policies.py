@@ -13,7 +13,16 @@ from msgspec.structs import replace
 from functions.inventory import service
 from functions.inventory.domain import Level, Listing, Reservation, Share, followed, listed, never_stocked
 from functions.inventory.table import InventoryTable
-from tests.unit.inventory.conftest import NOW, cancelled, confirmed, counted, placed, published, withdrawn
+from tests.unit.inventory.conftest import (
+    NOW,
+    cancelled,
+    confirmed,
+    counted,
+    kept,
+    placed,
+    published,
+    withdrawn,
+)
 
 
 def test_untracked_skus_are_always_reserved_and_leave_their_level_alone(
@@ -22,7 +31,7 @@ def test_untracked_skus_are_always_reserved_and_leave_their_level_alone(
     deliver(published(MUG="untracked"), placed("ord_a", MUG=900), placed("ord_b", MUG=900))
     deliver(confirmed("ord_a"), cancelled("ord_b"), cancelled("ord_a"))
     assert level("MUG") == (0, 0)
-    ends = [held.status for order in ("ord_a", "ord_b") if (held := table.reservation(order))]
+    ends = [held.status for order in ("ord_a", "ord_b") if (held := kept(table, order))]
     assert ends == ["returned", "released"]
 
 
@@ -31,7 +40,7 @@ def test_an_order_of_tracked_and_untracked_skus_is_held_as_a_whole_or_not(
 ) -> None:
     stocked(POT=2)
     deliver(published(MUG="untracked"), placed("ord_a", MUG=5, POT=2), placed("ord_b", MUG=5, POT=1))
-    ends = [held.status for order in ("ord_a", "ord_b") if (held := table.reservation(order))]
+    ends = [held.status for order in ("ord_a", "ord_b") if (held := kept(table, order))]
     assert ends == ["reserved", "rejected"]
     assert level("POT") == (2, 0)
 
@@ -41,7 +50,7 @@ def test_a_policy_that_is_not_known_here_sells_no_more_than_there_is(
 ) -> None:
     stocked(POT=2)
     deliver(published(POT="of_tomorrow"), placed("ord_a", POT=2), placed("ord_b", POT=1))
-    ends = [held.status for order in ("ord_a", "ord_b") if (held := table.reservation(order))]
+    ends = [held.status for order in ("ord_a", "ord_b") if (held := kept(table, order))]
     assert ends == ["reserved", "rejected"]
 
 
@@ -68,7 +77,7 @@ def test_a_sku_that_is_tracked_again_sells_nothing_until_its_back_orders_are_fil
     assert level("MUG") == (8, -4)
     deliver(cancelled("ord_0"), cancelled("ord_1"), placed("ord_last", MUG=2), placed("ord_none", MUG=1))
     assert level("MUG") == (8, 0)
-    late = [table.reservation(order) for order in ("ord_late", "ord_last", "ord_none")]
+    late = [kept(table, order) for order in ("ord_late", "ord_last", "ord_none")]
     assert [one.status for one in late if one] == ["rejected", "reserved", "rejected"]
 
 
@@ -202,7 +211,7 @@ def agrees_with_its_ledger(table: InventoryTable) -> None:
     movements, _ = table.movements("MUG", 100, None)
     units: Counter[str] = Counter()
     for number in range(6):
-        held = table.reservation(f"ord_{number}")
+        held = kept(table, f"ord_{number}")
         if held is None:
             continue
         taken = sum(held.places.values())

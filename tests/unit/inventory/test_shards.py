@@ -12,7 +12,7 @@ from functions.inventory.app import app, inventory
 from functions.inventory.domain import MAX_SHARDS, Level, Share, adjusted, counted, plan, split
 from functions.inventory.table import Change, InventoryTable
 from functions.shared.errors import PreconditionFailedError
-from tests.unit.inventory.conftest import NOW, cancelled, confirmed, placed
+from tests.unit.inventory.conftest import NOW, cancelled, confirmed, kept, placed
 from tests.unit.inventory.conftest import counted as stock_counted
 
 Spread = Callable[[int], None]
@@ -84,7 +84,7 @@ def test_one_order_can_buy_the_last_units_of_all_shards(
     stocked(MUG=4)
     spread(4)
     deliver(placed("ord_all", MUG=4))
-    held = table.reservation("ord_all")
+    held = kept(table, "ord_all")
     assert held
     assert held.drawn == {"MUG": {0: 1, 1: 1, 2: 1, 3: 1}}
     assert level("MUG") == (4, 0)
