@@ -349,6 +349,7 @@ def test_a_file_is_tried_first_and_sets_stock_only_where_asked(
 def open_product(console: Page, title: str) -> None:
     console.goto("/console/#catalog")
     console.get_by_label("Search products").fill(title)
+    expect(console.locator("tbody tr")).to_have_count(1)  # what it found moves the form under the pointer
     console.get_by_role("button", name=title).click()
     expect(console.locator("#product-form")).to_be_visible()
 

@@ -15,8 +15,11 @@ export async function catalog(body) {
   const editor = h("div", { class: "beside" }, h("p", { class: "soft empty" }, "Choose a product to edit it."));
   const more = h("div");
   const exported = h("p", { class: "small soft", role: "status", id: "export-progress" });
+  let asked = 0;
   const list = async (cursor) => {
+    const mine = ++asked;
     const page = await filled(`/catalog/admin/products?limit=50&sort=title&q=${encodeURIComponent(words.value.trim())}${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`);
+    if (mine !== asked) return; // of what was searched before; it came late
     if (!cursor) fill(rows);
     rows.append(...page.items.map((one) => h("tr", {}, h("td", {}, h("button", { class: "plain", onclick: () => edit(one.id, editor, () => list()) }, one.title)), h("td", {}, one.vendor), h("td", {}, one.category), h("td", {}, h("span", { class: `badge ${one.status === "published" ? "good" : "soft"}` }, one.status)), h("td", { class: "number" }, price(one.price.min.amount, one.price.min.currency)))));
     fill(more, page.nextCursor && h("button", { class: "quiet", onclick: () => list(page.nextCursor) }, "Show more"));
