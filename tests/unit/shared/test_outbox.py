@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -32,15 +31,6 @@ class WishTold(Data, frozen=True):
 
 class WishToldV2(Data, frozen=True):
     wish_id: str
-
-
-@pytest.fixture
-def bus(cloud: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stubber]:
-    """A bus that answers what the test says."""
-    monkeypatch.setenv("SERVICE_NAME", "wishes")
-    with Stubber(aws.eventbridge()) as stubber:
-        yield stubber
-        stubber.assert_no_pending_responses()
 
 
 @pytest.fixture

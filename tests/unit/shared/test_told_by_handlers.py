@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from botocore.stub import ANY, Stubber
 
-from functions.shared import aws
 from functions.shared.http import Service
 from functions.shared.inbox import BatchHandler, BatchResponse, Fact, deliver
 from functions.shared.outbox import Told, fact
@@ -47,15 +46,6 @@ def receives() -> Receives:
         return [failure["itemIdentifier"] for failure in failed]
 
     return run
-
-
-@pytest.fixture
-def bus(cloud: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stubber]:
-    """A bus that answers what the test says, and is asked nothing else."""
-    monkeypatch.setenv("SERVICE_NAME", "answering")
-    with Stubber(aws.eventbridge()) as stubber:
-        yield stubber
-        stubber.assert_no_pending_responses()
 
 
 def answer(bus: Stubber, *entries: dict[str, str]) -> None:
