@@ -127,7 +127,7 @@ export async function order(body, { argument: id, left }) {
   const missing = Object.entries({ timeline, journal, payment, ledger, held, mails, logs: runs }).filter(([, value]) => value.error && value.error.status !== 404);
   const { shippingAddress: to } = main;
   const sum = (name, value) => h("tr", {}, h("td", { class: "soft" }, name), h("td", { class: "number" }, price(value, currency)));
-  fill(body, h("p", { class: "row" }, h("strong", { class: "mono" }, main.number), h("span", { class: "mono" }, id), badge(main.status, main.reason), h("span", { class: "badge soft" }, `payment ${main.paymentStatus ?? "–"}`), held.status && h("span", { class: "badge soft" }, `stock ${held.status}`)),
+  fill(body, h("p", { class: "row" }, h("strong", { class: "mono" }, main.number), h("span", { class: "mono" }, id), badge(main.status, main.reason), h("span", { class: "badge soft" }, `payment ${payment.status ?? main.paymentStatus ?? "–"}`), held.status && h("span", { class: "badge soft" }, `stock ${held.status}`)),
     missing.map(([name, { error }]) => h("p", { class: "notice warn" }, `${name}: ${explain(error)}`)),
     h("div", { class: "split" },
       h("div", { class: "scroll", tabindex: 0 }, h("table", { id: "story" }, h("thead", {}, h("tr", {}, ["Time", "What", "Where", "Led to by"].map((text) => h("th", {}, text)))),
