@@ -145,17 +145,16 @@ def pip_install(lock: Path, target: Path) -> None:
         "--no-deps",
     ]
     command += ["--no-compile", "--require-hashes", "--requirement", str(lock), "--target", str(target)]
-    if target_platform() != "host":
-        command += ["--only-binary=:all:", *(f"--platform={tag}" for tag in wheel_tags(target_platform()))]
+    command += ["--only-binary=:all:", *(f"--platform={tag}" for tag in wheel_tags(target_platform()))]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"build: pip could not install {lock.relative_to(ROOT)}:\n{done.stderr.strip()}")
 
 
 def target_platform() -> str:
-    """Return the architecture to build for, ``x86_64`` or ``arm64``, or ``host`` to run on this machine only.
+    """Return the architecture to build for, ``x86_64`` or ``arm64``, for Lambda's Linux.
 
-    SOUK_PLATFORM says; without it, this machine's architecture, for Lambda's Linux.
+    SOUK_PLATFORM says, as `make deploy` sets it; without it, this machine's.
     """
     machine = {"aarch64": "arm64", "amd64": "x86_64"}.get(platform.machine().lower(), platform.machine())
     return os.environ.get("SOUK_PLATFORM") or machine

@@ -96,8 +96,20 @@ class Target:
         own = dict(self.per_stack.get(stack.name, {}))
         if unknown := set(own) - declared:
             raise ToolError(f"{stack.source.relative_to(ROOT)} has no parameter {', '.join(sorted(unknown))}")
-        common = {"Environment": self.environment, "PythonRuntime": recipe.python_tag(), **self.common}
+        common = {"Environment": self.environment, **runs_on(self.environment), **self.common}
         return {**{name: value for name, value in common.items() if name in declared}, **own}
+
+
+def runs_on(environment: str) -> dict[str, str]:
+    """Return the runtime and the processor of an environment's functions, as template parameters.
+
+    ``local`` takes those of this machine; others what samconfig.toml says, or else the templates' defaults.
+    """
+    if environment == "local":
+        return {"PythonRuntime": recipe.python_tag(), "Architecture": recipe.target_platform()}
+    declared = templates.template(services()[0])["Parameters"]  # all declare them alike
+    given = configured()[environment]
+    return {name: given.get(name, declared[name]["Default"]) for name in ("PythonRuntime", "Architecture")}
 
 
 def configured() -> dict[str, dict[str, str]]:

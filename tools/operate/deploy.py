@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.exceptions import ClientError
 
-from tools import options, templates
-from tools.build import sam
+from tools import ROOT, options, templates
+from tools.build import recipe, sam
 from tools.local.emulator import prove_sender
 from tools.local.stack import running_stack
 from tools.operate import site
@@ -40,8 +42,7 @@ def main() -> None:
         step(f"deployed: {', '.join(changed)}" if changed else "every stack is up to date")
         return
     environment, elsewhere = deployed().name, options.text("AWS_ENDPOINT_URL")
-    # What the templates' functions run on, whatever this machine is.
-    os.environ.setdefault("SOUK_PLATFORM", "x86_64")
+    build_for(sam.runs_on(environment), environment)
     account = boto3.client("sts").get_caller_identity()["Account"]
     step(f"deploying to account {account}{' at ' + elsewhere if elsewhere else ''}")
     url = site_url(environment)
@@ -55,6 +56,33 @@ def main() -> None:
     if (now := site_url(environment)) != url:
         step(f"the shop's address is known now: {now}")
         deploy(environment, [stack for stack in sam.all_stacks() if "PublicUrl" in stack.parameters()], now)
+
+
+def build_for(wanted: Mapping[str, str], environment: str) -> None:
+    """Have the builds of this process be for a processor; ToolError where they would not be for the runtime.
+
+    Functions ship compiled, and what this interpreter compiles no other version can load.
+    """
+    os.environ["SOUK_PLATFORM"] = wanted["Architecture"]
+    if (runtime := wanted["PythonRuntime"]) == recipe.python_tag():
+        return
+    version = runtime.removeprefix("python")
+    finding = [".local/uv/bin/uv", "python", "find", "--system", "--no-project", version]
+    found = subprocess.run(
+        finding,
+        cwd=ROOT,
+        env={**os.environ, "UV_PYTHON_DOWNLOADS": "never"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    python, first = found.stdout.strip(), ""
+    if found.returncode:
+        python, first = f"$({' '.join(finding)})", f"{finding[0]} python install {version} && "
+    raise ToolError(
+        f"{environment} runs on {runtime} and this is {recipe.python_tag()}, whose compiled modules do not fit; "
+        f"run: {first}make deploy ENV={environment} PYTHON={python}"
+    )
 
 
 def deploy(environment: str, stacks: list[sam.StackTemplate], url: str | None) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.build import recipe
+from tools.build import recipe, sam
 
 SERVICES = sorted(
     path.parent.name for path in recipe.FUNCTIONS.glob("*/Makefile") if path.parent.name != "shared"
@@ -162,6 +162,34 @@ def test_identity_brings_its_password_hashing(tmp_path: Path) -> None:
     recipe.build_function("identity", tmp_path)
     hashed = run_with([tmp_path], "import argon2; argon2.PasswordHasher().hash('x')")
     assert hashed.returncode == 0, hashed.stderr
+
+
+@pytest.mark.parametrize(("architecture", "machine"), [("x86_64", 62), ("arm64", 183)])
+def test_what_is_built_holds_nothing_of_another_processor(
+    architecture: str, machine: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On any machine: what is built for arm64 on x86_64 is what is deployed."""
+    monkeypatch.setenv("SOUK_PLATFORM", architecture)
+    recipe.build_layer(tmp_path / "layer")
+    recipe.build_function("identity", tmp_path / "identity")
+    binaries = [
+        file for file in tmp_path.rglob("*") if file.is_file() and file.read_bytes()[:4] == b"\x7fELF"
+    ]
+    assert {"msgspec", "_argon2_cffi_bindings"} <= {file.parent.name for file in binaries}
+    # e_machine of the ELF header, EM_X86_64 or EM_AARCH64
+    assert {int.from_bytes(file.read_bytes()[18:20], "little") for file in binaries} == {machine}
+    strange = [file for file in tmp_path.rglob("*") if file.suffix in (".dylib", ".pyd", ".dll")]
+    assert strange == []
+
+
+def test_every_compiled_module_is_for_the_runtime_that_the_stack_is_given(
+    layer: Path, tmp_path: Path
+) -> None:
+    recipe.build_function("orders", tmp_path)
+    compiled = [*layer.rglob("*.pyc"), *tmp_path.rglob("*.pyc")]
+    assert len(compiled) > 100
+    assert {file.read_bytes()[:4] for file in compiled} == {importlib.util.MAGIC_NUMBER}
+    assert sam.runs_on("local")["PythonRuntime"] == f"python{sys.version_info.major}.{sys.version_info.minor}"
 
 
 @pytest.mark.parametrize(("architecture", "machine"), [("x86_64", "x86_64"), ("arm64", "aarch64")])

@@ -1,4 +1,4 @@
-"""What a deploy sees to afterwards: identity's signing keys, and on an emulator the sender of mail."""
+"""What a deploy builds for, and what it sees to afterwards: identity's signing keys, an emulator's sender of mail."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ import pytest
 from botocore.stub import Stubber
 from moto import mock_aws
 
-from tools.operate.deploy import have_a_sender, make_keys
+from tools.build import recipe, sam
+from tools.operate.deploy import build_for, have_a_sender, make_keys
+from tools.report import ToolError
 
 
 class Lambda:
@@ -57,3 +59,37 @@ def test_an_emulator_without_mail_is_deployed_to_all_the_same(capsys: pytest.Cap
         stub.add_client_error("create_email_identity", "InternalFailure", "not included in your license", 501)
         have_a_sender(ses)
     assert "no mail goes out" in capsys.readouterr().out
+
+
+# --- what functions run on ---
+
+
+def test_what_runs_elsewhere_runs_on_the_newest_long_lived_runtime_and_arm64() -> None:
+    for environment in ("dev", "prod"):
+        assert sam.runs_on(environment) == {"PythonRuntime": "python3.13", "Architecture": "arm64"}
+
+
+def test_what_runs_here_runs_on_what_is_at_hand() -> None:
+    assert sam.runs_on("local") == {
+        "PythonRuntime": recipe.python_tag(),
+        "Architecture": recipe.target_platform(),
+    }
+
+
+def test_a_deploy_builds_for_the_processor_that_functions_run_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOUK_PLATFORM", "x86_64")
+    build_for({"PythonRuntime": recipe.python_tag(), "Architecture": "arm64"}, "dev")
+    assert recipe.target_platform() == "arm64"
+
+
+@pytest.mark.parametrize("runtime", ["python3.10", "python3.99"])
+def test_a_deploy_refuses_an_interpreter_whose_modules_would_not_fit_and_says_the_line_to_run(
+    runtime: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOUK_PLATFORM", "")  # what it sets ends with the test
+    with pytest.raises(
+        ToolError, match=f"dev runs on {runtime} .* run: .*make deploy ENV=dev PYTHON="
+    ) as said:
+        build_for({"PythonRuntime": runtime, "Architecture": "arm64"}, "dev")
+    if runtime == "python3.99":  # which nobody has
+        assert "uv python install 3.99 && make deploy" in str(said.value)
