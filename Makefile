@@ -7,7 +7,7 @@ ENDPOINT_PORT ?= 4566
 STATE         ?= .local
 ENV           ?= local
 AUTH          ?= false
-export PORT ENDPOINT_PORT STATE ENV AUTH GATEWAY EMULATOR COLD ORDERS VISITS CATALOG SERVICE FOLLOW FUNCTION EVENT QUEUE REDRIVE DELETE REASON BUYERS UNITS FROM TO EXAMPLES NAME
+export PORT ENDPOINT_PORT STATE ENV AUTH GATEWAY EMULATOR COLD ORDERS VISITS CATALOG SERVICE FOLLOW FUNCTION EVENT QUEUE REDRIVE DELETE REASON BUYERS UNITS FROM TO EXAMPLES NAME REPLACE
 
 # Whatever the shell says, compiled modules are kept: the SAM CLI starts in half the time.
 unexport PYTHONDONTWRITEBYTECODE
@@ -68,7 +68,7 @@ restore-drill: setup ## Delete the orders table of the local stack, restore it f
 	@$(souk) restore-drill
 
 ## Operating (docs/operating.md)
-deploy: setup ## Deploy to AWS, or to AWS_ENDPOINT_URL (ENV=dev, SERVICE=orders for one; the platform comes first)
+deploy: setup ## Deploy to AWS, or to AWS_ENDPOINT_URL (ENV=dev, SERVICE=orders for one, REPLACE=OrdersTable where data may go)
 	@$(souk) deploy
 audit: setup ## Recompute stock and money from the ledgers and facts, and compare with the tables (ENV=prod)
 	@$(souk) audit

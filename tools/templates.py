@@ -44,7 +44,12 @@ def template(service: str) -> dict[str, Any]:
 
 def read(file: Path) -> dict[str, Any]:
     """Return the template in a file."""
-    loaded: dict[str, Any] = yaml.load(file.read_text(), Loader=_Loader)  # noqa: S506 a SafeLoader
+    return parse(file.read_text())
+
+
+def parse(text: str) -> dict[str, Any]:
+    """Return the template in a text, YAML or JSON."""
+    loaded: dict[str, Any] = yaml.load(text, Loader=_Loader)  # noqa: S506 a SafeLoader
     return loaded
 
 

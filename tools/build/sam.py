@@ -125,6 +125,11 @@ def region(environment: str) -> str:
     return str(_settings()[environment]["region"])
 
 
+def asks(environment: str) -> bool:
+    """Tell whether samconfig.toml wants each change of an environment confirmed."""
+    return bool(_settings()[environment]["confirm_changeset"])
+
+
 def _settings() -> dict[str, dict[str, Any]]:
     """Return what samconfig.toml says of deploys, by environment."""
     sections = tomllib.loads((ROOT / "samconfig.toml").read_text())
@@ -172,22 +177,29 @@ def build_stack(stack: StackTemplate, *, say: bool = True) -> str:
     return wanted
 
 
-def deploy_stack(stack: StackTemplate, target: Target, *, attended: bool = False) -> None:
-    """Run `sam deploy` of the build; AWS makes only the changes it finds.
-
-    `attended` leaves the terminal to the SAM CLI, which then asks where samconfig.toml says so.
-    """
+def deploy_stack(stack: StackTemplate, target: Target) -> None:
+    """Run `sam deploy` of the build; AWS makes only the changes it finds."""
     started = time.monotonic()
+    _sam("deploy", stack, _deploy_arguments(stack, target, stack.deployable), target.variables)
+    step(f"{stack.name}: deployed in {time.monotonic() - started:.1f} s")
+
+
+def change_set(stack: StackTemplate, target: Target, template: Path) -> str | None:
+    """Run `sam deploy` of a template up to the change set, and return its ARN; None where nothing changes."""
+    arguments = [*_deploy_arguments(stack, target, template), "--no-execute-changeset"]
+    said = _sam("deploy", stack, arguments, target.variables)
+    found = re.findall(r"arn:[\w-]+:cloudformation:\S+:changeSet/\S+", said)
+    if not found and "No changes to deploy" not in said:
+        raise ToolError(f"{stack.name}: sam deploy made no change set; see its log in .aws-sam/{stack.name}")
+    return found[-1] if found else None
+
+
+def _deploy_arguments(stack: StackTemplate, target: Target, template: Path) -> list[str]:
     config = "default" if target.environment == "local" else target.environment
     overrides = [f"{name}={value}" for name, value in target.overrides(stack).items()]
-    arguments = ["--template", str(stack.deployable), "--config-file", str(ROOT / "samconfig.toml")]
-    arguments += ["--config-env", config, "--stack-name", target.stack_name(stack)]
-    if not attended:
-        arguments += ["--no-confirm-changeset"]
-    if overrides:
-        arguments += ["--parameter-overrides", *overrides]
-    _sam("deploy", stack, arguments, target.variables, attended=attended)
-    step(f"{stack.name}: deployed in {time.monotonic() - started:.1f} s")
+    arguments = ["--template", str(template), "--config-file", str(ROOT / "samconfig.toml")]
+    arguments += ["--config-env", config, "--stack-name", target.stack_name(stack), "--no-confirm-changeset"]
+    return [*arguments, "--parameter-overrides", *overrides] if overrides else arguments
 
 
 def build_and_deploy(stacks: list[StackTemplate], deploy: Callable[[StackTemplate, str], None]) -> None:
@@ -215,15 +227,8 @@ def build_and_deploy(stacks: list[StackTemplate], deploy: Callable[[StackTemplat
             job.result()
 
 
-def _sam(
-    command: str,
-    stack: StackTemplate,
-    arguments: list[str],
-    variables: Mapping[str, str],
-    *,
-    attended: bool = False,
-) -> None:
-    """Run the SAM CLI with its output in .aws-sam/<stack>/<command>-….log; on failure raise with what it said."""
+def _sam(command: str, stack: StackTemplate, arguments: list[str], variables: Mapping[str, str]) -> str:
+    """Run the SAM CLI and return what it said, kept in .aws-sam/<stack>/<command>-….log; on failure raise with it."""
     environment = {**os.environ, "SAM_CLI_TELEMETRY": "0", **variables}
     environment.pop(
         "PYTHONDONTWRITEBYTECODE", None
@@ -235,10 +240,6 @@ def _sam(
         for name in ("AWS_PROFILE", "AWS_CA_BUNDLE", "AWS_SESSION_TOKEN"):
             environment.pop(name, None)
     line = [str(Path(sys.executable).parent / "sam"), command, *arguments]
-    if attended:
-        if subprocess.run(line, cwd=ROOT, env=environment, check=False).returncode:
-            raise ToolError(f"{stack.name}: sam {command} failed")
-        return
     log = BUILDS / stack.name / f"{command}-{(endpoint or 'aws').rpartition(':')[2].strip('/')}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w") as output:
@@ -255,6 +256,7 @@ def _sam(
         raise ToolError(
             f"{stack.name}: sam {command} failed: {_reason(log)} (all of it: {log.relative_to(ROOT)})"
         )
+    return log.read_text(errors="replace")
 
 
 def _reason(log: Path) -> str:

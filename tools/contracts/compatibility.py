@@ -49,6 +49,34 @@ def breaking(old: Schema, new: Schema) -> list[str]:
     return gone + added + changed
 
 
+def unreadable(known: Schema, told: Schema) -> list[str]:
+    """Return why a reader that knows an event in one form cannot read another, one line each.
+
+    A field that it does without may be missing or be always there: a publisher may go back to its version from before.
+    """
+    may_lack = {where for where, constraints in _flat(known, known) if not constraints["required"]}
+    spared = {f"{where} is gone" for where in may_lack}
+    spared |= {f"{where}: required was false, is true" for where in may_lack}
+    return [
+        line for line in breaking(known, told) if line not in spared and not line.endswith("new and required")
+    ]
+
+
+def reads(service: str) -> dict[str, Schema]:
+    """Return the schemas of what a service reads of others, by contract: ``orders/OrderPlaced.v1``."""
+    kinds = _in_events(service)
+    return {
+        f"{path.parent.name}/{path.stem}": json.loads(path.read_text())
+        for path in sorted(SCHEMAS.glob("*/*.json"))
+        if path.parent.name != service and _told_in(path.stem) in kinds
+    }
+
+
+def _told_in(contract: str) -> EventType:
+    name, _, version = contract.partition(".v")
+    return EventType(name, int(version))
+
+
 def _flat(node: Schema, root: Schema, where: str = "", required: bool = True) -> Iterator[tuple[str, Schema]]:
     """Yield the constraints of every place in an event: ``/detail/data/lines/*/sku``, a choice as ``…/0?``."""
     while "$ref" in node:
@@ -77,10 +105,9 @@ def _text(value: Any) -> str:
 
 def gone(publisher: str, contract: str) -> list[str]:
     """Return what would break if a contract (``OrderPlaced.v1``) went: who reads it, or that no other version stays."""
-    name, _, version = contract.partition(".v")
-    told = EventType(name, int(version))
+    told = _told_in(contract)
     readers = [service for service in services() if service != publisher and told in _in_events(service)]
-    others = [one for one in _in_events(publisher) if one.name == name and one != told]
+    others = [one for one in _in_events(publisher) if one.name == told.name and one != told]
     if others and not readers:
         return []
     return [f"{publisher}/{contract} is gone" + (f", and {', '.join(readers)} read it" if readers else "")]

@@ -22,16 +22,19 @@ from tools import ROOT, options, templates
 from tools.build import recipe, sam
 from tools.local.emulator import prove_sender
 from tools.local.stack import running_stack
-from tools.operate import site
+from tools.operate import changes, release, site
 from tools.operate.environment import deployed, is_local
 from tools.report import ToolError, step
 from tools.services import NO_API, PLATFORM, segments
 
 if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_lambda import LambdaClient
 
 EDGE = sam.StackTemplate("edge")
 _IDENTITY = "identity"
+ENOUGH_CONCURRENCY = 100
+"""Of a new account's 10, the queues' pollers of eight services alone may take all."""
 
 
 def main() -> None:
@@ -45,6 +48,7 @@ def main() -> None:
     build_for(sam.runs_on(environment), environment)
     account = boto3.client("sts").get_caller_identity()["Account"]
     step(f"deploying to account {account}{' at ' + elsewhere if elsewhere else ''}")
+    check_quota(boto3.client("lambda"))
     url = site_url(environment)
     if names != [EDGE.name]:
         deploy(environment, sam.select([name for name in names or [] if name != EDGE.name]), url)
@@ -86,18 +90,62 @@ def build_for(wanted: Mapping[str, str], environment: str) -> None:
 
 
 def deploy(environment: str, stacks: list[sam.StackTemplate], url: str | None) -> None:
-    """Build and deploy stacks; production asks for each change where there is a terminal to answer on."""
+    """Build and deploy stacks; where samconfig.toml says so and a terminal can answer, each change is asked for."""
+    client = boto3.client("cloudformation")
+    if broken := release.breaks(client, environment, [stack.name for stack in stacks]):
+        print("\n".join(broken))
+        raise ToolError(
+            "deployed services could not read these events; publish a new version beside the old one (docs/adr/0024), "
+            "or deploy these services first if they have changed"
+        )
     target = sam.Target(
         environment, common={**sam.configured()[environment], **({"PublicUrl": url} if url else {})}
     )
-    if environment == "prod" and sys.stdin.isatty():
+    if asks(environment):
         for stack in stacks:
             sam.build_stack(stack)
-            sam.deploy_stack(stack, target, attended=True)
+            deploy_stack(client, stack, target)
     else:
-        sam.build_and_deploy(stacks, lambda stack, _: sam.deploy_stack(stack, target))
+        sam.build_and_deploy(stacks, lambda stack, _: deploy_stack(client, stack, target))
     if any(stack.name == _IDENTITY for stack in stacks):
         make_keys(boto3.client("lambda"), environment)
+
+
+def asks(environment: str) -> bool:
+    """Tell whether changes are asked for."""
+    return sam.asks(environment) and sys.stdin.isatty()
+
+
+def deploy_stack(client: CloudFormationClient, stack: sam.StackTemplate, target: sam.Target) -> None:
+    """Show what changes, refuse what loses data unless REPLACE names it, and do it; safe to repeat."""
+    name, started = target.stack_name(stack), time.monotonic()
+    changes.settle(client, name)
+    change_set = sam.change_set(stack, target, release.write(stack))
+    if change_set is None:
+        step(f"{stack.name}: up to date")
+        return
+    found = changes.changes(client, change_set)
+    step(changes.told(stack.name, found))
+    try:
+        changes.refuse_losses(stack.name, found, options.text("REPLACE").replace(",", " ").split())
+        if asks(target.environment) and input(f"Deploy {name}? [y/N] ").strip().lower() not in ("y", "yes"):
+            raise ToolError(f"{stack.name}: not deployed, as you said")
+    except ToolError:
+        client.delete_change_set(ChangeSetName=change_set)
+        raise
+    changes.execute(client, name, change_set)
+    step(f"{stack.name}: deployed in {time.monotonic() - started:.1f} s")
+
+
+def check_quota(client: LambdaClient) -> None:
+    """Say how to raise Lambda's concurrency where it is a new account's: calls beyond it are refused."""
+    limit = client.get_account_settings()["AccountLimit"]["ConcurrentExecutions"]
+    if limit < ENOUGH_CONCURRENCY:
+        step(
+            f"this account runs {limit} functions at a time, a shop wants {ENOUGH_CONCURRENCY} at least; ask for more: "
+            "aws service-quotas request-service-quota-increase --service-code lambda --quota-code L-B99A9384 "
+            "--desired-value 1000"
+        )
 
 
 def make_keys(client: LambdaClient, environment: str, *, tries: int = 20, pause: float = 15) -> None:
@@ -156,7 +204,7 @@ def edge_is_stale(environment: str) -> bool:
 def deploy_site(environment: str) -> None:
     """Deploy CloudFront and bring the files of web/ to its bucket."""
     target = sam.Target(environment, common={**sam.configured()[environment], **apis(environment)})
-    sam.deploy_stack(EDGE, target, attended=environment == "prod" and sys.stdin.isatty())
+    deploy_stack(boto3.client("cloudformation"), EDGE, target)
     stack = boto3.client("cloudformation").describe_stacks(StackName=target.stack_name(EDGE))["Stacks"][0]
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
     site.upload(outputs["SiteBucket"])
