@@ -11,7 +11,7 @@ from botocore.stub import Stubber
 from moto import mock_aws
 
 from tools.build import recipe, sam
-from tools.operate.deploy import build_for, have_a_sender, make_keys
+from tools.operate.deploy import build_for, check_quota, have_a_sender, make_keys
 from tools.report import ToolError
 
 
@@ -93,3 +93,14 @@ def test_a_deploy_refuses_an_interpreter_whose_modules_would_not_fit_and_says_th
         build_for({"PythonRuntime": runtime, "Architecture": "arm64"}, "dev")
     if runtime == "python3.99":  # which nobody has
         assert "uv python install 3.99 && make deploy" in str(said.value)
+
+
+@pytest.mark.parametrize(("limit", "said"), [(10, True), (100, False), (1000, False)])
+def test_how_to_raise_a_new_accounts_concurrency_is_said(
+    limit: int, said: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    client = boto3.client("lambda", region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="x")
+    with Stubber(client) as stub:
+        stub.add_response("get_account_settings", {"AccountLimit": {"ConcurrentExecutions": limit}}, {})
+        check_quota(client)
+    assert ("request-service-quota-increase" in capsys.readouterr().out) is said

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import boto3
+
 from tests.unit.tools.test_compatibility import BEFORE, edited
 from tools import templates
 from tools.contracts import compatibility
