@@ -24,6 +24,13 @@ def drain(stack: Stack, *, seconds: float = 15) -> Counter[str]:
 
 
 def waiting(stack: Stack, *, dead: bool = False) -> Counter[str]:
-    """Return how many messages each queue holds, in flight or not; `dead` for the dead-letter queues instead."""
-    counted = stack.emulator.waiting().items()
+    """Return how many messages each queue of the shop holds, in flight or not; `dead` for its dead-letter queues."""
+    counted = (
+        (name, messages) for name, messages in stack.emulator.waiting().items() if _is_ours(stack, name)
+    )
     return Counter({name: messages for name, messages in counted if name.endswith("-dlq") == dead})
+
+
+def _is_ours(stack: Stack, queue: str) -> bool:
+    """Tell whether a queue is the shop's, and not one that somebody listens in with: nobody empties that."""
+    return queue.startswith(f"souk-{stack.name}-")

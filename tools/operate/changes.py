@@ -34,29 +34,29 @@ PATIENCE = 7200.0
 
 @dataclass(frozen=True)
 class Change:
-    """What happens to one resource. `replaced` is True where it may be, by what CloudFormation says beforehand."""
+    """What happens to one resource; `replaced` is True, False, or Conditional where CloudFormation cannot tell yet."""
 
     action: str
     logical: str
     kind: str
-    replaced: bool = False
+    replaced: str = "False"
     why: tuple[str, ...] = ()
 
     @property
     def word(self) -> str:
         """Return what happens, in one word."""
         if self.action == "Modify":
-            return "replace" if self.replaced else "change"
+            return {"True": "replace", "Conditional": "replace?"}.get(self.replaced, "change")
         return self.action.lower()
 
     @property
     def loses(self) -> bool:
         """Tell whether data may be lost, or left where nothing reads it."""
-        return self.kind in KEEPS_DATA and self.word in ("replace", "remove")
+        return self.kind in KEEPS_DATA and self.word in ("replace", "replace?", "remove")
 
     def __str__(self) -> str:
         because = f": {', '.join(self.why)}" if self.why else ""
-        return f"    {self.word:8} {self.logical} ({self.kind.removeprefix('AWS::')}){because}"
+        return f"    {self.word:9} {self.logical} ({self.kind.removeprefix('AWS::')}){because}"
 
 
 def changes(client: Any, change_set: str) -> list[Change]:
@@ -68,7 +68,7 @@ def changes(client: Any, change_set: str) -> list[Change]:
         for one in page["Changes"]
         if "ResourceChange" in one  # hooks are listed too
     ]
-    order = ("remove", "replace", "change", "import", "add")
+    order = ("remove", "replace", "replace?", "change", "import", "add")
     return sorted(found, key=lambda one: (not one.loses, order.index(one.word), one.logical))
 
 
@@ -82,7 +82,7 @@ def _change(told: dict[str, Any]) -> Change:
         told["Action"],
         told["LogicalResourceId"],
         told["ResourceType"],
-        replaced=told.get("Replacement") in ("True", "Conditional"),
+        replaced=told.get("Replacement", "False"),
         why=tuple(sorted(because)),
     )
 

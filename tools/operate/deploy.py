@@ -120,7 +120,7 @@ def deploy_stack(client: CloudFormationClient, stack: sam.StackTemplate, target:
     """Show what changes, refuse what loses data unless REPLACE names it, and do it; safe to repeat."""
     name, started = target.stack_name(stack), time.monotonic()
     changes.settle(client, name)
-    change_set = sam.change_set(stack, target, release.write(stack))
+    change_set = sam.change_set(stack, target, release.write(stack, target))
     if change_set is None:
         step(f"{stack.name}: up to date")
         return

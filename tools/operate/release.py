@@ -1,31 +1,40 @@
-"""A built template as it goes to AWS: with what its service reads, so that no other one's events break it unseen.
+"""A built template as it goes to AWS: with what its service reads, and, where samconfig.toml says so, with a canary.
 
-The record is in the stack itself, so it comes and goes with the code that it is of: a deploy that is rolled back takes
-its record with it, and there is no store beside that could say otherwise (docs/adr/0035).
+What a service reads is in the stack itself, so it comes and goes with the code that it is of: a deploy that is rolled
+back takes its record with it, and there is no store beside that could say otherwise (docs/adr/0035).
+
+With Canary=true every function is called by an alias, which CodeDeploy moves to each new version: a tenth of the calls
+and messages for five minutes, then all; back at once when an alarm of the service goes off. No template has it: the
+SAM transform cannot leave an alias out by a parameter, and locally `make watch` and the drills change code in place.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from tools import templates
-from tools.build import sam
+from tools import options, templates
+from tools.build import recipe, sam
 from tools.contracts import compatibility
 from tools.services import services
 
 Template = dict[str, Any]
 
 
-def write(stack: sam.StackTemplate) -> Path:
+def write(stack: sam.StackTemplate, target: sam.Target) -> Path:
     """Write the template to deploy beside the built one, and return its path."""
     if not stack.has_code:
         return stack.source
     template = with_reads(templates.read(stack.built), stack.name)
+    if target.common.get("Canary") == "true":
+        overrides = [f"{name}={value}" for name, value in sorted(target.overrides(stack).items())]
+        version = recipe.digest([], stack.inputs(), *overrides)
+        template = with_alias(template, version, shift=options.text("CANARY") != "0")
     path = stack.built.with_name("release.json")
     path.write_text(json.dumps(template, indent=1))
     return path
@@ -36,6 +45,49 @@ def with_reads(template: Template, service: str) -> Template:
     read = {contract: json.dumps(schema) for contract, schema in compatibility.reads(service).items()}
     metadata = template.get("Metadata", {})
     return {**template, "Metadata": {**metadata, "Souk": {**metadata.get("Souk", {}), "Reads": read}}}
+
+
+def with_alias(template: Template, version: str, *, shift: bool) -> Template:
+    """Return a template whose functions are called by an alias; with `shift` bit by bit, else all at once.
+
+    `version` is another one whenever code, layer or parameters are: of these, SAM by itself sees the code alone.
+    """
+    functions = {
+        name for name, one in template["Resources"].items() if one["Type"] == "AWS::Serverless::Function"
+    }
+    resources = {
+        name: _published(one, version, shift=shift) if name in functions else _by_alias(one, functions)
+        for name, one in template["Resources"].items()
+    }
+    return {**template, "Resources": resources}
+
+
+def _published(function: Template, version: str, *, shift: bool) -> Template:
+    """Return a function with an alias, and the alarms that end its canary: those of infra/watch.yaml about its runs."""
+    properties = {**function["Properties"], "AutoPublishAlias": "live", "AutoPublishCodeSha256": version}
+    if shift:
+        name = properties["FunctionName"]["Fn::Sub"]
+        kinds = ("errors", "5xx", "p99") if name.endswith("-http") else ("errors",)
+        alarms = [{"Fn::Sub": f"{name}-{kind}"} for kind in kinds]
+        properties["DeploymentPreference"] = {"Type": "Canary10Percent5Minutes", "Alarms": alarms}
+    return {**function, "Properties": properties}
+
+
+def _by_alias(node: Any, functions: Collection[str]) -> Any:
+    """Return a resource, or a part of one, with functions' aliases in place of the functions that it names."""
+    if isinstance(node, list):
+        return [_by_alias(inner, functions) for inner in node]
+    if isinstance(node, str):
+        return re.sub(
+            r"\$\{(\w+)\.Arn\}", lambda at: f"${{{at[1]}.Alias}}" if at[1] in functions else at[0], node
+        )
+    if not isinstance(node, dict):
+        return node
+    if node.get("Ref") in functions:
+        return {"Ref": f"{node['Ref']}.Alias"}
+    if (at := node.get("Fn::GetAtt")) and at[0] in functions:
+        return {"Ref": f"{at[0]}.Alias"}
+    return {key: _by_alias(inner, functions) for key, inner in node.items()}
 
 
 def breaks(client: Any, environment: str, names: Collection[str]) -> list[str]:

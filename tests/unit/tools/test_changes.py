@@ -48,7 +48,7 @@ def test_a_change_set_is_read_to_its_last_page_and_what_is_lost_comes_first() ->
     ]
     assert changes.told("orders", found).splitlines()[:2] == [
         "orders: 3 changes",
-        "    replace  OrdersTable (DynamoDB::Table): TableName",
+        "    replace   OrdersTable (DynamoDB::Table): TableName",
     ]
 
 
@@ -61,8 +61,9 @@ def test_of_a_stack_that_only_grows_it_is_said_by_how_much() -> None:
     ("change", "lost"),
     [
         (Change("Remove", "OrdersTable", TABLE), True),
-        (Change("Modify", "OrdersTable", TABLE, replaced=True), True),
-        (Change("Modify", "InboxQueue", "AWS::SQS::Queue", replaced=True), True),
+        (Change("Modify", "OrdersTable", TABLE, replaced="True"), True),
+        (Change("Modify", "OrdersTable", TABLE, replaced="Conditional"), True),
+        (Change("Modify", "InboxQueue", "AWS::SQS::Queue", replaced="True"), True),
         (Change("Modify", "OrdersTable", TABLE), False),
         (Change("Add", "OrdersTable", TABLE), False),
         (Change("Import", "OrdersTable", TABLE), False),

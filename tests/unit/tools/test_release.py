@@ -1,16 +1,21 @@
-"""What a deployed service reads is kept in its stack, and nobody's events may break it."""
+"""What `make deploy` puts into templates: what a service reads, which nobody's events may break, and the canary."""
 
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import boto3
+import pytest
 
+from tests.support.expanded import expanded
 from tests.unit.tools.test_compatibility import BEFORE, edited
 from tools import templates
+from tools.build import sam
 from tools.contracts import compatibility
 from tools.operate import release
+from tools.services import services
 
 
 def deploy(environment: str, service: str, reads: dict[str, Any]) -> None:
@@ -97,3 +102,75 @@ def test_what_a_reader_can_do_without_may_come_and_go() -> None:
         after = json.loads(json.dumps(BEFORE))
         edit(after)
         assert compatibility.unreadable(BEFORE, after) == found
+
+
+# --- the canary ---------------------------------------------------------------------------------------------------
+
+CALLERS = {
+    "AWS::ApiGateway::RestApi",
+    "AWS::ApiGatewayV2::Integration",
+    "AWS::Events::Rule",
+    "AWS::Lambda::EventSourceMapping",
+    "AWS::Lambda::Permission",
+}
+
+
+def resources(service: str, version: str = "one", *, shift: bool = True) -> dict[str, Any]:
+    """Return a service's resources as prod gets them."""
+    template = release.with_alias(templates.template(service), version, shift=shift)
+    found: dict[str, Any] = expanded(template, "prod")["Resources"]
+    return found
+
+
+def of(found: dict[str, Any], kind: str) -> dict[str, Any]:
+    return {name: one for name, one in found.items() if one["Type"] == kind}
+
+
+@pytest.mark.parametrize("service", services())
+def test_with_a_canary_whoever_calls_a_function_calls_its_alias(service: str) -> None:
+    found = resources(service)
+    functions = of(found, "AWS::Lambda::Function")
+    for name, one in found.items():
+        if one["Type"] in CALLERS:
+            named = set(re.findall(r'"Ref": "(\w+)"|\$\{(\w+)\}|"Fn::GetAtt": \["(\w+)"', json.dumps(one)))
+            assert not {place for places in named for place in places} & set(functions), (
+                f"{name} calls past it"
+            )
+    called = json.dumps([one for one in found.values() if one["Type"] in CALLERS])
+    for name in functions:
+        assert f"{name}Aliaslive" in called or "Admin" in name or "Rotate" in name, f"nobody calls {name}"
+
+
+@pytest.mark.parametrize("service", services())
+def test_every_alias_is_moved_bit_by_bit_and_back_by_the_functions_own_alarms(service: str) -> None:
+    found = resources(service)
+    groups = of(found, "AWS::CodeDeploy::DeploymentGroup")
+    aliases = of(found, "AWS::Lambda::Alias")
+    assert len(aliases) == len(groups) == len(of(found, "AWS::Lambda::Function"))
+    for alias in aliases.values():
+        policy = alias["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"]
+        told = groups[policy["DeploymentGroupName"]["Ref"]]["Properties"]
+        assert told["DeploymentConfigName"]["Fn::Sub"][1] == {"ConfigName": "Canary10Percent5Minutes"}
+        function = found[alias["Properties"]["FunctionName"]["Ref"]]["Properties"]["FunctionName"]["Fn::Sub"]
+        alarms = [one["Name"]["Fn::Sub"] for one in told["AlarmConfiguration"]["Alarms"]]
+        assert alarms[0] == f"{function}-errors"
+        assert (f"{function}-5xx" in alarms) is function.endswith("-http")
+        assert told["AutoRollbackConfiguration"]["Enabled"]
+
+
+def test_a_change_of_layer_or_parameters_alone_makes_new_versions_too() -> None:
+    """SAM by itself sees a function's code only."""
+    one, other = (of(resources("cart", version), "AWS::Lambda::Version") for version in ("one", "other"))
+    assert len(one) == len(other)
+    assert not one.keys() & other.keys()
+
+
+def test_without_the_shift_the_alias_moves_at_once() -> None:
+    found = resources("cart", shift=False)
+    assert of(found, "AWS::Lambda::Alias")
+    assert not of(found, "AWS::CodeDeploy::DeploymentGroup")
+
+
+def test_prod_has_a_canary_and_the_local_stack_none() -> None:
+    assert sam.configured()["prod"]["Canary"] == "true"
+    assert "Canary" not in sam.configured()["local"]
