@@ -22,6 +22,7 @@ COMMANDS = {
     "service": "tools.build.service",
     "invoke": "tools.local.invoke",
     "deploy": "tools.operate.deploy",
+    "undeploy": "tools.operate.undeploy",
     "dlq": "tools.operate.dlq",
     "audit": "tools.operate.audit",
     "race": "tools.drills.race",
