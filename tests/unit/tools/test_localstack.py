@@ -182,8 +182,10 @@ def test_without_the_option_it_is_the_emulator_that_runs_there(options: Callable
     state.mkdir(parents=True)
     (state / "emulator.pid").write_text(str(os.getpid()))
     assert local_stack().make == "ministack", "another program has its number now"
-    command = [sys.executable, "-c", "import time; time.sleep(600)  # tools.local.localstack.server"]
-    with subprocess.Popen(command) as process:
+    text = "import time; print(flush=True); time.sleep(600)  # tools.local.localstack.server"
+    with subprocess.Popen([sys.executable, "-c", text], stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        assert process.stdout.readline(), "it has begun, and its command line can be read"
         (state / "emulator.pid").write_text(str(process.pid))
         found = local_stack().make
         process.kill()
