@@ -63,7 +63,7 @@ def with_alias(template: Template, version: str, *, shift: bool) -> Template:
 
 
 def _published(function: Template, version: str, *, shift: bool) -> Template:
-    """Return a function with an alias, and the alarms that end its canary: those of infra/watch.yaml about its runs."""
+    """Return a function with an alias, and the alarms that end its canary, which are to be there already."""
     properties = {**function["Properties"], "AutoPublishAlias": "live", "AutoPublishCodeSha256": version}
     if shift:
         name = properties["FunctionName"]["Fn::Sub"]
