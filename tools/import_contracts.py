@@ -52,6 +52,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "planning",
         "quotes",
         "signature",
+        "tax",
         "text",
         "tokens",
     ),

@@ -21,8 +21,9 @@ from functions.cart.events import (
     ProductPublished,
     ProductWithdrawn,
 )
-from functions.cart.quotes import BasisPoints, Terms
+from functions.cart.quotes import Terms
 from functions.cart.table import CartTable
+from functions.cart.tax import TaxRules
 from functions.cart.views import (
     AskQuote,
     CartView,
@@ -45,7 +46,7 @@ from functions.shared.http import IDEMPOTENCY_KEY, Header, Service, caller, json
 from functions.shared.idempotency import answered_once
 from functions.shared.ids import fingerprint, new_id
 from functions.shared.money import charge_step
-from functions.shared.types import Country, Currency, Minor, Sku
+from functions.shared.types import Currency, Minor, Sku
 
 app = Service("cart")
 
@@ -67,7 +68,7 @@ def terms() -> Terms:
     return Terms(
         msgspec.convert(os.environ["CURRENCY"], Currency),
         msgspec.json.decode(os.environ["SHIPPING_RATES"], type=dict[str, Minor]),
-        msgspec.json.decode(os.environ["TAX_RATES"], type=dict[Country, BasisPoints]),
+        msgspec.json.decode(os.environ["TAX"], type=TaxRules),
         charge_step(os.environ["PROVIDER_NAME"], os.environ["CURRENCY"]),
     )
 
@@ -230,4 +231,4 @@ def opened(cart_id: str) -> Response:
 
 def shown(cart: Shown) -> Response:
     """Shape a cart."""
-    return json_response(cart_view(cart))
+    return json_response(cart_view(cart, terms()))

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 from msgspec.structs import replace
 
+from functions.cart.tax import STANDARD
 from functions.shared.clock import rfc3339
 from functions.shared.errors import ConflictError, NotFoundError, UnprocessableError
 from functions.shared.ids import derived_id
@@ -21,8 +22,6 @@ MAX_LINES = 50
 MAX_MERGED_LINES = 200
 MAX_QUANTITY = 999
 MAX_TITLE = 120
-UNTAXED = "exempt"
-"""The catalog's tax class of goods that bear no tax."""
 GUEST_KEPT = timedelta(days=30)
 CUSTOMER_KEPT = timedelta(days=90)
 """How long a cart lives after its last change by people; checked whenever it is read."""
@@ -102,7 +101,7 @@ class Offer(Struct, frozen=True):
     price: Money
     image_url: str | None = None
     for_sale: bool = True
-    taxable: bool = True
+    tax_class: str = STANDARD
     ships: bool = True
 
 
@@ -118,7 +117,7 @@ class PricedLine:
     unit_price: Money
     shown_price: Money
     withdrawn: bool
-    taxable: bool
+    tax_class: str = STANDARD
     ships: bool = True
 
     @property
@@ -393,7 +392,7 @@ def shown(cart: Cart, offers: Mapping[str, Offer], currency: str) -> Shown:
 
 def _priced(line: Line, offer: Offer | None, currency: str) -> PricedLine:
     if offer is None:  # never seen while carts and offers are of one table
-        return PricedLine(line.sku, line.quantity, "", line.sku, None, line.price, line.price, True, True)
+        return PricedLine(line.sku, line.quantity, "", line.sku, None, line.price, line.price, True)
     sold = offer.for_sale and offer.price.currency == currency
     return PricedLine(
         line.sku,
@@ -404,7 +403,7 @@ def _priced(line: Line, offer: Offer | None, currency: str) -> PricedLine:
         offer.price if sold else line.price,
         line.price,
         withdrawn=not sold,
-        taxable=offer.taxable,
+        tax_class=offer.tax_class,
         ships=offer.ships,
     )
 

@@ -1,20 +1,19 @@
 """A quote: what the buyer was promised, as pure functions. The signed text binds it (functions/shared/signing.py).
 
-Prices exclude tax. Tax is added on lines and shipping together, at the rate of the country the goods go to, and
-rounded once, half up, to a minor unit. Where the payment provider charges in coarser steps, the total is rounded to
-one: ``subtotal + shipping + tax + rounding = total``, always (docs/adr/0020).
+Prices include tax or do not, as the shop says; what goods and shipping bear is that of the place they go to
+(functions/cart/tax.py). Where the payment provider charges in coarser steps, the total is rounded to one:
+``subtotal + shipping + rounding = total`` where prices include tax, ``+ tax`` where they do not, always.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Annotated
 
-from msgspec import Meta
-
+from functions.cart import tax
 from functions.cart.domain import Cart, PricedLine, check_room, requires_shipping
+from functions.cart.tax import Goods, Place, Taxed, TaxPart, TaxRules
 from functions.shared.addresses import PostalAddress
 from functions.shared.clock import rfc3339
 from functions.shared.errors import ConflictError, UnprocessableError
@@ -26,6 +25,7 @@ from functions.shared.types import (
     Data,
     Email,
     Line,
+    Millionths,
     Minor,
     ProductId,
     Quantity,
@@ -37,11 +37,13 @@ from functions.shared.types import (
 VALID = timedelta(minutes=15)
 _MAX_TOTAL = 99_999_999_999  # what ``Minor`` takes, and so every service after this one
 
-BasisPoints = Annotated[int, Meta(ge=0, le=10_000)]
-
 
 class QuoteLine(Data, frozen=True):
-    """A line as promised; amounts in minor units of the totals' currency."""
+    """A line as promised; amounts in minor units of the totals' currency.
+
+    ``tax``: of all its units, in ``total`` where prices include tax, on top of it where they do not; ``tax_rate`` is in
+    millionths. Of the units the first bear what does not divide evenly.
+    """
 
     sku: Sku
     product_id: ProductId
@@ -49,12 +51,16 @@ class QuoteLine(Data, frozen=True):
     quantity: Quantity
     unit_price: Minor
     total: Minor
+    tax_rate: Millionths = 0
+    tax: Minor = 0
 
 
 class Totals(Data, frozen=True):
-    """Amounts in minor units; ``subtotal`` is the sum of the lines, ``total`` that of the rest.
+    """Amounts in minor units; ``subtotal`` is the sum of the lines, ``total`` what is paid.
 
     ``rounding``: what is added, or taken off where negative, so that the provider can charge the total exactly.
+    ``taxes``: by rate, what goods and shipping are without tax, and the tax; ``tax`` is their sum. ``tax_included``:
+    whether the amounts of lines and shipping contain it.
     """
 
     currency: Currency
@@ -63,6 +69,8 @@ class Totals(Data, frozen=True):
     tax: Minor
     total: Minor
     rounding: Rounding = 0
+    taxes: tuple[TaxPart, ...] = ()
+    tax_included: bool = False
 
 
 class Quote(Data, frozen=True):
@@ -87,7 +95,7 @@ class Quote(Data, frozen=True):
 
 @dataclass(frozen=True)
 class Terms:
-    """What the shop charges: its currency, shipping in minor units by country (or ``default``), tax by country.
+    """What the shop charges: its currency, shipping in minor units by country (or ``default``), and tax.
 
     Every total is a multiple of ``step`` minor units: what the payment provider charges in that currency.
     Nothing is sold to countries without a tax rate, and no goods are delivered to those without a shipping rate where
@@ -96,30 +104,32 @@ class Terms:
 
     currency: str
     shipping: Mapping[str, int]
-    tax: Mapping[str, int]
+    tax: TaxRules
     step: int = 1
 
     def countries(self, *, ships: bool = False) -> list[str]:
         """Return the countries that can be bought from, sorted; where it `ships`, those that goods are delivered to."""
         anywhere = not ships or "default" in self.shipping
-        return sorted(code for code in self.tax if anywhere or code in self.shipping)
+        return [code for code in self.tax.countries() if anywhere or code in self.shipping]
 
-    def of(self, country: str, *, ships: bool = True) -> tuple[int, int]:
-        """Return shipping (minor units) and tax rate (basis points); raise UnprocessableError where not served.
+    def shipping_to(self, country: str, *, ships: bool = True) -> int:
+        """Return what shipping costs, as prices go; raise UnprocessableError where the country is not served.
 
         Where nothing of an order `ships`, there is no shipping, and a country needs none.
         """
         served = self.countries(ships=ships)
         if country not in served:
-            does = "deliver" if ships else "sell"
-            raise UnprocessableError(
-                "country_not_served",
-                f"We {does} to {', '.join(served)}; not to {country}.",
-                field=("shippingAddress", "country"),
-                parameters={"country": country},
-            )
-        rate = self.shipping.get(country, self.shipping.get("default", 0))
-        return rate if ships else 0, self.tax[country]
+            raise _not_served(country, served, "deliver" if ships else "sell")
+        return self.shipping.get(country, self.shipping.get("default", 0)) if ships else 0
+
+
+def _not_served(place: str, served: Iterable[str], does: str) -> UnprocessableError:
+    return UnprocessableError(
+        "country_not_served",
+        f"We {does} to {', '.join(served)}; not to {place}.",
+        field=("shippingAddress", "country"),
+        parameters={"country": place},
+    )
 
 
 def quoted(
@@ -139,7 +149,7 @@ def quoted(
     ConflictError
         The cart is empty, has too many lines, or some not for sale any more, or costs more than any order may.
     """
-    shipping, rate = terms.of(address.country, ships=requires_shipping(lines))
+    shipping = terms.shipping_to(address.country, ships=requires_shipping(lines))
     if not lines:
         raise ConflictError("cart_empty", "There is nothing in the cart to quote.")
     check_room(lines)
@@ -147,13 +157,14 @@ def quoted(
         skus, titles = ", ".join(line.sku for line in gone), ", ".join(line.title for line in gone)
         detail = f"Not for sale any more, remove from the cart: {skus}."
         raise ConflictError("lines_withdrawn", detail, parameters={"skus": skus, "titles": titles})
+    promised, amounts = charged(lines, shipping, terms, Place.of(address, at.date().isoformat()))
     return Quote(
         id=cart.purchase,
         cart_id=cart.id,
         customer_id=cart.customer_id,
         email=email,
-        lines=tuple(map(_promised, lines)),
-        totals=totals(lines, shipping, rate, terms.currency, terms.step),
+        lines=promised,
+        totals=amounts,
         shipping_address=address,
         issued_at=rfc3339(at),
         expires_at=rfc3339(at + VALID),
@@ -162,30 +173,44 @@ def quoted(
     )
 
 
-def totals(lines: Iterable[PricedLine], shipping: int, rate: int, currency: str, step: int = 1) -> Totals:
-    """Return the totals of lines of one currency; `shipping` in minor units, `rate` in basis points.
+def charged(
+    lines: Sequence[PricedLine], shipping: int, terms: Terms, place: Place
+) -> tuple[tuple[QuoteLine, ...], Totals]:
+    """Return what lines of one currency and their shipping cost in a place; `shipping` as the shop's prices go.
 
-    The total is rounded to a multiple of `step` minor units.
+    The total is rounded to a multiple of the terms' step.
 
-    Shipping is taxed as the goods are: at the rate, unless none of them is taxable.
+    Raises
+    ------
+    UnprocessableError
+        Tax is not known there.
+    ConflictError
+        The total is more than any order may cost.
     """
-    amounts = [(line.total.amount, line.taxable) for line in lines]
-    subtotal = sum(amount for amount, _ in amounts)
-    taxed = [amount for amount, taxable in amounts if taxable]
-    tax = _half_up((sum(taxed) + shipping) * rate, 10_000) if taxed else 0
-    exact = subtotal + shipping + tax
-    total = chargeable(exact, step)
-    if total > _MAX_TOTAL:
+    rules, currency = terms.tax, terms.currency
+    try:
+        prices = [tax.unit_price(rules, line.unit_price.amount, line.tax_class, place) for line in lines]
+        goods = [
+            Goods(price * line.quantity, line.tax_class) for price, line in zip(prices, lines, strict=True)
+        ]
+        shipping = tax.shipping_price(rules, shipping, goods, place)
+        due = tax.reckon(rules, goods, shipping, place)
+    except tax.UnknownTaxError:
+        where = " ".join(filter(None, (place.region, place.country)))
+        raise _not_served(where, terms.countries(), "sell") from None
+    subtotal = sum(one.amount for one in goods)
+    exact = subtotal + shipping + (0 if rules.included else due.tax)
+    total = chargeable(exact, terms.step)
+    if max(total, *prices) > _MAX_TOTAL:
         raise ConflictError(
             "total_too_large", f"An order may cost at most {_MAX_TOTAL} in minor units of {currency}."
         )
-    return Totals(currency, subtotal, shipping, tax, total, total - exact)
+    taxes = due.parts(included=rules.included)
+    totals = Totals(currency, subtotal, shipping, due.tax, total, total - exact, taxes, rules.included)
+    return tuple(map(_promised, lines, prices, due.lines)), totals
 
 
-def _half_up(numerator: int, denominator: int) -> int:
-    return (2 * numerator + denominator) // (2 * denominator)
-
-
-def _promised(line: PricedLine) -> QuoteLine:
-    amount, total = line.unit_price.amount, line.total.amount
-    return QuoteLine(line.sku, line.product_id, line.title, line.quantity, amount, total)
+def _promised(line: PricedLine, price: int, taxed: Taxed) -> QuoteLine:
+    return QuoteLine(
+        line.sku, line.product_id, line.title, line.quantity, price, taxed.amount, taxed.rate, taxed.tax
+    )

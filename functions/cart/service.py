@@ -175,7 +175,7 @@ def _offer(product: ProductPublished, variant: VariantState) -> Offer:
         variant.title[: domain.MAX_TITLE] or variant.sku,
         variant.price,
         product.image_url,
-        taxable=variant.tax_class != domain.UNTAXED,
+        tax_class=variant.tax_class,
         ships=variant.requires_shipping,
     )
 

@@ -4,7 +4,7 @@
 | cart         | CART#<id>    | CART    | lines, version, customer_id or token_digest, merged_into, purchase,      |
 |              |              |         | replaces, on_order                                                       |
 | erased       | CART#<id>    | CART    | erased, in place of the cart of a customer who is no more                |
-| offer        | SKU#<sku>    | OFFER   | product_id, title, price, image_url, for_sale, taxable, ships, version,  |
+| offer        | SKU#<sku>    | OFFER   | product_id, title, price, image_url, for_sale, tax_class, ships, version,|
 |              |              |         | told_at                                                                  |
 | product      | PRODUCT#<id> | PRODUCT | version, skus: all it ever had                                           |
 
@@ -174,5 +174,11 @@ def _cart(item: Item) -> Cart:
 
 
 def _offer(item: Item) -> Offer | None:
-    """Return an offer; None where there is none, or it was dropped before it was ever told of."""
-    return from_item(item, Offer) if "price" in item else None
+    """Return an offer; None where there is none, or it was dropped before it was ever told of.
+
+    Until 30 November 2026 an offer said only whether it is taxed; the catalog tells the class with its next fact.
+    """
+    if "price" not in item:
+        return None
+    old = {} if item.get("taxable", True) else {"tax_class": "exempt"}
+    return from_item({**old, **item}, Offer)

@@ -103,8 +103,9 @@ class LineView(View, frozen=True):
 
 
 class CartView(View, frozen=True):
-    """A cart; `subtotal` is of the lines that are for sale, without tax and shipping, `units` of all lines.
+    """A cart; `subtotal` is of the lines that are for sale, without shipping, `units` of all lines.
 
+    ``tax_included``: whether its amounts include tax, of the shop's own country.
     ``requires_shipping``: whether something in it is delivered; it is then quoted only where goods are delivered to.
     """
 
@@ -113,6 +114,7 @@ class CartView(View, frozen=True):
     lines: list[LineView]
     units: int
     subtotal: Minor
+    tax_included: bool
     requires_shipping: bool
     expires_at: str
 
@@ -172,7 +174,7 @@ def line_view(line: PricedLine) -> LineView:
     )
 
 
-def cart_view(shown: Shown) -> CartView:
+def cart_view(shown: Shown, terms: Terms) -> CartView:
     """Shape a cart."""
     return CartView(
         cart_id=shown.cart.id,
@@ -180,6 +182,7 @@ def cart_view(shown: Shown) -> CartView:
         lines=[line_view(line) for line in shown.lines],
         units=shown.units,
         subtotal=shown.subtotal.amount,
+        tax_included=terms.tax.included,
         requires_shipping=requires_shipping(shown.lines),
         expires_at=rfc3339(shown.cart.expires),
     )

@@ -19,6 +19,7 @@ from functions.shared.types import (
     Data,
     Email,
     Line,
+    Millionths,
     Minor,
     ProductId,
     Quantity,
@@ -128,7 +129,11 @@ PARTICIPANTS: Mapping[str, Participant] = {
 
 
 class OrderLine(Data, frozen=True):
-    """What is bought of one SKU; amounts in minor units of the totals' currency."""
+    """What is bought of one SKU; amounts in minor units of the totals' currency.
+
+    ``tax``: of all its units, in ``total`` where prices include tax, on top of it where they do not; ``tax_rate`` is in
+    millionths. Of the units the first bear what does not divide evenly.
+    """
 
     sku: Sku
     product_id: ProductId
@@ -136,12 +141,24 @@ class OrderLine(Data, frozen=True):
     quantity: Quantity
     unit_price: Minor
     total: Annotated[Minor, Meta(examples=[3998])]
+    tax_rate: Annotated[Millionths, Meta(examples=[190_000])] = 0
+    tax: Annotated[Minor, Meta(examples=[760])] = 0
+
+
+class TaxPart(Data, frozen=True):
+    """What an order bears at one rate, shipping's share included; `rate` in millionths, amounts in minor units."""
+
+    rate: Annotated[Millionths, Meta(examples=[190_000])]
+    net: Annotated[Minor, Meta(examples=[4488])]
+    tax: Annotated[Minor, Meta(examples=[853])]
 
 
 class Totals(Data, frozen=True):
-    """What is charged, in minor units: ``total`` is the sum of the rest.
+    """What is charged, in minor units: ``total`` is the sum of the rest, but for tax where the rest contains it.
 
     ``rounding``: what was added, or taken off where negative, so that the provider can charge the total exactly.
+    ``taxes``: by rate, what goods and shipping are without tax, and the tax; ``tax`` is their sum. ``tax_included``:
+    whether the amounts of lines and shipping contain it.
     """
 
     currency: Currency
@@ -150,6 +167,8 @@ class Totals(Data, frozen=True):
     tax: Annotated[Minor, Meta(examples=[853])]
     total: Annotated[Minor, Meta(examples=[5341])]
     rounding: Rounding = 0
+    taxes: tuple[TaxPart, ...] = ()
+    tax_included: bool = False
 
 
 class Content(Data, frozen=True):

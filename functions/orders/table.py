@@ -38,6 +38,7 @@ from functions.orders.domain import (
     MoneyBack,
     Order,
     OrderLine,
+    TaxPart,
     TimelineEntry,
     Totals,
 )
@@ -54,8 +55,12 @@ class _LineRow(OrderLine, frozen=True, array_like=True):
     pass
 
 
-class _TotalsRow(Totals, frozen=True, array_like=True):
+class _TaxRow(TaxPart, frozen=True, array_like=True):
     pass
+
+
+class _TotalsRow(Totals, frozen=True, array_like=True):
+    taxes: tuple[_TaxRow, ...] = ()
 
 
 class _AddressRow(PostalAddress, frozen=True, array_like=True):

@@ -5,6 +5,7 @@ written digit by digit: no float, no rounding, ever.
 """
 
 import re
+from collections.abc import Sequence
 
 _DECIMALS = {
     0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
@@ -101,3 +102,23 @@ def shop_amount(provider: str, units: int, currency: str) -> int:
     theirs = _STRIPE_EXPONENTS.get(currency, decimals) if provider == "stripe" else decimals
     amount: int = units * 10**decimals // 10**theirs
     return amount
+
+
+def half_up(numerator: int, denominator: int) -> int:
+    """Return a fraction that is not negative as a whole number, rounded half up."""
+    return (2 * numerator + denominator) // (2 * denominator)
+
+
+def allocate(amount: int, weights: Sequence[int]) -> list[int]:
+    """Return an amount in parts that are as their weights are, and together the amount, to the minor unit.
+
+    What rounding down leaves goes to the largest remainders, of equal ones to the earlier. Neither amount nor weights
+    are negative; where no weight is above zero they count as equal, and there is at least one.
+    """
+    given = weights if any(weights) else [1] * len(weights)
+    whole = sum(given)
+    parts = [amount * weight // whole for weight in given]
+    by_remainder = sorted(range(len(given)), key=lambda place: -(amount * given[place] % whole))
+    for place in by_remainder[: amount - sum(parts)]:
+        parts[place] += 1
+    return parts

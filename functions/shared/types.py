@@ -30,6 +30,8 @@ Minor = Annotated[int, Meta(ge=0, le=99_999_999_999, examples=[1999])]
 """An amount in minor units of its currency (ISO 4217)."""
 Rounding = Annotated[int, Meta(ge=-99, le=99, examples=[0])]
 """What a total was rounded by, in minor units: less than a payment provider's step (functions/shared/money.py)."""
+Millionths = Annotated[int, Meta(ge=0, le=1_000_000, examples=[190_000])]
+"""A rate: 6.875 % is 68,750."""
 Currency = Annotated[
     str,
     Meta(

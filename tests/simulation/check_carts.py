@@ -184,11 +184,21 @@ class Prices(Watch):
             f"{order_id}: {lines}, {totals}",
         )
         subtotal = sum(line["total"] for line in lines)
-        parts = subtotal + totals["shipping"] + totals["tax"] + totals.get("rounding", 0)
+        on_top = 0 if totals.get("taxIncluded") else totals["tax"]
+        parts = subtotal + totals["shipping"] + on_top + totals.get("rounding", 0)
         require(
             (subtotal, parts) == (totals["subtotal"], totals["total"]),
             "an order's total is the sum of its parts",
             f"{order_id}: {totals}",
+        )
+        taxes = totals.get("taxes", [])
+        require(
+            sum(part["tax"] for part in taxes) == totals["tax"]
+            and sum(part["net"] + part["tax"] for part in taxes)
+            == totals["total"] - totals.get("rounding", 0)
+            and sum(line.get("tax", 0) for line in lines) <= totals["tax"],
+            "net and tax of all rates are the total",
+            f"{order_id}: {lines}, {totals}",
         )
 
     def ended(self) -> None:

@@ -72,10 +72,18 @@ def _bought(order: Order) -> str:
 
 
 def amounts(totals: Totals) -> list[tuple[str, str]]:
-    """Return what is added to the lines, and the total, each with its name: they add up."""
-    rows = [("Shipping", totals.shipping), ("Tax", totals.tax)]
+    """Return what is added to the lines, the total, and tax that is in it, each with its name."""
+    tax = [(_tax(part.rate, included=totals.tax_included), part.tax) for part in totals.taxes if part.tax]
+    rows = [("Shipping", totals.shipping), *([] if totals.tax_included else tax or [("Tax", totals.tax)])]
     rows += [("Rounding", totals.rounding)] if totals.rounding else []
-    return [(name, _money(amount, totals)) for name, amount in [*rows, ("Total", totals.total)]]
+    rows += [("Total", totals.total), *(tax if totals.tax_included else [])]
+    return [(name, _money(amount, totals)) for name, amount in rows]
+
+
+def _tax(rate: int, *, included: bool) -> str:
+    """Return what tax of a rate in millionths is called: ``Tax 5.5 %``, ``Including tax 19 %``."""
+    percent = f"{rate / 10_000:f}".rstrip("0").rstrip(".")
+    return f"{'Including tax' if included else 'Tax'} {percent} %"
 
 
 def _money(amount: int, totals: Totals) -> str:

@@ -175,7 +175,7 @@ def shop(deploy: Callable[[str], str], call: Callable[..., Any], monkeypatch: py
     for variable, parameter in (
         ("CURRENCY", "Currency"),
         ("SHIPPING_RATES", "ShippingRates"),
-        ("TAX_RATES", "TaxRates"),
+        ("TAX", "Tax"),
         ("PROVIDER_NAME", "PaymentProvider"),
     ):
         monkeypatch.setenv(variable, parameters[parameter]["Default"])

@@ -146,6 +146,7 @@ def test_a_new_cart_is_empty(shop: Shop) -> None:
         "lines": [],
         "units": 0,
         "subtotal": 0,
+        "taxIncluded": False,
         "requiresShipping": False,
         "expiresAt": "",
     }

@@ -42,6 +42,8 @@ def test_a_quote_says_what_everything_costs(shop: Shop) -> None:
             "quantity": 2,
             "unitPrice": 1999,
             "total": 3998,
+            "taxRate": 190_000,
+            "tax": 760,
         },
         {
             "sku": "POT-1",
@@ -50,6 +52,8 @@ def test_a_quote_says_what_everything_costs(shop: Shop) -> None:
             "quantity": 1,
             "unitPrice": 501,
             "total": 501,
+            "taxRate": 190_000,
+            "tax": 95,
         },
     ]
     assert answer.body["totals"] == {
@@ -58,6 +62,7 @@ def test_a_quote_says_what_everything_costs(shop: Shop) -> None:
         "shipping": 490,
         "tax": 948,
         "total": 5937,
+        "taxes": [{"rate": 190_000, "net": 4989, "tax": 948}],
     }
     assert answer.body["shippingAddress"] == ADDRESS
 
@@ -72,6 +77,7 @@ def test_where_nothing_ships_there_is_no_shipping(shop: Shop) -> None:
         "shipping": 0,
         "tax": 380,
         "total": 2380,
+        "taxes": [{"rate": 190_000, "net": 2000, "tax": 380}],
     }
 
 
@@ -351,7 +357,8 @@ def test_a_quote_is_of_what_the_provider_can_charge(
     monkeypatch.setenv("CURRENCY", "KWD")
     monkeypatch.setenv("PROVIDER_NAME", provider)
     monkeypatch.setenv("SHIPPING_RATES", '{"default": 0}')
-    monkeypatch.setenv("TAX_RATES", '{"DE": 0}')
+    rates = [{"country": "DE", "tax_class": "standard", "rate": 0}]
+    monkeypatch.setenv("TAX", json.dumps({"prices": "exclude_tax", "home": "DE", "rates": rates}))
     terms.cache_clear()
     shop.sells("MUG-1", 5124, currency="KWD")
     cart = shop.open()

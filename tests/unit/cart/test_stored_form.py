@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from functions.cart.domain import Cart, Line, Offer
 from functions.cart.table import CartTable, Known
@@ -110,7 +111,9 @@ def test_a_line_is_stored_like_those_of_a_new_cart(table: CartTable, stored: Any
 
 
 def test_an_offer_is_stored_in_the_form_that_all_versions_read(table: CartTable, stored: Any) -> None:
-    mug = Offer("MUG-1", "prd_1", "A mug", Money(1999, "EUR"), "https://img/1", taxable=False, ships=False)
+    mug = Offer(
+        "MUG-1", "prd_1", "A mug", Money(1999, "EUR"), "https://img/1", tax_class="reduced", ships=False
+    )
     assert table.take_offer(mug, 4, ADDED)
     assert stored(table) == [
         {
@@ -122,7 +125,7 @@ def test_an_offer_is_stored_in_the_form_that_all_versions_read(table: CartTable,
             "price": {"amount": 1999, "currency": "EUR"},
             "image_url": "https://img/1",
             "for_sale": True,
-            "taxable": False,
+            "tax_class": "reduced",
             "ships": False,
             "version": 4,
             "told_at": ADDED,
@@ -131,11 +134,13 @@ def test_an_offer_is_stored_in_the_form_that_all_versions_read(table: CartTable,
     assert table.offer("MUG-1") == mug
 
 
-def test_an_offer_of_long_ago_is_shipped(table: CartTable) -> None:
+def test_an_offer_of_long_ago_is_shipped_and_its_tax_is_the_standard_one_or_none(table: CartTable) -> None:
     old = {"product_id": "prd_1", "title": "A mug", "price": {"amount": 1999, "currency": "EUR"}}
     table.put({"pk": "SKU#MUG-1", "sk": "OFFER", "sku": "MUG-1", **old, "for_sale": False, "taxable": False})
-    offer = Offer("MUG-1", "prd_1", "A mug", Money(1999, "EUR"), None, False, False, True)
+    offer = Offer("MUG-1", "prd_1", "A mug", Money(1999, "EUR"), None, False, "exempt", True)
     assert table.offer("MUG-1") == offer
+    table.put({"pk": "SKU#MUG-1", "sk": "OFFER", "sku": "MUG-1", **old, "taxable": True})
+    assert table.offer("MUG-1") == replace(offer, tax_class="standard", for_sale=True)
 
 
 def test_a_product_is_stored_with_its_skus_in_order(table: CartTable, stored: Any) -> None:

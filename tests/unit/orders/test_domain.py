@@ -22,6 +22,7 @@ from functions.orders.domain import (
     Participant,
     Report,
     Status,
+    TaxPart,
     TimelineEntry,
     Totals,
     as_placed,
@@ -425,6 +426,20 @@ def test_a_mail_names_what_a_total_was_rounded_by() -> None:
         ("Rounding", "-0.004 KWD"),
         ("Total", "5.120 KWD"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("included", "rows"),
+    [
+        (False, ["Shipping", "Tax 19 %", "Tax 5.5 %", "Total"]),
+        (True, ["Shipping", "Total", "Including tax 19 %", "Including tax 5.5 %"]),
+    ],
+)
+def test_a_mail_names_each_tax_where_it_belongs(included: bool, rows: list[str]) -> None:
+    taxes = (TaxPart(190_000, 3726, 708), TaxPart(55_000, 517, 28), TaxPart(0, 100, 0))
+    totals = Totals("EUR", 4498, 490, 736, 4988, 0, taxes, tax_included=included)
+    assert [name for name, _ in amounts(totals)] == rows
+    assert dict(amounts(totals))[rows[-1]].endswith(" EUR")
 
 
 def test_a_mail_says_nothing_of_rounding_where_there_was_none() -> None:

@@ -11,6 +11,7 @@ from functions.orders.domain import (
     MoneyBack,
     Order,
     OrderLine,
+    TaxPart,
     TimelineEntry,
     Totals,
 )
@@ -25,10 +26,19 @@ CONTENT = Content(
     cart_id="crt_1",
     email="amira@example.com",
     lines=(
-        OrderLine("POT-CLAY-L", "prd_1", "Clay pot, größer", 2, 1999, 3998),
-        OrderLine("MUG-1", "prd_2", "A “mug”", 1, 500, 500),
+        OrderLine("POT-CLAY-L", "prd_1", "Clay pot, größer", 2, 1999, 3998, 190_000, 638),
+        OrderLine("MUG-1", "prd_2", "A “mug”", 1, 500, 500, 70_000, 33),
     ),
-    totals=Totals("EUR", 4498, 490, 853, 5843, 2),
+    totals=Totals(
+        "EUR",
+        4498,
+        490,
+        745,
+        4990,
+        2,
+        (TaxPart(190_000, 3726, 708), TaxPart(70_000, 517, 37)),
+        tax_included=True,
+    ),
     shipping_address=PostalAddress(
         "Amira Haddad", "Sonnenallee 12", "Berlin", "12047", "DE", "2nd", "Berlin"
     ),
@@ -38,12 +48,13 @@ CONTENT = Content(
 )
 TEXT = (
     '["crt_1","amira@example.com",'
-    '[["POT-CLAY-L","prd_1","Clay pot, größer",2,1999,3998],["MUG-1","prd_2","A “mug”",1,500,500]],'
-    '["EUR",4498,490,853,5843,2],["Amira Haddad","Sonnenallee 12","Berlin","12047","DE","2nd","Berlin"],'
+    '[["POT-CLAY-L","prd_1","Clay pot, größer",2,1999,3998,190000,638],["MUG-1","prd_2","A “mug”",1,500,500,70000,33]],'
+    '["EUR",4498,490,745,4990,2,[[190000,3726,708],[70000,517,37]],true],'
+    '["Amira Haddad","Sonnenallee 12","Berlin","12047","DE","2nd","Berlin"],'
     '"tok_visa","2026-11-22T17:07:09.123Z",3]'
 )
 PLAIN_TEXT = (
-    '["crt_1","a@b.ie",[["MUG-1","prd_2","A mug",1,500,500]],["EUR",500,0,0,500,0],'
+    '["crt_1","a@b.ie",[["MUG-1","prd_2","A mug",1,500,500,0,0]],["EUR",500,0,0,500,0,[],false],'
     '["A","1 Main St","Cork",null,"IE",null,null],"tok_visa","2026-11-22T17:07:09.123Z",0]'
 )
 OLD_TEXT = (
@@ -51,7 +62,7 @@ OLD_TEXT = (
     '["A","1 Main St","Cork",null,"IE"],"tok_visa","2026-11-22T17:07:09.123Z"]'
 )
 NEWER_TEXT = (
-    '["crt_1","a@b.ie",[["MUG-1","prd_2","A mug",1,500,500,"new"]],["EUR",500,0,0,500,0,"new"],'
+    '["crt_1","a@b.ie",[["MUG-1","prd_2","A mug",1,500,500,0,0,"new"]],["EUR",500,0,0,500,0,[],false,"new"],'
     '["A","1 Main St","Cork",null,"IE",null,null,"new"],"tok_visa","2026-11-22T17:07:09.123Z",0,"new"]'
 )
 PLAIN = Content(

@@ -63,6 +63,7 @@ export function drawer() {
     if (at !== null) (lines.querySelector(`input[data-control="${CSS.escape(at)}"]`) ?? lines.querySelector(`[data-control="${CSS.escape(at)}"]`) ?? title).focus();
     fill(foot, items.length > 0 && [
       h("div", { class: "totals" }, h("div", { class: "sum" }, h("span", {}, t("cart.subtotal")), h("span", {}, price(data.subtotal, data.currency)))),
+      h("p", { class: "small soft" }, t(data.taxIncluded ? "cart.taxIncluded" : "cart.taxExcluded")),
       h("a", { class: "button", href: "/checkout.html" }, t("cart.checkout")),
     ]);
   };

@@ -135,7 +135,7 @@ export async function order(body, { argument: id, left }) {
       h("aside", { class: "stack" },
         h("section", { class: "card stack" }, h("h2", {}, "Bought"),
           h("table", {}, h("tbody", {}, main.lines.map((line) => h("tr", {}, h("td", {}, `${line.quantity} × ${line.title}`), h("td", { class: "number" }, price(line.total, currency)))),
-            sum("Shipping", main.totals.shipping), sum("Tax", main.totals.tax), main.totals.rounding ? sum("Rounding", main.totals.rounding) : null, h("tr", {}, h("th", { scope: "row" }, "Total"), h("td", { class: "number" }, h("strong", {}, price(main.totals.total, currency)))))),
+            sum("Shipping", main.totals.shipping), sum(main.totals.taxIncluded ? "Tax, included" : "Tax", main.totals.tax), main.totals.rounding ? sum("Rounding", main.totals.rounding) : null, h("tr", {}, h("th", { scope: "row" }, "Total"), h("td", { class: "number" }, h("strong", {}, price(main.totals.total, currency)))))),
           payment.amount && h("p", { class: "small" }, `Taken ${price(payment.captured.amount, payment.captured.currency)}, paid back ${price(payment.refunded.amount, currency)}${payment.refunding.amount ? `, on its way back ${price(payment.refunding.amount, currency)}` : ""}${payment.disputed.amount ? `, taken back for disputes ${price(payment.disputed.amount, currency)}` : ""}`),
           payment.refunds?.filter((one) => one.status === "failed").map((one) => h("p", { class: "notice bad small" }, `A refund of ${price(one.amount.amount, one.amount.currency)} failed (${one.code}): the buyer did not get it.`)),
           h("p", { class: "small soft" }, [to.name, to.line1, to.line2, `${to.postalCode} ${to.city}`, to.country].filter(Boolean).join(", "))),

@@ -9,6 +9,7 @@ import { lacking, levels } from "../lib/stock.js";
 import { countries, countrySelect, reoffer } from "../components/countries.js";
 import { check, complete, explain, failed, mark, unmark } from "../components/problem.js";
 import { paymentChoice } from "../components/payment-choice.js";
+import { totals } from "../components/totals.js";
 
 const place = document.querySelector("#checkout");
 /**
@@ -54,15 +55,6 @@ const summary = h("aside", { class: "card", "aria-labelledby": "summary" },
   h("h2", { id: "summary" }, t("checkout.summary")), h("div", { "aria-live": "polite" }, content, note),
   h("p", { class: "small soft later" }, t("checkout.code")), trouble, button);
 
-function totals(data, lines) {
-  const { currency } = data;
-  const row = (key, amount, style) => h("div", { class: style }, h("span", {}, t(key)), h("span", {}, price(amount, currency)));
-  return h("div", { class: "totals" },
-    lines.map((line) => h("div", {}, h("span", {}, `${line.quantity} × ${line.title}`, scarce(line)), h("span", {}, price(line.total, currency)))),
-    row("cart.subtotal", data.subtotal), data.shipping !== undefined && row("checkout.shipping", data.shipping), data.tax !== undefined && row("checkout.tax", data.tax), data.rounding ? row("checkout.rounding", data.rounding) : null,
-    data.total !== undefined && row("checkout.total", data.total, "sum"));
-}
-
 /** Return the notice that there is less of a line than it asks for. */
 function scarce(line) {
   const left = lacking(state.levels.get(line.sku), line.quantity);
@@ -87,7 +79,7 @@ const promised = (quote) => JSON.stringify([quote?.lines, quote?.totals]);
 function show(fields) {
   const { quote, cart: data } = state;
   if (quote) state.seen = quote;
-  fill(content, quote ? totals(quote.totals, quote.lines) : totals({ currency: data.currency, subtotal: data.subtotal }, data.lines));
+  fill(content, quote ? totals(quote.totals, quote.lines, { beside: scarce }) : totals({ currency: data.currency, subtotal: data.subtotal }, data.lines, { beside: scarce }));
   note.textContent = quote ? t("checkout.held", { time: new Date(quote.expiresAt).toLocaleTimeString(locale(), { timeStyle: "short" }) }) : t(complete(fields) ? "checkout.totalling" : "checkout.enter");
   const { total, currency } = state.seen?.totals ?? {};
   button.textContent = state.paying ? t("checkout.paying") : state.seen ? t("checkout.pay", { price: price(total, currency) }) : t("checkout.review");

@@ -7,6 +7,7 @@ import { clock, countryName, day, moment, t } from "../lib/i18n.js";
 import { price } from "../lib/money.js";
 import { paymentChoice } from "../components/payment-choice.js";
 import { explain, failed } from "../components/problem.js";
+import { totals } from "../components/totals.js";
 
 const place = document.querySelector("#order");
 const asked = new URLSearchParams(location.search);
@@ -68,8 +69,7 @@ async function pay(event) {
 }
 
 function view(order, timeline, late) {
-  const { totals, shippingAddress: to } = order;
-  const row = (key, amount, style) => h("div", { class: style }, h("span", {}, t(key)), h("span", {}, price(amount, totals.currency)));
+  const { shippingAddress: to } = order;
   return [
     h("p", { class: "row" }, h("span", { class: "mono" }, t("order.number", { number: order.number })), h("span", { class: "small soft" }, day(order.placedAt)), h("span", { class: `badge ${{ confirmed: "good", cancelled: "bad" }[order.status] ?? "warn"}`, id: "status" }, t(`status.${order.status}`))),
     h("ol", { class: "saga" }, steps(order, timeline)),
@@ -77,8 +77,7 @@ function view(order, timeline, late) {
     h("div", { class: "checkout" },
       h("section", { class: "card" }, h("h2", {}, t("order.history")), h("ol", { class: "timeline", id: "timeline" }, timeline.map((entry) => h("li", { "data-fact": entry.type }, h("time", { datetime: entry.time }, sameDay(entry.time, order.placedAt) ? clock(entry.time) : moment(entry.time)), h("span", {}, t(`fact.${entry.type}`), detail(entry)))))),
       h("aside", { class: "card stack" },
-        h("div", { class: "totals" }, order.lines.map((line) => h("div", {}, h("span", {}, `${line.quantity} × ${line.title}`), h("span", {}, price(line.total, totals.currency)))),
-          row("cart.subtotal", totals.subtotal), row("checkout.shipping", totals.shipping), row("checkout.tax", totals.tax), totals.rounding ? row("checkout.rounding", totals.rounding) : null, row("checkout.total", totals.total, "sum"), ["refunded", "refunding", "refundFailed", "disputed"].map((name) => order[name].amount > 0 && row(`order.${name}`, order[name].amount, name))),
+        totals(order.totals, order.lines, { more: ["refunded", "refunding", "refundFailed", "disputed"].filter((name) => order[name].amount > 0).map((name) => [`order.${name}`, order[name].amount, name]) }),
         h("div", {}, h("h3", {}, t("order.deliver")), h("address", {}, [to.name, to.line1, to.line2, `${to.postalCode} ${to.city}`, to.region, countryName(to.country)].filter(Boolean).map((text) => h("div", {}, text)))),
         cancelling(order),
         link() && h("p", { class: "small" }, h("a", { href: link() }, t("order.link"))),
