@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from tests.integration.conftest import BEYOND
 from tests.support.templates import template
+from tools import ROOT
 from tools.local.stack import EMULATORS
 from tools.services import PLATFORM, services
 
@@ -74,3 +76,12 @@ def test_a_local_stack_has_only_what_its_emulator_knows(service: str, make: str,
 def test_no_call_waits_for_an_authoriser(service: str) -> None:
     """LocalStack's open core skips them: what they would let in is everybody."""
     assert not any(word in str(template(service)) for word in ("Authorizer", "AuthorizationType"))
+
+
+def test_what_is_beyond_an_emulator_names_tests_that_there_are() -> None:
+    folder = ROOT / "tests" / "integration"
+    for names in BEYOND.values():
+        for name in names:
+            file, _, test = name.partition("::")
+            assert (folder / file).is_file(), name
+            assert f"def {test}(" in (folder / file).read_text() or not test, name

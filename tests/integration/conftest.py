@@ -46,8 +46,8 @@ BEYOND = {
             "feeds a queue's messages to one function at a time: 2,048 counts of stock take longer than tests wait"
         ),
         "test_replay.py": (
-            "answers StartReplay when everything is sent: with the archive of all tests later than a client waits,"
-            " which then asks again and is told that there is such a replay"
+            "answers StartReplay with an error of its own: it takes the times in its archive, which are texts,"
+            " for times"
         ),
         **dict.fromkeys(
             (

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +15,7 @@ from tests.integration.conftest import MAKE
 from tests.integration.test_outages import takes_no_calls_for_a_while
 from tests.support.patience import eventually
 from tools import ROOT
-from tools.local import bootstrap, seed
+from tools.local import bootstrap, drain, seed
 from tools.local.emulator import free_port
 from tools.local.stack import Stack
 
@@ -83,3 +86,32 @@ def test_what_a_function_raises_is_told_to_who_invokes_it(localstack: Stack) -> 
     )
     assert answer["FunctionError"] == "Unhandled"
     assert "errorType" in json.loads(answer["Payload"].read())
+
+
+def tool(localstack: Stack, command: str, **options: str) -> str:
+    """Run an operator's command as for an environment on AWS, with the address of this one; return what it says."""
+    to = {"ENV": "local", "AWS_ENDPOINT_URL": localstack.endpoint}
+    done = subprocess.run(
+        [sys.executable, "-m", "tools", command],
+        cwd=ROOT,
+        env={**os.environ, **to, **options},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_the_operators_tools_work_at_its_address(localstack: Stack) -> None:
+    assert eventually(lambda: not drain.waiting(localstack))
+    assert " 0 differences" in tool(localstack, "audit")
+    assert "orders-http" in tool(localstack, "logs", SERVICE="orders")
+    queue, sqs = "souk-local-cart-inbox-dlq", localstack.client("sqs")
+    fact = (ROOT / "events" / "samples" / "orders" / "OrderCancelled.v1.json").read_text()
+    sqs.send_message(QueueUrl=sqs.get_queue_url(QueueName=queue)["QueueUrl"], MessageBody=fact)
+    assert f"1  {queue}" in tool(localstack, "dlq")
+    assert "OrderCancelled" in tool(localstack, "dlq", QUEUE=queue)
+    assert f"drained; 0 left in {queue}" in tool(localstack, "dlq", QUEUE=queue, REDRIVE="all")
+    assert eventually(lambda: not drain.waiting(localstack))
+    assert " 0 differences" in tool(localstack, "audit")
