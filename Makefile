@@ -7,7 +7,7 @@ ENDPOINT_PORT ?= 4566
 STATE         ?= .local
 ENV           ?= local
 AUTH          ?= false
-export PORT ENDPOINT_PORT STATE ENV AUTH GATEWAY EMULATOR COLD ORDERS VISITS CATALOG SERVICE FOLLOW FUNCTION EVENT QUEUE REDRIVE DELETE REASON BUYERS UNITS FROM TO EXAMPLES NAME REPLACE CANARY CONFIRM DATA
+export PORT ENDPOINT_PORT STATE ENV AUTH GATEWAY EMULATOR COLD ORDERS VISITS CATALOG SERVICE FOLLOW FUNCTION EVENT QUEUE REDRIVE DELETE REASON BUYERS UNITS FROM TO EXAMPLES NAME REPLACE CANARY CONFIRM DATA BRANCH DAYS BASE
 
 # Whatever the shell says, compiled modules are kept: the SAM CLI starts in half the time.
 unexport PYTHONDONTWRITEBYTECODE
@@ -72,6 +72,8 @@ deploy: setup ## Deploy to AWS, or to AWS_ENDPOINT_URL (ENV=dev, SERVICE=orders 
 	@$(souk) deploy
 undeploy: setup ## Delete an environment's stacks (ENV=dev CONFIRM=dev); tables and buckets stay, unless DATA=delete
 	@$(souk) undeploy
+preview: setup ## Name a branch's environment (BRANCH=…), or delete those of branches that are over their time (DAYS=3)
+	@$(souk) preview
 audit: setup ## Recompute stock and money from the ledgers and facts, and compare with the tables (ENV=prod)
 	@$(souk) audit
 dlq: setup ## Show dead letters and send them back or delete one (QUEUE=souk-local-orders-inbox-dlq, REDRIVE=all or an id, DELETE=an id REASON=why)
@@ -137,6 +139,8 @@ cost: setup ## The bill of a month on AWS, on paper (ORDERS=1000000 VISITS=20000
 	@$(venv)/python -m tests.bench.cost
 
 ## This repository
+changed: setup ## The stacks that this branch touches, as a JSON list (BASE=origin/main)
+	@$(souk) changed
 setup: ## Make the virtual environments in .local/ if they are missing or out of date
 	@$(PYTHON) tools/local/bootstrap.py
 lock: setup ## Lock the requirements again after a change of requirements/*.in
@@ -144,5 +148,5 @@ lock: setup ## Lock the requirements again after a change of requirements/*.in
 clean: ## Remove builds and virtual environments; the stack's state stays
 	@rm -rf .aws-sam .local/venv .local/emulator .local/localstack .local/judges .local/pictures .local/uv .local/cache
 
-.PHONY: help run stop reset status logs mail dlq audit race chaos replay restore-drill watch fmt lint test unit simulate contracts build invoke service deploy undeploy setup lock clean pictures lighthouse growth flash-sale hops capacity \
+.PHONY: help run stop reset status logs mail dlq audit race chaos replay restore-drill watch fmt lint test unit simulate contracts build invoke service deploy undeploy preview changed setup lock clean pictures lighthouse growth flash-sale hops capacity \
   judges bandit checkov pip-audit oidc probe schemathesis

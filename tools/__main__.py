@@ -22,6 +22,8 @@ COMMANDS = {
     "service": "tools.build.service",
     "invoke": "tools.local.invoke",
     "deploy": "tools.operate.deploy",
+    "preview": "tools.operate.preview",
+    "changed": "tools.build.changed",
     "undeploy": "tools.operate.undeploy",
     "dlq": "tools.operate.dlq",
     "audit": "tools.operate.audit",

@@ -27,6 +27,8 @@ from tools.report import ToolError, step
 from tools.services import EDGE, PLATFORM, services
 
 BUILDS = ROOT / ".aws-sam"
+PREVIEW = "preview"
+"""The section of samconfig.toml of all environments that it does not name and that begin with ``pre``."""
 
 Parameters = Mapping[str, str]
 
@@ -108,8 +110,8 @@ def runs_on(environment: str) -> dict[str, str]:
     if environment == "local":
         return {"PythonRuntime": recipe.python_tag(), "Architecture": recipe.target_platform()}
     declared = templates.template(services()[0])["Parameters"]  # all declare them alike
-    given = configured()[environment]
-    return {name: given.get(name, declared[name]["Default"]) for name in ("PythonRuntime", "Architecture")}
+    values = given(environment)
+    return {name: values.get(name, declared[name]["Default"]) for name in ("PythonRuntime", "Architecture")}
 
 
 def configured() -> dict[str, dict[str, str]]:
@@ -120,14 +122,28 @@ def configured() -> dict[str, dict[str, str]]:
     }
 
 
+def given(environment: str) -> dict[str, str]:
+    """Return the parameter values of one environment; ToolError where samconfig.toml has no section for it."""
+    return {**configured()[section(environment)], "Environment": environment}
+
+
+def section(environment: str) -> str:
+    """Return whose settings an environment has: its own, or those of all previews."""
+    known = _settings()
+    found = PREVIEW if environment.startswith(PREVIEW[:3]) and environment not in known else environment
+    if found not in known:
+        raise ToolError(f"samconfig.toml has no environment {environment!r}; there are: {' '.join(known)}")
+    return found
+
+
 def region(environment: str) -> str:
     """Return the region that samconfig.toml gives an environment."""
-    return str(_settings()[environment]["region"])
+    return str(_settings()[section(environment)]["region"])
 
 
 def asks(environment: str) -> bool:
     """Tell whether samconfig.toml wants each change of an environment confirmed."""
-    return bool(_settings()[environment]["confirm_changeset"])
+    return bool(_settings()[section(environment)]["confirm_changeset"])
 
 
 def _settings() -> dict[str, dict[str, Any]]:
@@ -195,7 +211,7 @@ def change_set(stack: StackTemplate, target: Target, template: Path) -> str | No
 
 
 def _deploy_arguments(stack: StackTemplate, target: Target, template: Path) -> list[str]:
-    config = "default" if target.environment == "local" else target.environment
+    config = "default" if target.environment == "local" else section(target.environment)
     overrides = [f"{name}={value}" for name, value in target.overrides(stack).items()]
     arguments = ["--template", str(template), "--config-file", str(ROOT / "samconfig.toml")]
     arguments += ["--config-env", config, "--stack-name", target.stack_name(stack), "--no-confirm-changeset"]

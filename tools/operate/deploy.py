@@ -98,9 +98,7 @@ def deploy(environment: str, stacks: list[sam.StackTemplate], url: str | None) -
             "deployed services could not read these events; publish a new version beside the old one (docs/adr/0024), "
             "or deploy these services first if they have changed"
         )
-    target = sam.Target(
-        environment, common={**sam.configured()[environment], **({"PublicUrl": url} if url else {})}
-    )
+    target = sam.Target(environment, common={**sam.given(environment), **({"PublicUrl": url} if url else {})})
     if asks(environment):
         for stack in stacks:
             sam.build_stack(stack)
@@ -203,7 +201,7 @@ def edge_is_stale(environment: str) -> bool:
 
 def deploy_site(environment: str) -> None:
     """Deploy CloudFront and bring the files of web/ to its bucket."""
-    target = sam.Target(environment, common={**sam.configured()[environment], **apis(environment)})
+    target = sam.Target(environment, common={**sam.given(environment), **apis(environment)})
     deploy_stack(boto3.client("cloudformation"), EDGE, target)
     stack = boto3.client("cloudformation").describe_stacks(StackName=target.stack_name(EDGE))["Stacks"][0]
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}

@@ -70,8 +70,7 @@ def deployed() -> Deployed:
     Raises ToolError for one that samconfig.toml does not have, and without good credentials.
     """
     name = options.text("ENV") or "local"
-    if name not in (known := sam.configured()):
-        raise ToolError(f"samconfig.toml has no environment {name!r}; there are: {' '.join(known)}")
+    sam.section(name)
     environment = Deployed(name)
     os.environ.update(environment.variables)
     try:

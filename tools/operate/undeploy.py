@@ -36,6 +36,8 @@ def undeploy(environment: Environment, *, data: bool = False) -> None:
     """Delete the stacks, those that others need last; with `data` also all that is kept without them."""
     client = environment.client("cloudformation")
     for stack in stacks(environment):
+        if data and stack.endswith(f"-{PLATFORM}"):
+            delete_data(environment)  # while there still is a stack to find the environment by
         changes.remove(client, stack)
         step(f"{stack}: deleted")
     if data:

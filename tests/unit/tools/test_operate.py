@@ -59,7 +59,7 @@ def depth(url: str) -> int:
 
 def test_an_environment_that_samconfig_does_not_have_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ENV", "moon")
-    with pytest.raises(ToolError, match="no environment 'moon'; there are: local dev prod"):
+    with pytest.raises(ToolError, match="no environment 'moon'; there are: local dev prod preview"):
         chosen()
 
 

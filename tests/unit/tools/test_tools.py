@@ -105,7 +105,11 @@ def test_an_old_python_is_told_what_to_do() -> None:
         ("dlq", {"REDRIVE": "all"}, "say which queue: QUEUE=souk-local-orders-inbox-dlq"),
         ("run", {"STATE": "/sys/souk", "PORT": "18099"}, "cannot write /sys/souk: .*; the tools keep all .*"),
         ("logs", {"STATE": "/nonexistent"}, "the stack is not running; start it with: make run"),
-        ("deploy", {"ENV": "moon"}, "samconfig.toml has no environment 'moon'; there are: local dev prod"),
+        (
+            "deploy",
+            {"ENV": "moon"},
+            "samconfig.toml has no environment 'moon'; there are: local dev prod preview",
+        ),
         ("invoke", {"FUNCTION": ""}, "say which: make invoke FUNCTION=.*"),
         ("dance", {}, "no command 'dance'; there are: run .*"),
     ],
@@ -252,6 +256,7 @@ def test_every_environment_of_samconfig_is_named_in_its_values() -> None:
         "local": "local",
         "dev": "dev",
         "prod": "prod",
+        "preview": "preview",
     }
 
 

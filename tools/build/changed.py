@@ -1,0 +1,57 @@
+"""`make changed BASE=origin/main`: the stacks that a change touches, as a JSON list, for pipelines to test and deploy.
+
+    ["cart", "edge"]
+
+A file of one service touches that service; what all are built from or deployed with touches all stacks; documents, tests
+and what runs on a developer's machine touch none.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Iterable
+
+from tools import ROOT, options
+from tools.report import ToolError
+from tools.services import EDGE, PLATFORM, services
+
+OF_A_SERVICE = re.compile(
+    r"functions/(?P<code>\w+)/|infra/(?P<template>\w+)\.yaml|requirements/(?P<wheels>\w+)\.(?:in|txt)"
+    r"|tests/unit/(?P<tests>\w+)/|events/(?:schemas|samples|http)/(?P<facts>\w+)/"
+)
+OF_THE_EDGE = re.compile(r"web/|infra/edge\.yaml")
+OF_ALL = re.compile(
+    r"functions/shared/|functions/__init__\.py|requirements/(?:layer|bootstrap|dev)\.|template\.yaml|infra/\w+\.yaml"
+    r"|samconfig\.toml|Makefile|tools/(?:build|operate|contracts)/|tools/\w+\.py"
+)
+
+
+def main() -> None:
+    """Print the stacks that differ between BASE (origin/main without it) and what is checked out."""
+    print(json.dumps(touched(files(options.text("BASE") or "origin/main"))))
+
+
+def files(base: str) -> list[str]:
+    """Return the files that were changed, added or removed since this branch left another; ToolError if git says no."""
+    line = ["git", "diff", "--name-only", "--no-renames", f"{base}...HEAD"]
+    done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise ToolError(f"git knows no BASE {base!r} in common with this: {done.stderr.strip()}")
+    return done.stdout.splitlines()
+
+
+def touched(paths: Iterable[str]) -> list[str]:
+    """Return the stacks that files belong to, the platform first and the edge last."""
+    known, found = services(), set()
+    for path in paths:
+        match = OF_A_SERVICE.match(path)
+        name = next(filter(None, match.groupdict().values()), None) if match else None
+        if name in known:
+            found.add(name)
+        elif OF_THE_EDGE.match(path):
+            found.add(EDGE)
+        elif OF_ALL.match(path):
+            return [PLATFORM, *known, EDGE]
+    return [name for name in (*known, EDGE) if name in found]
