@@ -1,4 +1,4 @@
-"""Inventory's Lambda edge: stock over HTTP, facts from the inbox, facts to the bus, reminders on a schedule."""
+"""Inventory's Lambda edge: stock over HTTP, facts from the inbox, facts to the bus."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from functions.inventory.events import (
 from functions.inventory.table import InventoryTable
 from functions.inventory.views import (
     Adjust,
+    AskReservation,
     AskStock,
     AvailabilitiesView,
     AvailabilityView,
@@ -35,7 +36,7 @@ from functions.inventory.views import (
     level_view,
     movement_view,
 )
-from functions.shared import inbox, log, outbox
+from functions.shared import inbox, outbox
 from functions.shared.clock import now
 from functions.shared.errors import InvalidError
 from functions.shared.http import IDEMPOTENCY_KEY, IF_MATCH, Service, caller, etag, json_response
@@ -158,10 +159,17 @@ def set_shards(sku: str, body: SetShards, version: int) -> Response:
     return json_response(ShardsView(after.sku, len(after.shares)), headers=etag(after.version))
 
 
-@app.endpoint("GET", "/inventory/reservations/{orderId}", roles=("staff", "admin"), returns=ReservationView)
-def get_reservation(order_id: str) -> Response:
-    """Get what an order holds: 200 | 403 | 404."""
-    held = service.reservation(inventory(), order_id, now())
+@app.endpoint(
+    "GET",
+    "/inventory/reservations/{orderId}",
+    roles=("staff", "admin"),
+    query=AskReservation,
+    returns=ReservationView,
+)
+def get_reservation(order_id: str, query: AskReservation) -> Response:
+    """Get what an order holds, one of a single SKU by that too (``?sku=A``): 200 | 400 | 403 | 404."""
+    sku = None if query.sku is None else checked_sku(query.sku)
+    held = service.reservation(inventory(), order_id, sku)
     return json_response(ReservationView(held.order_id, held.status, held.lines))
 
 
@@ -191,14 +199,6 @@ def on_inbox(batch: SQSEvent) -> inbox.BatchResponse:
 def publish(event: dict[str, Any], context: object) -> None:
     """Put the table's new facts on the bus; raises so that the batch is tried again."""
     outbox.publish(event)
-
-
-@app.lambda_function()
-def sweep(event: object, context: object) -> dict[str, int]:
-    """Every minute: ask for the decision on reservations past their expiry."""
-    asked = service.remind(inventory(), now())
-    log.note(asked=asked)
-    return {"asked": asked}
 
 
 def asked_skus(query: AskStock) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from types import MappingProxyType
 from typing import Literal, NamedTuple, TypeVar, assert_never, get_args
 
@@ -11,9 +11,6 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from functions.shared.errors import ConflictError
-
-ASK_AGAIN = timedelta(minutes=5)
-"""After an order's deadline, how long its reservation waits for the decision before orders is asked for it."""
 
 MAX_ON_HAND = 1_000_000_000
 
@@ -152,19 +149,18 @@ class Reservation(Struct, frozen=True, omit_defaults=True):
     an untracked SKU none were taken. ``seen`` has, by status, the SKUs whose last count had seen the units go or come
     back when the reservation became so, which therefore left what is on hand as it was. ``short`` is of a rejected one:
     of which SKUs how many units were asked for, and how many there were. ``times`` says when it became what (RFC 3339).
-    One that is ``within`` is kept in the level of its only SKU, until it ends.
+    ``hold``: it is kept in the level of its only SKU until it ends, as this text.
     """
 
     order_id: str
     status: Status
     lines: dict[str, int]
     version: int
-    expires_at: str = ""
     drawn: dict[str, dict[int, int]] = {}
     seen: dict[str, list[str]] = {}
     short: dict[str, tuple[int, int]] = {}
     times: dict[str, str] = {}
-    within: bool = False
+    hold: str = ""
 
     @property
     def places(self) -> dict[Place, int]:
@@ -394,11 +390,6 @@ def availability(level: Level) -> Availability:
 
 
 # --- reservations ----------------------------------------------------------------------------------------------------
-
-
-def expiry(decide_by: datetime) -> datetime:
-    """Return when an undecided reservation asks for its order's decision."""
-    return decide_by + ASK_AGAIN
 
 
 class Plan(NamedTuple):

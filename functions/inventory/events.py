@@ -31,14 +31,10 @@ class ShortLine(Data, frozen=True):
 
 
 class StockReserved(Data, frozen=True):
-    """All lines of an order are held for it: inventory's yes.
-
-    ``reminder``: said again because no decision has come; orders answers with the decision.
-    """
+    """All lines of an order are held for it: inventory's yes."""
 
     order_id: OrderId
     lines: tuple[ReservedLine, ...]
-    reminder: bool = False
 
 
 class StockRejected(Data, frozen=True):
@@ -49,7 +45,10 @@ class StockRejected(Data, frozen=True):
 
 
 class StockReleased(Data, frozen=True):
-    """What an order held is for sale again; ``returned`` where it had left the shelf on paper."""
+    """What an order held is for sale again; ``returned`` where it had left the shelf on paper.
+
+    No lines: the order was off before anything was held, and nothing will be.
+    """
 
     order_id: OrderId
     lines: tuple[ReservedLine, ...]
@@ -108,7 +107,6 @@ class OrderPlaced(Data, frozen=True):
 
     order_id: OrderId
     lines: tuple[OrderedLine, ...]
-    decide_by: Timestamp
 
 
 class OrderConfirmed(Data, frozen=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, assert_never
 
 from msgspec.structs import replace
@@ -20,7 +20,6 @@ from functions.inventory.domain import (
     Status,
     adjusted,
     counted,
-    expiry,
     fit_within,
     fitting,
     followed,
@@ -49,8 +48,8 @@ from functions.inventory.events import (
     StockReserved,
     StockShardsChanged,
 )
-from functions.inventory.table import Change, InventoryTable, Move
-from functions.shared import clock, context, log
+from functions.inventory.table import Change, InventoryTable, Move, within_level
+from functions.shared import clock
 from functions.shared.errors import NotFoundError, PreconditionFailedError
 from functions.shared.ids import KEY_KEPT, is_id
 from functions.shared.inbox import Fact
@@ -75,11 +74,19 @@ def listed_level(table: InventoryTable, sku: str) -> Level:
     return found
 
 
-def reservation(table: InventoryTable, order_id: str, at: datetime) -> Reservation:
-    """Return what an order holds or held; raise NotFoundError where it never asked."""
+def reservation(table: InventoryTable, order_id: str, sku: str | None) -> Reservation:
+    """Return what an order holds or held; raise NotFoundError where it never asked.
+
+    Parameters
+    ----------
+    sku
+        One of the order's: where it is the only one, what is held may be inside its level.
+    """
     found = None
     if is_id("ord", order_id):
-        found = table.reservation(order_id) or table.within(order_id, at + timedelta(days=1))
+        held = table.level(sku) if sku else None
+        found = held.holds.get(order_id) if held else None
+        found = found or table.reservation(order_id)
     if found is None:
         raise NotFoundError("no_reservation", "That order has no reservation.")
     return found
@@ -257,7 +264,7 @@ def on_orders_placed(table: InventoryTable, events: Sequence[Fact[OrderPlaced]],
         new = {order_id: lines for order_id, lines in asked.items() if order_id not in {*records, *held}}
         planned = plan(new, levels, start + tries)
         within = {
-            sku: [_reserved(waiting[each].data, planned.held[each], at, within=True) for each in some]
+            sku: [within_level(_reserved(waiting[each].data, planned.held[each], at)) for each in some]
             for sku, some in fit_within(planned, levels).items()
         }
         done = {sku: some for sku, some in within.items() if table.hold(levels[sku], some)}
@@ -272,13 +279,28 @@ def on_orders_placed(table: InventoryTable, events: Sequence[Fact[OrderPlaced]],
         tries += len(waiting) == len(asked)
         if tries == TRIES:
             raise BusyError("stock_busy")
-    before = table.reservations(order_id for order_id, answer in answers.items() if answer is None)
-    every = [answer or before[order_id] for order_id, answer in answers.items()]
+    every = _said_before(table, told_by, [one for one, answer in answers.items() if answer is None])
+    every += [answer for answer in answers.values() if answer]
     return [told for answer in every for told in _vote(told_by[answer.order_id], answer, at)]
 
 
-def _standing(table: InventoryTable, held: Mapping[str, Reservation]) -> dict[str, Reservation]:
-    """Return what counts of orders that levels hold something for, as sure as can be: it may have ended meanwhile.
+def _said_before(
+    table: InventoryTable, told_by: Mapping[str, Fact[OrderPlaced]], order_ids: Collection[str]
+) -> list[Reservation]:
+    """Return what orders were answered before; a rejection, and the hold beside it where there is one.
+
+    orders hears of both then: it takes the first for the answer, and has the other ended.
+    """
+    if not order_ids:
+        return []
+    skus = {one: sku for one in order_ids if (sku := _only_sku(told_by[one].data.lines))}
+    levels, records = table.look(skus.values(), order_ids, consistent=True)
+    beside = [held for one, held in _holds(skus, levels).items() if records[one].status == "rejected"]
+    return [*records.values(), *beside]
+
+
+def _standing(table: InventoryTable, held: Mapping[str, Reservation]) -> dict[str, Reservation | None]:
+    """Return what counts of orders that levels hold something for, as sure as can be; None where there is a record.
 
     Whoever ends an order, or answers it otherwise, writes its record and looks at its level; whoever holds it there
     looks for a record after that. So one of the two sees the other.
@@ -287,7 +309,7 @@ def _standing(table: InventoryTable, held: Mapping[str, Reservation]) -> dict[st
     for order_id, record in records.items():
         if record.status != "rejected":
             table.undo(held[order_id])
-    return {**held, **records}
+    return {**held, **dict.fromkeys(records)}
 
 
 def _answered(
@@ -314,13 +336,9 @@ def _wanted(order: OrderPlaced) -> dict[str, int]:
     return summed((line.sku, line.quantity) for line in order.lines)
 
 
-def _reserved(
-    order: OrderPlaced, drawn: dict[str, dict[int, int]], at: datetime, *, within: bool = False
-) -> Reservation:
-    expires_at = clock.rfc3339(expiry(clock.parse(order.decide_by)))
+def _reserved(order: OrderPlaced, drawn: dict[str, dict[int, int]], at: datetime) -> Reservation:
     times = {"reserved": clock.rfc3339(at)}
-    wanted = _wanted(order)
-    return Reservation(order.order_id, "reserved", wanted, 1, expires_at, drawn, times=times, within=within)
+    return Reservation(order.order_id, "reserved", _wanted(order), 1, drawn, times=times)
 
 
 def _rejected(order: OrderPlaced, available: Mapping[str, int], at: datetime) -> Reservation:
@@ -426,7 +444,10 @@ def _store_tombstone(table: InventoryTable, order_id: str, at: datetime) -> bool
 
 
 def _endings(event: Fact[Any], held: Reservation, mine: Collection[Status], at: datetime) -> list[Told]:
-    """Return what is told of how a reservation has ended so far, of the ends that the event leads to."""
+    """Return what is told of how a reservation has ended so far, of the ends that the event leads to.
+
+    orders goes on telling its decision until it hears of that, so also where nothing was held before the order was off.
+    """
     event.begin()
     committed, released = (
         StockCommitted(held.order_id, _lines(held)),
@@ -441,44 +462,13 @@ def _endings(event: Fact[Any], held: Reservation, mine: Collection[Status], at: 
         case "returned":
             returned = replace(released, returned=True)
             steps = [("committed", committed, held.version - 1), ("returned", returned, held.version)]
-        case "reserved" | "rejected" | "refused":
+        case "refused":
+            steps = [("refused", released, held.version)]
+        case "reserved" | "rejected":
             pass
         case _:
             assert_never(held.status)
     return [_told(held, data, status, version, at) for status, data, version in steps if status in mine]
-
-
-def remind(table: InventoryTable, at: datetime, limit: int = 100) -> int:
-    """Ask orders for the decision on reservations past their expiry; return how many were asked for.
-
-    A reservation never ends on inventory's word alone: the order may have been confirmed by a fact that is still on
-    its way. The reminder makes orders tell its decision again.
-    """
-    records, levels = table.expired(at, limit)
-    asked = sum(_remind_within(table, level, at) for level in levels)
-    for held in records:
-        context.begin(held.order_id)
-        log.note(orderId=held.order_id)
-        again = StockReserved(held.order_id, _lines(held), reminder=True)
-        outbox = pack(fact(again, held.order_id, held.version + 1, at))
-        asked += table.remind(held, expiry(at), outbox)
-        log.end()
-    return asked
-
-
-def _remind_within(table: InventoryTable, level: Level, at: datetime) -> int:
-    """Ask for the decision on what a level holds past its expiry; where nothing is, have it looked into later."""
-    late = [held for held in level.holds.values() if held.expires_at <= clock.rfc3339(at)]
-    facts = []
-    for held in late:
-        context.begin(held.order_id)
-        log.note(orderId=held.order_id)
-        again = StockReserved(held.order_id, _lines(held), reminder=True)
-        facts.append(fact(again, held.order_id, held.version + 1, at))
-        log.end()
-    next_at = clock.rfc3339(expiry(at))
-    reminded = [replace(held, version=held.version + 1, expires_at=next_at) for held in late]
-    return len(late) if table.remind_within(level, reminded, pack(*facts) if facts else None) else 0
 
 
 def _lines(held: Reservation) -> tuple[ReservedLine, ...]:

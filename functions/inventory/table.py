@@ -1,23 +1,22 @@
 """The inventory table.
 
-| item        | pk            | sk               | index ``open`` (sparse)                               |
-| level       | SKU#<sku>     | LEVEL            | open_shard, open_at = first expiry, where it holds    |
-| shard       | SKU#<sku>#<n> | SHARD            |                                                       |
-| movement    | SKU#<sku>     | MOVE#<time>#<id> |                                                       |
-| once        | MOVEMENT#<id> | ONCE             | expires (TTL)                                         |
-| listing     | PRODUCT#<id>  | LISTING          |                                                       |
-| reservation | ORDER#<order> | RESERVATION      | open_shard = OPEN#<0…7>, open_at = expiry (RFC 3339)  |
+| item        | pk            | sk               |               |
+| level       | SKU#<sku>     | LEVEL            |               |
+| shard       | SKU#<sku>#<n> | SHARD            |               |
+| movement    | SKU#<sku>     | MOVE#<time>#<id> |               |
+| once        | MOVEMENT#<id> | ONCE             | expires (TTL) |
+| listing     | PRODUCT#<id>  | LISTING          |               |
+| reservation | ORDER#<order> | RESERVATION      |               |
 
 Movements and reservations are the ledger that the levels can be rebuilt from: on hand is the sum of a SKU's movements
 less what reservations took off the shelf (``committed``) and did not bring back (``returned``), but for the SKUs that
 a reservation names as ``seen``; available is that less what is ``reserved``. What is told of a reservation follows from
-it: ``<status>_at`` is when it became so. A level carries the outbox of changes people made, a reservation that of
-reminders.
+it: ``<status>_at`` is when it became so. A level carries the outbox of changes people made.
 
-An order of one SKU whose level is not split is held inside the level: ``h_<order>`` = ``<units> <version> <reserved at>
-<expires at>``, both in milliseconds, until it ends; its record is written with its end, in one transaction. A hold
-beside a record counts for nothing (a delivery came twice, or too late) and is undone by whoever sees both, unless the
-record is of a rejection: whichever of the two orders heard of first, its decision ends both.
+An order of one SKU whose level is not split is held inside the level: ``h_<order>`` = ``<units> <reserved at>``, in
+milliseconds, until it ends; its record is written with its end, in one transaction. A hold beside a record counts for
+nothing (a delivery came twice, or too late) and is undone by whoever sees both, unless the record is of a rejection:
+whichever of the two orders heard of first, its decision ends both.
 
 A level that is split (``shards`` above 1) is itself shard 0; shards 1, 2… are items of partitions of their own with the
 level's ``version``, which changes by people and facts about products raise, in all of them at once. What is on the
@@ -55,7 +54,6 @@ from functions.inventory.domain import (
     summed,
     thinned,
 )
-from functions.shared import open_work
 from functions.shared.clock import epoch, parse, rfc3339
 from functions.shared.dynamo import Item, Table, cursor, from_cursor, from_item, to_item
 from functions.shared.optimistic import BusyError
@@ -145,25 +143,10 @@ class InventoryTable(Table):
         """Return what orders hold or held, by order id."""
         return self.look((), order_ids, consistent=True)[1]
 
-    def within(self, order_id: str, until: datetime) -> Reservation | None:
-        """Return what a level holds for an order, found among all that hold anything that expires `until` then.
-
-        The index lags a moment behind, and it takes reads by how many orders are undecided: for people.
-        """
-        keys = open_work.due(self, until, 1000)
-        levels = self.levels(
-            (key["pk"].partition("#")[2] for key in keys if key["sk"] == "LEVEL"), consistent=True
-        )
-        return next((each.holds[order_id] for each in levels.values() if order_id in each.holds), None)
-
     def hold(self, level: Level, held: Sequence[Reservation]) -> bool:
         """Hold units inside a level that is not split; False where one order has a hold there, or too few are left."""
-        names = {f"{_HOLD}{one.order_id}": _hold_text(one) for one in held}
-        opened = open_work.opened(level.sku, min(one.expires_at for one in held))
-        sets = [
-            *(f"{name} = :{name}" for name in names),
-            *(f"{n} = if_not_exists({n}, :{n})" for n in opened),
-        ]
+        names = {f"{_HOLD}{one.order_id}": one.hold for one in held}
+        sets = [f"{name} = :{name}" for name in names]
         condition, values = _enough(
             sum(sum(one.places.values()) for one in held), level.policy == "backorder"
         )
@@ -171,7 +154,7 @@ class InventoryTable(Table):
         changed = self.update(
             _place((level.sku, 0)),
             f"SET available = available - :quantity, {', '.join(sets)} REMOVE outbox ADD changes :one",
-            {**values, ":one": 1, **{f":{name}": text for name, text in {**names, **opened}.items()}},
+            {**values, ":one": 1, **{f":{name}": text for name, text in names.items()}},
             condition=f"{condition} AND {free}",
         )
         return changed is not None
@@ -183,7 +166,7 @@ class InventoryTable(Table):
         self.update(
             _place((sku, 0)),
             f"SET available = available + :units REMOVE outbox, {name} ADD changes :one",
-            {":units": units, ":one": 1, ":held": _hold_text(held)},
+            {":units": units, ":one": 1, ":held": held.hold},
             condition=f"{name} = :held",
         )
 
@@ -225,7 +208,7 @@ class InventoryTable(Table):
         Parameters
         ----------
         levels
-            Those of the moves' SKUs that were read just now; where the last hold in one ends, it is open no more.
+            Those of the moves' SKUs that were read just now.
 
         Returns
         -------
@@ -260,11 +243,7 @@ class InventoryTable(Table):
         for held in effect.holds:
             name = f"{_HOLD}{held.order_id}"
             expression += f", {name}"
-            condition, values = f"{condition} AND {name} = :{name}", {**values, f":{name}": _hold_text(held)}
-        if level and {held.order_id for held in effect.holds} == level.holds.keys() and effect.holds:
-            expression += ", open_shard, open_at"
-            same, as_read = _as_often(level, 0)
-            condition, values = f"{condition} AND {same}", {**values, **as_read}
+            condition, values = f"{condition} AND {name} = :{name}", {**values, f":{name}": held.hold}
         if adds:
             expression += " ADD " + ", ".join(f"{name} :{name}" for name in adds)
             values |= {f":{name}": units for name, units in adds.items()}
@@ -273,8 +252,8 @@ class InventoryTable(Table):
     def _ending(self, move: Move, levels: Mapping[str, Level], at: datetime) -> TransactWriteItemTypeDef:
         before = move.before
         seen = sorted({sku for sku, _ in before.places if _is_seen(move, levels.get(sku))})
-        if before.within:
-            after = replace(move.made(at), within=False, seen={move.after: seen} if seen else {})
+        if before.hold:
+            after = replace(move.made(at), hold="", seen={move.after: seen} if seen else {})
             item = {**_reservation_item(after), f"{move.after}_ms": move.at}
             free = "attribute_not_exists(pk) OR #status = :rejected"
             return self.putting(item, free, {":rejected": "rejected"})
@@ -294,7 +273,7 @@ class InventoryTable(Table):
             values[":seen"] = {**before.seen, move.after: seen}
         return self.updating(
             _order(before.order_id),
-            f"{expression} REMOVE open_shard, open_at, outbox",
+            expression,
             values,
             condition="#status = :before AND version = :read",
         )
@@ -377,59 +356,6 @@ class InventoryTable(Table):
         )
         return [from_item(item, Movement) for item in items], cursor(last, "sk")
 
-    def expired(self, at: datetime, limit: int) -> tuple[list[Reservation], list[Level]]:
-        """Return records still held past their expiry, and levels to look into: at most `limit` of each shard."""
-        keys = open_work.due(self, at, limit)
-        orders, skus = (
-            [key["pk"].partition("#")[2] for key in keys if key["sk"] == kind]
-            for kind in ("RESERVATION", "LEVEL")
-        )
-        levels, records = self.look(skus, orders, consistent=True)
-        return [held for held in records.values() if held.status == "reserved"], [*levels.values()]
-
-    def remind_within(self, level: Level, reminded: Sequence[Reservation], outbox: str | None) -> bool:
-        """Store what a level's holds are after reminders of some, and when to look again; False as `remind`."""
-        after = {**level.holds, **{held.order_id: held for held in reminded}}
-        names = {f"{_HOLD}{held.order_id}": _hold_text(held) for held in reminded}
-        next_at = min((held.expires_at for held in after.values()), default=None)
-        sets = {
-            **names,
-            **({"open_at": next_at} if next_at else {}),
-            **({"outbox": outbox} if outbox else {}),
-        }
-        gone = [*([] if next_at else ["open_shard", "open_at"]), *([] if outbox else ["outbox"])]
-        same, as_read = _as_often(level, 0)
-        expression = "SET " + ", ".join(f"{name} = :{name}" for name in sets) if sets else ""
-        expression += " REMOVE " + ", ".join(gone) if gone else ""
-        changed = self.update(
-            _place((level.sku, 0)),
-            f"{expression} ADD changes :one",
-            {
-                **{f":{name}": value for name, value in sets.items()},
-                **as_read,
-                ":one": 1,
-                ":read": level.version,
-            },
-            condition=f"version = :read AND {same}",
-        )
-        return changed is not None
-
-    def remind(self, reservation: Reservation, next_at: datetime, outbox: str) -> bool:
-        """Store the reminder and when to give the next one; False when the reservation has moved on."""
-        changed = self.update(
-            _order(reservation.order_id),
-            "SET open_at = :next, version = :version, outbox = :outbox",
-            {
-                ":next": rfc3339(next_at),
-                ":version": reservation.version + 1,
-                ":outbox": outbox,
-                ":before": reservation.version,
-                ":reserved": "reserved",
-            },
-            condition="version = :before AND #status = :reserved",
-        )
-        return changed is not None
-
     def _replacing(
         self, before: Level, after: Level, shard: int, outbox: str | None
     ) -> TransactWriteItemTypeDef:
@@ -450,10 +376,8 @@ class InventoryTable(Table):
                 "listed": after.listed or None,
                 "product_id": after.product_id or None,
                 "told_at": after.told_at or None,
-                **{f"{_HOLD}{order_id}": _hold_text(held) for order_id, held in after.holds.items()},
+                **{f"{_HOLD}{order_id}": held.hold for order_id, held in after.holds.items()},
             }
-            if after.holds:
-                item |= open_work.opened(after.sku, min(held.expires_at for held in after.holds.values()))
         if before.version and shard < len(before.shares):
             return self.putting(item, *_unchanged(before, shard))
         return self.putting(item, "attribute_not_exists(pk)")
@@ -514,7 +438,7 @@ def _effects(moves: Sequence[Move], levels: Mapping[str, Level]) -> dict[Place, 
             place = (sku, shard if level is None or shard < len(level.shares) else 0)
             gained = gain(move.after, units, seen=_is_seen(move, level))
             gains.setdefault(place, []).append((gained, move.at // 1000))
-            holds.setdefault(place, []).extend([move.before] if move.before.within else [])
+            holds.setdefault(place, []).extend([move.before] if move.before.hold else [])
     return {
         place: Effect(
             sum(gained.on_hand for gained, _ in each),
@@ -558,19 +482,19 @@ def holds_of(item: Item) -> dict[str, Reservation]:
     return {one: _held(item["sku"], one, item[_HOLD + one]) for one in (n.removeprefix(_HOLD) for n in names)}
 
 
-def _hold_text(held: Reservation) -> str:
-    times = (instant(parse(time)) for time in (held.times["reserved"], held.expires_at))
-    return " ".join(map(str, (*held.lines.values(), held.version, *times)))
+def within_level(held: Reservation) -> Reservation:
+    """Return a reservation of one SKU as it is kept inside the level."""
+    (units,) = held.lines.values()
+    return replace(held, hold=f"{units} {instant(parse(held.times['reserved']))}")
 
 
 def _held(sku: str, order_id: str, text: str) -> Reservation:
     """Return the reservation that a level's hold is."""
-    units, version, reserved, expires = map(int, text.split())
-    reserved_at, expires_at = (rfc3339(_EPOCH + timedelta(milliseconds=ms)) for ms in (reserved, expires))
-    times = {"reserved": reserved_at}
-    return Reservation(
-        order_id, "reserved", {sku: units}, version, expires_at, {sku: {0: units}}, times=times, within=True
-    )
+    # Those of before 30 November 2026 are <units> <version> <reserved at> <expires at>.
+    units, *rest = map(int, text.split())
+    version, reserved = rest[:2] if len(rest) > 1 else (1, *rest)
+    times = {"reserved": rfc3339(_EPOCH + timedelta(milliseconds=reserved))}
+    return Reservation(order_id, "reserved", {sku: units}, version, {sku: {0: units}}, times=times, hold=text)
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -584,13 +508,11 @@ def _memory(item: Item) -> Memory:
 def reservation_of(item: Item) -> Reservation:
     """Return the reservation of an item."""
     times = {status: item[f"{status}_at"] for status in STATUSES if f"{status}_at" in item}
-    return from_item({**item, "expires_at": item.get("open_at", ""), "times": times}, Reservation)
+    return from_item({**item, "times": times}, Reservation)
 
 
 def _reservation_item(reservation: Reservation) -> Item:
-    held = reservation.status == "reserved"
     drawn = {sku: shards for sku, shards in reservation.drawn.items() if shards.keys() != {0}}
-    item = to_item(replace(reservation, drawn=drawn, expires_at="", times={}))
-    opened = open_work.opened(reservation.order_id, reservation.expires_at) if held else {}
+    item = to_item(replace(reservation, drawn=drawn, times={}))
     times = {f"{status}_at": time for status, time in reservation.times.items()}
-    return {**_order(reservation.order_id), **item, **opened, **times}
+    return {**_order(reservation.order_id), **item, **times}

@@ -19,6 +19,14 @@ class AskStock(Query, frozen=True):
     skus: Annotated[str, Meta(description="Up to 100 SKUs with commas between them", examples=["A,B"])] = ""
 
 
+class AskReservation(Query, frozen=True):
+    """By which of the order's SKUs, where it is of one only."""
+
+    sku: Annotated[
+        str | None, Meta(description="The SKU of an order that is of one only", examples=["A"])
+    ] = None
+
+
 class AvailabilityView(View, frozen=True):
     """What can be had of a SKU; ``available``: units that can leave at once, 20 at most, null where uncounted.
 

@@ -289,7 +289,7 @@ def publish(event: dict[str, Any], context: object) -> None:
 
 @app.lambda_function()
 def sweep(event: object, context: object) -> dict[str, int]:
-    """Every minute: cancel the orders that nobody decided in time, tell of those that nobody may have heard of."""
+    """Every minute: cancel the orders that nobody decided in time, tell again what nobody has answered."""
     swept = saga.expire(orders(), time_to_decide(), now())._asdict()
     log.note(**swept)
     return swept

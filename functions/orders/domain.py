@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Literal, NamedTuple, assert_never
 
 from msgspec import Meta, Struct
@@ -27,6 +27,10 @@ from functions.shared.types import (
     Sku,
     Timestamp,
 )
+
+TELL_AGAIN = timedelta(minutes=5)
+"""How long a decision that is not answered waits at least until it is told again; later as long as it has waited."""
+TELL_AT_LEAST_EVERY = timedelta(hours=6)
 
 LINK_KEPT = timedelta(days=30)
 """How long after placing a guest's order link is good."""
@@ -62,6 +66,9 @@ class Participant(NamedTuple):
         What each fact makes of their part, the facts in the order in which they come about, so that news which arrive
         late do not set it back. Where there are three, it is by whether none, some or all of the order's total went
         back, which what the order knows of that decides.
+    kept_by
+        The states from which on they have followed a confirmation. A cancellation they have followed once they hold
+        nothing, and have said so.
     """
 
     part: str
@@ -70,6 +77,7 @@ class Participant(NamedTuple):
     undone_by: tuple[str, ...]
     refused: Reason
     states: Mapping[str, tuple[str, ...]]
+    kept_by: frozenset[str]
 
     def state(self, fact: str) -> str:
         """Return what a fact makes of the part."""
@@ -104,6 +112,7 @@ PARTICIPANTS: Mapping[str, Participant] = {
             "StockCommitted": ("committed",),
             "StockReleased": ("released",),
         },
+        kept_by=frozenset({"committed", "released"}),
     ),
     "payments": Participant(
         part="payment",
@@ -123,6 +132,7 @@ PARTICIPANTS: Mapping[str, Participant] = {
             "PaymentDisputeClosed": TAKEN,
             "PaymentVoided": ("voided",),
         },
+        kept_by=frozenset({"capture_failed", *TAKEN, "voided"}),
     ),
 }
 """By service. The first who refuses gives the reason."""
@@ -262,6 +272,27 @@ class Order(Struct, frozen=True):
         ]
 
     @property
+    def is_open(self) -> bool:
+        """Tell whether votes are missing, or somebody has not told yet that they have followed the decision."""
+        return self.status == "placed" or not all(
+            self._is_followed(who, self.parts.get(name)) for name, who in PARTICIPANTS.items()
+        )
+
+    def _is_followed(self, who: Participant, state: str | None) -> bool:
+        if self.status == "confirmed":
+            return state in who.kept_by
+        if state in TAKEN:  # a refund that failed is for people to see to
+            back = self.back
+            total = back.refunded + back.refunding + back.refund_failed + back.disputed
+            return total >= self.content.totals.total
+        return state is not None and who.holds_nothing(state)
+
+    def tell_again_at(self, at: datetime) -> datetime:
+        """Return when the decision is to be told again, once it was told at a time and is not answered."""
+        waited = at - parse(self.decisions[-1].time)
+        return at + min(max(waited, TELL_AGAIN), TELL_AT_LEAST_EVERY)
+
+    @property
     def unpaid(self) -> bool:
         """Tell whether it is confirmed, could not be charged, and no other means of payment is being tried."""
         failed = self.parts.get("payments") == "capture_failed"
@@ -374,15 +405,31 @@ def decide(
 def voted(
     order: Order, vote: Report, at: str, participants: Mapping[str, Participant] = PARTICIPANTS
 ) -> Order:
-    """Return the order after a vote, decided where no other is needed; a late or repeated vote changes nothing."""
+    """Return the order after a vote, decided where no other is needed; a repeated vote changes nothing.
+
+    One that comes late decides nothing any more: what it says of stock or money is written down.
+    """
     if order.status != "placed":
-        return order
+        return _voted_late(order, vote, participants)
     after = _moved(order, vote, participants)
     if after.parts == order.parts:
         return order
     after = replace(after, timeline=(*order.timeline, vote.entry), version=order.version + 1)
     decision = decide(after.parts, participants)
     return _decided(after, decision, at, vote.entry.cause) if decision else after
+
+
+def _voted_late(order: Order, vote: Report, participants: Mapping[str, Participant]) -> Order:
+    """Return the decided order knowing what somebody had answered; it is open again where they hold something.
+
+    A yes beside a no is of a delivery that came twice and was answered in two ways: something is held after all.
+    """
+    name, who = _participant(vote, participants)
+    known, said = order.parts.get(name), who.state(vote.entry.type)
+    if known == said or known not in (None, who.state(who.no)):
+        return order
+    timeline, parts = (*order.timeline, vote.entry), {**order.parts, name: said}
+    return replace(order, parts=parts, timeline=timeline, version=order.version + 1)
 
 
 def noted(order: Order, report: Report) -> Order:
@@ -480,10 +527,14 @@ def _decided(order: Order, decision: Decision, at: str, cause: str, words: str =
 
 def _moved(order: Order, report: Report, participants: Mapping[str, Participant]) -> Order:
     """Return the order with the report's word on their part, where it is not behind what is known."""
-    name, who = next((name, who) for name, who in participants.items() if report.entry.type in who.states)
+    name, who = _participant(report, participants)
     back = max(order.back, report.back, key=lambda known: known.version)
     state = who.later(order.parts.get(name), who.state(report.entry.type))
     if state in TAKEN:
         state = TAKEN[(back.refunded > 0) + (back.refunded >= order.content.totals.total)]
     failed = max(order.failed_attempt, report.failed_attempt)
     return replace(order, parts={**order.parts, name: state}, back=back, failed_attempt=failed)
+
+
+def _participant(report: Report, participants: Mapping[str, Participant]) -> tuple[str, Participant]:
+    return next((name, who) for name, who in participants.items() if report.entry.type in who.states)

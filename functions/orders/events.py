@@ -171,9 +171,7 @@ class ParticipantEvent(Data, frozen=True):
 
 
 class StockReserved(ParticipantEvent, frozen=True):
-    """inventory's yes; ``reminder``: no decision has reached it."""
-
-    reminder: bool = False
+    """inventory's yes."""
 
 
 class ShortLine(Data, frozen=True):
@@ -193,9 +191,7 @@ class StockRejected(ParticipantEvent, frozen=True):
 
 
 class PaymentAuthorized(ParticipantEvent, frozen=True):
-    """payments' yes; ``reminder``: no decision has reached it."""
-
-    reminder: bool = False
+    """payments' yes."""
 
 
 class PaymentDeclined(ParticipantEvent, frozen=True):
@@ -213,7 +209,7 @@ class StockCommitted(ParticipantEvent, frozen=True):
 
 
 class StockReleased(ParticipantEvent, frozen=True):
-    """inventory: the units are for sale again."""
+    """inventory: the units are for sale again, where any were held."""
 
 
 class PaymentCaptured(ParticipantEvent, frozen=True):

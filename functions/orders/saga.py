@@ -5,9 +5,10 @@ that it has not seen. Who tells what is stored:
 
  - that an order was placed: who placed it; after a crash the same request again, or the sweep, as long as there is no
    vote. Who decides it before there is one tells it once more (`decision`): else the decision would overtake it.
- - a decision by votes: the vote that brought it, each time it comes (functions/shared/outbox.py); a reminder has the
-   last decision told again.
+ - a decision by votes: the vote that brought it, each time it comes (functions/shared/outbox.py).
  - what people or the deadline decide, and what is rare: the order's outbox.
+ - any decision once more: the sweep, until every participant has told that they have followed it. They hold what they
+   hold until they hear of it, and have no clock of their own (docs/adr/0032).
 """
 
 from __future__ import annotations
@@ -140,15 +141,11 @@ def _data(kind: str, order: Order) -> Data:
 def on_vote(table: OrdersTable, event: Fact[ParticipantEvent], at: datetime) -> list[Told]:
     """Take a participant's vote on an order, and decide it where no other is needed; return the decision it brought.
 
-    After the decision a vote changes nothing, but the one that brought it tells it again, and a reminder the last one.
+    After the decision a vote decides nothing, but the one that brought it tells it again.
     """
     vote = report_of(event)
     after = _change(table, event.data.order_id, lambda order: voted(order, vote, rfc3339(at)))
-    if getattr(event.data, "reminder", False):
-        said = after.decisions[-1:]
-    else:
-        said = [step for step in after.decisions if step.cause == vote.entry.cause]
-    return [_told(after, step) for step in said]
+    return [_told(after, step) for step in after.decisions if step.cause == vote.entry.cause]
 
 
 def on_progress(table: OrdersTable, event: Fact[ParticipantEvent], at: datetime) -> None:
@@ -164,15 +161,18 @@ def on_progress(table: OrdersTable, event: Fact[ParticipantEvent], at: datetime)
 
 
 class Swept(NamedTuple):
-    """How many orders had reached their deadline, were told as placed once more, and failed."""
+    """How many orders had reached their deadline, were told as placed or as decided once more, and failed."""
 
     overdue: int = 0
     told: int = 0
+    again: int = 0
     failed: int = 0
 
 
 def expire(table: OrdersTable, wait: timedelta, at: datetime, limit: int = 100) -> Swept:
-    """Cancel orders whose votes are not in by their deadline, and tell of those again that may never have been told.
+    """Cancel orders whose votes are not in by their deadline, and tell again what nobody has answered.
+
+    That is an order without a vote, and a decision that not every participant has followed.
 
     One that fails does not hold up the others: it is tried again with the next sweep.
 
@@ -182,10 +182,10 @@ def expire(table: OrdersTable, wait: timedelta, at: datetime, limit: int = 100) 
         How long orders have for their votes.
     """
     swept = Swept()
-    for order_id in table.waiting(max(at, at + wait - UNTOLD_AFTER), limit):
+    for order_id, due_at in table.waiting(max(at, at + wait - UNTOLD_AFTER), limit):
         context.begin(order_id)
         try:
-            swept = _looked_at(table, order_id, at, swept)
+            swept = _looked_at(table, order_id, at, swept, is_due=due_at <= rfc3339(at))
         except Exception as error:  # noqa: BLE001 see above
             log.failed(error)
             swept = swept._replace(failed=swept.failed + 1)
@@ -193,7 +193,7 @@ def expire(table: OrdersTable, wait: timedelta, at: datetime, limit: int = 100) 
     return swept
 
 
-def _looked_at(table: OrdersTable, order_id: str, at: datetime, swept: Swept) -> Swept:
+def _looked_at(table: OrdersTable, order_id: str, at: datetime, swept: Swept, *, is_due: bool) -> Swept:
     order = _change(
         table,
         order_id,
@@ -203,7 +203,22 @@ def _looked_at(table: OrdersTable, order_id: str, at: datetime, swept: Swept) ->
     if _may_be_untold(order):
         tell_placed(order)
         return swept._replace(told=swept.told + 1)
-    return swept._replace(overdue=swept.overdue + (order.content.decide_by <= rfc3339(at)))
+    if order.status == "placed" or not is_due:
+        return swept
+    if order.decisions[-1].time == rfc3339(at):
+        return swept._replace(overdue=swept.overdue + 1)
+    if not order.is_open:
+        return swept
+    _tell_again(table, order, at)
+    return swept._replace(again=swept.again + 1)
+
+
+def _tell_again(table: OrdersTable, order: Order, at: datetime) -> None:
+    """Tell an order's decision once more, and have it looked at later; what dies in between is done again."""
+    log.note(toldAgain=order.status)
+    if tell([_told(order, order.decisions[-1])]):
+        raise PublishError("the decision was refused")
+    table.postpone(order, order.tell_again_at(at))
 
 
 @optimistic("order_busy")

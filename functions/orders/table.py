@@ -2,10 +2,12 @@
 
 | item            | pk                         | sk    | index ``open`` (sparse)       | index ``mine`` (sparse) |
 | order           | ORDER#<order>              | ORDER | open_shard = OPEN#<0…7>,      | customer = <customer>,  |
-|                 |                            |       | open_at = deadline, if placed | placed_at               |
-|                 |                            |       | open_shard = UNPAID#<0…7>, if |                         |
-|                 |                            |       | it could not be charged       |                         |
-|                 |                            |       | open_shard = UNSETTLED#<0…7>, |                         |
+|                 |                            |       | open_at = deadline, or when   | placed_at               |
+|                 |                            |       | its decision is told again,   |                         |
+|                 |                            |       | until all have followed it;   |                         |
+|                 |                            |       | then open_shard =             |                         |
+|                 |                            |       | UNPAID#<0…7>, if it could not |                         |
+|                 |                            |       | be charged, UNSETTLED#<0…7>,  |                         |
 |                 |                            |       | if a refund failed, or it is  |                         |
 |                 |                            |       | disputed                      |                         |
 | bought already  | ORDER#<order>              | ORDER |                               |                         |
@@ -33,6 +35,7 @@ import msgspec
 
 from functions.orders.domain import (
     PARTICIPANTS,
+    TELL_AGAIN,
     Content,
     Mail,
     MoneyBack,
@@ -44,7 +47,7 @@ from functions.orders.domain import (
 )
 from functions.shared import open_work
 from functions.shared.addresses import PostalAddress
-from functions.shared.clock import epoch, rfc3339
+from functions.shared.clock import epoch, parse, rfc3339
 from functions.shared.dynamo import Item, Table, cursor, from_cursor, from_item
 from functions.shared.ids import KEY_KEPT
 
@@ -123,10 +126,15 @@ class OrdersTable(Table):
         """Store what has become of an order, with its facts; False when it has changed meanwhile."""
         wanted = {**_standing(after), "outbox": outbox}
         dropped = [name for name, value in wanted.items() if value is None]
-        if after.unpaid or after.unsettled:
+        if after.is_open and not before.is_open:
+            again_at = parse(after.decisions[-1].time) + TELL_AGAIN
+            wanted |= open_work.opened(after.order_id, rfc3339(again_at))
+        elif after.is_open:
+            pass  # it stays where it stands: an entry of an index that does not change costs nothing
+        elif after.unpaid or after.unsettled:
             state = "UNPAID" if after.unpaid else "UNSETTLED"
             wanted |= open_work.opened(after.order_id, after.placed_at, state)
-        elif after.status != "placed":
+        else:
             dropped += ["open_shard", "open_at"]
         kept = {name: value for name, value in wanted.items() if value is not None}
         expression = "SET " + ", ".join(f"#{name} = :{name}" for name in kept)
@@ -138,6 +146,14 @@ class OrdersTable(Table):
         read = {**values, ":read": before.version}
         changed = self.update(_key(before.order_id), expression, read, condition="#version = :read")
         return changed is not None
+
+    def postpone(self, before: Order, until: datetime) -> bool:
+        """Have the sweep look at an open order again at a time; False when it has changed meanwhile."""
+        return self._store(
+            before,
+            "SET open_at = :until, #version = :version REMOVE outbox",
+            {":until": rfc3339(until), ":version": before.version + 1},
+        )
 
     def erase(self, before: Order, after: Order) -> bool:
         """Store an order's content without its customer, and no facts; False when it has changed meanwhile."""
@@ -166,14 +182,21 @@ class OrdersTable(Table):
         newest_first = sorted(found, key=lambda order: (order.placed_at, order.order_id), reverse=True)
         return newest_first, cursor(last, "placed_at", "pk")
 
-    def waiting(self, at: datetime, limit: int) -> list[str]:
-        """Return the ids of open orders whose deadline is no later than `at`, at most `limit` of each shard."""
-        return [key["pk"].partition("#")[2] for key in open_work.due(self, at, limit)]
+    def waiting(self, at: datetime, limit: int) -> list[tuple[str, str]]:
+        """Return (id, when it is to be looked at) of open orders no later than `at`, at most `limit` of each shard."""
+        return [(key["pk"].partition("#")[2], key["open_at"]) for key in open_work.due(self, at, limit)]
 
     def open(self, limit: int) -> list[Order]:
-        """Return the orders that wait for their votes, at most `limit`, those with the nearest deadline first."""
-        waiting = (order for order in self._first_of("OPEN", limit) if order.status == "placed")
-        return sorted(waiting, key=lambda order: (order.content.decide_by, order.order_id))
+        """Return the orders that wait for their votes, at most `limit`, those with the nearest deadline first.
+
+        Decided ones that are not followed yet stand between them: where it takes more than one look, there is trouble.
+        """
+        found: list[Order] = []
+        keys = open_work.first(self, "OPEN", limit)
+        while keys and len(found) < limit:
+            some, keys = keys[:limit], keys[limit:]
+            found += [order for item in self.get_many(some) if (order := order_of(item)).status == "placed"]
+        return sorted(found, key=lambda order: (order.content.decide_by, order.order_id))[:limit]
 
     def unpaid(self, limit: int) -> list[Order]:
         """Return the confirmed orders that could not be charged, at most `limit`, oldest first."""
@@ -187,7 +210,7 @@ class OrdersTable(Table):
 
     def _first_of(self, state: str, limit: int) -> list[Order]:
         """Return the orders that the open index lists first under a state; the index may lag behind."""
-        return [order_of(item) for item in self.get_many(open_work.first(self, state, limit))]
+        return [order_of(item) for item in self.get_many(open_work.first(self, state, limit)[:limit])]
 
     def claim_key(self, digest: str, fingerprint: str, at: datetime) -> bool:
         """Bind an idempotency key to a request; False where it is bound to another. Safe to repeat."""

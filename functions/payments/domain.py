@@ -17,9 +17,6 @@ from functions.shared.clock import parse, rfc3339
 from functions.shared.errors import ConflictError, UnprocessableError
 from functions.shared.money import charge_step, format_amount
 
-ASK_AGAIN = timedelta(minutes=5)
-"""After an order's deadline, how long an authorisation waits for the decision before orders is asked for it."""
-
 TRY_AGAIN = timedelta(minutes=1)
 """How long a step that the provider could not take waits for its next try."""
 
@@ -79,7 +76,8 @@ class Payment(Struct, frozen=True, omit_defaults=True):
     is left to do. ``attempt`` counts the means of payment that the buyer gave, from 1. ``cancelled``: the order was
     called off after the capture, so whatever comes back of it is the buyer's. ``noticed``: the provider told of it
     before its capture was known here, so what went back of it is to be looked at once that is. ``captured_in`` is the
-    version in which it was captured, 0 where it was not, ``captured_at`` when (RFC 3339).
+    version in which it was captured, 0 where it was not, ``captured_at`` when (RFC 3339). ``changed_at`` is when it was
+    stored as it is.
     """
 
     order_id: str
@@ -104,6 +102,7 @@ class Payment(Struct, frozen=True, omit_defaults=True):
     noticed: bool = False
     captured_in: int = 0
     captured_at: str = ""
+    changed_at: str = ""
 
     @property
     def key(self) -> str:
@@ -181,19 +180,14 @@ def too_late(decide_by: str, at: datetime) -> bool:
     return at > parse(decide_by) + TOO_LATE
 
 
-def authorized(draft: Payment, ref: str, decide_by: str) -> Payment:
-    """Return the payment once the provider holds the money."""
-    return replace(draft, ref=ref, open_at=rfc3339(parse(decide_by) + ASK_AGAIN))
+def authorized(draft: Payment, ref: str) -> Payment:
+    """Return the payment once the provider holds the money; it waits for the decision, which orders tells."""
+    return replace(draft, ref=ref)
 
 
 def declined(draft: Payment, code: str) -> Payment:
     """Return the payment that will not be."""
     return replace(draft, status="declined", code=code)
-
-
-def reminded(payment: Payment, at: datetime) -> Payment:
-    """Return the payment after its decision was asked for."""
-    return replace(payment, version=payment.version + 1, open_at=rfc3339(at + ASK_AGAIN))
 
 
 def postponed(payment: Payment, status: Waiting, at: datetime) -> Payment:

@@ -17,15 +17,11 @@ NotYet = Annotated[Minor, Meta(examples=[0])]
 
 
 class PaymentAuthorized(Data, frozen=True):
-    """The provider holds an order's total: payments' yes. No money has moved.
-
-    ``reminder``: said again because no decision has come; orders answers with the decision.
-    """
+    """The provider holds an order's total: payments' yes. No money has moved."""
 
     order_id: OrderId
     amount: Money
     provider: Annotated[str, Meta(examples=["simulator"])]
-    reminder: bool = False
 
 
 class PaymentDeclined(Data, frozen=True):
@@ -57,7 +53,7 @@ class PaymentCaptureFailed(Data, frozen=True):
 
 
 class PaymentVoided(Data, frozen=True):
-    """What was held for an order is free again; no money moved."""
+    """Nothing is held for an order any more, or was before it was off; no money moved."""
 
     order_id: OrderId
     amount: Money

@@ -109,16 +109,16 @@ def _answer(providers: Providers, order: OrderPlaced, at: datetime) -> Payment:
         return domain.declined(draft, "too_late")
     outcome = persistently(lambda: provider.authorise(draft, order.payment_token))
     if isinstance(outcome, Approved):
-        return domain.authorized(draft, outcome.ref, order.decide_by)
+        return domain.authorized(draft, outcome.ref)
     return domain.declined(draft, outcome.code)
 
 
-def _vote(answered: Payment, *, reminder: bool = False) -> Data:
+def _vote(answered: Payment) -> Data:
     """Return what was answered to an order, whatever became of its payment since."""
     amount = Money(answered.amount, answered.currency)
     if answered.status == "declined":
         return PaymentDeclined(answered.order_id, answered.code or "", amount)
-    return PaymentAuthorized(answered.order_id, amount, answered.provider, reminder=reminder)
+    return PaymentAuthorized(answered.order_id, amount, answered.provider)
 
 
 def _outbox(after: Payment, data: Data, at: datetime) -> str:
@@ -258,10 +258,14 @@ def _attempt(
 
 def on_order_cancelled(
     table: PaymentsTable, providers: Providers, event: Fact[OrderCancelled], at: datetime
-) -> None:
-    """Free what is held, or give back what was taken; leave a tombstone where OrderPlaced is still to be answered."""
+) -> list[Told]:
+    """Free what is held, or give back what was taken; leave a tombstone where OrderPlaced is still to be answered.
+
+    orders tells it until it hears that nothing is held, so that is told again where it was so before.
+    """
     order = event.data
-    if table.payment(order.order_id) is None:
+    found = table.payment(order.order_id)
+    if found is None:
         provider = providers.for_amount(order.total.amount)
         tombstone = Payment(
             order.order_id,
@@ -275,8 +279,11 @@ def on_order_cancelled(
             open_at=rfc3339(at + domain.MAKE_SURE),
         )
         if table.add(tombstone, at):
-            return
+            return []
+    elif found.status == "voided" or (found.status == "refused" and not found.open_at):
+        return [fact(_voided(found), found.order_id, found.version, parse(found.changed_at))]
     _cancel(table, providers, order.order_id, at)
+    return []
 
 
 @optimistic("payment_busy")
@@ -310,8 +317,11 @@ def _void(table: PaymentsTable, providers: Providers, found: Payment, at: dateti
 
 def _store_voided(table: PaymentsTable, found: Payment, at: datetime) -> bool:
     after = domain.voided(found)
-    fact_ = PaymentVoided(after.order_id, Money(after.amount, after.currency))
-    return table.move(found, after, _outbox(after, fact_, at), at)
+    return table.move(found, after, _outbox(after, _voided(after), at), at)
+
+
+def _voided(payment: Payment) -> Data:
+    return PaymentVoided(payment.order_id, Money(payment.amount, payment.currency))
 
 
 # --- what was left open ------------------------------------------------------------------------------------------
@@ -320,11 +330,10 @@ def _store_voided(table: PaymentsTable, found: Payment, at: datetime) -> bool:
 def sweep(table: PaymentsTable, providers: Providers, at: datetime, limit: int = 25) -> int:
     """Go on with everything that is open and due; return how many things there were.
 
-    Reminders come first, since they need no provider. What fails is looked at again later and holds nothing up.
+    What fails is looked at again later and holds nothing up.
     """
     due = table.due(at, limit)
     payments = [found for order_id, refund_id in due if not refund_id and (found := table.payment(order_id))]
-    payments.sort(key=lambda found: found.status != "authorized")
     work: list[tuple[str, Callable[[], object]]] = [
         (found.order_id, partial(_go_on, table, providers, found, at)) for found in payments
     ]
@@ -346,9 +355,6 @@ def sweep(table: PaymentsTable, providers: Providers, at: datetime, limit: int =
 
 def _go_on(table: PaymentsTable, providers: Providers, found: Payment, at: datetime) -> None:
     match found.status:
-        case "authorized":
-            after = domain.reminded(found, at)
-            table.move(found, after, _outbox(after, _vote(after, reminder=True), at), at)
         case "capturing":
             _capture(table, providers, found, at)
         case "voiding":
@@ -357,7 +363,7 @@ def _go_on(table: PaymentsTable, providers: Providers, found: Payment, at: datet
             _make_sure(table, providers, found, at)
         case "captured" if found.open_at:
             reconciling.reconcile(table, providers, found.order_id, at)
-        case "captured" | "capture_failed" | "voided" | "declined":
+        case "authorized" | "captured" | "capture_failed" | "voided" | "declined":
             pass  # the index may lag behind: nothing is open
         case _:
             assert_never(found.status)
@@ -370,7 +376,8 @@ def _make_sure(table: PaymentsTable, providers: Providers, tombstone: Payment, a
     except ProviderError as error:
         _postpone(table, tombstone, "refused", error, at)
         return
-    table.move(tombstone, domain.put_to_rest(tombstone), None, at)
+    after = domain.put_to_rest(tombstone)
+    table.move(tombstone, after, _outbox(after, _voided(after), at), at)
 
 
 def _postpone(

@@ -31,12 +31,12 @@ def due(table: Table, at: datetime, limit: int) -> list[Item]:
 
 
 def first(table: Table, state: str, limit: int) -> list[Item]:
-    """Return the keys of what stands under a state, due or not: at most `limit`, the earliest first."""
+    """Return the keys of what stands under a state, due or not: at most `limit` of each shard, the earliest first."""
     found: list[Item] = []
     for shard in range(SHARDS):
         items, _ = table.query(
             "open_shard = :shard", {":shard": f"{state}#{shard}"}, index="open", limit=limit
         )
         found += items
-    earliest = sorted(found, key=lambda item: (item["open_at"], item["pk"]))[:limit]
+    earliest = sorted(found, key=lambda item: (item["open_at"], item["pk"]))
     return [{"pk": item["pk"], "sk": item["sk"]} for item in earliest]

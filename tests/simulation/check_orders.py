@@ -88,7 +88,7 @@ class Orders(Watch):
 
     def _in_time(self, order_id: str, old: dict[str, Any], new: dict[str, Any]) -> None:
         """Check that a customer called a confirmed order off within the window, or while it could not be charged."""
-        if old.get("open_shard", "").startswith("UNPAID"):
+        if order_of({"pk": f"ORDER#{order_id}", **old}).unpaid:
             return
         times = {entry.type: parse(entry.time) for entry in order_of(new).timeline}
         taken = (times["OrderCancelled"] - times["OrderConfirmed"]).total_seconds()

@@ -107,6 +107,7 @@ _TOLD_BY_HANDLERS = {
     ("souk-local-inventory", "RESERVATION"): {
         "reserved": "StockReserved",
         "rejected": "StockRejected",
+        "refused": "StockReleased",
         "committed": "StockCommitted",
         "released": "StockReleased",
         "returned": "StockReleased",

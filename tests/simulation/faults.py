@@ -28,6 +28,7 @@ CALL_FAULTS = {
 TRAFFIC_FAULTS = {
     "duplicate": 0.25,
     "late": 0.2,
+    "purged": 0.1,
     "undeleted": 0.1,
     "unanswered": 0.08,
     "stale": 0.25,
@@ -36,7 +37,7 @@ TRAFFIC_FAULTS = {
     "leap": 0.004,
     "skew": 1.5,
 }
-"""The same for what happens between the calls; `skew` is in seconds."""
+"""The same for what happens between the calls; `skew` is in seconds, `purged` are decisions that never arrive."""
 
 WRITES = {"put_item", "update_item", "delete_item", "transact_write_items"}
 SENDS = {"put_events", "send_message", "send_message_batch", "batch_write_item"}

@@ -192,8 +192,8 @@ BUGS = (
     Bug(
         "a late vote revives a cancelled order",
         "functions.orders.domain",
-        'if order.status != "placed":\n        return order\n    after = _moved(order, vote, participants)',
-        'if order.status == "confirmed":\n        return order\n    after = _moved(order, vote, participants)',
+        'if order.status != "placed":\n        return _voted_late(order, vote, participants)',
+        'if order.status == "confirmed":\n        return _voted_late(order, vote, participants)',
     ),
     Bug(
         "confirm at the deadline though a vote is missing",
@@ -397,8 +397,8 @@ BUGS = (
     Bug(
         "tell nothing of an order whose stock is held already when it comes again",
         "functions.inventory.service",
-        "every = [answer or before[order_id] for order_id, answer in answers.items()]",
-        "every = [answer for answer in answers.values() if answer]",
+        "every = _said_before(table, told_by, [one for one, answer in answers.items() if answer is None])",
+        "every = list[Reservation]()",
     ),
     Bug(
         "tell nothing of what has ended when the decision comes again",
@@ -423,8 +423,8 @@ BUGS = (
     Bug(
         "tell nothing of a decision that was made already",
         "functions.orders.saga",
-        "said = [step for step in after.decisions if step.cause == vote.entry.cause]",
-        "said = [step for step in after.decisions if step.time == rfc3339(at)]",
+        "return [_told(after, step) for step in after.decisions if step.cause == vote.entry.cause]",
+        "return [_told(after, step) for step in after.decisions if step.time == rfc3339(at)]",
     ),
     Bug(
         "have a decision overtake the order that nobody was told of",
@@ -456,6 +456,36 @@ BUGS = (
         "functions.payments.service",
         "outbox = None if comes_again else _outbox(after, _captured(after), at)",
         "outbox = None",
+    ),
+    Bug(
+        "tell a decision no second time",
+        "functions.orders.saga",
+        "    _tell_again(table, order, at)\n",
+        "",
+    ),
+    Bug(
+        "take a decision for followed by everybody once the stock has followed it",
+        "functions.orders.domain",
+        "for name, who in PARTICIPANTS.items()\n        )\n\n    def _is_followed",
+        'for name, who in PARTICIPANTS.items() if name == "inventory"\n        )\n\n    def _is_followed',
+    ),
+    Bug(
+        "take a confirmation for followed that nobody has answered",
+        "functions.orders.domain",
+        "return state in who.kept_by",
+        "return True",
+    ),
+    Bug(
+        "hold nothing for an order that is off, and tell nobody",
+        "functions.inventory.service",
+        'steps = [("refused", released, held.version)]',
+        "pass",
+    ),
+    Bug(
+        "put a tombstone to rest and tell nobody",
+        "functions.payments.service",
+        "table.move(tombstone, after, _outbox(after, _voided(after), at), at)",
+        "table.move(tombstone, after, None, at)",
     ),
 )
 

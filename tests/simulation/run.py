@@ -26,7 +26,7 @@ SECONDS = 120.0
 """How long the people's activity lasts, about; outages begin in this time."""
 MAX_STEPS = 60_000
 DRAIN_ROUNDS = 16
-"""Of 150 s at least: longer than every deadline, expiry and reminder there is."""
+"""Of 150 s at least: all of them longer than any deadline, and than a decision waits until it is told again."""
 
 
 @dataclass

@@ -21,6 +21,7 @@ import msgspec
 from botocore.exceptions import ClientError
 from greenlet import GreenletExit, getcurrent, greenlet
 
+from functions.orders.domain import PARTICIPANTS
 from functions.shared import aws, context, log
 from tests.simulation.calls import Struck, told
 from tests.simulation.deployment import Deployment, Function, QueueSource, StreamSource
@@ -230,10 +231,17 @@ class World:
         body = msgspec.json.encode(event).decode()
         for rule in self.deployed.rules:
             if rule.queue in self.queues and rule.wants(event):
+                if self._is_purged(rule.queue, entry["DetailType"]):
+                    continue
                 delay = self._delay()
                 self.send(rule.queue, body, delay)
                 if self.weather.strikes("duplicate"):
                     self.send(rule.queue, body, self.weather.random.choice([delay, self._delay()]))
+
+    def _is_purged(self, queue: str, kind: str) -> bool:
+        """Tell whether a decision never reaches a participant: somebody empties a queue, or deletes a dead letter."""
+        heard = queue in {f"souk-local-{name}-inbox" for name in PARTICIPANTS}
+        return heard and kind in ("OrderConfirmed", "OrderCancelled") and self.weather.strikes("purged")
 
     def _delay(self) -> float:
         if self.weather.strikes("late"):

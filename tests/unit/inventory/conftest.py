@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -86,18 +86,17 @@ def images(table: InventoryTable) -> Callable[[], dict[str, Any]]:
     return lambda: stream_event(*aws.dynamodb().scan(TableName=table.name)["Items"])
 
 
-def kept(table: InventoryTable, order_id: str) -> Reservation | None:
-    """Return the reservation of an order, be it a record or inside a level."""
-    return table.reservation(order_id) or table.within(order_id, NOW + timedelta(days=1))
+def kept(table: InventoryTable, order_id: str, sku: str = "MUG") -> Reservation | None:
+    """Return the reservation of an order, be it a record or inside the level of a SKU."""
+    level = table.level(sku)
+    return table.reservation(order_id) or (level.holds.get(order_id) if level else None)
 
 
-def placed(
-    order_id: str = ORDER, decide_by: str = "2026-11-22T17:07:09.123Z", **quantities: int
-) -> dict[str, Any]:
+def placed(order_id: str = ORDER, **quantities: int) -> dict[str, Any]:
     """Return an OrderPlaced for so many units of each SKU."""
     (line,) = sample("orders/OrderPlaced.v1")["detail"]["data"]["lines"]
     lines = [{**line, "sku": sku, "quantity": quantity} for sku, quantity in quantities.items()]
-    return sample("orders/OrderPlaced.v1", orderId=order_id, lines=lines, decideBy=decide_by)
+    return sample("orders/OrderPlaced.v1", orderId=order_id, lines=lines)
 
 
 def confirmed(order_id: str = ORDER, at: str = "2026-11-22T17:06:00.000Z", *skus: str) -> dict[str, Any]:

@@ -129,14 +129,15 @@ def test_the_same_order_twice_in_a_batch_is_held_once(stocked: Any, deliver: Any
     assert level("MUG") == (5, 3)
 
 
-def test_a_bad_order_in_a_batch_fails_alone(
+def test_a_bad_fact_in_a_batch_fails_alone(
     stocked: Any, deliver: Any, level: Any, table: InventoryTable
 ) -> None:
     stocked(MUG=5)
-    bad = placed("ord_bad", decide_by="soon", MUG=1)
-    assert deliver(*orders(2), bad, "poison") == ["message-2"]
-    assert level("MUG") == (5, 3)
-    assert statuses(table, 2) == ["reserved"] * 2
+    deliver(*orders(3))
+    facts = confirmed("ord_0"), confirmed("ord_1"), confirmed("ord_2", at="soon")
+    assert deliver(*facts, "poison") == ["message-2"]
+    assert level("MUG") == (3, 2)
+    assert statuses(table, 3) == ["committed", "committed", "reserved"]
 
 
 def test_orders_that_do_not_fit_into_one_transaction_take_several(
@@ -184,8 +185,7 @@ def test_nothing_is_held_where_another_took_the_units_meanwhile(
     stocked: Any, level: Any, table: InventoryTable
 ) -> None:
     stocked(MUG=2)
-    expiry = "2026-11-22T17:12:09.123Z"
-    first, second = (Reservation(f"ord_{n}", "reserved", {"MUG": 2}, 1, expiry) for n in range(2))
+    first, second = (Reservation(f"ord_{n}", "reserved", {"MUG": 2}, 1) for n in range(2))
     assert table.reserve([first], ()) is None
     assert table.reserve([second], ()) == []
     assert level("MUG") == (2, 0)

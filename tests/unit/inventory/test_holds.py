@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from functions.inventory import service
 from functions.inventory.app import app
-from functions.inventory.domain import ASK_AGAIN, MOST_HOLDS, Reservation
+from functions.inventory.domain import MOST_HOLDS, Reservation
 from functions.inventory.table import InventoryTable
 from functions.shared import clock
 from tests.unit.inventory.conftest import NOW, ORDER, cancelled, confirmed, counted, kept, placed, published
-
-DECIDE_BY = clock.parse("2026-11-22T17:07:09.123Z")
 
 
 @pytest.fixture
@@ -30,37 +27,27 @@ def test_a_hold_is_stored_in_the_level_and_nowhere_else(
     stocked(MUG=5)
     deliver(placed(MUG=2))
     stored = item()
-    units, version, reserved, expires = stored[f"h_{ORDER}"].split()
-    assert (units, version, int(expires)) == ("2", "1", 1795367529123)
-    assert (stored["available"], stored["on_hand"], stored["open_at"]) == (3, 5, "2026-11-22T17:12:09.123Z")
+    units, reserved = stored[f"h_{ORDER}"].split()
+    assert (units, stored["available"], stored["on_hand"]) == ("2", 3, 5)
     assert table.reservation(ORDER) is None
     held = kept(table, ORDER)
     assert held
-    assert (held.lines, held.places, held.within) == ({"MUG": 2}, {("MUG", 0): 2}, True)
+    assert (held.lines, held.places, held.hold) == ({"MUG": 2}, {("MUG", 0): 2}, stored[f"h_{ORDER}"])
     assert int(reserved) % 1000 == int(clock.parse(held.times["reserved"]).microsecond / 1000)
 
 
 @pytest.mark.parametrize(("end", "status"), [(confirmed, "committed"), (cancelled, "released")])
-def test_its_end_leaves_a_record_and_a_level_that_is_open_no_more(
+def test_its_end_leaves_a_record_and_nothing_in_the_level(
     end: Any, status: str, stocked: Any, deliver: Any, item: Any, table: InventoryTable
 ) -> None:
     stocked(MUG=5)
     deliver(placed(MUG=2))
     deliver(end())
-    assert not {"open_at", "open_shard", f"h_{ORDER}"} & item().keys()
+    assert f"h_{ORDER}" not in item()
     record = table.reservation(ORDER)
     assert record
-    assert (record.status, record.version, record.lines, record.within) == (status, 2, {"MUG": 2}, False)
+    assert (record.status, record.version, record.lines, record.hold) == (status, 2, {"MUG": 2}, "")
     assert record.times.keys() == {"reserved", status}
-
-
-def test_the_end_of_one_of_two_leaves_the_level_open(stocked: Any, deliver: Any, item: Any) -> None:
-    stocked(MUG=5)
-    deliver(placed("ord_a", MUG=2), placed("ord_b", MUG=1))
-    deliver(confirmed("ord_a"))
-    assert {"open_at", "h_ord_b"} <= item().keys()
-    deliver(confirmed("ord_b"))
-    assert "open_at" not in item()
 
 
 def test_what_people_change_leaves_holds_as_they_are(
@@ -72,7 +59,7 @@ def test_what_people_change_leaves_holds_as_they_are(
     service.adjust(table, "MUG", 3, "found", adjustment_id="a", by="cus_admin", at=NOW)
     deliver(counted(MUG=9), published(MUG="backorder"))
     service.set_shards(table, "MUG", 3, service.level(table, "MUG").version, NOW)
-    assert (item()[f"h_{ORDER}"], "open_at" in item()) == (before, True)
+    assert item()[f"h_{ORDER}"] == before
     assert level("MUG") == (9, 7)
     deliver(confirmed())
     assert level("MUG") == (7, 7)
@@ -119,7 +106,7 @@ def test_a_record_of_before_this_way_ends_as_ever(
 ) -> None:
     stocked(MUG=5)
     times = {"reserved": "2026-11-22T17:05:10.000Z"}
-    old = Reservation(ORDER, "reserved", {"MUG": 2}, 1, "2026-11-22T17:12:09.123Z", times=times)
+    old = Reservation(ORDER, "reserved", {"MUG": 2}, 1, times=times)
     assert table.reserve([old], ()) is None
     deliver(placed(MUG=2), end())
     assert level("MUG") == left
@@ -133,7 +120,6 @@ def test_a_decision_of_before_it_named_its_lines_ends_the_hold_when_it_is_told_a
     del bare["detail"]["data"]["lines"]
     deliver(placed(MUG=2), bare)
     assert level("MUG") == (5, 3)
-    assert service.remind(table, DECIDE_BY + ASK_AGAIN) == 1
     deliver(confirmed())
     assert level("MUG") == (3, 3)
 
@@ -142,19 +128,47 @@ def test_staff_see_what_a_level_holds(stocked: Any, deliver: Any, call: Any) -> 
     stocked(MUG=5)
     deliver(placed(MUG=2))
     asked = {"path": {"orderId": ORDER}, "subject": "cus_staff", "roles": "staff"}
-    answer = call(app, "GET", "/inventory/reservations/{orderId}", **asked)
+    path = "/inventory/reservations/{orderId}"
+    answer = call(app, "GET", path, query={"sku": "MUG"}, **asked)
     assert (answer.status, answer.body) == (
         200,
         {"orderId": ORDER, "status": "reserved", "lines": {"MUG": 2}},
     )
+    without, of_another, of_none = (
+        call(app, "GET", path, query=query, **asked) for query in (None, {"sku": "POT"}, {"sku": "!"})
+    )
+    assert (without.status, of_another.status, of_none.status) == (404, 404, 400)
+    deliver(confirmed())
+    assert call(app, "GET", path, **asked).body["status"] == "committed"
 
 
-def test_a_level_is_looked_into_until_it_holds_nothing(
-    stocked: Any, deliver: Any, item: Any, table: InventoryTable
+@pytest.mark.parametrize(("end", "left"), [(confirmed, (3, 3)), (cancelled, (5, 5))])
+def test_a_hold_of_before_reads_and_ends_as_ever(
+    end: Any, left: tuple[int, int], stocked: Any, deliver: Any, level: Any, table: InventoryTable
 ) -> None:
     stocked(MUG=5)
-    later = clock.rfc3339(DECIDE_BY + timedelta(minutes=3))
-    deliver(placed("ord_a", MUG=1), placed("ord_b", later, MUG=1))
-    assert service.remind(table, DECIDE_BY + ASK_AGAIN) == 1  # ord_b waits three minutes more
-    assert item()["open_at"] == clock.rfc3339(DECIDE_BY + timedelta(minutes=3) + ASK_AGAIN)
-    assert service.remind(table, DECIDE_BY + 3 * ASK_AGAIN) == 2
+    deliver(placed("ord_new", MUG=2), cancelled("ord_new"))
+    text = "2 3 1795367110000 1795367529123"
+    values = {":hold": text, ":two": 2}
+    place = {"pk": "SKU#MUG", "sk": "LEVEL"}
+    table.update(place, f"SET h_{ORDER} = :hold, available = available - :two", values)
+    held = kept(table, ORDER)
+    assert held
+    assert (held.lines, held.version, held.times) == ({"MUG": 2}, 3, {"reserved": "2026-11-22T17:05:10.000Z"})
+    deliver(placed(MUG=2), end())
+    assert level("MUG") == left
+
+
+def test_an_order_that_is_held_beside_its_rejection_is_answered_both_ways(
+    stocked: Any, deliver: Any, level: Any, told: Any, table: InventoryTable
+) -> None:
+    stocked(MUG=1)
+    deliver(placed(MUG=2))
+    values = {":hold": "1 1795367110000", ":one": 1}
+    table.update(
+        {"pk": "SKU#MUG", "sk": "LEVEL"}, f"SET h_{ORDER} = :hold, available = available - :one", values
+    )
+    deliver(placed(MUG=2))
+    assert {kind for kind, _ in told()} == {"StockLevelChanged", "StockRejected", "StockReserved"}
+    deliver(cancelled())
+    assert level("MUG") == (1, 1)

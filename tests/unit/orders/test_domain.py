@@ -107,6 +107,7 @@ GIFTS = Participant(
     undone_by=("GiftUnwrapped",),
     refused="operator",
     states={"GiftWrapped": ("wrapped",), "GiftRefused": ("refused",), "GiftUnwrapped": ("unwrapped",)},
+    kept_by=frozenset({"wrapped"}),
 )
 THREE = {**PARTICIPANTS, "gifts": GIFTS}
 YES = (STOCK_YES, PAYMENT_YES, report("GiftWrapped"))
@@ -321,9 +322,15 @@ def test_the_last_vote_and_the_decision_are_one_version() -> None:
     assert CONFIRMED.timeline[-1].cause == PAYMENT_YES.entry.cause
 
 
-def test_a_late_vote_is_not_even_written_down() -> None:
+def test_a_late_vote_is_written_down_once_and_what_is_held_by_it_is_open_until_it_is_let_go() -> None:
     off = expired(PLACED, LATE)
-    assert voted(off, PAYMENT_YES, SOON) is off
+    late = voted(off, PAYMENT_YES, SOON)
+    assert (late.status, late.reason, late.parts) == ("cancelled", "timeout", {"payments": "authorised"})
+    assert (late.version, late.timeline[-1], late.is_open) == (off.version + 1, PAYMENT_YES.entry, True)
+    assert voted(late, PAYMENT_YES, SOON) is late
+    let_go = noted(noted(late, report("PaymentVoided")), report("StockReleased"))
+    assert not let_go.is_open
+    assert voted(let_go, PAYMENT_YES, SOON) is let_go
 
 
 def test_two_yes_after_the_deadline_confirm_what_nobody_has_cancelled_yet() -> None:

@@ -29,7 +29,8 @@ def paid(place: Any, hear: Any) -> str:
     """The id of an order that is confirmed and paid."""
     order_id: str = place().body["orderId"]
     captured = about("payments/PaymentCaptured.v1", order_id, 2)
-    assert hear(reserved(order_id), authorised(order_id), captured) == []
+    committed = about("inventory/StockCommitted.v1", order_id, 2)
+    assert hear(reserved(order_id), authorised(order_id), captured, committed) == []
     return order_id
 
 
@@ -109,6 +110,8 @@ def test_a_cancelled_order_whose_refund_failed_is_listed(hear: Any, send: Any, p
     hear(said("PaymentRefundStarted", paid, 3, refunding=TOTAL))
     assert listed(send) == []
     hear(said("PaymentRefundFailed", paid, 4, refundFailed=TOTAL))
+    assert listed(send) == [], "the stock is still to come back"
+    hear(about("inventory/StockReleased.v1", paid, 3))
     assert listed(send) == [paid]
     hear(said("PaymentRefunded", paid, 6, refunded=TOTAL))
     assert (seen()["status"], listed(send)) == ("refunded", [])

@@ -119,40 +119,17 @@ def test_votes_in_every_order_and_twice_over_decide_once(place: Any, hear: Any, 
 
 
 @pytest.mark.parametrize("late", [reserved, authorised, rejected, declined])
-def test_a_vote_after_the_decision_changes_nothing(
-    order_id: str, hear: Any, table: OrdersTable, told: Any, late: Any
+def test_a_vote_after_the_decision_decides_nothing(
+    order_id: str, hear: Any, shown: Any, timeline: Any, table: OrdersTable, told: Any, late: Any
 ) -> None:
     saga.expire(table, WAIT, later())
-    before = table.order(order_id)
-    assert hear(late(order_id)) == []
-    assert table.order(order_id) == before
+    vote = late(order_id)
+    assert hear(vote, vote) == []
+    assert (shown()["status"], shown()["reason"]) == ("cancelled", "timeout")
+    assert timeline() == ["OrderPlaced", "OrderCancelled", vote["detail-type"]]
     assert types(told()) == ["OrderPlaced", "OrderPlaced", "OrderCancelled"], (
         "nobody had answered: told again"
     )
-
-
-@pytest.mark.parametrize("vote", [reserved, authorised])
-def test_a_reminder_before_the_decision_is_a_vote(
-    order_id: str, hear: Any, timeline: Any, told: Any, vote: Any
-) -> None:
-    hear(vote(order_id, version=7, reminder=True), vote(order_id), vote(order_id, version=8, reminder=True))
-    assert len(timeline()) == 2
-    assert types(told()) == ["OrderPlaced"]
-
-
-@pytest.mark.parametrize("vote", [reserved, authorised])
-@pytest.mark.parametrize("decision", ["OrderConfirmed", "OrderCancelled"])
-def test_a_reminder_after_the_decision_has_it_told_again(
-    order_id: str, hear: Any, table: OrdersTable, told: Any, timeline: Any, decision: str, vote: Any
-) -> None:
-    hear(reserved(order_id), authorised(order_id)) if decision == "OrderConfirmed" else hear(
-        rejected(order_id)
-    )
-    first, steps = told()[-1], timeline()
-    hear(vote(order_id, version=9, reminder=True))
-    (again,) = told()
-    assert (again["detail-type"], same(again)) == (decision, same(first))
-    assert timeline() == steps
 
 
 def test_a_vote_for_an_order_that_is_not_here_comes_again(order_id: str, hear: Any, shown: Any) -> None:
@@ -190,8 +167,8 @@ def test_what_is_not_decided_in_time_is_cancelled(
     order_id: str, hear: Any, shown: Any, table: OrdersTable, votes: Any
 ) -> None:
     hear(*(vote(order_id) for vote in votes))
-    assert saga.expire(table, WAIT, now()) == (0, 0, 0)
-    assert saga.expire(table, WAIT, later()) == (1, 0, 0)
+    assert saga.expire(table, WAIT, now()) == (0, 0, 0, 0)
+    assert saga.expire(table, WAIT, later()) == (1, 0, 0, 0)
     assert (shown()["status"], shown()["reason"]) == ("cancelled", "timeout")
 
 
@@ -205,11 +182,110 @@ def test_a_timeout_is_told_and_in_the_timeline(
     assert (last["type"], last["cause"], last["detail"]) == ("OrderCancelled", "deadline", "timeout")
 
 
-def test_decided_orders_are_not_swept(place: Any, hear: Any, send: Any, table: OrdersTable) -> None:
-    confirmed, off, called_off = (place().body["orderId"] for _ in range(3))
-    hear(reserved(confirmed), authorised(confirmed), rejected(off))
-    send("POST", "/orders/{orderId}/cancel", path={"orderId": called_off}, subject=AMIRA)
-    assert saga.expire(table, WAIT, later()) == (0, 0, 0)
+@pytest.fixture
+def followed(place: Any, hear: Any) -> Callable[[str], str]:
+    """Return a function that has an order decided, and stock and payment follow; it returns the order's id."""
+
+    def run(decision: str) -> str:
+        order_id = str(place().body["orderId"])
+        votes = (reserved(order_id), authorised(order_id))
+        facts = {
+            "confirmed": (*votes, *(about(name, order_id, 2) for name in AFTER)),
+            "unpaid": (
+                *votes,
+                about(AFTER[0], order_id, 2),
+                about("payments/PaymentCaptureFailed.v1", order_id, 2),
+            ),
+            "rejected": (rejected(order_id), about("payments/PaymentVoided.v1", order_id, 2)),
+            "declined": (declined(order_id), about("inventory/StockReleased.v1", order_id, 2)),
+        }
+        assert hear(*facts[decision]) == []
+        return order_id
+
+    return run
+
+
+@pytest.mark.parametrize("decision", ["confirmed", "unpaid", "rejected", "declined"])
+def test_what_everybody_has_followed_is_not_swept(followed: Any, table: OrdersTable, decision: str) -> None:
+    followed(decision)
+    assert table.waiting(later() + timedelta(days=1), 10) == []
+    assert saga.expire(table, WAIT, later() + timedelta(days=1)) == (0, 0, 0, 0)
+
+
+@pytest.mark.parametrize("followed_by", [(), ("inventory",), ("payments",)])
+@pytest.mark.parametrize("decision", ["OrderConfirmed", "OrderCancelled"])
+def test_a_decision_is_told_again_until_everybody_has_followed_it(
+    order_id: str, hear: Any, send: Any, table: OrdersTable, told: Any, decision: str, followed_by: Any
+) -> None:
+    hear(reserved(order_id), authorised(order_id))
+    after = dict(zip(("inventory", "payments"), AFTER, strict=True))
+    if decision == "OrderCancelled":
+        send("POST", "/orders/{orderId}/cancel", path={"orderId": order_id}, subject=AMIRA)
+        after = {"inventory": BACK[0], "payments": "payments/PaymentVoided.v1"}
+    first = told()[-1]
+    hear(*(about(after[name], order_id, 2) for name in followed_by))
+    assert saga.expire(table, WAIT, now() + timedelta(seconds=30)) == (0, 0, 0, 0)
+    at = later()
+    assert saga.expire(table, WAIT, at) == (0, 0, 1, 0)
+    (again,) = told()
+    assert (again["detail-type"], same(again)) == (decision, same(first))
+    assert saga.expire(table, WAIT, at + timedelta(minutes=4)) == (0, 0, 0, 0)
+    assert saga.expire(table, WAIT, at + timedelta(minutes=5)) == (0, 0, 1, 0)
+    hear(*(about(name, order_id, 2) for name in after.values()))
+    assert saga.expire(table, WAIT, at + timedelta(days=9)) == (0, 0, 0, 0)
+
+
+def test_a_decision_is_told_less_and_less_often_but_four_times_a_day(
+    order_id: str, hear: Any, table: OrdersTable
+) -> None:
+    hear(reserved(order_id), authorised(order_id))
+    begun = now()
+    at = begun + timedelta(minutes=2, seconds=1)
+    times = [begun]
+    while at < begun + timedelta(days=2):
+        if saga.expire(table, WAIT, at).again:
+            times.append(at)
+        at += timedelta(minutes=1)
+    waits = [(later - sooner).total_seconds() // 60 for sooner, later in itertools.pairwise(times)]
+    assert waits[:4] == [2, 5, 8, 16]
+    assert max(waits) == 360
+
+
+def test_a_decision_that_the_bus_refuses_is_told_with_the_next_sweep(
+    order_id: str, hear: Any, table: OrdersTable, told: Any, dead_bus: Any
+) -> None:
+    hear(reserved(order_id), authorised(order_id))
+    told()
+    dead_bus(True)
+    assert saga.expire(table, WAIT, later()) == (0, 0, 0, 1)
+    dead_bus(False)
+    assert saga.expire(table, WAIT, later()) == (0, 0, 1, 0)
+    assert types(told()) == ["OrderConfirmed"]
+
+
+def test_an_order_called_off_after_it_was_followed_is_told_until_that_is_followed_too(
+    followed: Any, send: Any, hear: Any, table: OrdersTable, told: Any
+) -> None:
+    order_id = followed("confirmed")
+    send("POST", "/orders/{orderId}/cancel", path={"orderId": order_id}, subject=AMIRA)
+    told()
+    assert saga.expire(table, WAIT, now() + timedelta(minutes=4)) == (0, 0, 0, 0)
+    assert saga.expire(table, WAIT, now() + timedelta(minutes=6)) == (0, 0, 1, 0)
+    assert types(told()) == ["OrderCancelled"]
+    hear(about(BACK[0], order_id, 3), refunded(order_id, 3, 5341, 5341))
+    assert table.waiting(now() + timedelta(days=9), 10) == []
+
+
+def test_a_yes_beside_the_no_that_decided_has_the_decision_told_again(
+    followed: Any, hear: Any, table: OrdersTable, told: Any
+) -> None:
+    order_id = followed("rejected")
+    hear(reserved(order_id), rejected(order_id))
+    told()
+    assert saga.expire(table, WAIT, now() + timedelta(minutes=6)) == (0, 0, 1, 0)
+    assert types(told()) == ["OrderCancelled"]
+    hear(about(BACK[0], order_id, 2))
+    assert table.waiting(now() + timedelta(days=9), 10) == []
 
 
 def test_an_order_decided_while_the_sweeper_looked_at_it_stays(
@@ -218,12 +294,12 @@ def test_an_order_decided_while_the_sweeper_looked_at_it_stays(
     class Slow(OrdersTable):
         """Votes arrive between the sweeper's look at the index and its look at the order."""
 
-        def waiting(self, at: datetime, limit: int) -> list[str]:
+        def waiting(self, at: datetime, limit: int) -> list[tuple[str, str]]:
             found = super().waiting(at, limit)
             hear(reserved(order_id), authorised(order_id))
             return found
 
-    assert saga.expire(Slow(table.name), WAIT, later()) == (1, 0, 0)
+    assert saga.expire(Slow(table.name), WAIT, later()).overdue == 0
     assert shown()["status"] == "confirmed"
 
 
@@ -235,7 +311,7 @@ def test_an_order_that_cannot_be_read_does_not_hold_up_the_others(place: Any, ta
         UpdateExpression="SET content = :broken",
         ExpressionAttributeValues={":broken": {"S": "{"}},
     )
-    assert saga.expire(table, WAIT, later()) == (2 * SHARDS - 1, 0, 1)
+    assert saga.expire(table, WAIT, later()) == (2 * SHARDS - 1, 0, 0, 1)
     assert {table.order(order_id).status for order_id in placed[1:]} == {"cancelled"}  # type: ignore[union-attr]
 
 
@@ -252,7 +328,7 @@ def test_the_sweeper_runs_as_a_function(
 ) -> None:
     monkeypatch.setenv("ORDER_DEADLINE_SECONDS", "0")
     place()
-    assert orders_app.sweep({}, Context()) == {"overdue": 1, "told": 0, "failed": 0}
+    assert orders_app.sweep({}, Context()) == {"overdue": 1, "told": 0, "again": 0, "failed": 0}
 
 
 def test_each_order_that_is_overdue_has_its_line_and_its_own_trace(
@@ -435,8 +511,8 @@ def test_an_order_is_placed_though_nobody_can_be_told_and_the_sweep_tells(
     answer = place()
     dead_bus(False)
     assert (answer.status, told()) == (202, [])
-    assert saga.expire(table, WAIT, now() + timedelta(seconds=15)) == (0, 0, 0)
-    assert saga.expire(table, WAIT, now() + timedelta(seconds=25)) == (0, 1, 0)
+    assert saga.expire(table, WAIT, now() + timedelta(seconds=15)) == (0, 0, 0, 0)
+    assert saga.expire(table, WAIT, now() + timedelta(seconds=25)) == (0, 1, 0, 0)
     (event,) = told()
     assert (event["detail"]["id"], event["detail"]["actor"]) == (
         f"{answer.body['orderId']}.1.OrderPlaced",
@@ -464,7 +540,7 @@ def test_an_order_that_somebody_has_answered_is_not_told_again(
     hear(vote(place(text).body["orderId"]))
     told()
     place(text)
-    assert saga.expire(table, WAIT, now() + timedelta(seconds=25)) == (0, 0, 0)
+    assert saga.expire(table, WAIT, now() + timedelta(seconds=25)) == (0, 0, 0, 0)
     assert told() == []
 
 

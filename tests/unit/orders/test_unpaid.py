@@ -27,7 +27,8 @@ def captured(order_id: str, version: int = 5) -> dict[str, Any]:
 def unpaid(place: Any, hear: Any) -> str:
     """The id of an order that is confirmed, and could not be charged."""
     order_id: str = place().body["orderId"]
-    assert hear(reserved(order_id), authorised(order_id), capture_failed(order_id)) == []
+    committed = about("inventory/StockCommitted.v1", order_id, 2)
+    assert hear(reserved(order_id), authorised(order_id), committed, capture_failed(order_id)) == []
     return order_id
 
 

@@ -109,10 +109,9 @@ class Shop:
         service.on_payment_given(self.table, self.providers, given, self.at)
 
     def cancel(self, total: int = 5000) -> None:
-        self.answers = []
         money = {"amount": total, "currency": "EUR"}
         cancelled = a_fact(OrderCancelled, orderId=ORDER, customerId="cus_1", total=money)
-        service.on_order_cancelled(self.table, self.providers, cancelled, self.at)
+        self.answers = service.on_order_cancelled(self.table, self.providers, cancelled, self.at)
 
     def sweep(self, **later: float) -> int:
         self.answers = []

@@ -211,5 +211,5 @@ def test_a_worker_with_an_old_view_overwrites_nothing(shop: Shop) -> None:
     shop.place()
     before = shop.payment
     shop.confirm()
-    assert not shop.table.move(before, domain.reminded(before, shop.at), None, shop.at)
+    assert not shop.table.move(before, domain.capture_failed(before, "late"), None, shop.at)
     assert shop.payment.status == "captured"

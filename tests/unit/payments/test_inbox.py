@@ -121,6 +121,10 @@ def test_a_capture_of_the_sweep_is_told_by_the_outbox(table: PaymentsTable, arri
 
 
 def test_the_sweep_says_how_much_was_open(table: PaymentsTable) -> None:
-    past = rfc3339(now() - timedelta(minutes=30))
-    deliver(sample("orders/OrderPlaced.v1", decideBy=past))
+    deliver(sample("orders/OrderCancelled.v1"))
+    (order_id, _), *_ = table.due(now() + timedelta(minutes=11), 1)
+    assert sweep({}, Context()) == {"open": 0}
+    assert table.hasten(order_id, now() - timedelta(minutes=1)) is False
+    key = {"pk": f"PAYMENT#{order_id}", "sk": "PAYMENT"}
+    table.update(key, "SET open_at = :past", {":past": rfc3339(now() - timedelta(minutes=1))})
     assert sweep({}, Context()) == {"open": 1}

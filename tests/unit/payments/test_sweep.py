@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 
 import pytest
 
@@ -10,35 +11,31 @@ from functions.shared import log
 from tests.unit.payments.conftest import ORDER, Shop
 
 
-def test_a_hold_without_a_decision_asks_for_it(shop: Shop) -> None:
+def test_a_hold_waits_for_the_decision_and_asks_for_nothing(shop: Shop) -> None:
     shop.place()
-    assert shop.sweep(minutes=8) == 1
-    ((kind, data),) = shop.told()
-    assert (kind, data["reminder"]) == ("PaymentAuthorized", True)
-
-
-def test_a_hold_within_its_time_is_left_alone(shop: Shop) -> None:
-    shop.place()
-    assert shop.sweep(minutes=6) == 0
-
-
-def test_a_reminder_is_a_new_version(shop: Shop) -> None:
-    shop.place()
-    shop.sweep(minutes=8)
-    assert shop.payment.version == 2
-
-
-def test_the_next_reminder_waits_five_minutes(shop: Shop) -> None:
-    shop.place()
-    shop.sweep(minutes=8)
-    assert [shop.sweep(minutes=4), shop.sweep(minutes=2)] == [0, 1]
-
-
-def test_a_reminded_hold_is_captured_like_any_other(shop: Shop) -> None:
-    shop.place()
-    shop.sweep(minutes=8)
+    assert shop.sweep(days=30) == 0
     shop.confirm()
     assert (shop.payment.status, shop.ledger()[0][0]) == ("captured", "capture")
+
+
+@pytest.mark.parametrize("held", [True, False])
+def test_a_cancellation_that_was_followed_is_answered_again_each_time_it_comes(
+    shop: Shop, held: bool
+) -> None:
+    if held:
+        shop.place()
+    shop.cancel()
+    if not held:
+        assert shop.told() == [], "somebody may be holding the money just now"
+        shop.sweep(minutes=11)
+    ((kind, first),) = shop.told()
+    payment = shop.payment
+    shop.at += timedelta(hours=1)
+    shop.cancel()
+    assert (kind, shop.payment) == ("PaymentVoided", payment)
+    (again,) = shop.answers
+    assert (again.detail.id, again.detail.time) == (f"{ORDER}.2.PaymentVoided", payment.changed_at)
+    assert json.loads(bytes(again.detail.data)) == first
 
 
 @pytest.mark.parametrize("end", ["confirm", "cancel"])
@@ -91,8 +88,8 @@ def test_one_payment_that_fails_does_not_hold_up_the_others(shop: Shop) -> None:
 
 
 def test_each_payment_that_is_looked_at_has_its_line(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
-    shop.place()
+    shop.cancel()
     capsys.readouterr()
-    log.logged("sweep", lambda *_: shop.sweep(minutes=8))({}, None)
+    log.logged("sweep", lambda *_: shop.sweep(minutes=11))({}, None)
     (line,) = map(json.loads, capsys.readouterr().out.splitlines())
     assert (line["correlationId"], line["orderId"], line["outcome"]) == (ORDER, ORDER, "ok")

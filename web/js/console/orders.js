@@ -83,8 +83,9 @@ function sure(title, says, yes, go, left) {
 export async function order(body, { argument: id, left }) {
   const again = () => order(body, { argument: id, left });
   const part = async (path) => get(path, { signal: left }).catch((error) => { if (error.name === "AbortError") throw error; return { error }; });
+  const asked = get(`/orders/${id}`, { signal: left });
   const [main, timeline, journal, payment, ledger, held, mails] = await Promise.all([
-    get(`/orders/${id}`, { signal: left }), part(`/orders/${id}/timeline`), part(`/journal/subjects/${id}`), part(`/payments/${id}`), part(`/payments/${id}/ledger`), part(`/inventory/reservations/${id}`), part(`/orders/${id}/mails`),
+    asked, part(`/orders/${id}/timeline`), part(`/journal/subjects/${id}`), part(`/payments/${id}`), part(`/payments/${id}/ledger`), asked.then(({ lines }) => part(`/inventory/reservations/${id}?sku=${encodeURIComponent(lines[0].sku)}`)), part(`/orders/${id}/mails`),
   ]);
   const facts = (journal.items ?? []).map((fact) => ({ time: fact.time, kind: "fact", what: fact.type, where: fact.source, why: fact.causationId, actor: fact.actor, trace: fact.correlationId, data: fact.data }));
   const steps = (timeline.items ?? []).filter((step) => !facts.some((fact) => fact.what === step.type)).map((step) => ({ time: step.time, kind: "fact", what: step.type, where: "orders' timeline", why: [step.detail, step.cause].filter(Boolean).join(" · ") }));
