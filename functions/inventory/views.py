@@ -22,9 +22,9 @@ class AskStock(Query, frozen=True):
 class AskReservation(Query, frozen=True):
     """By which of the order's SKUs, where it is of one only."""
 
-    sku: Annotated[
-        str | None, Meta(description="The SKU of an order that is of one only", examples=["A"])
-    ] = None
+    sku: (
+        Annotated[str, Meta(description="The SKU of an order that is of one only", examples=["A"])] | None
+    ) = None
 
 
 class AvailabilityView(View, frozen=True):

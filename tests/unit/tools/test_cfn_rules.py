@@ -24,6 +24,10 @@ def found(path: Path, name: str | None = "") -> dict[str, list[str]]:
     return {id: [match.message for match in some] for id, some in matches.items() if some}
 
 
+_QUEUE = "        Queue: {Type: SQS"
+_EVERY_MINUTE = "        EveryMinute: {Type: Schedule, Properties: {Schedule: rate(1 minute)"
+
+
 @pytest.mark.parametrize(
     ("rule", "old", "new"),
     [
@@ -137,8 +141,12 @@ def test_the_templates_keep_the_rules(path: Path) -> None:
         ("E9108", '"outbox":', '"version":'),
         ("E9108", "            FilterCriteria:", "            IgnoredCriteria:"),
         ("E9108", "Filters: [", "Filters: [{Pattern: '{}'}, "),
-        ("E9114", ", RetryPolicy: {MaximumEventAgeInSeconds: 60, MaximumRetryAttempts: 0}", ""),
-        ("E9114", "rate(1 minute)", "rate(2 minutes)"),
+        ("E9114", _QUEUE, f"{_EVERY_MINUTE}}}}}\n{_QUEUE}"),
+        (
+            "E9114",
+            _QUEUE,
+            f"{_EVERY_MINUTE}, RetryPolicy: {{MaximumEventAgeInSeconds: 90, MaximumRetryAttempts: 0}}}}}}\n{_QUEUE}",
+        ),
         ("E9109", "SERVICE_NAME: inventory", "SERVICE_NAME: orders"),
         ("E9109", "        ENVIRONMENT_NAME: !Ref Environment\n", ""),
         ("E9110", ", SystemLogLevel: WARN", ""),
