@@ -2,8 +2,8 @@
 
     ["cart", "edge"]
 
-A file of one service touches that service; what all are built from or deployed with touches all stacks; documents, tests
-and what runs on a developer's machine touch none.
+A file of one service touches that service; what all are built from or deployed with touches all stacks; documents,
+tests and what runs on a developer's machine touch none.
 """
 
 from __future__ import annotations

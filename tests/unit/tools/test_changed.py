@@ -132,6 +132,6 @@ def test_one_that_cannot_be_deleted_holds_up_no_other(cloud: None, monkeypatch: 
         if environment.name == "preone1":
             raise ToolError("a bucket is in the way")
 
-    with pytest.raises(ToolError, match="^preone1: a bucket is in the way$"):
+    with pytest.raises(ToolError, match=r"^preone1: a bucket is in the way$"):
         preview.sweep(datetime.now(UTC) + timedelta(days=3), delete)
     assert tried == ["preone1", "pretwo2"]
