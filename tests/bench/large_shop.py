@@ -174,7 +174,7 @@ class LargeShop(Shop):
                 version=5,
             )
             table.change(order, done, None)
-        held = Reservation(order_id, "reserved" if waits else "committed", {_sku(number): 1}, 1, later)
+        held = Reservation(order_id, "reserved" if waits else "committed", {_sku(number): 1}, 1)
         InventoryTable("souk-local-inventory").store_unheld(held)
         payment = Payment(
             order_id,

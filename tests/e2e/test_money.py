@@ -16,7 +16,8 @@ import pytest
 from playwright.sync_api import Browser, Page, Route
 
 from functions.cart.domain import PricedLine
-from functions.cart.quotes import totals
+from functions.cart.quotes import Terms, charged
+from functions.cart.tax import Place, TaxRate, TaxRules
 from functions.catalog.views import currencies_view
 from functions.orders.domain import Totals
 from functions.orders.mails.emails import amounts
@@ -94,8 +95,10 @@ def test_what_is_typed_is_stored_shown_charged_and_mailed_in_every_currency(page
 def a_bill(amount: int, currency: str) -> Totals:
     """Return the totals of one thing at that price, as orders read them."""
     price = Money(amount, currency)
-    line = PricedLine("A", 1, "prd_1", "A", None, price, price, withdrawn=False, taxable=True)
-    quoted = totals([line], 0, 0, currency, charge_step("stripe", currency))
+    line = PricedLine("A", 1, "prd_1", "A", None, price, price, withdrawn=False)
+    rules = TaxRules("exclude_tax", "DE", (TaxRate("DE", "standard", 0),))
+    terms = Terms(currency, {}, rules, charge_step("stripe", currency))
+    quoted = charged([line], 0, terms, Place("DE", "2026-11-29"))[1]
     return msgspec.json.decode(msgspec.json.encode(quoted), type=Totals)
 
 

@@ -21,8 +21,8 @@ QUOTE = "quo_01kaqz5r7b8v0w3m2x4y6t9n1c"
 ORDER = "ord_01kaqz5r7b8v0w3m2x4y6t9n1c"
 SHOWN = sample("orders/OrderPlaced.v1")["detail"]["data"]
 SHOWN["totals"] = {
-    name: value for name, value in SHOWN["totals"].items() if name != "rounding"
-}  # 0 is left out
+    name: value for name, value in SHOWN["totals"].items() if value
+}  # 0 and false are left out
 
 
 def items(table: OrdersTable) -> list[Any]:
