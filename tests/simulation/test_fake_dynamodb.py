@@ -18,7 +18,7 @@ from tests.simulation.fake_dynamodb import FakeDynamoDB, Reads
 from tests.simulation.fake_tables import Change
 from tests.support import templates
 
-TABLE = "souk-local-inventory"
+TABLE = "souk-local-payments"
 
 
 @pytest.fixture(scope="module")
@@ -33,9 +33,9 @@ def moto() -> Iterator[Any]:
 
 @pytest.fixture(params=["fake", "moto"])
 def dynamodb(request: pytest.FixtureRequest) -> Iterator[Any]:
-    """Return a client over inventory's table, empty."""
+    """Return a client over payments' table, empty."""
     client = FakeDynamoDB() if request.param == "fake" else request.getfixturevalue("moto")
-    client.create_table(**templates.table_request("inventory"))
+    client.create_table(**templates.table_request("payments"))
     yield client
     if request.param == "moto":
         client.delete_table(TableName=TABLE)
@@ -45,7 +45,7 @@ def dynamodb(request: pytest.FixtureRequest) -> Iterator[Any]:
 def fake() -> FakeDynamoDB:
     """Return the fake alone."""
     client = FakeDynamoDB()
-    client.create_table(**templates.table_request("inventory"))
+    client.create_table(**templates.table_request("payments"))
     return client
 
 
