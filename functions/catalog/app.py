@@ -10,12 +10,13 @@ from chalice.app import Response, SQSEvent
 from functions.catalog import service, tasks, views
 from functions.catalog.api import app, catalog, currency, exporting, importing
 from functions.catalog.domain import STATUSES, Product, facet
+from functions.catalog.events import StockAvailabilityChanged
 from functions.catalog.exports import app as exports_app  # noqa: F401  importing registers the routes
 from functions.catalog.imports import app as imports_app  # noqa: F401
 from functions.catalog.imports import service as imports
 from functions.catalog.jobs.domain import Task
 from functions.catalog.text import words
-from functions.shared import log, outbox
+from functions.shared import inbox, log, outbox
 from functions.shared.clock import now
 from functions.shared.http import (
     IDEMPOTENCY_KEY,
@@ -30,10 +31,12 @@ from functions.shared.ids import fingerprint, new_id
 from functions.shared.money import EXPONENTS
 from functions.shared.types import LongPageQuery
 
-__all__ = ["app", "on_file", "on_import", "publish", "sweep"]
+__all__ = ["app", "on_file", "on_import", "on_inbox", "publish", "sweep"]
 
-PUBLIC = {"Cache-Control": "public, max-age=0, s-maxage=15, stale-while-revalidate=60"}
-"""Caches on the way answer for 15 seconds; a browser asks each time, and is told 304 where nothing has changed."""
+PUBLIC = {"Cache-Control": "public, max-age=0, s-maxage=60"}
+"""Caches on the way answer for a minute; a browser asks each time, and is told 304 where nothing has changed."""
+SCARCE = {"Cache-Control": "public, max-age=0, s-maxage=15"}
+"""Of a product of which a variant is gone, or nearly: such news is shown sooner."""
 IF_NONE_MATCH = Header("If-None-Match", "if_none_match", "The ETag of the version that is at hand")
 MAX_PRODUCT_BYTES = 1_000_000
 
@@ -59,15 +62,17 @@ def get_products(query: views.FindProducts) -> Response:
 
 
 @app.endpoint(
-    "GET", "/catalog/products/{id}", auth="none", headers=(IF_NONE_MATCH,), returns=views.ProductView
+    "GET", "/catalog/products/{id}", auth="none", headers=(IF_NONE_MATCH,), returns=views.OfferedProductView
 )
 def get_product(id: str, if_none_match: str | None) -> Response:
     """Get a product on sale by id or slug: 200 | 304 If-None-Match | 404 none, or not on sale."""
-    stored = service.public_product(catalog(), id)
-    tag = etag(stored.version)
-    if (if_none_match or "").removeprefix("W/") == tag["ETag"]:
-        return Response("", headers={**PUBLIC, **tag}, status_code=304)
-    return json_response(views.product_view(stored), headers={**PUBLIC, **tag})
+    stored, stock = service.public_product(catalog(), id)
+    cached = SCARCE if any(one.scarce for one in stock.values()) else PUBLIC
+    told = fingerprint(*(f"{sku} {one.level} {one.time}" for sku, one in stock.items())) if stock else ""
+    headers = {**cached, **etag(stored.version, told)}
+    if (if_none_match or "").removeprefix("W/") == headers["ETag"]:
+        return Response("", headers={**headers}, status_code=304)
+    return json_response(views.product_view(stored, stock), headers=headers)
 
 
 @app.endpoint("GET", "/catalog/categories", auth="none", query=LongPageQuery, returns=views.NamesView)
@@ -168,6 +173,13 @@ def delete_product(id: str, version: int) -> Response:
     """Withdraw a product from sale, or delete a draft: 204 | 403 | 404 | 412 changed since | 428 no If-Match."""
     service.withdraw(catalog(), id, version=version, at=now())
     return Response("", status_code=204)
+
+
+@app.on_sqs_message(queue="catalog-inbox")
+def on_inbox(batch: SQSEvent) -> inbox.BatchResponse:
+    """Facts from other services; only the records that failed are given back."""
+    stock = inbox.BatchHandler(lambda facts: service.on_stock(catalog(), facts))
+    return inbox.deliver(batch, {StockAvailabilityChanged: stock})
 
 
 @app.on_sqs_message(queue="catalog-imports")

@@ -169,6 +169,24 @@ class Stored(Struct, frozen=True):
         return self.product.status in ("published", "unlisted")
 
 
+class Availability(Struct, frozen=True, array_like=True):
+    """What can be had of a SKU, as inventory told it; of two the newer one is greater as JSON.
+
+    ``level`` is the version of the stock's level in twelve digits, then ``time`` decides.
+    """
+
+    level: str
+    time: str
+    kind: str
+    units: int | None
+    back_orderable: bool
+
+    @property
+    def scarce(self) -> bool:
+        """Tell whether it may be gone soon, or is: inventory tells units up to 20."""
+        return self.units is not None and self.units < 20 and not self.back_orderable
+
+
 def with_origin(origins: tuple[str, ...], origin: str) -> tuple[str, ...]:
     """Return origins with a new one, without the oldest where they are too many; what a person does has none."""
     latest = [*origins, origin][-MAX_ORIGINS:] if origin else list(origins)

@@ -1,4 +1,4 @@
-"""The facts catalog publishes; it reads none of others'."""
+"""The facts catalog publishes, and what it reads of others'."""
 
 from __future__ import annotations
 
@@ -103,3 +103,15 @@ PUBLISHED = (
     StockCounted,
     ImportAccepted,
 )
+
+# --- read --------------------------------------------------------------------------------------------------------
+
+
+class StockAvailabilityChanged(Data, frozen=True):
+    """inventory: what can be had of a SKU now; a kind of tomorrow is shown as it comes."""
+
+    sku: Sku
+    availability: str
+    available: int | None
+    back_orderable: bool
+    level_version: int

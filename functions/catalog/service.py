@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
 from functions.catalog import domain, text
-from functions.catalog.domain import Price, Product, Stored
+from functions.catalog.domain import Availability, Price, Product, Stored
 from functions.catalog.events import (
     ProductChanged,
     ProductDeleted,
     ProductPublished,
     ProductSaved,
     ProductWithdrawn,
+    StockAvailabilityChanged,
     VariantState,
 )
 from functions.catalog.lists.domain import ListEntry, Page
@@ -24,6 +25,7 @@ from functions.catalog.table import CatalogTable, Lost, stored_size
 from functions.shared.clock import parse, rfc3339
 from functions.shared.errors import ConflictError, InvalidError, NotFoundError, PreconditionFailedError
 from functions.shared.ids import is_id, new_id
+from functions.shared.inbox import Fact
 from functions.shared.optimistic import optimistic
 from functions.shared.outbox import fact, pack
 from functions.shared.types import Data, Money
@@ -297,28 +299,41 @@ def _money(price: Price) -> Money:
 # --- reading ------------------------------------------------------------------------------------------------------
 
 
-def public_product(table: CatalogTable, id_or_slug: str) -> Stored:
-    """Return a product on sale by its id or slug; NotFoundError for any other."""
-    found = _find(table, id_or_slug, consistent=False)
-    if found is None or not found.published:
+def public_product(table: CatalogTable, id_or_slug: str) -> tuple[Stored, dict[str, Availability]]:
+    """Return a product on sale by its id or slug, and what is known of its stock by SKU; NotFoundError else."""
+    product_id: str | None = id_or_slug
+    if not is_id("prd", id_or_slug):
+        # No slug is longer, and DynamoDB refuses keys of more than 2048 bytes.
+        product_id = table.id_of(text.fold_slug(id_or_slug)) if len(id_or_slug) <= 255 else None
+    found = table.with_stock(product_id) if product_id else None
+    if found is None or not found[0].published:
         raise _no_product()
     return found
 
 
+def on_stock(table: CatalogTable, facts: Sequence[Fact[StockAvailabilityChanged]]) -> None:
+    """Keep what inventory tells of SKUs; what is no product's (yet) is passed over, and pages ask inventory for it."""
+    owners = table.claims(each.data.sku for each in facts)
+    for each in facts:
+        told = each.data
+        if owner := owners.get(told.sku):
+            level = f"{told.level_version:012}"
+            known = Availability(level, each.time, told.availability, told.available, told.back_orderable)
+            table.note_stock(owner, told.sku, known)
+
+
 def product(table: CatalogTable, id_or_slug: str) -> Stored:
     """Return a product of any status by its id or slug; NotFoundError where there is none."""
-    found = _find(table, id_or_slug, consistent=True)
+    found = _find(table, id_or_slug)
     if found is None:
         raise _no_product()
     return found
 
 
-def _find(table: CatalogTable, id_or_slug: str, *, consistent: bool) -> Stored | None:
+def _find(table: CatalogTable, id_or_slug: str) -> Stored | None:
     if is_id("prd", id_or_slug):
-        return table.product(id_or_slug, consistent=consistent)
-    if len(id_or_slug) > 255:  # no slug is, and DynamoDB refuses keys of more than 2048 bytes
-        return None
-    return table.by_slug(text.fold_slug(id_or_slug), consistent=consistent)
+        return table.product(id_or_slug)
+    return table.by_slug(text.fold_slug(id_or_slug)) if len(id_or_slug) <= 255 else None
 
 
 @dataclass(frozen=True)

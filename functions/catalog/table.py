@@ -7,6 +7,7 @@
 | deleted | PRODUCT#<id>        | DELETED    | outbox                                                              |
 | slug    | SLUG#<slug>         | SLUG       | product_id                                                          |
 | SKU     | SKU#<sku>           | SKU        | product_id, claimed_at                                              |
+| stock   | PRODUCT#<id>        | STOCK      | what inventory has told last, by SKU (domain.Availability, as JSON)  |
 | entry   | LIST#<list>#<shard> | product id | card (JSON), facets, terms; price_key, title_key in long lists       |
 | name    | NAMES#<kind>        | name#shard | name, count: categories, vendors and tags, with how many products   |
 | column  | COLUMNS             | column     | every column of a file that is kept without a field                 |
@@ -31,7 +32,17 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import asdict, replace
 
-from functions.catalog.domain import Card, Footprint, Product, Stored, card, footprint, skus, terms
+from functions.catalog.domain import (
+    Availability,
+    Card,
+    Footprint,
+    Product,
+    Stored,
+    card,
+    footprint,
+    skus,
+    terms,
+)
 from functions.catalog.lists.table import ListsTable
 from functions.shared.clock import epoch
 from functions.shared.dynamo import Item, from_item, to_item
@@ -70,6 +81,30 @@ class CatalogTable(ListsTable):
         """Return a product by its slug."""
         found = self.get(_slug_key(slug), consistent=consistent)
         return self.product(found["product_id"], consistent=consistent) if found else None
+
+    def with_stock(self, product_id: str) -> tuple[Stored, dict[str, Availability]] | None:
+        """Return a product by its id, with what inventory has told of its SKUs; both may be a moment old."""
+        items = {
+            item["sk"]: item for item in self.get_many([_product_key(product_id), _stock_key(product_id)])
+        }
+        if "PRODUCT" not in items:
+            return None
+        stored = _stored(items["PRODUCT"])
+        told = items.get("STOCK", {})
+        texts = {sku: told[_told(sku)] for sku in skus(stored.product) if _told(sku) in told}
+        return stored, {sku: msgspec.json.decode(text, type=Availability) for sku, text in texts.items()}
+
+    def id_of(self, slug: str) -> str | None:
+        """Return the id of the product that has a slug, maybe a moment old."""
+        found = self.get(_slug_key(slug), consistent=False)
+        return str(found["product_id"]) if found else None
+
+    def note_stock(self, product_id: str, sku: str, told: Availability) -> None:
+        """Keep what inventory tells of a SKU; nothing happens where newer is known."""
+        name = _told(sku)
+        newer = f"attribute_not_exists({name}) OR {name} < :told"
+        text = msgspec.json.encode(told).decode()
+        self.update(_stock_key(product_id), f"SET {name} = :told", {":told": text}, condition=newer)
 
     def products(self, ids: Sequence[str], *, consistent: bool = False) -> dict[str, Stored]:
         """Return the products that exist, by id."""
@@ -210,6 +245,15 @@ class CatalogTable(ListsTable):
 
 def _product_key(product_id: str) -> dict[str, str]:
     return {"pk": f"PRODUCT#{product_id}", "sk": "PRODUCT"}
+
+
+def _stock_key(product_id: str) -> dict[str, str]:
+    return {"pk": f"PRODUCT#{product_id}", "sk": "STOCK"}
+
+
+def _told(sku: str) -> str:
+    """Return the attribute of a SKU; it may have signs that no expression takes."""
+    return f"sku_{sku.encode().hex()}"
 
 
 def _slug_key(slug: str) -> dict[str, str]:

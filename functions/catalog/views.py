@@ -10,6 +10,7 @@ from msgspec import Meta
 
 from functions.catalog import domain
 from functions.catalog.domain import (
+    Availability,
     Card,
     Image,
     Price,
@@ -62,6 +63,23 @@ class VariantView(View, frozen=True):
     merchant_sku: str | None
 
 
+class AvailabilityView(View, frozen=True):
+    """What can be had of a SKU; ``available``: units that can leave at once, 20 at most, null where uncounted.
+
+    ``backOrderable``: more than those can be ordered, and are sent later.
+    """
+
+    availability: str
+    available: int | None
+    back_orderable: bool
+
+
+class OfferedVariantView(VariantView, frozen=True):
+    """A variant with what can be had of it, null where inventory has not told: ask it then."""
+
+    stock: AvailabilityView | None
+
+
 class StaffVariantView(VariantView, frozen=True):
     """A variant with the cells of an imported file that no field was found for, which may be costs: for staff only."""
 
@@ -94,6 +112,12 @@ class ProductView(View, frozen=True):
     seo: Seo
     created_at: str
     updated_at: str
+
+
+class OfferedProductView(ProductView, frozen=True):
+    """A product with what can be had of it, as inventory told a moment ago; an order finds out what is there."""
+
+    variants: tuple[OfferedVariantView, ...]
 
 
 class StaffProductView(ProductView, frozen=True):
@@ -140,10 +164,14 @@ class CurrenciesView(View, frozen=True):
     next_cursor: str | None = None
 
 
-def product_view(stored: Stored) -> ProductView:
-    """Shape a product."""
-    variants = tuple(VariantView(**_variant(stored, one)) for one in stored.product.variants)
-    return ProductView(**_product(stored), variants=variants)
+def product_view(stored: Stored, known: Mapping[str, Availability]) -> OfferedProductView:
+    """Shape a product with what is known of its stock, by SKU."""
+    stock = {sku: AvailabilityView(told.kind, told.units, told.back_orderable) for sku, told in known.items()}
+    variants = tuple(
+        OfferedVariantView(**_variant(stored, one), stock=stock.get(one.sku))
+        for one in stored.product.variants
+    )
+    return OfferedProductView(**_product(stored), variants=variants)
 
 
 def staff_view(stored: Stored) -> StaffProductView:

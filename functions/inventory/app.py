@@ -197,8 +197,16 @@ def on_inbox(batch: SQSEvent) -> inbox.BatchResponse:
 
 @app.lambda_function()
 def publish(event: dict[str, Any], context: object) -> None:
-    """Put the table's new facts on the bus; raises so that the batch is tried again."""
+    """Put the table's new facts on the bus, and what can be had of SKUs that changed; raises to be tried again."""
     outbox.publish(event)
+    if outbox.tell(service.availabilities(inventory(), changed_skus(event), now())):
+        raise outbox.PublishError("some were refused")
+
+
+def changed_skus(event: dict[str, Any]) -> set[str]:
+    """Return the SKUs of the levels and shards in a stream batch."""
+    keys = [record["dynamodb"]["Keys"] for record in event["Records"]]
+    return {key["pk"]["S"].split("#")[1] for key in keys if key["sk"]["S"] in ("LEVEL", "SHARD")}
 
 
 def asked_skus(query: AskStock) -> list[str]:

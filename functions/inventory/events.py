@@ -76,6 +76,20 @@ class StockLevelChanged(Data, frozen=True):
     owed: Units = 0
 
 
+class StockAvailabilityChanged(Data, frozen=True):
+    """What can be had of a SKU on sale, as it is now: told where few are left, and where people changed the level.
+
+    ``available``: units that can leave at once, 20 at most, null where uncounted; ``back_orderable``: more can be
+    ordered, and are sent later. Of two facts the one of the higher ``level_version`` is newer, then the later one.
+    """
+
+    sku: Sku
+    availability: Literal["in_stock", "back_order", "untracked", "out"]
+    available: Units | None
+    back_orderable: bool
+    level_version: Annotated[int, Meta(ge=0, examples=[7])]
+
+
 class StockShardsChanged(Data, frozen=True):
     """The stock of a SKU is spread over another number of shards; how much there is stays as it is."""
 
@@ -89,6 +103,7 @@ PUBLISHED = (
     StockReleased,
     StockCommitted,
     StockLevelChanged,
+    StockAvailabilityChanged,
     StockShardsChanged,
 )
 

@@ -19,6 +19,7 @@ from functions.inventory.domain import (
     Reservation,
     Status,
     adjusted,
+    availability,
     counted,
     fit_within,
     fitting,
@@ -40,6 +41,7 @@ from functions.inventory.events import (
     ProductWithdrawn,
     ReservedLine,
     ShortLine,
+    StockAvailabilityChanged,
     StockCommitted,
     StockCounted,
     StockLevelChanged,
@@ -56,6 +58,9 @@ from functions.shared.inbox import Fact
 from functions.shared.optimistic import TRIES, BusyError, optimistic
 from functions.shared.outbox import Told, fact, pack
 from functions.shared.types import Data
+
+LEAP = 10
+"""Units: the stream's filter passes levels that are so far above what is told in numbers."""
 
 
 def level(table: InventoryTable, sku: str) -> Level:
@@ -179,6 +184,21 @@ def _level_changed(level: Level, reason: str, at: datetime) -> str:
     on_hand, available, owed = max(0, level.on_hand), max(0, level.available), max(0, -level.available)
     changed = StockLevelChanged(level.sku, on_hand, available, reason, level.policy, owed)
     return pack(fact(changed, f"sku_{level.sku}", level.version, at))
+
+
+def availabilities(table: InventoryTable, skus: Iterable[str], at: datetime) -> list[Told]:
+    """Return what is told of what can be had of the SKUs that are on sale.
+
+    `at` is a moment after the write that is behind it and before this read: so of two that are told at once, the later
+    one has seen what the earlier one has.
+    """
+    levels = table.levels(skus, consistent=True)
+    return [_availability(levels[sku], at) for sku in sorted(levels) if levels[sku].listed]
+
+
+def _availability(level: Level, at: datetime) -> Told:
+    told = StockAvailabilityChanged(level.sku, *availability(level), level.version)
+    return fact(told, f"sku_{level.sku}", instant(at), at)
 
 
 def on_product_published(table: InventoryTable, event: Fact[ProductPublished], at: datetime) -> None:
@@ -375,7 +395,10 @@ def on_orders_cancelled(
     table: InventoryTable, events: Sequence[Fact[OrderCancelled]], at: datetime
 ) -> list[Told]:
     """Give back what the orders hold or held; leave a tombstone where an OrderPlaced is still to come."""
-    return _end(table, events, {None: "refused", "reserved": "released", "committed": "returned"}, at)
+    told = _end(table, events, {None: "refused", "reserved": "released", "committed": "returned"}, at)
+    # What comes back in large numbers may leave the range that the stream looks at (infra/inventory.yaml) in one leap.
+    many = {line.sku for event in events for line in event.data.lines if line.quantity > LEAP}
+    return [*told, *(availabilities(table, many, clock.now()) if many else ())]
 
 
 def _end(

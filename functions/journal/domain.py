@@ -10,12 +10,13 @@ from typing import Any
 import msgspec
 
 _FIELDS = """
-amount attempt available back by cartId cartVersion code countedAt currency customerId decideBy disputeId
-disputed down fact format grams imageUrl importId keyIds lines mailId merchantSku messageId messageIds net onHand
-openDisputes orderId outcome owed placedAt price productId products provider quantity queue rate reason refundFailed
-refundId refunded refundedTotal refunding reminder requested requiresShipping returned roles rounding service
-shards shipping sku skus slow slug source status stockPolicy subtotal tax taxClass taxIncluded taxRate taxes title
-total totals trouble unitPrice unlisted variants vendor wasPaid withdrawn
+amount attempt availability available back backOrderable by cartId cartVersion code countedAt currency
+customerId decideBy disputeId disputed down fact format grams imageUrl importId keyIds levelVersion lines
+mailId merchantSku messageId messageIds net onHand openDisputes orderId outcome owed placedAt price productId
+products provider quantity queue rate reason refundFailed refundId refunded refundedTotal refunding reminder
+requested requiresShipping returned roles rounding service shards shipping sku skus slow slug source status
+stockPolicy subtotal tax taxClass taxIncluded taxRate taxes title total totals trouble unitPrice unlisted
+variants vendor wasPaid withdrawn
 """
 PUBLIC = frozenset(_FIELDS.split())
 """Fields of facts that the journal keeps, at any depth: it is read by many, so what is not known to tell nothing about

@@ -382,21 +382,22 @@ def _typed(text: str, default: Any) -> Any:
     return text
 
 
-def etag(version: int) -> dict[str, str]:
-    """Return the ETag header of a version."""
-    return {"ETag": f'"{version}"'}
+def etag(version: int, more: str = "") -> dict[str, str]:
+    """Return the ETag header of a version; `more` (letters and digits) names what is shown beside it."""
+    return {"ETag": f'"{version}.{more}"' if more else f'"{version}"'}
 
 
 def _version(given: str | None) -> int:
     """Return the version If-Match names; raise PreconditionRequiredError without one, InvalidError for another form.
 
-    A weak ETag names its version as well: CloudFront makes ours weak where it compresses an answer.
+    A weak ETag names its version as well: CloudFront makes ours weak where it compresses an answer. What may stand
+    behind the version (`etag`) is nothing that a caller changes.
     """
     if given is None:
         raise errors.PreconditionRequiredError(
             "if_match_required", "Send If-Match with the ETag of the version you have read."
         )
-    match = re.fullmatch(r'(?:W/)?"([0-9]{1,15})"', given.strip())
+    match = re.fullmatch(r'(?:W/)?"([0-9]{1,15})(?:\.[0-9A-Za-z]+)?"', given.strip())
     if match is None:
         raise errors.InvalidError("invalid_if_match", "If-Match takes one ETag as this service gave it.")
     return int(match[1])

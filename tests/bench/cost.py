@@ -35,13 +35,17 @@ from tests.simulation import deployment as deployed
 VISIT = {
     "list of 24 products": 1.0,
     "product page": 3.0,
-    "stock of a product": 3.0,
+    "stock of a product": 0.4,
     "search": 0.5,
     "open a cart": 0.2,
     "put into the cart": 0.3,
-    "show the cart": 0.4,
+    "show the cart": 0.1,
 }
-"""What a visit is made of: an assumption, to be replaced by one's own."""
+"""What a visit is made of: an assumption, to be replaced by one's own.
+
+A product's answer has its stock, and the answer to a line that is put into the cart is the cart: neither is asked for
+after it. An open cart asks for the stock of its lines.
+"""
 ORDER = {"1-line order, to captured": 1.0, "quote": 1.5, "log-in": 0.5, "own orders": 1.0}
 """What comes with an order."""
 ORDERS, VISITS = 1_000_000, 20_000_000

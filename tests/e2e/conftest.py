@@ -224,6 +224,9 @@ def sold(operator: Person, shop: Stack) -> Callable[..., dict[str, Any]]:
         product: dict[str, Any] = created.body
         guest = Buyer(Shop(shop.url))
         assert eventually(lambda: _known(guest, sku)), "the cart has not heard of the product"
+        assert eventually(lambda: _stocked(guest, product["slug"], sku, units)), (
+            "the catalog has not heard of it"
+        )
         return product
 
     return make
@@ -233,6 +236,12 @@ def _known(guest: Buyer, sku: str) -> bool:
     cart = guest.send("POST", "/carts", {}).body
     path = f"/carts/{cart['cartId']}/lines/{sku}"
     return guest.send("PUT", path, {"quantity": 1}, x_cart_token=cart["token"]).status == 200
+
+
+def _stocked(guest: Buyer, slug: str, sku: str, units: int) -> bool:
+    variants = guest.send("GET", f"/catalog/products/{slug}").body["variants"]
+    stock = {one["sku"]: one["stock"] for one in variants}[sku]
+    return bool(stock) and stock["available"] in (None, min(units, 20))
 
 
 @pytest.fixture

@@ -404,6 +404,10 @@ def test_a_variant_that_is_sold_out_looks_so_and_another_is_offered(
     )
     change = {"delta": 3, "reason": "received"}
     operator.calls.send("POST", "/inventory/stock/E2E-SIZE-L/adjustments", change)
+    large = f"/catalog/products/{made['slug']}"
+    assert eventually(
+        lambda: operator.calls.send("GET", large).body["variants"][1]["stock"]["available"] == 3
+    )
     page.goto(f"/product.html?p={made['slug']}")
     expect(page.get_by_role("radio", name=re.compile(r"Small ?\(sold out\)"))).to_be_visible()
     expect(page.get_by_role("radio", name="Large")).to_be_checked()

@@ -224,8 +224,30 @@ class Stock(Watch):
             f"{sku}: {available} available of {on_hand}, {self.reserved[sku]} reserved",
         )
 
+    def _told(self) -> None:
+        """Check that the catalog shows of each SKU on sale what inventory would answer."""
+        shown = {
+            (product_id, name): json.loads(text)[2:]
+            for product_id, item in self.all("catalog", "PRODUCT#", "STOCK").items()
+            for name, text in item.items()
+            if name.startswith("sku_")
+        }
+        for sku, item in self.all("inventory", "SKU#", "LEVEL").items():
+            known = shown.get((item.get("product_id", ""), f"sku_{sku.encode().hex()}"))
+            if known is None or not item.get("listed"):
+                continue
+            left, policy = (self.level(sku) or {})["available"], item.get("stock_policy", "tracked")
+            kind = "in_stock" if left > 0 else "back_order" if policy == "backorder" else "out"
+            wanted = [kind, min(max(left, 0), 20), policy == "backorder"]
+            require(
+                known == (["untracked", None, False] if policy == "untracked" else wanted),
+                "the catalog shows what inventory has",
+                f"{sku}: {known} for {left} of {policy}",
+            )
+
     def ended(self) -> None:
         self._rebuild()
+        self._told()
         self._recount()
         missing = sorted(self.acknowledged - self.reasons)
         require(not missing, "an adjustment that was acknowledged is made", ", ".join(missing))

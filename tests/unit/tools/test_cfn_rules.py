@@ -140,7 +140,7 @@ def test_the_templates_keep_the_rules(path: Path) -> None:
         ("E9108", "StreamViewType: NEW_IMAGE", "StreamViewType: KEYS_ONLY"),
         ("E9108", '"outbox":', '"version":'),
         ("E9108", "            FilterCriteria:", "            IgnoredCriteria:"),
-        ("E9108", "Filters: [", "Filters: [{Pattern: '{}'}, "),
+        ("E9108", "              Filters:", "              Filters: [{Pattern: '{}'}]\n              Other:"),
         ("E9114", _QUEUE, f"{_EVERY_MINUTE}}}}}\n{_QUEUE}"),
         (
             "E9114",

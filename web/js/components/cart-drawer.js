@@ -34,7 +34,7 @@ function row(line, currency, known, change) {
     h("span", { class: "price" }, price(line.total, currency)));
 }
 
-/** Return the drawer; `open()` shows it with the cart as it is now, and says what was just put into it. */
+/** Return the drawer; `open()` shows it with the cart as it is now, or as a change was just answered, and says what was put into it. */
 export function drawer() {
   const said = h("p", { class: "notice good", role: "status", hidden: true });
   const lines = h("ul", { class: "drawer-lines" });
@@ -76,9 +76,9 @@ export function drawer() {
       if (shown) show(shown);  // the field shows what is in the cart, not what was refused
     }
   };
-  const refresh = async () => {
+  const refresh = async (answered) => {
     try {
-      const data = await cart.read();
+      const data = answered ?? await cart.read();
       show(data);
       known = await levels((data?.lines ?? []).map((line) => line.sku));
       show(shown);
@@ -87,10 +87,10 @@ export function drawer() {
   window.addEventListener("souk:cart", ({ detail }) => { if (dialog.open) show(detail); });
   document.body.append(dialog);
   return {
-    open(news = "") {
+    open(news = "", data) {
       dialog.showModal();
       say(news);
-      refresh();
+      refresh(data);
     },
   };
 }

@@ -33,7 +33,7 @@ class Header extends HTMLElement {
     window.addEventListener("storage", () => this.person());
     this.person();
     this.show(null);
-    cart.read().catch(() => null);
+    cart.glance().catch(() => null);
     if (words.form.closest("souk-header") && location.pathname === "/products.html") {
       words.addEventListener("input", () => window.dispatchEvent(new CustomEvent("souk:search", { detail: words.value })));
       words.form.addEventListener("submit", (event) => event.preventDefault());
@@ -52,9 +52,10 @@ class Header extends HTMLElement {
     this.button.setAttribute("aria-label", t("cart.open", { count }));
   }
 
-  open(news) {
+  /** Open the cart; `data` is the cart where it is known already, with `news` of what was put into it. */
+  open(news, data) {
     this.drawer ??= drawer();
-    this.drawer.open(news);
+    this.drawer.open(news, data);
   }
 }
 

@@ -4,11 +4,16 @@ import { Problem, call, get, post, session } from "./api.js";
 
 const KEPT = "souk.cart";
 const SEEN = "souk.cart.seen";
+const LAST = "souk.cart.last";
+const FRESH = 60_000;
 const DELIVERY = "souk.checkout";
 const kept = () => { try { return JSON.parse(localStorage.getItem(KEPT)); } catch { return null; } };
+const customer = () => session.claims()?.sub ?? null;
 const capability = (cart) => (cart?.token ? { "X-Cart-Token": cart.token } : {});
 const changed = (data) => {
   window.dispatchEvent(new CustomEvent("souk:cart", { detail: data }));
+  if (data) localStorage.setItem(LAST, JSON.stringify({ id: kept()?.id, customer: customer(), at: Date.now(), data }));
+  else outdated();
   localStorage.setItem(SEEN, contents(data));  // other tabs hear of it where it differs from what they know
   return data;
 };
@@ -16,20 +21,38 @@ const changed = (data) => {
 /** Return what a cart holds as a text to compare. */
 export const contents = (data) => JSON.stringify((data?.lines ?? []).map(({ sku, quantity, total }) => [sku, quantity, total]));
 
+/** Return the cart as this browser was answered less than a minute ago; undefined where it was not, or has another cart. */
+export function recent() {
+  let last = null;
+  try { last = JSON.parse(localStorage.getItem(LAST)); } catch { /* as if there were none */ }
+  const mine = last && last.id === kept()?.id && last.customer === customer();
+  return mine && Date.now() - last.at < FRESH ? last.data : undefined;
+}
+
+/** Say that what was answered last holds no more: an order is about to empty the cart. */
+export const outdated = () => localStorage.removeItem(LAST);
+
+/** Return the cart for who only glances at it: as it was a moment ago, or as it is. */
+export async function glance() {
+  const last = recent();
+  if (last === undefined) return read();
+  window.dispatchEvent(new CustomEvent("souk:cart", { detail: last }));
+  return last;
+}
+
 // Another tab has changed the cart, or has another one since somebody logged in or out; or this page was left and came back.
-window.addEventListener("storage", ({ key }) => { if (key === SEEN || key === KEPT) read().catch(() => null); });
+window.addEventListener("storage", ({ key }) => { if (key === SEEN || key === KEPT) glance().catch(() => null); });
 window.addEventListener("pageshow", ({ persisted }) => { if (persisted) read().catch(() => null); });
 
 /** Return the cart's reference, making a cart where there is none. */
 async function reference() {
   const mine = kept();
-  const customer = session.claims()?.sub ?? null;
-  if (mine && mine.customer === customer) return mine;
+  if (mine && mine.customer === customer()) return mine;
   return remember(await post("/carts"));
 }
 
 function remember(made) {
-  const cart = { id: made.cartId, token: made.token ?? null, customer: session.claims()?.sub ?? null };
+  const cart = { id: made.cartId, token: made.token ?? null, customer: customer() };
   localStorage.setItem(KEPT, JSON.stringify(cart));
   return cart;
 }
@@ -48,8 +71,7 @@ async function withCart(work) {
 
 /** Return the cart, null where none has been made yet. */
 export async function read() {
-  const customer = session.claims()?.sub ?? null;
-  if (!kept() && !customer) return changed(null);
+  if (!kept() && !customer()) return changed(null);
   return changed(await withCart((cart) => get(`/carts/${cart.id}`, { headers: capability(cart) })));
 }
 
@@ -81,6 +103,7 @@ export async function merge() {
 
 export const forget = () => {
   localStorage.removeItem(KEPT);
+  outdated();
   delivery.forget();
 };
 

@@ -143,7 +143,7 @@ async function follow(fields, orderId) {
       if (await requote(fields)) trouble.textContent = t("checkout.off");
       return;
     }
-    if (order.status !== "placed") await cart.read().catch(() => null);
+    if (order.status !== "placed") await cart.read().then(cart.outdated, () => null);
     await sleep(FOLLOW_EVERY);
   }
 }
@@ -179,6 +179,7 @@ async function order(fields, agreed) {
   try {
     const { data } = await call("POST", "/orders", { body, headers: { "Idempotency-Key": state.quote.quoteId } });
     if (data.orderToken) cart.orderTokens.keep(data.orderId, data.orderToken);
+    cart.outdated();
     location.assign(`/order.html?id=${encodeURIComponent(data.orderId)}`);
     return true;
   } catch (error) {

@@ -1,7 +1,7 @@
 // The order page: the checkout as it happens, and the reason where it ends badly.
 
 import { call, get, idempotencyKey } from "../lib/api.js";
-import { delivery, orderTokens, read } from "../lib/cart.js";
+import { delivery, orderTokens, outdated, read } from "../lib/cart.js";
 import { fill, h, sleep, toast } from "../lib/dom.js";
 import { clock, countryName, day, moment, t } from "../lib/i18n.js";
 import { price } from "../lib/money.js";
@@ -129,7 +129,7 @@ async function watch() {
       if (order.status !== "placed") {
         decided ||= Date.now();
         if (order.status !== "cancelled") delivery.forget();
-        read().catch(() => null);  // the cart empties a moment later
+        read().then(outdated, () => null);  // the cart empties a moment later
         // Order and timeline are two answers: what one knows, the other may tell only next time.
         if ((settled(order) && ++calm > 3) || Date.now() - decided > SETTLED) return;
       }

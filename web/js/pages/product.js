@@ -1,4 +1,4 @@
-// One product: pictures, variants, price, stock. Stock comes from inventory; the page works without it.
+// One product: pictures, variants, price, stock. What is not known of the stock comes from inventory; the page works without it.
 
 import { get } from "../lib/api.js";
 import * as cart from "../lib/cart.js";
@@ -25,8 +25,11 @@ async function show() {
   document.title = `${product.title} · Souk`;
   const page = view(product);
   fill(place, page.element);
-  page.stocked(await stockOf(product.variants.map((variant) => variant.sku)));
+  page.stocked(new Map([...told(product), ...await stockOf(product.variants.filter(({ stock }) => !stock).map(({ sku }) => sku))]));
 }
+
+/** Return what the catalog has heard of the variants' stock, by SKU; inventory is asked for the others. */
+const told = ({ variants }) => variants.filter(({ stock }) => stock).map(({ sku, stock }) => [sku, stock]);
 
 const missing = () => [h("p", { class: "notice" }, t("product.missing")), h("a", { class: "button", href: "/products.html" }, t("home.shop"))];
 
@@ -94,10 +97,10 @@ function view(product) {
     event.preventDefault();
     add.disabled = true;
     try {
-      const current = await cart.read();
+      const current = cart.recent() ?? await cart.read();
       const has = current?.lines.find((line) => line.sku === chosen.sku)?.quantity ?? 0;
-      await cart.setLine(chosen.sku, Math.min(999, has + Math.max(1, Math.trunc(quantity.valueAsNumber) || 1)));
-      document.querySelector("souk-header").open(t("product.added", { title: product.title }));
+      const now = await cart.setLine(chosen.sku, Math.min(999, has + Math.max(1, Math.trunc(quantity.valueAsNumber) || 1)));
+      document.querySelector("souk-header").open(t("product.added", { title: product.title }), now);
     } catch (error) {
       toast(explain(error));
     }
