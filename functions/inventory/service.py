@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, assert_never
@@ -396,8 +397,12 @@ def on_orders_cancelled(
 ) -> list[Told]:
     """Give back what the orders hold or held; leave a tombstone where an OrderPlaced is still to come."""
     told = _end(table, events, {None: "refused", "reserved": "released", "committed": "returned"}, at)
-    # What comes back in large numbers may leave the range that the stream looks at (infra/inventory.yaml) in one leap.
-    many = {line.sku for event in events for line in event.data.lines if line.quantity > LEAP}
+    # What comes back in large numbers may leave the range that the stream looks at (infra/inventory.yaml) in one leap:
+    # orders of one batch share a write.
+    back = Counter[str]()
+    for event in events:
+        back.update({line.sku: line.quantity for line in event.data.lines})
+    many = {sku for sku, units in back.items() if units > LEAP}
     return [*told, *(availabilities(table, many, clock.now()) if many else ())]
 
 

@@ -16,6 +16,8 @@ from tests.support import templates
 from tests.support.lambda_events import Context
 from tests.unit.inventory.conftest import NOW, cancelled, placed, published
 
+ORDERS = [f"ord_{letter}" for letter in "abcde"]
+
 
 @pytest.fixture
 def heard(images: Any, arrived: Any) -> Any:
@@ -92,11 +94,12 @@ def test_many_units_that_come_back_at_once_are_told_though_the_stream_passes_the
     stocked: Any, deliver: Any, arrived: Any
 ) -> None:
     stocked(MUG=40)
-    deliver(published(MUG="tracked"), placed("ord_a", MUG=40))
+    deliver(published(MUG="tracked"), *(placed(order_id, MUG=8) for order_id in ORDERS))
     arrived()
-    off = cancelled("ord_a")
-    off["detail"]["data"]["lines"][0]["quantity"] = 40
-    assert deliver(off) == []
+    off = [cancelled(order_id) for order_id in ORDERS]
+    for each in off:
+        each["detail"]["data"]["lines"][0] |= {"sku": "MUG", "quantity": 8}
+    assert deliver(*off) == []
     assert told(arrived())["MUG"][:2] == ["in_stock", 20]
 
 
