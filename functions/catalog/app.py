@@ -68,7 +68,7 @@ def get_product(id: str, if_none_match: str | None) -> Response:
     """Get a product on sale by id or slug: 200 | 304 If-None-Match | 404 none, or not on sale."""
     stored, stock = service.public_product(catalog(), id)
     cached = SCARCE if any(one.scarce for one in stock.values()) else PUBLIC
-    told = fingerprint(*(f"{sku} {one.level} {one.time}" for sku, one in stock.items())) if stock else ""
+    told = fingerprint(*(f"{sku} {one.level} {one.changes}" for sku, one in stock.items())) if stock else ""
     headers = {**cached, **etag(stored.version, told)}
     if (if_none_match or "").removeprefix("W/") == headers["ETag"]:
         return Response("", headers={**headers}, status_code=304)

@@ -172,11 +172,11 @@ class Stored(Struct, frozen=True):
 class Availability(Struct, frozen=True, array_like=True):
     """What can be had of a SKU, as inventory told it; of two the newer one is greater as JSON.
 
-    ``level`` is the version of the stock's level in twelve digits, then ``time`` decides.
+    ``level`` is the version of the stock's level and ``changes`` what orders changed since, in twelve digits each.
     """
 
     level: str
-    time: str
+    changes: str
     kind: str
     units: int | None
     back_orderable: bool

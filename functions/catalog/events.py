@@ -115,3 +115,4 @@ class StockAvailabilityChanged(Data, frozen=True):
     available: int | None
     back_orderable: bool
     level_version: int
+    changes: int

@@ -317,8 +317,8 @@ def on_stock(table: CatalogTable, facts: Sequence[Fact[StockAvailabilityChanged]
     for each in facts:
         told = each.data
         if owner := owners.get(told.sku):
-            level = f"{told.level_version:012}"
-            known = Availability(level, each.time, told.availability, told.available, told.back_orderable)
+            newer = f"{told.level_version:012}", f"{told.changes:012}"
+            known = Availability(*newer, told.availability, told.available, told.back_orderable)
             table.note_stock(owner, told.sku, known)
 
 

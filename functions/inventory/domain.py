@@ -114,6 +114,11 @@ class Level(Struct, frozen=True):
         return self.on_hand - self.available
 
     @property
+    def changes(self) -> int:
+        """Return how often orders have changed it since its version is what it is."""
+        return sum(memory.changes for memory in self.memories)
+
+    @property
     def moments(self) -> dict[int, int]:
         """Return the units that came or went since the last count, by second."""
         return summed(moment for memory in self.memories for moment in memory.moments.items())

@@ -80,7 +80,8 @@ class StockAvailabilityChanged(Data, frozen=True):
     """What can be had of a SKU on sale, as it is now: told where few are left, and where people changed the level.
 
     ``available``: units that can leave at once, 20 at most, null where uncounted; ``back_orderable``: more can be
-    ordered, and are sent later. Of two facts the one of the higher ``level_version`` is newer, then the later one.
+    ordered, and are sent later. Of two facts the one of the higher ``level_version`` is newer, then that of more
+    ``changes``, which count up between two versions.
     """
 
     sku: Sku
@@ -88,6 +89,7 @@ class StockAvailabilityChanged(Data, frozen=True):
     available: Units | None
     back_orderable: bool
     level_version: Annotated[int, Meta(ge=0, examples=[7])]
+    changes: Annotated[int, Meta(ge=0, examples=[123])]
 
 
 class StockShardsChanged(Data, frozen=True):

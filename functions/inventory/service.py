@@ -190,15 +190,14 @@ def _level_changed(level: Level, reason: str, at: datetime) -> str:
 def availabilities(table: InventoryTable, skus: Iterable[str], at: datetime) -> list[Told]:
     """Return what is told of what can be had of the SKUs that are on sale.
 
-    `at` is a moment after the write that is behind it and before this read: so of two that are told at once, the later
-    one has seen what the earlier one has.
+    Read after the write that is behind it: what is told last has seen all of them.
     """
     levels = table.levels(skus, consistent=True)
     return [_availability(levels[sku], at) for sku in sorted(levels) if levels[sku].listed]
 
 
 def _availability(level: Level, at: datetime) -> Told:
-    told = StockAvailabilityChanged(level.sku, *availability(level), level.version)
+    told = StockAvailabilityChanged(level.sku, *availability(level), level.version, level.changes)
     return fact(told, f"sku_{level.sku}", instant(at), at)
 
 

@@ -21,7 +21,8 @@ whichever of the two orders heard of first, its decision ends both.
 A level that is split (``shards`` above 1) is itself shard 0; shards 1, 2… are items of partitions of their own with the
 level's ``version``, which changes by people and facts about products raise, in all of them at once. What is on the
 shelf is their sum. ``counted_ms`` and ``stock_policy`` stand in each of them, because writes of orders are under
-conditions on them; ``at_<second>`` is what moved in that second, ``changes`` how many such writes there were.
+conditions on them; ``at_<second>`` is what moved in that second, ``changes`` how many writes there were since people's
+last: they and the version tell which of two readings is the newer (`Level.changes`).
 
 A listing is the service's copy of a product: which SKUs it sells, under which policy. It is stored first and the levels
 follow it, so that a delivery that dies half-way, or one that overtakes another, is made good by the next.
@@ -193,8 +194,8 @@ class InventoryTable(Table):
 
     def _taking(self, place: Place, units: int, is_backorder: bool) -> TransactWriteItemTypeDef:
         condition, values = _enough(units, is_backorder)
-        expression = "SET available = available - :quantity REMOVE outbox"
-        return self.updating(_place(place), expression, values, condition=condition)
+        expression = "SET available = available - :quantity REMOVE outbox ADD changes :one"
+        return self.updating(_place(place), expression, {**values, ":one": 1}, condition=condition)
 
     def store_unheld(self, reservation: Reservation) -> bool:
         """Store a rejection or a tombstone; False where the order already has a reservation."""
@@ -238,15 +239,14 @@ class InventoryTable(Table):
             condition += " AND (attribute_not_exists(counted_ms) OR counted_ms < :unseen)"
             values[":unseen"] = (min(effect.moments) + 1) * 1000
         moved = {f"{_SECOND}{second}": units for second, units in effect.moments.items()}
-        adds = {"changes": 1, **moved} if moved or effect.holds else {}
+        adds = {"changes": 1, **moved}
         expression = "SET on_hand = on_hand + :on_hand, available = available + :available REMOVE outbox"
         for held in effect.holds:
             name = f"{_HOLD}{held.order_id}"
             expression += f", {name}"
             condition, values = f"{condition} AND {name} = :{name}", {**values, f":{name}": held.hold}
-        if adds:
-            expression += " ADD " + ", ".join(f"{name} :{name}" for name in adds)
-            values |= {f":{name}": units for name, units in adds.items()}
+        expression += " ADD " + ", ".join(f"{name} :{name}" for name in adds)
+        values |= {f":{name}": units for name, units in adds.items()}
         return self.updating(_place(place), expression, values, condition=condition)
 
     def _ending(self, move: Move, levels: Mapping[str, Level], at: datetime) -> TransactWriteItemTypeDef:
@@ -409,7 +409,7 @@ def _unchanged(level: Level, shard: int) -> tuple[str, dict[str, int]]:
 
 
 def _as_often(level: Level, shard: int) -> tuple[str, dict[str, int]]:
-    """Return the condition that units of a shard moved, and holds came or went, no more since it was read."""
+    """Return the condition that no order has changed a shard since it was read."""
     changes = level.memories[shard].changes if level.memories else 0
     if changes == 0:
         return "attribute_not_exists(changes)", {}

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 _FIELDS = """
-amount attempt availability available back backOrderable by cartId cartVersion code countedAt currency
+amount attempt availability available back backOrderable by cartId cartVersion changes code countedAt currency
 customerId decideBy disputeId disputed down fact format grams imageUrl importId keyIds levelVersion lines
 mailId merchantSku messageId messageIds net onHand openDisputes orderId outcome owed placedAt price productId
 products provider quantity queue rate reason refundFailed refundId refunded refundedTotal refunding reminder

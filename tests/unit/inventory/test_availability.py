@@ -14,7 +14,7 @@ from functions.shared import aws
 from tests.simulation.deployment import compiled
 from tests.support import templates
 from tests.support.lambda_events import Context
-from tests.unit.inventory.conftest import NOW, cancelled, placed, published
+from tests.unit.inventory.conftest import NOW, cancelled, confirmed, placed, published
 
 ORDERS = [f"ord_{letter}" for letter in "abcde"]
 
@@ -32,9 +32,9 @@ def heard(images: Any, arrived: Any) -> Any:
 
 
 def told(events: list[Any]) -> dict[str, list[Any]]:
-    """Return kind, units, whether more can be ordered, and the level's version, by SKU."""
+    """Return kind, units, whether more can be ordered, the level's version, and its changes since, by SKU."""
     details = [event["detail"] for event in events if event["detail-type"] == "StockAvailabilityChanged"]
-    fields = ("availability", "available", "backOrderable", "levelVersion")
+    fields = ("availability", "available", "backOrderable", "levelVersion", "changes")
     return {one["data"]["sku"]: [one["data"][name] for name in fields] for one in details}
 
 
@@ -63,7 +63,27 @@ def test_of_two_that_are_told_the_one_after_people_changed_the_level_is_the_newe
     deliver(published(MUG="tracked"))
     first = heard()["MUG"]
     service.adjust(table, "MUG", 9, "received", adjustment_id="second", by="cus_admin", at=NOW)
-    assert heard()["MUG"] == ["in_stock", 14, False, first[3] + 1]
+    assert heard()["MUG"] == ["in_stock", 14, False, first[3] + 1, 0]
+
+
+def test_of_two_that_are_told_the_one_of_more_orders_is_the_newer_by_no_clock(
+    stocked: Any, deliver: Any, heard: Any
+) -> None:
+    stocked(MUG=9, PEN=9)
+    deliver(published(MUG="tracked", PEN="tracked"))
+    last = heard()["MUG"]
+    for step in (
+        placed("ord_a", MUG=1),
+        placed("ord_b", MUG=1, PEN=1),
+        cancelled("ord_a"),
+        confirmed("ord_b"),
+        cancelled("ord_b"),
+    ):
+        deliver(step)
+        told_now = heard()["MUG"]
+        assert (told_now[3], told_now[4]) > (last[3], last[4]), step["detail-type"]
+        last = told_now
+    assert last[1] == 9
 
 
 def test_a_split_level_is_told_as_a_whole(
