@@ -31,18 +31,23 @@ export async function orders(body, { left }) {
   const wanted = h("input", { type: "search", placeholder: "K7-4R92, an e-mail address, a name, a SKU", "aria-label": "Number, e-mail address, name or SKU of an order" });
   const rows = h("tbody");
   const more = h("div");
+  let latest = 0;  // what was asked for last is shown, whichever answer comes last
   const find = async (event) => {
     event.preventDefault();
     const text = wanted.value.trim();
     if (text.startsWith("ord_")) return void (location.hash = `order/${text}`);
+    const mine = ++latest;
     try {
       const items = await found(text);
+      if (mine !== latest) return;
       fill(more);
       fill(rows, !items.length && h("tr", {}, h("td", { colspan: 4, class: "soft" }, "No decided order is found by this; one that still waits is among the open checkouts.")), items.map((one) => h("tr", {}, h("td", {}, time(one.placedAt)), h("td", {}, link(one.orderId, one.number)), h("td", {}, badge(one.status, one.reason)), h("td", { class: "number" }, price(one.totals.total, one.totals.currency)))));
     } catch (error) { toast(explain(error)); }
   };
   const list = async (cursor) => {
+    const mine = cursor ? latest : ++latest;
     const page = await filled(`/journal/orders?day=${day.value}&limit=50${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`, { signal: left });
+    if (mine !== latest) return;
     if (!cursor) fill(rows);
     rows.append(...page.items.map((one) => h("tr", {}, h("td", {}, time(one.placedAt)), h("td", {}, link(one.orderId, one.number)), h("td", {}, badge(one.status, one.reason)), h("td", { class: "number" }, one.currency ? price(one.total, one.currency) : ""))));
     if (!rows.children.length) fill(rows, h("tr", {}, h("td", { colspan: 4, class: "soft" }, "No orders on this day.")));
