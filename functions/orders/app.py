@@ -292,6 +292,7 @@ def sweep(event: object, context: object) -> dict[str, int]:
     """Every minute: cancel the orders that nobody decided in time, tell again what nobody has answered."""
     swept = saga.expire(orders(), time_to_decide(), now())._asdict()
     log.note(**swept)
+    log.measure(undecided=swept["overdue"] + swept["failed"])
     return swept
 
 

@@ -31,8 +31,9 @@ from functions.payments.domain import (
     Refund,
     RefundStatus,
     Trouble,
+    totals,
 )
-from functions.shared import open_work
+from functions.shared import log, open_work
 from functions.shared.clock import epoch, rfc3339
 from functions.shared.dynamo import Item, Table, cursor, from_cursor, from_item, to_item
 from functions.shared.ids import derived_id
@@ -121,7 +122,25 @@ class PaymentsTable(Table):
             actions.append(self.putting(_dispute_item(dispute)))
         if len(actions) == 1:
             return self.put(item, "version = :version", same)
-        return self.transact(*actions) is None
+        moved = self.transact(*actions) is None
+        if moved and entry is not None:
+            self._balance(after)
+        return moved
+
+    def _balance(self, payment: Payment) -> None:
+        """Compare a payment that just moved money with its ledger; where they differ, the log line says so.
+
+        Nothing hangs on it: the money has moved, and what the ledger has got since is not of this version.
+        """
+        try:
+            entries, _ = self.entries(payment.order_id, 1000, None)
+        except Exception as error:  # noqa: BLE001 see above
+            log.note(notBalanced=type(error).__name__)
+            return
+        until = [entry for entry in entries if entry.number <= payment.version]
+        if totals(until) != (payment.captured, payment.refunded, payment.disputed):
+            log.note(level="error", orderId=payment.order_id)
+            log.measure(unbalanced=1)
 
     def postpone(self, refund: Refund, next_at: datetime, *, ref: str = "") -> None:
         """Have the sweep look at a pending refund at another time; `ref`: the provider has taken it on by that id."""

@@ -214,6 +214,8 @@ class Service(Chalice):
         if call.method == "HEAD":
             answer["body"] = ""
         log.note(method=call.method, route=resource, status=answer["statusCode"])
+        if answer["statusCode"] >= 500:
+            log.measure(serverErrors=1)
         return answer
 
 

@@ -3,6 +3,9 @@
 Ids only: no body, no address, no token ever reaches the log. Fields that a handler learns on the way are added
 with `note`. The line also carries the correlation id, which names a whole purchase across all services: that is why
 each record of a batch has a line of its own (`end`). ``requestId`` is the invocation's, and tells which came together.
+
+Numbers that an alarm or a dashboard reads are in the same line (`measure`), in CloudWatch's embedded metric format;
+only lines that have any pay for the bytes of it.
 """
 
 from __future__ import annotations
@@ -33,6 +36,7 @@ class Invocation:
         self.written = False
         self.batch: Lines = ()
         self.fields: dict[str, Any] = {}
+        self.measured: list[str] = []
 
 
 current = Invocation()
@@ -41,6 +45,15 @@ current = Invocation()
 def note(**fields: Any) -> None:
     """Add fields to the line: ids, counts and codes, never content."""
     current.fields.update(fields)
+
+
+def measure(**numbers: float) -> None:
+    """Add numbers to the line that CloudWatch makes metrics of, in ``souk-<environment>`` by service.
+
+    One that ends in ``Ms`` is milliseconds; the others count something, or are minor units of the shop's currency.
+    """
+    note(**numbers)
+    current.measured += numbers
 
 
 def failure(error: BaseException) -> None:
@@ -102,7 +115,7 @@ _NOTHING = {"outcome": "ok"}
 
 
 def _open() -> None:
-    current.fields, current.batch, current.written = {**_NOTHING}, (), False
+    current.fields, current.measured, current.batch, current.written = {**_NOTHING}, [], (), False
     current.since = time.perf_counter()
     context.begin(current.request_id)
 
@@ -125,6 +138,20 @@ def _write(correlation_id: str, fields: Mapping[str, Any]) -> None:
         **current.fields,
         **fields,
     }
+    if current.measured:
+        line["_aws"] = _metrics(current.measured)
+        current.measured = []  # of several lines the first one is counted
     current.cold = False
     sys.stdout.write(msgspec.json.encode(line).decode() + "\n")
     sys.stdout.flush()
+
+
+def _metrics(names: Sequence[str]) -> dict[str, Any]:
+    """Return what makes metrics of fields of the line (CloudWatch's "Embedded metric format specification")."""
+    units = {True: "Milliseconds", False: "Count"}
+    told = {
+        "Namespace": f"souk-{os.environ.get('ENVIRONMENT_NAME', '')}",
+        "Dimensions": [["service"]],
+        "Metrics": [{"Name": name, "Unit": units[name.endswith("Ms")]} for name in dict.fromkeys(names)],
+    }
+    return {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [told]}

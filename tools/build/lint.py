@@ -12,7 +12,7 @@ from pathlib import Path
 from tools import REGION, ROOT, import_contracts
 from tools.build import sam
 from tools.report import fail, step
-from tools.services import EDGE
+from tools.services import NO_SERVICES
 
 
 def main() -> None:
@@ -25,7 +25,8 @@ def main() -> None:
 
 def checks() -> dict[str, list[str]]:
     """Return the checks by name, the slow ones first."""
-    templates = [str(stack.source) for stack in [*sam.all_stacks(), sam.StackTemplate(EDGE)]]
+    others = map(sam.StackTemplate, sorted(NO_SERVICES))
+    templates = [str(stack.source) for stack in [*sam.all_stacks(), *others]]
     return {
         "mypy": ["mypy", "functions", "tools"],
         # It translates them first, as SAM does: `sam validate --lint` is the same code.

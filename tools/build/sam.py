@@ -24,20 +24,28 @@ from typing import Any
 from tools import ROOT, templates
 from tools.build import recipe
 from tools.report import ToolError, step
-from tools.services import EDGE, PLATFORM, services
+from tools.services import NO_SERVICES, PLATFORM, services
 
 BUILDS = ROOT / ".aws-sam"
 PREVIEW = "preview"
 """The section of samconfig.toml of all environments that it does not name and that begin with ``pre``."""
+SETTINGS = {"SAM_CLI_TELEMETRY": "0", "SAM_CLI_ENABLE_LANGUAGE_EXTENSIONS": "1"}
+"""The variables of the SAM CLI: it reads Fn::ForEach (infra/watch.yaml) only where it is told to."""
 
 Parameters = Mapping[str, str]
 
 
 @dataclass(frozen=True)
 class StackTemplate:
-    """One stack's template, and where its build goes."""
+    """One stack's template, and where its build goes; `of`: the service, of a template that each has a stack of."""
 
     name: str
+    of: str = ""
+
+    @property
+    def label(self) -> str:
+        """Return what its stack is called after the environment."""
+        return f"{self.of}-{self.name}" if self.of else self.name
 
     @property
     def source(self) -> Path:
@@ -57,7 +65,7 @@ class StackTemplate:
     @property
     def has_code(self) -> bool:
         """Tell whether there are functions to build."""
-        return self.name not in (EDGE, PLATFORM)
+        return self.name not in (*NO_SERVICES, PLATFORM)
 
     def inputs(self) -> str:
         """Return a hash of all that decides the build: template, code, dependencies, Python and platform."""
@@ -90,7 +98,7 @@ class Target:
 
     def stack_name(self, stack: StackTemplate) -> str:
         """Return the CloudFormation stack's name."""
-        return f"souk-{self.environment}-{stack.name}"
+        return f"souk-{self.environment}-{stack.label}"
 
     def overrides(self, stack: StackTemplate) -> dict[str, str]:
         """Return the parameter values for a stack: common ones it declares, and its own, which it must declare."""
@@ -197,7 +205,7 @@ def deploy_stack(stack: StackTemplate, target: Target) -> None:
     """Run `sam deploy` of the build; AWS makes only the changes it finds."""
     started = time.monotonic()
     _sam("deploy", stack, _deploy_arguments(stack, target, stack.deployable), target.variables)
-    step(f"{stack.name}: deployed in {time.monotonic() - started:.1f} s")
+    step(f"{stack.label}: deployed in {time.monotonic() - started:.1f} s")
 
 
 def change_set(stack: StackTemplate, target: Target, template: Path) -> str | None:
@@ -206,7 +214,7 @@ def change_set(stack: StackTemplate, target: Target, template: Path) -> str | No
     said = _sam("deploy", stack, arguments, target.variables)
     found = re.findall(r"arn:[\w-]+:cloudformation:\S+:changeSet/\S+", said)
     if not found and "No changes to deploy" not in said:
-        raise ToolError(f"{stack.name}: sam deploy made no change set; see its log in .aws-sam/{stack.name}")
+        raise ToolError(f"{stack.label}: sam deploy made no change set; see its log in .aws-sam/{stack.label}")
     return found[-1] if found else None
 
 
@@ -245,7 +253,7 @@ def build_and_deploy(stacks: list[StackTemplate], deploy: Callable[[StackTemplat
 
 def _sam(command: str, stack: StackTemplate, arguments: list[str], variables: Mapping[str, str]) -> str:
     """Run the SAM CLI and return what it said, kept in .aws-sam/<stack>/<command>-….log; on failure raise with it."""
-    environment = {**os.environ, "SAM_CLI_TELEMETRY": "0", **variables}
+    environment = {**os.environ, **SETTINGS, **variables}
     environment.pop(
         "PYTHONDONTWRITEBYTECODE", None
     )  # compiled modules halve the time the SAM CLI takes to start
@@ -256,7 +264,7 @@ def _sam(command: str, stack: StackTemplate, arguments: list[str], variables: Ma
         for name in ("AWS_PROFILE", "AWS_CA_BUNDLE", "AWS_SESSION_TOKEN"):
             environment.pop(name, None)
     line = [str(Path(sys.executable).parent / "sam"), command, *arguments]
-    log = BUILDS / stack.name / f"{command}-{(endpoint or 'aws').rpartition(':')[2].strip('/')}.log"
+    log = BUILDS / stack.label / f"{command}-{(endpoint or 'aws').rpartition(':')[2].strip('/')}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w") as output:
         done = subprocess.run(

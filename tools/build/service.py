@@ -16,14 +16,14 @@ from pathlib import Path
 
 from tools import ROOT, options
 from tools.report import ToolError, step
-from tools.services import EDGE, PLATFORM, segments, services
+from tools.services import NO_SERVICES, PLATFORM, segments, services
 
 MODEL = Path(__file__).with_name("wishlist")
 MODEL_NAME = "wishlist"
 _LIKE = "orders"
 """The service whose Makefile and gateway answers a new one gets as well."""
 _NAME = re.compile(r"[a-z][a-z0-9]{1,19}")
-_RESERVED = {EDGE, PLATFORM, "shared", "functions", "tests"}
+_RESERVED = {*NO_SERVICES, PLATFORM, "shared", "functions", "tests"}
 
 
 def main() -> None:

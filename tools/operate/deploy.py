@@ -24,6 +24,7 @@ from tools.local.emulator import prove_sender
 from tools.local.stack import running_stack
 from tools.operate import changes, release, site
 from tools.operate.environment import deployed, is_local
+from tools.operate.watching import watch
 from tools.report import ToolError, step
 from tools.services import NO_API, PLATFORM, segments
 
@@ -54,6 +55,8 @@ def main() -> None:
         deploy(environment, sam.select([name for name in names or [] if name != EDGE.name]), url)
     if elsewhere:
         have_a_sender(boto3.client("sesv2"))
+    else:
+        watch(environment, names)
     if elsewhere or (names and EDGE.name not in names and not edge_is_stale(environment)):
         return
     deploy_site(environment)

@@ -331,6 +331,20 @@ def test_the_sweeper_runs_as_a_function(
     assert orders_app.sweep({}, Context()) == {"overdue": 1, "told": 0, "again": 0, "failed": 0}
 
 
+def test_the_sweep_counts_the_orders_that_nobody_decided_in_time_also_where_there_are_none(
+    place: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ORDER_DEADLINE_SECONDS", "0")
+    place()
+    place()
+    capsys.readouterr()
+    for undecided in (2, 0):
+        orders_app.sweep({}, Context())
+        last = json.loads(capsys.readouterr().out.splitlines()[-1])
+        assert last["undecided"] == undecided
+        assert [one["Name"] for one in last["_aws"]["CloudWatchMetrics"][0]["Metrics"]] == ["undecided"]
+
+
 def test_each_order_that_is_overdue_has_its_line_and_its_own_trace(
     place: Any, monkeypatch: pytest.MonkeyPatch, told: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:

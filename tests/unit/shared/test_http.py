@@ -558,6 +558,13 @@ def test_an_unexpected_error_hides_its_details_from_the_caller_but_not_from_the_
     )
     assert "the-inside" in line["message"]
     assert any("test_http.py" in frame for frame in line["stack"])
+    assert line["serverErrors"] == 1
+    assert [one["Name"] for one in line["_aws"]["CloudWatchMetrics"][0]["Metrics"]] == ["serverErrors"]
+
+
+def test_what_a_caller_did_wrong_counts_as_no_error_of_the_server(capsys: pytest.CaptureFixture[str]) -> None:
+    assert code(raising(errors.ConflictError("taken", "Taken.")))[0] == 409
+    assert "serverErrors" not in json.loads(capsys.readouterr().out)
 
 
 def test_an_answer_that_cannot_be_written_is_a_problem_too() -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
 
 from functions.shared import log
 from functions.shared.context import begin, current
-from functions.shared.log import end, logged, note
+from functions.shared.log import begin_batch, end, logged, measure, note
 from tests.support.lambda_events import Context
 
 
@@ -17,6 +18,7 @@ from tests.support.lambda_events import Context
 def environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SERVICE_NAME", "wishes")
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "souk-local-wishes-http")
+    monkeypatch.setenv("ENVIRONMENT_NAME", "dev")
 
 
 def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
@@ -141,3 +143,44 @@ def test_an_invocation_that_raises_after_its_records_says_so(capsys: pytest.Capt
     with pytest.raises(LookupError):
         logged("inbox", handler)({}, Context())
     assert [line["outcome"] for line in lines(capsys)] == ["ok", "raised"]
+
+
+def test_numbers_that_are_measured_are_metrics_of_the_same_line_by_service(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    logged("inbox", lambda event, context: measure(confirmed=1, decisionMs=412.5))({}, Context())
+    (line,) = lines(capsys)
+    assert (line["confirmed"], line["decisionMs"], line["service"]) == (1, 412.5, "wishes")
+    told = line["_aws"]
+    assert abs(told["Timestamp"] - time.time() * 1000) < 60_000
+    assert told["CloudWatchMetrics"] == [
+        {
+            "Namespace": "souk-dev",
+            "Dimensions": [["service"]],
+            "Metrics": [
+                {"Name": "confirmed", "Unit": "Count"},
+                {"Name": "decisionMs", "Unit": "Milliseconds"},
+            ],
+        }
+    ]
+
+
+def test_a_line_without_numbers_has_not_a_byte_of_metrics(capsys: pytest.CaptureFixture[str]) -> None:
+    logged("sweep", lambda event, context: measure(undecided=0))({}, Context())
+    logged("sweep", lambda event, context: note(asked=3))({}, Context())
+    first, second = lines(capsys)
+    assert "_aws" in first
+    assert "_aws" not in second
+
+
+def test_what_was_measured_once_is_counted_once_also_in_a_batch(capsys: pytest.CaptureFixture[str]) -> None:
+    def handler(event: Any, context: Any) -> None:
+        begin_batch([("purchase-1", {}), ("purchase-2", {})])
+        measure(confirmed=1)
+        measure(confirmed=1)
+        end()
+
+    logged("inbox", handler)({}, Context())
+    first, second = lines(capsys)
+    assert [one["Name"] for one in first["_aws"]["CloudWatchMetrics"][0]["Metrics"]] == ["confirmed"]
+    assert "_aws" not in second
