@@ -23,7 +23,7 @@ _STYLE = "https://docs.aws.amazon.com/lambda/latest/dg/best-practices.html"
 def resources(cfn: Template, *kinds: str) -> Iterator[tuple[str, Any, Any]]:
     """Yield logical id, resource and properties of the resources of some types."""
     for name, resource in cfn.template.get("Resources", {}).items():
-        if resource.get("Type") in kinds:
+        if isinstance(resource, dict) and resource.get("Type") in kinds:  # a list is of Fn::ForEach
             yield name, resource, resource.get("Properties") or {}
 
 
