@@ -74,6 +74,8 @@ undeploy: setup ## Delete an environment's stacks (ENV=dev CONFIRM=dev); tables 
 	@$(souk) undeploy
 preview: setup ## Name a branch's environment (BRANCH=…), or delete those of branches that are over their time (DAYS=3)
 	@$(souk) preview
+ready: setup ## Say what is missing before the shop opens, each with the command that mends it (ENV=prod)
+	@$(souk) ready
 audit: setup ## Recompute stock and money from the ledgers and facts, and compare with the tables (ENV=prod)
 	@$(souk) audit
 dlq: setup ## Show dead letters and send them back or delete one (QUEUE=souk-local-orders-inbox-dlq, REDRIVE=all or an id, DELETE=an id REASON=why)
@@ -148,5 +150,5 @@ lock: setup ## Lock the requirements again after a change of requirements/*.in
 clean: ## Remove builds and virtual environments; the stack's state stays
 	@rm -rf .aws-sam .local/venv .local/emulator .local/localstack .local/judges .local/pictures .local/uv .local/cache
 
-.PHONY: help run stop reset status logs mail dlq audit race chaos replay restore-drill watch fmt lint test unit simulate contracts build invoke service deploy undeploy preview changed setup lock clean pictures lighthouse growth flash-sale hops capacity \
+.PHONY: help run stop reset status logs mail dlq audit ready race chaos replay restore-drill watch fmt lint test unit simulate contracts build invoke service deploy undeploy preview changed setup lock clean pictures lighthouse growth flash-sale hops capacity \
   judges bandit checkov pip-audit oidc probe schemathesis

@@ -27,6 +27,7 @@ COMMANDS = {
     "undeploy": "tools.operate.undeploy",
     "dlq": "tools.operate.dlq",
     "audit": "tools.operate.audit",
+    "ready": "tools.operate.ready",
     "race": "tools.drills.race",
     "flash-sale": "tools.drills.flash_sale",
     "chaos": "tools.drills.chaos",

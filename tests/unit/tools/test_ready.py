@@ -1,0 +1,315 @@
+"""What is missing before a shop opens: each thing alone, in an account where all else is there."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.support import templates
+from tools.operate import ready
+from tools.operate.ready import CHECKS, LEGAL, Account
+from tools.services import services, watched
+
+ENVIRONMENT = "prod"
+TOPIC = f"arn:aws:sns:eu-west-1:123456789012:souk-{ENVIRONMENT}-alarms"
+PARAMETERS = {
+    "orders": {"MailSender": "shop@example.com"},
+    "payments": {"PaymentProvider": "stripe"},
+    "edge": {"Domain": "shop.example.com"},
+}
+
+
+class Answers:
+    """A client of which some calls are answered by the test: what moto has not, or has no way to set."""
+
+    def __init__(self, client: Any, answers: dict[str, Any]) -> None:
+        self.client, self.answers = client, answers
+
+    def __getattr__(self, name: str) -> Any:
+        return (lambda **_: self.answers[name]) if name in self.answers else getattr(self.client, name)
+
+
+class Prod:
+    """An environment that is ready, until a test takes something away."""
+
+    name = ENVIRONMENT
+    variables: dict[str, str] = {}  # noqa: RUF012
+
+    def __init__(self) -> None:
+        self.answers: dict[str, dict[str, Any]] = {
+            "lambda": {"get_account_settings": {"AccountLimit": {"ConcurrentExecutions": 1000}}},
+            "sesv2": {
+                "get_account": {"ProductionAccessEnabled": True},
+                "list_email_identities": {
+                    "EmailIdentities": [{"IdentityName": "example.com", "SendingEnabled": True}]
+                },
+                "get_email_identity": {"DkimAttributes": {"Status": "SUCCESS"}},
+            },
+        }
+
+    def client(self, service: str) -> Any:
+        clients: Any = boto3
+        return Answers(clients.client(service), self.answers.get(service, {}))
+
+
+def a_stack(name: str, **parameters: str) -> None:
+    stack = f"souk-{ENVIRONMENT}-{name}"
+    body = {
+        "Parameters": {one: {"Type": "String"} for one in parameters},
+        "Resources": {"Thing": {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": f"thing-of-{name}"}}},
+    }
+    given: Any = [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()]
+    client = boto3.client("cloudformation")
+    if any(one["StackName"] == stack for one in client.describe_stacks()["Stacks"]):
+        client.delete_stack(StackName=stack)
+    client.create_stack(StackName=stack, TemplateBody=json.dumps(body), Parameters=given)
+
+
+@pytest.fixture
+def prod(cloud: None) -> Prod:
+    for name in ("platform", *services(), "edge"):
+        a_stack(name, **PARAMETERS.get(name, {}))
+    for service in services():
+        request = templates.table_request(service)
+        table = f"souk-{ENVIRONMENT}-{service}"
+        boto3.client("dynamodb").create_table(
+            **{**request, "TableName": table}, DeletionProtectionEnabled=True
+        )
+        boto3.client("dynamodb").update_continuous_backups(
+            TableName=table, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}
+        )
+        for function in watched(service)["Functions"].split(","):
+            an_alarm(f"souk-{ENVIRONMENT}-{service}-{function}-errors")
+        boto3.client("logs").create_log_group(logGroupName=f"/aws/lambda/souk-{ENVIRONMENT}-{service}")
+        boto3.client("logs").put_retention_policy(
+            logGroupName=f"/aws/lambda/souk-{ENVIRONMENT}-{service}", retentionInDays=30
+        )
+    boto3.client("sns").create_topic(Name=f"souk-{ENVIRONMENT}-alarms")
+    boto3.client("sns").subscribe(TopicArn=TOPIC, Protocol="email", Endpoint="night@example.com")
+    boto3.client("secretsmanager").create_secret(
+        Name=f"souk-{ENVIRONMENT}-payments-stripe-key", SecretString="sk_live_x"
+    )
+    bus = boto3.client("events").create_event_bus(Name=f"souk-{ENVIRONMENT}")["EventBusArn"]
+    boto3.client("events").create_archive(
+        ArchiveName=f"souk-{ENVIRONMENT}-facts", EventSourceArn=bus, RetentionDays=30
+    )
+    return Prod()
+
+
+def an_alarm(name: str) -> None:
+    boto3.client("cloudwatch").put_metric_alarm(
+        AlarmName=name,
+        AlarmDescription="Three runs. docs/operating.md#alarm-errors",
+        MetricName="Errors",
+        Namespace="AWS/Lambda",
+        Statistic="Sum",
+        Period=300,
+        EvaluationPeriods=1,
+        Threshold=3,
+        ComparisonOperator="GreaterThanOrEqualToThreshold",
+    )
+
+
+@pytest.fixture
+def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A storefront with the legal texts that this repository leaves to a shop's owner."""
+    (tmp_path / "web").mkdir()
+    for page in LEGAL:
+        (tmp_path / "web" / page).write_text("<p>")
+    monkeypatch.setattr(ready, "ROOT", tmp_path)
+
+
+def told(prod: Prod) -> list[str]:
+    found = ready.missing(Account(prod))
+    assert list(found) == list(CHECKS)
+    return [f"{one.what} | {one.mended_by}" for some in found.values() for one in some]
+
+
+def test_an_account_with_everything_is_ready(prod: Prod, written: None) -> None:
+    assert told(prod) == []
+
+
+def test_the_texts_that_only_the_owner_can_write_are_missing_from_this_repository(prod: Prod) -> None:
+    lacking = told(prod)
+    assert [one.partition(" | ")[0] for one in lacking] == [f"there is no {page}" for page in LEGAL]
+    assert "write web/imprint.html" in lacking[0]
+
+
+def _without_sender(prod: Prod) -> None:
+    prod.answers["sesv2"]["list_email_identities"] = {"EmailIdentities": []}
+
+
+def _unproven(prod: Prod) -> None:
+    identity = {"IdentityName": "example.com", "SendingEnabled": False}
+    prod.answers["sesv2"]["list_email_identities"] = {"EmailIdentities": [identity]}
+
+
+def _unsigned(prod: Prod) -> None:
+    prod.answers["sesv2"]["get_email_identity"] = {"DkimAttributes": {"Status": "PENDING"}}
+
+
+def _default_sender(prod: Prod) -> None:
+    a_stack("orders", MailSender="shop@souk.example")
+
+
+def _sandbox(prod: Prod) -> None:
+    prod.answers["sesv2"]["get_account"] = {"ProductionAccessEnabled": False}
+
+
+def _ten_at_once(prod: Prod) -> None:
+    prod.answers["lambda"]["get_account_settings"] = {"AccountLimit": {"ConcurrentExecutions": 10}}
+
+
+def _unwatched(prod: Prod) -> None:
+    boto3.client("cloudwatch").delete_alarms(AlarmNames=["souk-prod-cart-http-errors"])
+
+
+def _ringing(prod: Prod) -> None:
+    boto3.client("cloudwatch").set_alarm_state(
+        AlarmName="souk-prod-cart-http-errors", StateValue="ALARM", StateReason="test"
+    )
+
+
+def _nobody_called(prod: Prod) -> None:
+    for one in boto3.client("sns").list_subscriptions()["Subscriptions"]:
+        boto3.client("sns").unsubscribe(SubscriptionArn=one["SubscriptionArn"])
+
+
+def _unrecoverable(prod: Prod) -> None:
+    boto3.client("dynamodb").update_continuous_backups(
+        TableName="souk-prod-orders", PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": False}
+    )
+
+
+def _unprotected(prod: Prod) -> None:
+    boto3.client("dynamodb").update_table(TableName="souk-prod-orders", DeletionProtectionEnabled=False)
+
+
+def _no_table(prod: Prod) -> None:
+    _unprotected(prod)
+    boto3.client("dynamodb").delete_table(TableName="souk-prod-orders")
+
+
+def _simulator(prod: Prod) -> None:
+    a_stack("payments", PaymentProvider="simulator")
+
+
+def _no_key(prod: Prod) -> None:
+    boto3.client("secretsmanager").delete_secret(
+        SecretId="souk-prod-payments-stripe-key", ForceDeleteWithoutRecovery=True
+    )
+
+
+def _no_name(prod: Prod) -> None:
+    a_stack("edge", Domain="")
+
+
+def _kept_for_ever(prod: Prod) -> None:
+    boto3.client("logs").delete_retention_policy(logGroupName="/aws/lambda/souk-prod-cart")
+
+
+def _no_archive(prod: Prod) -> None:
+    boto3.client("events").delete_archive(ArchiveName="souk-prod-facts")
+
+
+def _no_service(prod: Prod) -> None:
+    boto3.client("cloudformation").delete_stack(StackName="souk-prod-cart")
+
+
+@pytest.mark.parametrize(
+    ("take_away", "what", "mended_by"),
+    [
+        (_no_service, "cart is not deployed", "make deploy ENV=prod SERVICE=cart"),
+        (_without_sender, "SES may not send from shop@example.com", "--email-identity example.com"),
+        (_unproven, "SES may not send from shop@example.com", "--email-identity example.com"),
+        (_unsigned, "mail from example.com is not signed", "DkimAttributes.Tokens"),
+        (_default_sender, "mail comes from shop@souk.example", "MailSender=shop@<your domain>"),
+        (_sandbox, "SES is in its sandbox", "--production-access-enabled"),
+        (_ten_at_once, "Lambda runs 10 functions at once", "--quota-code L-B99A9384 --desired-value 1000"),
+        (_unwatched, "cart has functions without alarms", "make deploy ENV=prod SERVICE=cart"),
+        (_ringing, "souk-prod-cart-http-errors rings", "docs/operating.md#alarm-errors"),
+        (
+            _nobody_called,
+            "alarms call nobody: nobody is subscribed",
+            f"aws sns subscribe --topic-arn {TOPIC}",
+        ),
+        (
+            _unrecoverable,
+            "souk-prod-orders cannot be restored",
+            "update-continuous-backups --table-name souk-prod-orders",
+        ),
+        (_unprotected, "souk-prod-orders can be deleted", "--deletion-protection-enabled"),
+        (_no_table, "souk-prod-orders: TableNotFoundException", "make deploy ENV=prod SERVICE=orders"),
+        (_simulator, "payments go to simulator, which moves no money", "PaymentProvider=stripe"),
+        (_no_key, "there is no key for stripe", "create-secret --name souk-prod-payments-stripe-key"),
+        (_no_name, "the shop has CloudFront's name", "Domain="),
+        (_kept_for_ever, "/aws/lambda/souk-prod-cart keeps lines for ever", "put-retention-policy"),
+        (_no_archive, "the archive souk-prod-facts is not there", "make deploy ENV=prod SERVICE=platform"),
+    ],
+    ids=lambda value: getattr(value, "__name__", None),
+)
+def test_what_is_missing_is_named_with_the_command_that_mends_it(
+    prod: Prod, written: None, take_away: Callable[[Prod], None], what: str, mended_by: str
+) -> None:
+    take_away(prod)
+    (lacking,) = told(prod)
+    assert lacking.startswith(what)
+    assert mended_by in lacking.partition(" | ")[2]
+
+
+def test_a_receiver_that_has_not_answered_is_none(prod: Prod, written: None) -> None:
+    pending = {"Subscriptions": [{"SubscriptionArn": "PendingConfirmation"}]}
+
+    class Pages:
+        def paginate(self, **_: Any) -> Any:
+            return [pending]
+
+    sns = boto3.client("sns")
+
+    class Sns:
+        def get_paginator(self, name: str) -> Any:
+            return Pages() if name == "list_subscriptions_by_topic" else sns.get_paginator(name)
+
+    prod.client = lambda service: Sns() if service == "sns" else Prod.client(prod, service)  # type: ignore[method-assign]
+    (lacking,) = told(prod)
+    assert "its receiver has not answered SNS's mail" in lacking
+
+
+def test_what_cannot_be_looked_at_is_not_called_ready(prod: Prod, written: None) -> None:
+    class Refused:
+        def get_account_settings(self) -> Any:
+            refused = {"Error": {"Code": "AccessDeniedException", "Message": "no"}}
+            raise ClientError(refused, "GetAccountSettings")  # type: ignore[arg-type]
+
+    prod.client = lambda service: Refused() if service == "lambda" else Prod.client(prod, service)  # type: ignore[method-assign]
+    (lacking,) = told(prod)
+    assert lacking.startswith("could not be looked at: An error occurred (AccessDeniedException)")
+
+
+def test_it_is_told_in_one_page_and_by_the_exit_code(
+    prod: Prod, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(ready, "chosen", lambda: prod)
+    with pytest.raises(SystemExit) as left:
+        ready.main()
+    assert left.value.code == 1
+    page = capsys.readouterr().out
+    assert page.count("\n") <= 60
+    assert "ok  payments move money" in page
+    assert "--  legal texts are there" in page
+    assert "prod: 3 things are missing" in page
+
+
+def test_it_only_reads() -> None:
+    code = (templates.ROOT / "tools" / "operate" / "ready.py").read_text()
+    calls = {"list_", "get_", "describe_"}
+    asked = set(re.findall(r"\b(?:ses|sns|logs|dynamodb|secrets|events)\.(\w+)\(", code))
+    assert asked
+    assert all(any(name.startswith(start) for start in calls) for name in asked)
