@@ -234,4 +234,20 @@ def _change(
     if order is None:
         raise UnknownOrderError(order_id)
     after = rule(order)
-    return after if after is order or table.change(order, after, facts(order, after)) else None
+    if after is order:
+        return after
+    if not table.change(order, after, facts(order, after)):
+        return None
+    if order.status == "placed" != after.status:
+        _measure(after)
+    return after
+
+
+def _measure(order: Order) -> None:
+    """Count an order that was just decided, and what it brings; a decision that is told again counts no more."""
+    waited = parse(order.decisions[-1].time) - parse(order.placed_at)
+    log.measure(decisionMs=waited // timedelta(milliseconds=1))
+    if order.status == "confirmed":
+        log.measure(confirmed=1, revenue=order.content.totals.total)
+    else:
+        log.measure(cancelled=1)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.support.alarms import ENVIRONMENT, Metrics, Series, alarms, series_of
+from tests.support.alarms import ENVIRONMENT, Metrics, Series, alarms, made, series_of
 from tests.support.templates import ROOT, resources
+from tools.intrinsics import Resolver
 from tools.services import services
 from tools.templates import template
 
@@ -188,3 +190,43 @@ def test_what_another_service_or_environment_records_rings_for_nobody_else() -> 
         metrics.record(series, [9])
     assert not metrics.rings(ALARMS[f"souk-{ENVIRONMENT}-orders-http-5xx"])
     assert metrics.rings(ALARMS[f"souk-{ENVIRONMENT}-cart-http-5xx"])
+
+
+def shown(body: str) -> set[tuple[str, str]]:
+    """Return the metrics of a dashboard, by namespace and name; its searches by their names alone."""
+    found = set()
+    for widget in json.loads(body)["widgets"]:
+        assert widget["properties"]["region"] == "eu-west-1"
+        before: list[Any] = []
+        for row in widget["properties"].get("metrics", ()):
+            told = [one for one in row if isinstance(one, str)]
+            told = (
+                before
+                if told == ["..."]
+                else [old if one == "." else one for one, old in zip(told, before or told, strict=True)]
+            )
+            before = told or before
+            found |= {(told[0], told[1])} if told else set()
+            for search in (one["expression"] for one in row if isinstance(one, dict) and "expression" in one):
+                (space,) = re.findall(r"SEARCH\('\{([\w/-]+),\w+\}", search)
+                found |= {(space, name) for name in re.findall(r'"(\w+)"', search)}
+    return found
+
+
+@pytest.mark.parametrize("service", services())
+def test_each_service_has_a_dashboard_of_what_its_alarms_listen_to(service: str) -> None:
+    (board,) = made(service, "AWS::CloudWatch::Dashboard")
+    assert board["DashboardName"] == f"souk-{ENVIRONMENT}-{service}"
+    listened = {KINDS[kind(name)] for name in alarms(service)} - {
+        (f"souk-{ENVIRONMENT}", "undecided"),
+        (f"souk-{ENVIRONMENT}", "unbalanced"),
+    }
+    assert listened <= shown(board["DashboardBody"])
+    assert f"SOURCE '/aws/lambda/souk-{ENVIRONMENT}-{service}'" in board["DashboardBody"]
+
+
+def test_the_shop_has_a_dashboard_of_orders_revenue_and_the_time_to_decide() -> None:
+    resolver = Resolver(template("platform"))
+    (board,) = (resolver.value(one) for one in resources("platform", "AWS::CloudWatch::Dashboard").values())
+    names = {name for space, name in shown(board["DashboardBody"]) if space == "souk-local"}
+    assert names == {"confirmed", "cancelled", "undecided", "revenue", "decisionMs", "serverErrors"}

@@ -16,7 +16,7 @@ from typing import Any
 
 from samcli.lib.cfn_language_extensions.sam_integration import expand_language_extensions
 
-from tools.intrinsics import Resolver
+from tools.intrinsics import PSEUDO, Resolver
 from tools.services import WATCH, watched
 from tools.templates import template
 
@@ -37,8 +37,8 @@ P99_LEAST = 1000
 def expanded(service: str) -> dict[str, Any]:
     """Return infra/watch.yaml as CloudFormation makes it for a service."""
     given = {"Environment": ENVIRONMENT, **watched(service)}
-    read = template(WATCH)
-    made: dict[str, Any] = expand_language_extensions(read, given, enabled=True).expanded_template
+    read, all_given = template(WATCH), {**PSEUDO, **given}
+    made: dict[str, Any] = expand_language_extensions(read, all_given, enabled=True).expanded_template
     for name, value in given.items():
         made["Parameters"][name] = {**made["Parameters"][name], "Default": value}
     return made

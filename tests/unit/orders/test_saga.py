@@ -118,6 +118,33 @@ def test_votes_in_every_order_and_twice_over_decide_once(place: Any, hear: Any, 
     assert len(decided) <= 2 * len(orders), "the vote that decided it tells it again when it comes again"
 
 
+def test_a_decision_is_measured_once_in_the_line_of_the_vote_that_brought_it(
+    order_id: str, hear: Any, table: OrdersTable, capsys: pytest.CaptureFixture[str]
+) -> None:
+    order = table.order(order_id)
+    assert order
+    capsys.readouterr()
+    hear(reserved(order_id), authorised(order_id))
+    hear(authorised(order_id))
+    first, decided, again = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (decided["confirmed"], decided["revenue"]) == (1, order.content.totals.total)
+    assert 0 <= decided["decisionMs"] < 120_000
+    names = [one["Name"] for one in decided["_aws"]["CloudWatchMetrics"][0]["Metrics"]]
+    assert names == ["decisionMs", "confirmed", "revenue"]
+    assert "_aws" not in first
+    assert "_aws" not in again
+
+
+def test_an_order_that_comes_to_nothing_brings_nothing(
+    order_id: str, hear: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    hear(rejected(order_id))
+    line = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert line["cancelled"] == 1
+    assert not {"revenue", "confirmed"} & set(line)
+
+
 @pytest.mark.parametrize("late", [reserved, authorised, rejected, declined])
 def test_a_vote_after_the_decision_decides_nothing(
     order_id: str, hear: Any, shown: Any, timeline: Any, table: OrdersTable, told: Any, late: Any
