@@ -29,6 +29,10 @@ MAY_COME_AGAIN = {
 """What a handler raises, without any fault, to have a message again later."""
 
 
+PERSONAL = ("amira", "Amira", "Haddad", "Lindenstrasse", "10969", "tok_")
+"""What the people of a run (shop.py) tell of themselves and pay with; ids of theirs are nobody's name."""
+
+
 class Violation(NamedTuple):
     """A promise that was broken, and how."""
 
@@ -193,7 +197,11 @@ class Failures(Watch):
         self.poison: set[str] = set()
 
     def done(self, invocation: Invocation) -> None:
-        """Check how an invocation ended."""
+        """Check how an invocation ended, and that its log lines say nothing of a person, nor of a ledger that is off."""
+        for line in invocation.lines:
+            told = [text for text in PERSONAL if text in line]
+            require(not told, "log lines hold nothing personal", f"#{invocation.number} {told}: {line}")
+            require('"unbalanced"' not in line, "a payment is what its ledger says when it moves", line)
         if invocation.excuses or any(
             r.get("body") in self.poison for r in invocation.event.get("Records", ())
         ):
