@@ -133,7 +133,9 @@ class PaymentsTable(Table):
         Nothing hangs on it: the money has moved, and what the ledger has got since is not of this version.
         """
         try:
-            entries, _ = self.entries(payment.order_id, 1000, None)
+            key = {":pk": _payment_key(payment.order_id)["pk"], ":entry": "ENTRY#"}
+            found = self.query_all("pk = :pk AND begins_with(sk, :entry)", key, consistent=True)
+            entries = [from_item(item, LedgerEntry) for item in found]
         except Exception as error:  # noqa: BLE001 see above
             log.note(notBalanced=type(error).__name__)
             return

@@ -61,7 +61,7 @@ def test_a_payment_that_is_not_what_its_ledger_says_is_told_of_with_its_order(
 class Unreadable(PaymentsTable):
     """A table whose ledger cannot be read just now."""
 
-    def entries(self, *_: Any) -> Any:
+    def query_all(self, *_: Any, **__: Any) -> Any:
         raise TimeoutError
 
 
