@@ -197,7 +197,7 @@ class Failures(Watch):
         self.poison: set[str] = set()
 
     def done(self, invocation: Invocation) -> None:
-        """Check how an invocation ended, and that its log lines say nothing of a person, nor of a ledger that is off."""
+        """Check how an invocation ended; its log lines say nothing of a person, nor of a ledger that is off."""
         for line in invocation.lines:
             told = [text for text in PERSONAL if text in line]
             require(not told, "log lines hold nothing personal", f"#{invocation.number} {told}: {line}")

@@ -50,7 +50,11 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     """Fail a test whose handlers wrote something personal into the log, whatever else it tests."""
     report: Any = yield
     lines = [line for line in report.capstdout.splitlines() if line.startswith('{"level"')]
-    if report.when == "call" and report.passed and (told := [line for line in lines if PERSONAL.search(line)]):
+    if (
+        report.when == "call"
+        and report.passed
+        and (told := [line for line in lines if PERSONAL.search(line)])
+    ):
         report.outcome, report.longrepr = "failed", f"personal data in the log: {told[0]}"
     return report
 
