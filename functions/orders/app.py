@@ -292,7 +292,9 @@ def sweep(event: object, context: object) -> dict[str, int]:
     """Every minute: cancel the orders that nobody decided in time, tell again what nobody has answered."""
     swept = saga.expire(orders(), time_to_decide(), now())._asdict()
     log.note(**swept)
-    log.measure(undecided=swept["overdue"] + swept["failed"])
+    log.measure(
+        undecided=swept["overdue"] + swept["failed"]
+    )  # told again: the alarms of who is to follow ring
     return swept
 
 

@@ -244,10 +244,13 @@ def _change(
 
 
 def _measure(order: Order) -> None:
-    """Count an order that was just decided, and what it brings; a decision that is told again counts no more."""
+    """Measure an order that was just decided; a decision that is told again is measured no more.
+
+    ``decisionMs``: milliseconds since it was placed. ``revenue``: minor units of its currency, once for each confirmed.
+    """
     waited = parse(order.decisions[-1].time) - parse(order.placed_at)
     log.measure(decisionMs=waited // timedelta(milliseconds=1))
     if order.status == "confirmed":
-        log.measure(confirmed=1, revenue=order.content.totals.total)
+        log.measure(revenue=order.content.totals.total)
     else:
         log.measure(cancelled=1)

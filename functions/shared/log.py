@@ -48,10 +48,7 @@ def note(**fields: Any) -> None:
 
 
 def measure(**numbers: float) -> None:
-    """Add numbers to the line that CloudWatch makes metrics of, in ``souk-<environment>`` by service.
-
-    One that ends in ``Ms`` is milliseconds; the others count something, or are minor units of the shop's currency.
-    """
+    """Add numbers to the line that CloudWatch makes metrics of, in ``souk-<environment>`` by service."""
     note(**numbers)
     current.measured += numbers
 
@@ -148,10 +145,9 @@ def _write(correlation_id: str, fields: Mapping[str, Any]) -> None:
 
 def _metrics(names: Sequence[str]) -> dict[str, Any]:
     """Return what makes metrics of fields of the line (CloudWatch's "Embedded metric format specification")."""
-    units = {True: "Milliseconds", False: "Count"}
     told = {
         "Namespace": f"souk-{os.environ.get('ENVIRONMENT_NAME', '')}",
         "Dimensions": [["service"]],
-        "Metrics": [{"Name": name, "Unit": units[name.endswith("Ms")]} for name in dict.fromkeys(names)],
+        "Metrics": [{"Name": name} for name in dict.fromkeys(names)],
     }
     return {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [told]}

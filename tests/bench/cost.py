@@ -31,6 +31,7 @@ from tests.bench.billing import (
 from tests.bench.journeys import Journey, measure
 from tests.bench.stacks import Stacks, stacks
 from tests.simulation import deployment as deployed
+from tests.support import alarms
 
 VISIT = {
     "list of 24 products": 1.0,
@@ -188,7 +189,7 @@ def whole_month(journeys: Mapping[str, Journey], orders: float, visits: float, p
 
 
 def fixed(prices: Any) -> Bill:
-    """Return what a month costs before anybody comes: polling, sweeping, keys and secrets."""
+    """Return what a month costs before anybody comes: polling, sweeping, keys and secrets, and what watches."""
     account = deployed.Deployment()
     for service in SERVICES:
         deployed._add(account, deployed._Template(service))
@@ -203,7 +204,26 @@ def fixed(prices: Any) -> Bill:
         "queues": polls * each["sqs_request"],
         "KMS": prices["a_month"]["kms_key"],
         "secrets": stacks().secrets * prices["a_month"]["secret"],
+        "watching": watching(prices),
     }
+
+
+def watching(prices: Any) -> float:
+    """Return what alarms, dashboards and metrics of our own cost above what is free of them."""
+    every = [alarm for service in SERVICES for alarm in alarms.alarms(service).values()]
+    boards = [board for service in SERVICES for board in alarms.made(service, "AWS::CloudWatch::Dashboard")]
+    of_shop = alarms.of_shop()
+    ours = {(alarms.series_of(alarm)) for alarm in every if not alarm["Namespace"].startswith("AWS/")}
+    shown = {name for space, name in alarms.shown(of_shop["DashboardBody"]) if not space.startswith("AWS/")}
+    number = {
+        "alarm": len(every),
+        "dashboard": len([*boards, of_shop]),
+        "metric": len(ours) + len(shown - {metric for _, metric, _ in ours}),
+    }
+    return sum(
+        max(many - prices["free_a_month"][f"{kind}s"], 0) * prices["a_month"][kind]
+        for kind, many in number.items()
+    )
 
 
 def total(parts: Iterable[Bill]) -> Bill:

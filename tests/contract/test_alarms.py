@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.support.alarms import ENVIRONMENT, Metrics, Series, alarms, made, series_of
+from tests.support.alarms import ENVIRONMENT, Metrics, Series, alarms, made, of_shop, series_of, shown
 from tests.support.templates import ROOT, resources
-from tools.intrinsics import Resolver
+from tools.operate import release
 from tools.services import services
 from tools.templates import template
 
@@ -192,25 +191,26 @@ def test_what_another_service_or_environment_records_rings_for_nobody_else() -> 
     assert metrics.rings(ALARMS[f"souk-{ENVIRONMENT}-cart-http-5xx"])
 
 
-def shown(body: str) -> set[tuple[str, str]]:
-    """Return the metrics of a dashboard, by namespace and name; its searches by their names alone."""
-    found = set()
-    for widget in json.loads(body)["widgets"]:
-        assert widget["properties"]["region"] == "eu-west-1"
-        before: list[Any] = []
-        for row in widget["properties"].get("metrics", ()):
-            told = [one for one in row if isinstance(one, str)]
-            told = (
-                before
-                if told == ["..."]
-                else [old if one == "." else one for one, old in zip(told, before or told, strict=True)]
-            )
-            before = told or before
-            found |= {(told[0], told[1])} if told else set()
-            for search in (one["expression"] for one in row if isinstance(one, dict) and "expression" in one):
-                (space,) = re.findall(r"SEARCH\('\{([\w/-]+),\w+\}", search)
-                found |= {(space, name) for name in re.findall(r'"(\w+)"', search)}
-    return found
+@pytest.mark.parametrize("service", services())
+def test_numbers_are_in_logs_of_the_class_that_metrics_are_made_of(service: str) -> None:
+    """CloudWatch reads no embedded metrics in the class for infrequent access ("Log classes")."""
+    groups = resources(service, "AWS::Logs::LogGroup").values()
+    assert {one.get("LogGroupClass", "STANDARD") for one in groups} == {"STANDARD"}
+
+
+# --- the canary (tools/operate/release.py) ---
+
+
+@pytest.mark.parametrize("service", services())
+def test_the_alarms_that_end_a_canary_are_there(service: str) -> None:
+    for function in release.with_alias(template(service), "one", shift=True)["Resources"].values():
+        preference = function.get("Properties", {}).get("DeploymentPreference", {"Alarms": []})
+        wanted = {one["Fn::Sub"].replace("${Environment}", ENVIRONMENT) for one in preference["Alarms"]}
+        assert wanted <= ALARMS.keys()
+        assert wanted or function["Type"] != "AWS::Serverless::Function"
+
+
+# --- dashboards ---
 
 
 @pytest.mark.parametrize("service", services())
@@ -226,7 +226,5 @@ def test_each_service_has_a_dashboard_of_what_its_alarms_listen_to(service: str)
 
 
 def test_the_shop_has_a_dashboard_of_orders_revenue_and_the_time_to_decide() -> None:
-    resolver = Resolver(template("platform"))
-    (board,) = (resolver.value(one) for one in resources("platform", "AWS::CloudWatch::Dashboard").values())
-    names = {name for space, name in shown(board["DashboardBody"]) if space == "souk-local"}
-    assert names == {"confirmed", "cancelled", "undecided", "revenue", "decisionMs", "serverErrors"}
+    names = {name for space, name in shown(of_shop()["DashboardBody"]) if space == "souk-local"}
+    assert names == {"cancelled", "undecided", "revenue", "decisionMs", "serverErrors"}

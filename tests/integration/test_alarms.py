@@ -17,7 +17,7 @@ from tests.support.patience import eventually
 from tools.build import sam
 from tools.local.emulator import free_port
 from tools.local.stack import Stack
-from tools.operate import watching
+from tools.operate import deploy
 
 
 @pytest.fixture(scope="module")
@@ -27,10 +27,9 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     try:
         made.start_emulator()
         made.deploy([sam.PLATFORM])
-        with pytest.MonkeyPatch.context() as patch:
-            for name, value in made.variables.items():
-                patch.setenv(name, value)
-            assert watching.watch("local", ["cart", "orders"]) == ["cart", "orders"]
+        target = sam.Target("local", variables=made.variables)
+        for service in ("cart", "orders"):
+            sam.deploy_stack(*deploy.in_order(sam.StackTemplate(service), target)[0])
         yield made
     finally:
         made.emulator.stop()

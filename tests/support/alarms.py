@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import operator
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -17,8 +18,8 @@ from typing import Any
 from samcli.lib.cfn_language_extensions.sam_integration import expand_language_extensions
 
 from tools.intrinsics import PSEUDO, Resolver
-from tools.services import WATCH, watched
-from tools.templates import template
+from tools.services import PLATFORM, WATCH, watched
+from tools.templates import resources, template
 
 ENVIRONMENT = "dev"
 STATISTICS: Mapping[str, Callable[[Sequence[float]], float]] = {
@@ -57,6 +58,35 @@ def made(service: str, kind: str) -> list[dict[str, Any]]:
         for one in resolver.template["Resources"].values()
         if one["Type"] == kind and ("Condition" not in one or resolver.holds(one["Condition"]))
     ]
+
+
+def of_shop() -> dict[str, Any]:
+    """Return the properties of the shop's dashboard, which the platform has (template.yaml)."""
+    resolver = Resolver(template(PLATFORM))
+    (board,) = resources(PLATFORM, "AWS::CloudWatch::Dashboard").values()
+    found: dict[str, Any] = resolver.value(board)
+    return found
+
+
+def shown(body: str) -> set[tuple[str, str]]:
+    """Return the metrics of a dashboard, by namespace and name; its searches by their names alone."""
+    found = set()
+    for widget in json.loads(body)["widgets"]:
+        assert widget["properties"]["region"] == "eu-west-1"
+        before: list[str] = []
+        for row in widget["properties"].get("metrics", ()):
+            told = [one for one in row if isinstance(one, str)]
+            told = (
+                before
+                if told == ["..."]
+                else [old if one == "." else one for one, old in zip(told, before or told, strict=True)]
+            )
+            before = told or before
+            found |= {(told[0], told[1])} if told else set()
+            for search in (one["expression"] for one in row if isinstance(one, dict) and "expression" in one):
+                (space,) = re.findall(r"SEARCH\('\{([\w/-]+),\w+\}", search)
+                found |= {(space, name) for name in re.findall(r'"(\w+)"', search)}
+    return found
 
 
 Series = tuple[str, str, frozenset[tuple[str, str]]]

@@ -214,7 +214,9 @@ def change_set(stack: StackTemplate, target: Target, template: Path) -> str | No
     said = _sam("deploy", stack, arguments, target.variables)
     found = re.findall(r"arn:[\w-]+:cloudformation:\S+:changeSet/\S+", said)
     if not found and "No changes to deploy" not in said:
-        raise ToolError(f"{stack.label}: sam deploy made no change set; see its log in .aws-sam/{stack.label}")
+        raise ToolError(
+            f"{stack.label}: sam deploy made no change set; see its log in .aws-sam/{stack.label}"
+        )
     return found[-1] if found else None
 
 

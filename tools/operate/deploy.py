@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -24,9 +25,8 @@ from tools.local.emulator import prove_sender
 from tools.local.stack import running_stack
 from tools.operate import changes, release, site
 from tools.operate.environment import deployed, is_local
-from tools.operate.watching import watch
 from tools.report import ToolError, step
-from tools.services import NO_API, PLATFORM, segments
+from tools.services import NO_API, PLATFORM, WATCH, segments, watched
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -55,8 +55,6 @@ def main() -> None:
         deploy(environment, sam.select([name for name in names or [] if name != EDGE.name]), url)
     if elsewhere:
         have_a_sender(boto3.client("sesv2"))
-    else:
-        watch(environment, names)
     if elsewhere or (names and EDGE.name not in names and not edge_is_stale(environment)):
         return
     deploy_site(environment)
@@ -102,14 +100,31 @@ def deploy(environment: str, stacks: list[sam.StackTemplate], url: str | None) -
             "or deploy these services first if they have changed"
         )
     target = sam.Target(environment, common={**sam.given(environment), **({"PublicUrl": url} if url else {})})
+
+    def bring_up(stack: sam.StackTemplate, _: str) -> None:
+        for one, there in in_order(stack, target):
+            deploy_stack(client, one, there)
+
     if asks(environment):
         for stack in stacks:
-            sam.build_stack(stack)
-            deploy_stack(client, stack, target)
+            bring_up(stack, sam.build_stack(stack))
     else:
-        sam.build_and_deploy(stacks, lambda stack, _: deploy_stack(client, stack, target))
+        sam.build_and_deploy(stacks, bring_up)
     if any(stack.name == _IDENTITY for stack in stacks):
         make_keys(boto3.client("lambda"), environment)
+
+
+def in_order(stack: sam.StackTemplate, target: sam.Target) -> list[tuple[sam.StackTemplate, sam.Target]]:
+    """Return a stack, and before it what watches over it (infra/watch.yaml), where it is a service; and where they go.
+
+    Before it: a canary can be ended only by alarms that are there. Emulators record none of the metrics; for a preview
+    nobody gets up, and alarms are paid for.
+    """
+    preview = sam.section(target.environment) == sam.PREVIEW
+    if not stack.has_code or preview or options.text("AWS_ENDPOINT_URL"):
+        return [(stack, target)]
+    over = replace(target, common={**target.common, **watched(stack.name)})
+    return [(sam.StackTemplate(WATCH, of=stack.name), over), (stack, target)]
 
 
 def asks(environment: str) -> bool:
@@ -123,19 +138,19 @@ def deploy_stack(client: CloudFormationClient, stack: sam.StackTemplate, target:
     changes.settle(client, name)
     change_set = sam.change_set(stack, target, release.write(stack, target))
     if change_set is None:
-        step(f"{stack.name}: up to date")
+        step(f"{stack.label}: up to date")
         return
     found = changes.changes(client, change_set)
-    step(changes.told(stack.name, found))
+    step(changes.told(stack.label, found))
     try:
-        changes.refuse_losses(stack.name, found, options.text("REPLACE").replace(",", " ").split())
+        changes.refuse_losses(stack.label, found, options.text("REPLACE").replace(",", " ").split())
         if asks(target.environment) and input(f"Deploy {name}? [y/N] ").strip().lower() not in ("y", "yes"):
-            raise ToolError(f"{stack.name}: not deployed, as you said")
+            raise ToolError(f"{stack.label}: not deployed, as you said")
     except ToolError:
         client.delete_change_set(ChangeSetName=change_set)
         raise
     changes.execute(client, name, change_set)
-    step(f"{stack.name}: deployed in {time.monotonic() - started:.1f} s")
+    step(f"{stack.label}: deployed in {time.monotonic() - started:.1f} s")
 
 
 def check_quota(client: LambdaClient) -> None:

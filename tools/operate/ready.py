@@ -13,12 +13,11 @@ from typing import Any, NamedTuple
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tools import ROOT
+from tools.operate.deploy import ENOUGH_CONCURRENCY
 from tools.operate.environment import Environment, chosen
 from tools.services import EDGE, PLATFORM, services, watched
 from tools.templates import resources, template
 
-LEAST_CONCURRENCY = 100
-"""Of a new account's Lambda it is sometimes 10: each queue's poller and each buyer takes one."""
 _CONCURRENCY = "--service-code lambda --quota-code L-B99A9384"
 LEGAL = ("imprint.html", "privacy.html", "terms.html")
 """Pages that a shop in Europe needs; what is in them is its owner's."""
@@ -122,9 +121,9 @@ def _sandbox(account: Account) -> Iterator[Missing]:
 
 def _concurrency(account: Account) -> Iterator[Missing]:
     limit = account.client("lambda").get_account_settings()["AccountLimit"]["ConcurrentExecutions"]
-    if limit < LEAST_CONCURRENCY:
+    if limit < ENOUGH_CONCURRENCY:
         ask = f"aws service-quotas request-service-quota-increase {_CONCURRENCY} --desired-value 1000"
-        yield Missing(f"Lambda runs {limit} functions at once, fewer than {LEAST_CONCURRENCY}", ask)
+        yield Missing(f"Lambda runs {limit} functions at once, fewer than {ENOUGH_CONCURRENCY}", ask)
 
 
 def _alarms(account: Account) -> Iterator[Missing]:

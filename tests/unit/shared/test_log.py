@@ -157,10 +157,7 @@ def test_numbers_that_are_measured_are_metrics_of_the_same_line_by_service(
         {
             "Namespace": "souk-dev",
             "Dimensions": [["service"]],
-            "Metrics": [
-                {"Name": "confirmed", "Unit": "Count"},
-                {"Name": "decisionMs", "Unit": "Milliseconds"},
-            ],
+            "Metrics": [{"Name": "confirmed"}, {"Name": "decisionMs"}],
         }
     ]
 

@@ -37,7 +37,7 @@ ALL = ["platform", *services(), "edge"]
         ("samconfig.toml", ALL),
         ("tools/build/recipe.py", ALL),
         ("tools/operate/deploy.py", ALL),
-        ("infra/of_all.yaml", ALL),
+        ("infra/watch.yaml", ALL),
         ("docs/deploying.md", []),
         ("tests/e2e/test_checkout.py", []),
         ("tests/unit/tools/test_changed.py", []),

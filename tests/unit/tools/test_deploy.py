@@ -11,8 +11,9 @@ from botocore.stub import Stubber
 from moto import mock_aws
 
 from tools.build import recipe, sam
-from tools.operate.deploy import build_for, check_quota, have_a_sender, make_keys
+from tools.operate.deploy import build_for, check_quota, have_a_sender, in_order, make_keys
 from tools.report import ToolError
+from tools.services import watched
 
 
 class Lambda:
@@ -59,6 +60,32 @@ def test_an_emulator_without_mail_is_deployed_to_all_the_same(capsys: pytest.Cap
         stub.add_client_error("create_email_identity", "InternalFailure", "not included in your license", 501)
         have_a_sender(ses)
     assert "no mail goes out" in capsys.readouterr().out
+
+
+# --- what watches ---
+
+
+def stacks(environment: str, name: str) -> dict[str, dict[str, str]]:
+    """Return the stacks that are deployed for one, in order, with their parameters."""
+    target = sam.Target(environment, common={"Functions": "mistaken"})
+    return {to.stack_name(one): to.overrides(one) for one, to in in_order(sam.StackTemplate(name), target)}
+
+
+def test_what_watches_over_a_service_comes_before_it_and_knows_what_there_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    found = stacks("prod", "cart")
+    assert list(found) == ["souk-prod-cart-watch", "souk-prod-cart"]
+    assert found["souk-prod-cart-watch"] == {"Environment": "prod", **watched("cart")}
+    assert list(stacks("prod", "platform")) == ["souk-prod-platform"]
+
+
+def test_nothing_watches_over_a_preview_or_on_an_emulator(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    assert list(stacks("prefeaturec7d0e", "cart")) == ["souk-prefeaturec7d0e-cart"]
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")
+    assert list(stacks("dev", "cart")) == ["souk-dev-cart"]
 
 
 # --- what functions run on ---

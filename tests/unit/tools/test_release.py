@@ -171,5 +171,5 @@ def test_without_the_shift_the_alias_moves_at_once() -> None:
     assert not of(found, "AWS::CodeDeploy::DeploymentGroup")
 
 
-def test_no_environment_has_a_canary_before_there_are_the_alarms_that_end_it() -> None:
+def test_a_canary_is_for_those_to_turn_on_who_have_deployed_once() -> None:
     assert not [name for name, common in sam.configured().items() if "Canary" in common]
