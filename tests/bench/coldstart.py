@@ -128,7 +128,7 @@ def import_cpu(service: str = "orders", processes: int = 10) -> float:
     used = [
         float(
             subprocess.run(
-                [invoke._plain_python(), "-S", "-s", "-c", code],
+                [invoke.plain_python(), "-S", "-s", "-c", code],
                 env=environment,
                 cwd=function.artifact,
                 capture_output=True,
@@ -153,7 +153,7 @@ def count_instructions() -> Instructions | None:
         shutil.copytree(_naive_dependencies() / "python", compiled)
         subprocess.run(
             [
-                invoke._plain_python(),
+                invoke.plain_python(),
                 "-m",
                 "compileall",
                 "-q",
@@ -184,7 +184,7 @@ def _counted(arguments: list[str], environment: dict[str, str], scratch: Path) -
             "valgrind",
             "--tool=callgrind",
             f"--callgrind-out-file={scratch}/out",
-            invoke._plain_python(),
+            invoke.plain_python(),
             "-S",
             "-s",
             "-c",

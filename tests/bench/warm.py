@@ -227,7 +227,7 @@ def _replay(
         file = Path(scratch) / "recording.json"
         file.write_text(json.dumps(recording._asdict()))
         return subprocess.run(
-            [*under, invoke._plain_python(), "-S", "-s", "-c", REPLAY, str(file), str(rounds), *more],
+            [*under, invoke.plain_python(), "-S", "-s", "-c", REPLAY, str(file), str(rounds), *more],
             env=invoke._environment(function, variables),
             cwd=scratch,
             capture_output=True,
