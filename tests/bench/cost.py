@@ -99,6 +99,7 @@ def main() -> None:
         show(f"stored, month {months}", storage(found.tally, months, prices))
     waits = provider_wait(found.tally, prices)
     print(f"  {'the provider waits':20} ${waits[0]:,.2f} to {waits[1]:,.2f} more")
+    show("what watches", watching(prices))
     print("\nOn top, the storefront's own files, all from the edge, each visit with a new browser:")
     calls = storefront.Asked(found.edge_requests, found.transfer_bytes, found.edge_requests)
     show("files", storefront.bill(visits, orders, calls, prices))
@@ -181,7 +182,7 @@ def month_bills(found: Month, prices: Any) -> dict[str, Bill]:
 
 
 def whole_month(journeys: Mapping[str, Journey], orders: float, visits: float, prices: Any) -> float:
-    """Return the dollars of a month; the provider's wait and the storefront's files are not in it."""
+    """Return the dollars of a month; the provider's wait, what watches and the storefront's files are not in it."""
     return sum(total(month_bills(month(journeys, orders, visits), prices).values()).values())
 
 
@@ -189,7 +190,7 @@ def whole_month(journeys: Mapping[str, Journey], orders: float, visits: float, p
 
 
 def fixed(prices: Any) -> Bill:
-    """Return what a month costs before anybody comes: polling, sweeping, keys and secrets, and what watches."""
+    """Return what a month costs before anybody comes: polling, sweeping, keys and secrets."""
     account = deployed.Deployment()
     for service in SERVICES:
         deployed._add(account, deployed._Template(service))
@@ -204,26 +205,23 @@ def fixed(prices: Any) -> Bill:
         "queues": polls * each["sqs_request"],
         "KMS": prices["a_month"]["kms_key"],
         "secrets": stacks().secrets * prices["a_month"]["secret"],
-        "watching": watching(prices),
     }
 
 
-def watching(prices: Any) -> float:
+def watching(prices: Any) -> Bill:
     """Return what alarms, dashboards and metrics of our own cost above what is free of them."""
     every = [alarm for service in SERVICES for alarm in alarms.alarms(service).values()]
     boards = [board for service in SERVICES for board in alarms.made(service, "AWS::CloudWatch::Dashboard")]
     of_shop = alarms.of_shop()
-    ours = {(alarms.series_of(alarm)) for alarm in every if not alarm["Namespace"].startswith("AWS/")}
+    ours = {alarms.series_of(alarm) for alarm in every if not alarm["Namespace"].startswith("AWS/")}
     shown = {name for space, name in alarms.shown(of_shop["DashboardBody"]) if not space.startswith("AWS/")}
     number = {
         "alarm": len(every),
         "dashboard": len([*boards, of_shop]),
         "metric": len(ours) + len(shown - {metric for _, metric, _ in ours}),
     }
-    return sum(
-        max(many - prices["free_a_month"][f"{kind}s"], 0) * prices["a_month"][kind]
-        for kind, many in number.items()
-    )
+    free, a_month = prices["free_a_month"], prices["a_month"]
+    return {f"{kind}s": max(many - free[f"{kind}s"], 0) * a_month[kind] for kind, many in number.items()}
 
 
 def total(parts: Iterable[Bill]) -> Bill:
