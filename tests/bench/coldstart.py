@@ -274,7 +274,7 @@ class _Empty(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
-        content = KEYS if self.headers["X-Amz-Target"] == "AmazonSSM.GetParameter" else b"{}"
+        content = KEYS if self.headers["X-Amz-Target"] == "AmazonSSM.GetParameter" else b'{"Responses":{}}'
         self.send_response(200)
         self.send_header("Content-Type", "application/x-amz-json-1.0")
         self.send_header("Content-Length", str(len(content)))
