@@ -180,8 +180,8 @@ BUGS = (
     Bug(
         "lose a vote when the order has changed meanwhile",
         "functions.orders.saga",
-        "return after if after is order or table.change(order, after, facts(order, after)) else None",
-        "table.change(order, after, facts(order, after)) if after is not order else None\n    return after",
+        "if not table.change(order, after, facts(order, after)):\n        return None\n",
+        "table.change(order, after, facts(order, after))\n",
     ),
     Bug(
         "change an order without looking at its version",
