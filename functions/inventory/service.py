@@ -301,7 +301,12 @@ def on_orders_placed(table: InventoryTable, events: Sequence[Fact[OrderPlaced]],
             raise BusyError("stock_busy")
     every = _said_before(table, told_by, [one for one, answer in answers.items() if answer is None])
     every += [answer for answer in answers.values() if answer]
-    return [told for answer in every for told in _vote(told_by[answer.order_id], answer, at)]
+    no = {answer.order_id for answer in every if answer.status == "rejected"}
+    return [
+        told
+        for answer in every
+        for told in _vote(told_by[answer.order_id], answer, at, goes_on=answer.order_id not in no)
+    ]
 
 
 def _said_before(
@@ -368,15 +373,16 @@ def _rejected(order: OrderPlaced, available: Mapping[str, int], at: datetime) ->
     return Reservation(order.order_id, "rejected", {}, 1, short=short, times=times)
 
 
-def _vote(event: Fact[OrderPlaced], held: Reservation, at: datetime) -> list[Told]:
+def _vote(event: Fact[OrderPlaced], held: Reservation, at: datetime, *, goes_on: bool = True) -> list[Told]:
     """Return what is told of an order's placing, whatever became of it since; nothing where it was off before."""
     if held.status == "refused":
         return []
     event.begin()
     if held.status == "rejected":
         short = tuple(ShortLine(sku, asked, left) for sku, (asked, left) in sorted(held.short.items()))
-        return [_told(held, StockRejected(held.order_id, short), "rejected", 1, at)]
-    return [_told(held, StockReserved(held.order_id, _lines(held)), "reserved", 1, at)]
+        return [replace(_told(held, StockRejected(held.order_id, short), "rejected", 1, at), goes_on=False)]
+    told = _told(held, StockReserved(held.order_id, _lines(held)), "reserved", 1, at)
+    return [replace(told, goes_on=goes_on and held.status == "reserved")]
 
 
 def _told(held: Reservation, data: Data, status: Status, version: int, at: datetime) -> Told:

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
-from functions.orders.domain import Order, TimelineEntry, expired, fact_of, noted, voted
+from functions.orders.domain import PARTICIPANTS, Order, TimelineEntry, expired, fact_of, noted, voted
 from functions.orders.events import (
     OrderCancelled,
     OrderConfirmed,
@@ -32,7 +32,7 @@ from functions.orders.events import (
     report_of,
 )
 from functions.orders.table import OrdersTable, order_of
-from functions.shared import context, log
+from functions.shared import context, log, routing
 from functions.shared.clock import parse, rfc3339
 from functions.shared.dynamo import Item
 from functions.shared.inbox import Fact
@@ -45,16 +45,21 @@ class UnknownOrderError(RuntimeError):
     """A fact about an order that is not here; the message comes again, and ends in the dead-letter queue."""
 
 
+ROUTE = (*PARTICIPANTS, "orders")
+"""The services that an order goes through, one after the other, and home (docs/adr/0031)."""
+
 UNTOLD_AFTER = timedelta(seconds=20)
 """How long after its placing an order without any vote may never have been told."""
 
 
 def tell_placed(order: Order) -> None:
-    """Tell that an order was placed, unless it is answered; whatever becomes of that, the sweep looks at it."""
-    if not _may_be_untold(order):
+    """Tell that an order was placed, and send it on its route, unless it is decided; the sweep looks whether it was."""
+    if order.status != "placed":
         return
     try:
-        if tell([_told(order, order.placing)]):
+        placed = _told(order, order.placing)
+        # The bus first: by the answer that comes home it counts as told.
+        if tell([placed]) or routing.send([routing.begun(placed.detail, ROUTE)]):
             raise PublishError("OrderPlaced was refused")
     except Exception as error:  # noqa: BLE001 the order is stored, and its buyer gets it
         log.failure(error)
@@ -92,6 +97,7 @@ def _told(order: Order, step: TimelineEntry, data: Data | type[Data] | None = No
         correlation_id=order.correlation_id or made.detail.correlation_id,
         causation_id=step.cause if by_fact else None,
         actor=actor,
+        routed=step.type == fact_of("placed"),
     )
     return replace(made, detail=detail)
 
@@ -141,11 +147,21 @@ def _data(kind: str, order: Order) -> Data:
 def on_vote(table: OrdersTable, event: Fact[ParticipantEvent], at: datetime) -> list[Told]:
     """Take a participant's vote on an order, and decide it where no other is needed; return the decision it brought.
 
-    After the decision a vote decides nothing, but the one that brought it tells it again.
+    After the decision a vote decides nothing, but the one that brought it tells it again. One that comes home from its
+    route brings those that were given before it.
     """
-    vote = report_of(event)
-    after = _change(table, event.data.order_id, lambda order: voted(order, vote, rfc3339(at)))
-    return [_told(after, step) for step in after.decisions if step.cause == vote.entry.cause]
+    votes = [report_of(one) for one in (*event.answers, event)]
+    causes = {vote.entry.cause for vote in votes}
+
+    def rule(order: Order) -> Order:
+        after = order
+        for vote in votes:  # they are one change
+            further = voted(replace(after, version=order.version), vote, rfc3339(at))
+            after = after if further.timeline == after.timeline else further
+        return after
+
+    after = _change(table, event.data.order_id, rule)
+    return [_told(after, step) for step in after.decisions if step.cause in causes]
 
 
 def on_progress(table: OrdersTable, event: Fact[ParticipantEvent], at: datetime) -> None:
@@ -200,10 +216,10 @@ def _looked_at(table: OrdersTable, order_id: str, at: datetime, swept: Swept, *,
         lambda order: expired(order, rfc3339(at)),
         decision,
     )
-    if _may_be_untold(order):
+    if order.status == "placed":
         tell_placed(order)
         return swept._replace(told=swept.told + 1)
-    if order.status == "placed" or not is_due:
+    if not is_due:
         return swept
     if order.decisions[-1].time == rfc3339(at):
         return swept._replace(overdue=swept.overdue + 1)

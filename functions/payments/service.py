@@ -13,6 +13,8 @@ from datetime import datetime
 from functools import partial
 from typing import assert_never
 
+from msgspec.structs import replace
+
 from functions.payments import domain, reconciling, refunds
 from functions.payments.domain import Payment, Trouble
 from functions.payments.events import (
@@ -93,7 +95,8 @@ def on_order_placed(
         refused = found
         persistently(lambda: providers.named(refused.provider).void(refused))
         return []
-    return [fact(_vote(found), found.order_id, 1, parse(found.created_at))]
+    vote = fact(_vote(found), found.order_id, 1, parse(found.created_at))
+    return [replace(vote, goes_on=found.status != "declined")]
 
 
 def _answer(providers: Providers, order: OrderPlaced, at: datetime) -> Payment:

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypedDict, TypeVar
 
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
+from msgspec.structs import replace
 
-from functions.shared import aws, context, log
-from functions.shared.outbox import Aggregate, Envelope, PublishError, Told, tell
+from functions.shared import aws, context, log, routing
+from functions.shared.outbox import Aggregate, Envelope, PublishError, Told, tell, with_versions
 from functions.shared.types import Data, EventType, event_type
 
 if TYPE_CHECKING:
@@ -27,7 +28,8 @@ D = TypeVar("D", bound=Data)
 class Fact(Data, Generic[D], frozen=True):
     """An event as its consumer sees it: the envelope, and the fields of its data that this service reads.
 
-    ``id`` names the fact, and is the same in all versions in which it is told.
+    ``id`` names the fact, and is the same in all versions in which it is told. ``answers`` are those that the fact
+    answered led to before (routing.py).
     """
 
     id: str
@@ -35,6 +37,7 @@ class Fact(Data, Generic[D], frozen=True):
     aggregate: Aggregate
     data: D
     correlation_id: str = ""
+    answers: tuple[Any, ...] = ()
 
     def begin(self) -> None:
         """Say that the code works on behalf of this fact from here on: for handlers that are handed several."""
@@ -56,6 +59,7 @@ class BusEvent(Data, frozen=True):
 
     source: str
     detail: Envelope
+    slip: routing.Slip = routing.Slip()
 
 
 Handler = Callable[[Any], Iterable[Told] | None]
@@ -83,28 +87,47 @@ class _Delivery(NamedTuple):
     message: dict[str, Any]
     fact: Any
     envelope: Envelope
+    event: BusEvent
 
 
-def read(body: str, handlers: Handlers) -> tuple[Handler, Any, Envelope]:
-    """Return the handler for a message body, and the fact for it; raise UnreadableError."""
+def read(body: str, handlers: Handlers) -> tuple[Handler, Any, BusEvent]:
+    """Return the handler for a message body, the fact for it, and all of the message; raise UnreadableError."""
     try:
         event = msgspec.json.decode(body, type=BusEvent)
         envelope = event.detail
         if BusEvent in handlers:
             newest = envelope.version > max(envelope.also, default=0)
-            return handlers[BusEvent] if newest else _leave, event, envelope
+            return handlers[BusEvent] if newest else _leave, event, event
         kinds = {event_type(kind): kind for kind in handlers}
-        kind = kinds.get(EventType(envelope.type, envelope.version))
+        kind = _kind(envelope, kinds)
         if kind is None:
-            if any(EventType(envelope.type, version) in kinds for version in envelope.also):
-                return _leave, event, envelope
-            raise UnreadableError(f"{envelope.type} v{envelope.version} has no handler here")
-        data = msgspec.json.decode(envelope.data, type=kind)
+            return _leave, event, event
+        fact = replace(_fact(envelope, kind), answers=_answers(event.slip, kinds))
     except (msgspec.MsgspecError, UnicodeError) as error:
         raise UnreadableError(str(error)) from None
+    return handlers[kind], fact, event
+
+
+def _kind(envelope: Envelope, kinds: Mapping[EventType, type[Any]]) -> type[Any] | None:
+    """Return what a fact is read as, None where it is told in a version beside this one that is known here."""
+    kind = kinds.get(EventType(envelope.type, envelope.version))
+    if kind or any(EventType(envelope.type, version) in kinds for version in envelope.also):
+        return kind
+    raise UnreadableError(f"{envelope.type} v{envelope.version} has no handler here")
+
+
+def _answers(slip: routing.Slip, kinds: Mapping[EventType, type[Any]]) -> tuple[Fact[Any], ...]:
+    """Return the answers that a fact brings home; on their way they are nobody's."""
+    if slip.route:
+        return ()
+    found = ((one, _kind(one, kinds)) for one in slip.answers)
+    return tuple(_fact(one, kind) for one, kind in found if kind)
+
+
+def _fact(envelope: Envelope, kind: type[Any]) -> Fact[Any]:
+    data = msgspec.json.decode(envelope.data, type=kind)
     fact_id = envelope.id if envelope.version == 1 else envelope.id.removesuffix(f"V{envelope.version}")
-    fact = Fact(fact_id, envelope.time, envelope.aggregate, data, envelope.correlation_id)
-    return handlers[kind], fact, envelope
+    return Fact(fact_id, envelope.time, envelope.aggregate, data, envelope.correlation_id)
 
 
 def _leave(_: Any) -> None:
@@ -128,12 +151,13 @@ def deliver(batch: SQSEvent, handlers: Handlers) -> BatchResponse:
     for number, record in enumerate(batch):
         message = record.to_dict()
         try:
-            handler, fact, envelope = read(message["body"], handlers)
+            handler, fact, event = read(message["body"], handlers)
         except UnreadableError as error:
             failed += _put_aside(message, error)
             continue
+        envelope = event.detail
         place = (envelope.type, envelope.version) if isinstance(handler, BatchHandler) else number
-        waiting.setdefault(place, (handler, []))[1].append(_Delivery(message, fact, envelope))
+        waiting.setdefault(place, (handler, []))[1].append(_Delivery(message, fact, envelope, event))
     for handler, entries in waiting.values():
         failed += _handled(handler, entries)
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
@@ -172,17 +196,46 @@ def _handled_alone(handler: Handler, entry: _Delivery) -> list[str]:
 
 
 def _told(facts: Iterable[Told] | None, entries: list[_Delivery]) -> list[str]:
-    """Put the facts of what was handled on the bus; return the messages whose facts it did not take."""
+    """Have what was handled go on, and put its facts on the bus; return the messages where either was not taken."""
     failed: list[_Delivery] = []
     try:
-        if refused := tell(facts or ()):
-            failed = _behind(refused, entries)
-            raise PublishError(f"{len(refused)} facts refused")
+        every, failed = _go_on(list(facts or ()), entries)
+        refused = tell(every)
+        failed += [entry for entry in _behind(refused, entries) if entry not in failed] if refused else []
+        if failed:
+            raise PublishError(f"{len(failed)} messages come again")
     except Exception as error:  # noqa: BLE001 the messages come again, and have it told again
         log.failed(error)
         failed = failed or entries
     log.end()
     return [entry.message["messageId"] for entry in failed]
+
+
+def _go_on(told: list[Told], entries: list[_Delivery]) -> tuple[list[Told], list[_Delivery]]:
+    """Send what came on a route, and was answered, on its way; return what is told, and the messages that failed.
+
+    The bus gets the answers too, marked: who waits for them at home does not listen to these.
+    """
+    on_route = [entry for entry in entries if entry.event.slip.route]
+    if not on_route:
+        return told, []
+    details = with_versions(one.detail for one in told)
+    told = [replace(one, detail=detail) for one, detail in zip(told, details, strict=True)]
+    every, ways = [], []
+    for one in told:
+        behind = [entry for entry in on_route if _answers_to(one, entry)]
+        answer = replace(one, detail=replace(one.detail, routed=True)) if behind else one
+        every.append(answer)
+        ways += [(entry, answer) for entry in behind]
+    failed = routing.send(
+        routing.answered(entry.event.source, entry.envelope, entry.event.slip, answer)
+        for entry, answer in ways
+    )
+    return every, [ways[number][0] for number in sorted(failed)]
+
+
+def _answers_to(one: Told, entry: _Delivery) -> bool:
+    return one.goes_on is not None and one.detail.causation_id in (entry.envelope.id, entry.fact.id)
 
 
 def _behind(refused: Iterable[Told], entries: list[_Delivery]) -> list[_Delivery]:

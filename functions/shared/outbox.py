@@ -44,7 +44,8 @@ class Envelope(Data, frozen=True):
 
     ``version`` is that of its type's data; ``also`` are the versions in which the same is told beside this one, while
     they change. ``causation_id`` names the event that led to it; ``actor`` the subject of the caller who asked for it,
-    None where an event led to an event.
+    None where an event led to an event. ``routed``: those that it is for have it by its route, not from the bus
+    (routing.py).
     """
 
     id: str
@@ -57,13 +58,18 @@ class Envelope(Data, frozen=True):
     causation_id: str | None = None
     actor: str | None = None
     also: tuple[int, ...] = ()
+    routed: bool = False
 
 
 class Told(Data, frozen=True):
-    """A fact to be told, or packed; its data may be another attribute of its item then, named by `data_from`."""
+    """A fact to be told, or packed; its data may be another attribute of its item then, named by `data_from`.
+
+    ``goes_on``: it answers what may have come on a route, which goes on to the next then, or home at once (routing.py).
+    """
 
     detail: Envelope
     data_from: str | None = None
+    goes_on: bool | None = None
 
 
 class _Row(Data, frozen=True, array_like=True):
@@ -82,6 +88,7 @@ class _Row(Data, frozen=True, array_like=True):
     actor: str | None
     data: Raw
     data_from: str | None
+    routed: int = 0
 
 
 BuildData = Callable[[str, Item], Data]
@@ -136,6 +143,7 @@ def pack(*facts: Told) -> str:
             one.actor,
             one.data,
             entry.data_from,
+            int(one.routed),
         )
         for entry in facts
         for one in [entry.detail]
@@ -146,7 +154,7 @@ def pack(*facts: Told) -> str:
 def unpack(image: dict[str, Any], build_data: BuildData | None = None) -> list[Envelope]:
     """Return the facts an item carries, given its image in DynamoDB's wire form."""
     rows = msgspec.json.decode(image["outbox"]["S"], type=list[_Row])
-    return _with_versions(
+    return with_versions(
         Envelope(
             id=_id(row.aggregate_id, row.aggregate_version, EventType(row.type, row.version)),
             type=row.type,
@@ -157,12 +165,13 @@ def unpack(image: dict[str, Any], build_data: BuildData | None = None) -> list[E
             actor=row.actor,
             aggregate=Aggregate(row.aggregate_id, row.aggregate_version),
             data=_data(row, image, build_data),
+            routed=bool(row.routed),
         )
         for row in rows
     )
 
 
-def _with_versions(envelopes: Iterable[Envelope]) -> list[Envelope]:
+def with_versions(envelopes: Iterable[Envelope]) -> list[Envelope]:
     """Return the envelopes, each with the other versions in which the same is told beside it."""
     every, told = list(envelopes), dict[tuple[str, Aggregate], set[int]]()
     for one in every:
@@ -196,7 +205,7 @@ def tell(facts: Iterable[Told]) -> list[Told]:
     raises, returns some, or never comes to an end.
     """
     every = list(facts)
-    refused = set(_put(_with_versions(one.detail for one in every)))
+    refused = set(_put(with_versions(one.detail for one in every)))
     return [one for one in every if one.detail.id in refused]
 
 

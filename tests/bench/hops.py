@@ -1,9 +1,8 @@
 """`make hops`: where the time goes between POST /orders and confirmed, hop by hop, on the running local stack.
 
-Orders are placed one after another. Facts carry the time at which they became true, each function's log line says when
-its work ended and how long it took; the longest way to the decision is followed backwards from it: the later of the
-two votes, and what that waited for. Shares compare the hops with each other on this machine; what AWS takes is told on
-paper in docs/performance.md.
+Orders are placed one after another. Each function's log line says when its work ended and how long it took; an order is
+followed on its route, through inventory and payments and home. Shares compare the hops with each other on this machine;
+what AWS takes is told on paper in docs/performance.md.
 """
 
 from __future__ import annotations
@@ -84,13 +83,14 @@ def read(stack: Stack, since: float) -> list[Span]:
 
 
 NAMES = (
-    "orders writes the order and tells it",
-    "bus and queue to who votes last",
-    "stock is reserved, or the payment authorised, and told",
-    "bus and queue to orders",
+    "orders writes the order, tells it and sends it on its route",
+    "queue to inventory",
+    "stock is reserved and told, and the order sent on",
+    "queue to payments",
+    "the payment is authorised and told, and sent home",
+    "queue to orders",
     "orders decides and tells it",
 )
-VOTERS = {"StockReserved": "inventory", "PaymentAuthorized": "payments"}
 
 
 def hops(spans: list[Span], order: str) -> dict[str, float] | None:
@@ -103,17 +103,14 @@ def hops(spans: list[Span], order: str) -> dict[str, float] | None:
     ]
     mine = [span for span in spans if asked and span.line["correlationId"] == asked[0].line["correlationId"]]
     try:
-        ways = [
-            (
-                asked[0],
-                _first(mine, f"{voter}-inbox", "OrderPlaced"),
-                _first(mine, "orders-inbox", vote),
-            )
-            for vote, voter in VOTERS.items()
+        path = [
+            asked[0],
+            _first(mine, "inventory-inbox", "OrderPlaced"),
+            _first(mine, "payments-inbox", "OrderPlaced"),
         ]
+        decide = _first(mine, "orders-inbox", "PaymentAuthorized")
     except (StopIteration, IndexError):
         return None
-    *path, decide = max(ways, key=lambda way: (way[-1].begun, way[-2].ended))
     marks = [path[0].begun]
     for span, following in zip(path, [*path[1:], decide], strict=True):
         # What a function does last (its log line) runs beside what it has set off already.

@@ -25,8 +25,8 @@ def way() -> list[latency.Hop]:
     return latency.way(PRICES)
 
 
-def test_an_order_is_decided_within_460_ms_at_the_median(way: list[latency.Hop]) -> None:
-    assert latency.milliseconds(way) <= 460
+def test_an_order_is_decided_within_220_ms_at_the_median(way: list[latency.Hop]) -> None:
+    assert latency.milliseconds(way) <= 220
 
 
 def test_it_begins_with_the_request_and_ends_where_orders_decides(way: list[latency.Hop]) -> None:
@@ -41,7 +41,6 @@ def test_each_hop_begins_when_what_the_last_one_sent_has_arrived(way: list[laten
         assert hop.begun < following.sent <= hop.ended
         waited = round(following.begun - following.sent)
         assert waited in {round(lasts["stream"]), round(lasts["queue"]), bus}
-        assert waited == bus or following.handed != "OrderPlaced"
 
 
 def test_each_hop_lasts_as_long_as_it_computes_and_as_its_calls_take(way: list[latency.Hop]) -> None:

@@ -80,6 +80,12 @@ class Money(Watch):
         if before != after and after in ("authorized", "captured"):
             order = self.items("orders").get((f"ORDER#{order_id}", "ORDER"))
             require(order, "money is held only for an order", order_id)
+            held = self.reservation(order_id)
+            require(
+                held and held["status"] != "rejected",
+                "no money is held for what is out of stock",
+                f"{order_id}: {held}",
+            )
             totals = content_of(order or {})["totals"]
             require(
                 (new["amount"], new["currency"]) == (totals["total"], totals["currency"]),

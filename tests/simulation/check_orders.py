@@ -134,6 +134,12 @@ class Orders(Watch):
         require(not missing, "an order that was acknowledged exists", ", ".join(missing))
         for order_id, order in orders.items():
             require(order["status"] != "placed", "every order is decided", order_id)
+            fair = not self.world.weather.rates and not self.world.weather.outages
+            require(
+                not fair or order.get("reason") != "timeout",
+                "an order has its answers in fair weather",
+                order_id,
+            )
             mail = self.item("orders", f"ORDER#{order_id}", f"MAIL#{order['status']}") or {}
             require(
                 "sent_at" in mail, "every decision is told by mail", f"{order_id}: {order['status']}, {mail}"

@@ -37,7 +37,7 @@ TRAFFIC_FAULTS = {
     "leap": 0.004,
     "skew": 1.5,
 }
-"""The same for what happens between the calls; `skew` is in seconds, `purged` are decisions that never arrive."""
+"""The same for what happens between the calls; `skew` is in seconds, `purged` are facts of orders that never arrive."""
 
 WRITES = {"put_item", "update_item", "delete_item", "transact_write_items"}
 SENDS = {"put_events", "send_message", "send_message_batch", "batch_write_item"}

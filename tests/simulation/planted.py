@@ -410,9 +410,9 @@ BUGS = (
     Bug(
         "tell nothing of a payment that is answered already",
         "functions.payments.service",
-        "    return [fact(_vote(found), found.order_id, 1, parse(found.created_at))]\n",
+        '    return [replace(vote, goes_on=found.status != "declined")]\n',
         "    is_new = found.created_at == rfc3339(at)\n"
-        "    return [fact(_vote(found), found.order_id, 1, parse(found.created_at))] if is_new else []\n",
+        '    return [replace(vote, goes_on=found.status != "declined")] if is_new else []\n',
     ),
     Bug(
         "tell nothing of a capture that was made already",
@@ -423,7 +423,7 @@ BUGS = (
     Bug(
         "tell nothing of a decision that was made already",
         "functions.orders.saga",
-        "return [_told(after, step) for step in after.decisions if step.cause == vote.entry.cause]",
+        "return [_told(after, step) for step in after.decisions if step.cause in causes]",
         "return [_told(after, step) for step in after.decisions if step.time == rfc3339(at)]",
     ),
     Bug(
@@ -486,6 +486,30 @@ BUGS = (
         "functions.payments.service",
         "table.move(tombstone, after, _outbox(after, _voided(after), at), at)",
         "table.move(tombstone, after, None, at)",
+    ),
+    Bug(
+        "have an order go on to payments though its stock was refused",
+        "functions.shared.routing",
+        "if answer.goes_on and rest:",
+        "if rest:",
+    ),
+    Bug(
+        "bring home the last answer alone",
+        "functions.shared.routing",
+        "answer.detail, Slip((), slip.answers))",
+        "answer.detail, Slip())",
+    ),
+    Bug(
+        "have a message that could not go on be done with",
+        "functions.shared.inbox",
+        "return every, [ways[number][0] for number in sorted(failed)]",
+        "return every, []",
+    ),
+    Bug(
+        "send an order on its way before the bus has it",
+        "functions.orders.saga",
+        "if tell([placed]) or routing.send([routing.begun(placed.detail, ROUTE)]):",
+        "if routing.send([routing.begun(placed.detail, ROUTE)]) or tell([placed]):",
     ),
 )
 

@@ -238,10 +238,11 @@ class World:
                 if self.weather.strikes("duplicate"):
                     self.send(rule.queue, body, self.weather.random.choice([delay, self._delay()]))
 
-    def _is_purged(self, queue: str, kind: str) -> bool:
-        """Tell whether a decision never reaches a participant: somebody empties a queue, or deletes a dead letter."""
+    def _is_purged(self, queue: str, kind: str | None) -> bool:
+        """Tell whether what orders says never reaches a participant: somebody emptied a queue."""
         heard = queue in {f"souk-local-{name}-inbox" for name in PARTICIPANTS}
-        return heard and kind in ("OrderConfirmed", "OrderCancelled") and self.weather.strikes("purged")
+        told = kind in ("OrderPlaced", "OrderConfirmed", "OrderCancelled")
+        return heard and told and self.weather.strikes("purged")
 
     def _delay(self) -> float:
         if self.weather.strikes("late"):
@@ -257,7 +258,12 @@ class World:
 
     def _on_message(self, queue: str, body: str, attributes: dict[str, Any]) -> None:
         self.tell("message", (queue, body, attributes))
-        self.send(queue, body, attributes=attributes)
+        if queue in self.deployed.queues and self._is_purged(queue, json.loads(body).get("detail-type")):
+            return
+        delay = self._delay()
+        self.send(queue, body, delay, attributes)
+        if self.weather.strikes("duplicate"):
+            self.send(queue, body, self._delay(), attributes)
 
     # --- invocations ---------------------------------------------------------------------------------------------
 

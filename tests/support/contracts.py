@@ -127,9 +127,10 @@ def rule_patterns(service: str) -> list[Event]:
 
 
 def fits(pattern: Mapping[str, list[Any]], contract: Contract) -> bool:
-    """Tell whether the bus hands a fact to the target of a rule."""
+    """Tell whether the bus may hand a fact to the target of a rule, by its source and its type."""
     event = {"source": f"souk.{contract.source}", "detail-type": contract.type}
-    return all(any(_matches(choice, event[name]) for choice in choices) for name, choices in pattern.items())
+    wanted = {name: choices for name, choices in pattern.items() if name in event}
+    return all(any(_matches(choice, event[name]) for choice in choices) for name, choices in wanted.items())
 
 
 def _matches(choice: Any, value: str) -> bool:

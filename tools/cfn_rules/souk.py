@@ -472,9 +472,9 @@ class InboxesTakeFromTheirRuleOnly(CloudFormationLintRule):
     """Who may send to an inbox could tell a service facts that never happened."""
 
     id = "E9111"
-    shortdesc = "The queues of a rule take messages from that rule alone"
+    shortdesc = "The queues of rules take messages from these rules alone"
     description = (
-        "A QueuePolicy for the target and its dead-letter queue, for EventBridge, with the rule's ARN"
+        "A QueuePolicy for the target and its dead-letter queue, for EventBridge, with their rules' ARNs"
     )
     source_url = "https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html"
     tags = ["souk", "sqs", "events"]  # noqa: RUF012
@@ -482,23 +482,32 @@ class InboxesTakeFromTheirRuleOnly(CloudFormationLintRule):
     def match(self, cfn: Template) -> Matches:
         """Return the rules whose queues do not take their facts, or others' as well."""
         return [
-            RuleMatch(["Resources", rule], f"no QueuePolicy lets {rule}, and it alone, send to {queue}")
-            for rule, _, properties in resources(cfn, "AWS::Events::Rule")
-            for target in properties.get("Targets") or []
-            for queue in (
-                referred(target.get("Arn")),
-                referred((target.get("DeadLetterConfig") or {}).get("Arn")),
+            RuleMatch(
+                ["Resources", rule], f"no QueuePolicy lets {rule}, and its rules alone, send to {queue}"
             )
-            if not _takes_from(cfn, queue, rule)
+            for queue, rules in _fed(cfn).items()
+            for rule in rules
+            if not _takes_from(cfn, queue, rules)
         ]
 
 
-def _takes_from(cfn: Template, queue: str, rule: str) -> bool:
+def _fed(cfn: Template) -> dict[str, list[str]]:
+    """Return by queue the rules that it is a target of, or that send it what a target did not take."""
+    found: dict[str, list[str]] = {}
+    for rule, _, properties in resources(cfn, "AWS::Events::Rule"):
+        for target in properties.get("Targets") or []:
+            for arn in (target.get("Arn"), (target.get("DeadLetterConfig") or {}).get("Arn")):
+                found.setdefault(referred(arn), []).append(rule)
+    return found
+
+
+def _takes_from(cfn: Template, queue: str, rules: list[str]) -> bool:
+    arns: list[Any] = [{"Fn::GetAtt": [rule, "Arn"]} for rule in rules]
     wanted = {
         "Effect": "Allow",
         "Principal": {"Service": "events.amazonaws.com"},
         "Action": "sqs:SendMessage",
-        "Condition": {"ArnEquals": {"aws:SourceArn": {"Fn::GetAtt": [rule, "Arn"]}}},
+        "Condition": {"ArnEquals": {"aws:SourceArn": arns if len(arns) > 1 else arns[0]}},
     }
     policies = (properties for _, _, properties in resources(cfn, "AWS::SQS::QueuePolicy"))
     allowed = [

@@ -65,6 +65,7 @@ def schema(service: str, kind: type[Data]) -> dict[str, Any]:
             "causationId": {"type": ["string", "null"]},
             "actor": {"type": ["string", "null"]},
             "also": {"type": "array", "items": {"type": "integer", "minimum": 1}},
+            "routed": {"type": "boolean"},
             "aggregate": {
                 "type": "object",
                 "properties": {"id": text, "version": {"type": "integer", "minimum": 0}},
@@ -178,13 +179,14 @@ def inboxes(samples: Iterable[dict[str, Any]]) -> dict[Path, str]:
 
 
 def _fits(pattern: Mapping[str, list[Any]], event: Mapping[str, Any]) -> bool:
-    """Tell whether an event fits a rule, which names its values or a prefix of them."""
+    """Tell whether an event fits a rule by source and type, of which it names values or a prefix."""
     return all(
         any(
             event[name].startswith(choice["prefix"]) if isinstance(choice, dict) else event[name] == choice
             for choice in choices
         )
         for name, choices in pattern.items()
+        if name in ("source", "detail-type")
     )
 
 

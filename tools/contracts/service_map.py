@@ -48,7 +48,7 @@ def _consumes(service: str, facts: dict[str, str]) -> list[str]:
         pattern = rule["EventPattern"]
         types = pattern.get("detail-type", sorted(facts))
         wanted += [kind for kind in types if kind in facts]
-    return wanted
+    return [*dict.fromkeys(wanted)]
 
 
 def _chooses(service: str) -> bool:

@@ -52,7 +52,7 @@ def main() -> None:
     if isinstance(environment, Stack):
         prove(environment, since, until, services)
     else:
-        targets = [rules(environment)[inbox(environment, service)]["Arn"] for service in services]
+        targets = [rule["Arn"] for rule in feeding(environment, services).values()]
         send(environment, f"replay-{uuid.uuid4()}", since, until, targets, PATIENCE_ON_AWS)
         step(f"sent; then see: make dlq ENV={environment.name}, make audit ENV={environment.name}")
 
@@ -106,6 +106,12 @@ def consumers(environment: Environment) -> list[str]:
     )
 
 
+def feeding(environment: Environment, services: list[str]) -> dict[str, Any]:
+    """Return the rules that feed the inboxes of services, those for replays alone among them, by name."""
+    names = {inbox(environment, service) for service in services}
+    return {name: rule for name, rule in rules(environment).items() if name.removesuffix("-replay") in names}
+
+
 def rules(environment: Environment) -> dict[str, Any]:
     """Return the shop's rules on the bus by name."""
     name = bus(environment)
@@ -148,12 +154,11 @@ def send(
 
 def replay(stack: Stack, since: datetime, until: datetime, services: list[str]) -> int:
     """Send the facts of a time range to services, wait until they are worked off, and return how many facts it held."""
-    known = rules(stack)
-    wanted = [inbox(stack, service) for service in services]
+    known, wanted = rules(stack), feeding(stack, services)
     name = f"replay-{uuid.uuid4()}"
     others = {name_: rule for name_, rule in known.items() if name_ not in wanted}
     with _counter(stack, name) as (counter, counted), _others_deaf(stack, others):
-        send(stack, name, since, until, [counter, *(known[rule]["Arn"] for rule in wanted)])
+        send(stack, name, since, until, [counter, *(rule["Arn"] for rule in wanted.values())])
         count = counted()
     _work_off(stack)
     return count
@@ -207,7 +212,8 @@ def _others_deaf(stack: Stack, others: Mapping[str, Any]) -> Iterator[None]:
         name: json.loads(rule["EventPattern"]) for name, rule in others.items() if "EventPattern" in rule
     }
     for pattern in patterns.values():
-        pattern.pop("replay-name", None)  # left by a replay that was interrupted
+        if pattern.get("replay-name") == LIVE_ONLY:
+            del pattern["replay-name"]  # left by a replay that was interrupted
     try:
         for name, pattern in patterns.items():
             put(others[name], {**pattern, "replay-name": LIVE_ONLY})

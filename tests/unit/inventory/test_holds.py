@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -10,8 +11,9 @@ import pytest
 from functions.inventory import service
 from functions.inventory.app import app
 from functions.inventory.domain import MOST_HOLDS, Reservation
+from functions.inventory.events import OrderPlaced
 from functions.inventory.table import InventoryTable
-from functions.shared import clock
+from functions.shared import clock, inbox
 from tests.unit.inventory.conftest import NOW, ORDER, cancelled, confirmed, counted, kept, placed, published
 
 
@@ -159,6 +161,18 @@ def test_a_hold_of_before_reads_and_ends_as_ever(
     assert level("MUG") == left
 
 
+def test_an_order_whose_stock_was_let_go_goes_to_nobody_else(
+    stocked: Any, deliver: Any, table: InventoryTable
+) -> None:
+    stocked(MUG=1)
+    deliver(placed(MUG=1))
+    _, again, _ = inbox.read(json.dumps(placed(MUG=1)), {OrderPlaced: print})
+    before = service.on_orders_placed(table, [again], NOW)
+    deliver(cancelled())
+    after = service.on_orders_placed(table, [again], NOW)
+    assert [one.goes_on for one in (*before, *after)] == [True, False]
+
+
 def test_an_order_that_is_held_beside_its_rejection_is_answered_both_ways(
     stocked: Any, deliver: Any, level: Any, told: Any, table: InventoryTable
 ) -> None:
@@ -170,5 +184,8 @@ def test_an_order_that_is_held_beside_its_rejection_is_answered_both_ways(
     )
     deliver(placed(MUG=2))
     assert {kind for kind, _ in told()} == {"StockLevelChanged", "StockRejected", "StockReserved"}
+    _, again, _ = inbox.read(json.dumps(placed(MUG=2)), {OrderPlaced: print})
+    answers = service.on_orders_placed(table, [again], NOW)
+    assert [one.goes_on for one in answers] == [False, False]
     deliver(cancelled())
     assert level("MUG") == (1, 1)

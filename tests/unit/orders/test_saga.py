@@ -81,6 +81,46 @@ def test_both_yes_confirm(order_id: str, hear: Any, shown: Any, told: Any) -> No
     assert types(told()) == ["OrderPlaced", "OrderConfirmed"]
 
 
+def test_a_vote_that_brings_those_before_it_decides_in_one_write(
+    order_id: str, hear: Any, shown: Any, table: OrdersTable, timeline: Any, told: Any
+) -> None:
+    home = authorised(order_id) | {"slip": {"route": [], "answers": [reserved(order_id)["detail"]]}}
+    assert hear(home, home) == []
+    order = table.order(order_id)
+    assert order
+    assert (order.status, order.version) == ("confirmed", 2)
+    assert timeline() == ["OrderPlaced", "StockReserved", "PaymentAuthorized", "OrderConfirmed"]
+    assert types(told()) == ["OrderPlaced", "OrderConfirmed", "OrderConfirmed"]
+
+
+@pytest.fixture
+def sent() -> Callable[[], list[Any]]:
+    """Return a function that takes what was sent to inventory's inbox."""
+    sqs = boto3.client("sqs")
+    url = sqs.get_queue_url(QueueName="souk-local-inventory-inbox")["QueueUrl"]
+
+    def take() -> list[Any]:
+        messages = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
+        for message in messages:
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        return [json.loads(message["Body"]) for message in messages]
+
+    return take
+
+
+def test_an_order_is_sent_on_its_way_through_those_who_have_a_say(
+    order_id: str, sent: Any, told: Any
+) -> None:
+    (body,) = sent()
+    assert (body["detail-type"], body["detail"]["data"]["orderId"]) == ("OrderPlaced", order_id)
+    assert [event["detail"] for event in told()] == [body["detail"]]
+    assert body["detail"]["routed"]
+    assert [one.rpartition("/")[2] for one in body["slip"]["route"]] == [
+        "souk-local-payments-inbox",
+        "souk-local-orders-inbox",
+    ]
+
+
 @pytest.mark.parametrize(
     ("vote", "reason", "payment"),
     [(rejected, "out_of_stock", None), (declined, "payment_declined", "declined")],
@@ -574,15 +614,23 @@ def test_an_order_that_was_refused_by_the_bus_is_told_when_it_is_placed_again(
 
 
 @pytest.mark.parametrize("vote", [reserved, authorised])
-def test_an_order_that_somebody_has_answered_is_not_told_again(
-    place: Any, quote: Any, hear: Any, table: OrdersTable, told: Any, vote: Any
+def test_an_order_is_sent_on_its_way_again_as_long_as_an_answer_is_missing(
+    place: Any, hear: Any, table: OrdersTable, told: Any, sent: Any, vote: Any
 ) -> None:
+    order_id = place().body["orderId"]
+    hear(vote(order_id))
+    first = sent()
+    assert saga.expire(table, WAIT, now() + timedelta(seconds=25)) == (0, 1, 0, 0)
+    assert sent() == first
+    assert types(told()) == ["OrderPlaced", "OrderPlaced"]
+
+
+def test_an_order_that_is_decided_is_sent_nowhere(place: Any, quote: Any, hear: Any, sent: Any) -> None:
     text = quote()
-    hear(vote(place(text).body["orderId"]))
-    told()
-    place(text)
-    assert saga.expire(table, WAIT, now() + timedelta(seconds=25)) == (0, 0, 0, 0)
-    assert told() == []
+    hear(rejected(place(text).body["orderId"]))
+    sent()
+    assert place(text).status == 202
+    assert sent() == []
 
 
 def test_who_decides_an_order_that_nobody_answered_tells_that_it_was_placed(

@@ -40,6 +40,20 @@ def test_a_repeated_order_is_not_brought_to_the_provider_again(shop: Shop) -> No
     assert (shop.payment, shop.provider.calls) == (before, ["authorise"])
 
 
+@pytest.mark.parametrize(("token", "goes_on"), [("good", True), ("declined", False)])
+def test_an_answered_order_goes_on_its_way_each_time_it_comes(shop: Shop, token: str, goes_on: bool) -> None:
+    shop.place(token)
+    first = shop.answers
+    shop.place(token)
+    assert (shop.answers, [one.goes_on for one in first]) == (first, [goes_on])
+
+
+def test_an_order_that_was_off_before_goes_nowhere(shop: Shop) -> None:
+    shop.cancel()
+    shop.place()
+    assert shop.answers == []
+
+
 @pytest.mark.parametrize("token", ["4242424242424242", "4242 4242-4242.4242", "tok_4242424242424242"])
 def test_what_looks_like_a_card_number_never_reaches_the_provider(shop: Shop, token: str) -> None:
     shop.place(token)

@@ -160,7 +160,7 @@ function owed(one, queues) {
   return Object.entries(OWED).filter(([vote]) => !one.votes[vote]).map(([, service]) => {
     const depth = (suffix) => { const queue = queues.find(({ name }) => name.endsWith(`-${service}-inbox${suffix}`)); return (queue?.waiting ?? 0) + (queue?.inFlight ?? 0); };
     const dead = depth("-dlq");
-    return h("div", {}, dead ? h("a", { href: "#queues" }, `${dead} dead letters of ${service}`) : depth("") ? `${service} has ${depth("")} to handle; tried again each minute` : `${service} has not answered`);
+    return h("div", {}, dead ? h("a", { href: "#queues" }, `${dead} dead letters of ${service}`) : depth("") ? `${service} has ${depth("")} to handle; tried again each minute` : `no answer of ${service} yet`);
   });
 }
 
