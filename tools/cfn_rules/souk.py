@@ -124,8 +124,13 @@ class QueueSourcesReportPartialFailures(CloudFormationLintRule):
     """One bad message must not bring the good ones of its batch back."""
 
     id = "E9102"
-    shortdesc = "Every SQS source reports partial failures, and its queue hides a message while it is handled"
-    description = "FunctionResponseTypes has ReportBatchItemFailures; VisibilityTimeout is above the Timeout"
+    shortdesc = (
+        "Every SQS source reports partial failures, has a limit, and its queue hides a message long enough"
+    )
+    description = (
+        "FunctionResponseTypes has ReportBatchItemFailures; ScalingConfig a MaximumConcurrency; VisibilityTimeout is "
+        "six times the Timeout and the window, or Metadata.Souk.Hidden says why it is only above the Timeout"
+    )
     source_url = "https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html"
     tags = ["souk", "sqs", "lambda"]  # noqa: RUF012
 
@@ -135,16 +140,29 @@ class QueueSourcesReportPartialFailures(CloudFormationLintRule):
         for path, properties in events(cfn, "SQS"):
             if "ReportBatchItemFailures" not in (properties.get("FunctionResponseTypes") or []):
                 found.append(RuleMatch(path, "FunctionResponseTypes lacks ReportBatchItemFailures"))
+            if not (properties.get("ScalingConfig") or {}).get("MaximumConcurrency"):
+                found.append(RuleMatch(path, "ScalingConfig lacks a MaximumConcurrency"))
             hidden, timeout = _visibility(cfn, properties.get("Queue")), _timeout(cfn, str(path[1]))
-            if hidden <= timeout:
-                late = f"VisibilityTimeout, {hidden} s, is not above the function's Timeout, {timeout} s"
-                found.append(RuleMatch(path, late))
+            queue = cfn.template["Resources"].get(referred(properties.get("Queue"))) or {}
+            if ((queue.get("Metadata") or {}).get("Souk") or {}).get("Hidden"):
+                least, wanted = timeout + 1, f"is not above the function's Timeout, {timeout} s"
+            else:
+                window = _most(properties.get("MaximumBatchingWindowInSeconds", 0))
+                least = 6 * timeout + window
+                wanted = f"is below six times the function's Timeout and the window, {least} s"
+            if hidden < least:
+                found.append(RuleMatch(path, f"VisibilityTimeout, {hidden} s, {wanted}"))
         return found
 
 
 def _visibility(cfn: Template, arn: Any) -> int:
     queue = cfn.template["Resources"].get(referred(arn)) or {}
     return int((queue.get("Properties") or {}).get("VisibilityTimeout", 30))
+
+
+def _most(value: Any) -> int:
+    """Return the larger number of an !If, or the number that it is."""
+    return max(value["Fn::If"][1:]) if isinstance(value, dict) else int(value)
 
 
 def _timeout(cfn: Template, function: str) -> int:
@@ -468,6 +486,40 @@ class OneLogLineAnInvocation(CloudFormationLintRule):
         return [RuleMatch(["Globals"], f"Globals set LoggingConfig to {wanted}")]
 
 
+class QueuesTakeTlsAlone(CloudFormationLintRule):
+    """What is said of buyers goes over no line that can be read."""
+
+    id = "E9115"
+    shortdesc = "Every queue has one policy, which denies what does not come over TLS"
+    description = (
+        "One QueuePolicy names the queue, with a Deny where aws:SecureTransport is false; `local` needs none"
+    )
+    source_url = "https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-security-best-practices.html"
+    tags = ["souk", "sqs"]  # noqa: RUF012
+
+    def match(self, cfn: Template) -> Matches:
+        """Return the queues without, and those of two policies: the one written last would count alone."""
+        policies = [properties for _, _, properties in resources(cfn, "AWS::SQS::QueuePolicy")]
+        found = []
+        for queue, _, _ in resources(cfn, "AWS::SQS::Queue"):
+            own = [policy for policy in policies if {"Ref": queue} in policy.get("Queues", [])]
+            said = own[0]["PolicyDocument"]["Statement"] if len(own) == 1 else []
+            if _DENIED not in said and {"Fn::If": ["Kept", _DENIED, {"Ref": "AWS::NoValue"}]} not in said:
+                found.append(
+                    RuleMatch(["Resources", queue], f"{queue} lacks a policy, its one, that wants TLS")
+                )
+        return found
+
+
+_DENIED = {
+    "Effect": "Deny",
+    "Principal": "*",
+    "Action": "sqs:*",
+    "Resource": "*",  # the queue whose policy it is
+    "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+}
+
+
 class InboxesTakeFromTheirRuleOnly(CloudFormationLintRule):
     """Who may send to an inbox could tell a service facts that never happened."""
 
@@ -510,16 +562,22 @@ def _takes_from(cfn: Template, queue: str, rules: list[str]) -> bool:
         "Condition": {"ArnEquals": {"aws:SourceArn": arns if len(arns) > 1 else arns[0]}},
     }
     policies = (properties for _, _, properties in resources(cfn, "AWS::SQS::QueuePolicy"))
+    arn = {"Fn::GetAtt": [queue, "Arn"]}
     allowed = [
         statement
         for policy in policies
         if {"Ref": queue} in policy.get("Queues", [])
         for statement in policy["PolicyDocument"]["Statement"]
+        if statement.get("Effect") == "Allow" and {arn["Fn::GetAtt"][0], "*"} & _named(statement)
     ]
-    arn = {"Fn::GetAtt": [queue, "Arn"]}
-    return any(arn in listed(one.get("Resource")) for one in allowed) and all(
+    return bool(allowed) and all(
         {name: value for name, value in one.items() if name != "Resource"} == wanted for one in allowed
     )
+
+
+def _named(statement: Any) -> set[str]:
+    """Return the logical ids of the queues that a statement is about, ``*`` for what is no !GetAtt of one."""
+    return {referred(one) if isinstance(one, dict) else "*" for one in listed(statement.get("Resource", "*"))}
 
 
 class EverythingIsBuiltAlike(CloudFormationLintRule):

@@ -88,6 +88,8 @@ def test_the_templates_keep_the_rules(path: Path) -> None:
         ("E9102", ", FunctionResponseTypes: [ReportBatchItemFailures]", ""),
         ("E9102", "VisibilityTimeout: 60", "VisibilityTimeout: 10"),
         ("E9102", "      Timeout: 50", "      Timeout: 60"),
+        ("E9102", "ScalingConfig: {MaximumConcurrency: 100}, ", ""),
+        ("E9102", "    Metadata: {Souk: {Hidden: ", "    Metadata: {Souk: {Kept: "),
         ("E9103", 'Condition: {"ForAllValues:StringEquals": {"events:source": souk.inventory}}', ""),
         ("E9103", '"events:source": souk.inventory', '"events:source": souk.orders'),
         ("E9103", '{"ForAllValues:StringEquals": {"events:source"', '{StringLike: {"events:source"'),
@@ -151,7 +153,17 @@ def test_the_templates_keep_the_rules(path: Path) -> None:
         ("E9109", "        ENVIRONMENT_NAME: !Ref Environment\n", ""),
         ("E9110", ", SystemLogLevel: WARN", ""),
         ("E9110", "LogFormat: JSON", "LogFormat: Text"),
-        ("E9111", "[!Ref InboxQueue, !Ref InboxDeadLetterQueue]", "[!Ref InboxQueue]"),
+        ("E9111", "[!Ref InboxQueue, !Ref InboxDeadLetterQueue, ", "[!Ref InboxQueue, "),
+        ("E9115", "[!Ref InboxQueue, !Ref InboxDeadLetterQueue, ", "[!Ref InboxQueue, "),
+        ("E9115", '{Bool: {"aws:SecureTransport": "false"}}', '{Bool: {"aws:SecureTransport": "true"}}'),
+        ("E9115", 'Effect: Deny, Principal: "*"', "Effect: Deny, Principal: {Service: events.amazonaws.com}"),
+        ("E9115", 'Action: "sqs:*"', "Action: sqs:ReceiveMessage"),
+        (
+            "E9115",
+            "  InboxQueuePolicy:\n",
+            "  QueuePolicy: {Type: AWS::SQS::QueuePolicy, Properties: {Queues: [!Ref InboxQueue], PolicyDocument: {Statement: []}}}\n"
+            "  InboxQueuePolicy:\n",
+        ),
         (
             "E9111",
             "Resource: [!GetAtt InboxQueue.Arn, !GetAtt InboxDeadLetterQueue.Arn]",
@@ -215,7 +227,7 @@ def test_what_is_forbidden_to_all_needs_no_reason(broken: Callable[[str, str], d
 
 
 def test_each_rule_has_an_id_of_its_own() -> None:
-    assert sorted(RULES) == [f"E91{number:02}" for number in range(1, 15)]
+    assert sorted(RULES) == [f"E91{number:02}" for number in range(1, 16)]
 
 
 def test_cfn_lint_takes_the_rules_by_itself() -> None:
