@@ -72,6 +72,8 @@ deploy: setup ## Deploy to AWS, or to AWS_ENDPOINT_URL (ENV=dev, SERVICE=orders 
 	@$(souk) deploy
 undeploy: setup ## Delete an environment's stacks (ENV=dev CONFIRM=dev); tables and buckets stay, unless DATA=delete
 	@$(souk) undeploy
+rotate-edge: setup ## Make another secret for the edge, which the next deploy brings (ENV=prod)
+	@$(souk) rotate-edge
 preview: setup ## Name a branch's environment (BRANCH=…), or delete those of branches that are over their time (DAYS=3)
 	@$(souk) preview
 ready: setup ## Say what is missing before the shop opens, each with the command that mends it (ENV=prod)
@@ -150,5 +152,5 @@ lock: setup ## Lock the requirements again after a change of requirements/*.in
 clean: ## Remove builds and virtual environments; the stack's state stays
 	@rm -rf .aws-sam .local/venv .local/emulator .local/localstack .local/judges .local/pictures .local/uv .local/cache
 
-.PHONY: help run stop reset status logs mail dlq audit ready race chaos replay restore-drill watch fmt lint test unit simulate contracts build invoke service deploy undeploy preview changed setup lock clean pictures lighthouse growth flash-sale hops capacity \
+.PHONY: help run stop reset status logs mail dlq audit ready race chaos replay restore-drill watch fmt lint test unit simulate contracts build invoke service deploy undeploy rotate-edge preview changed setup lock clean pictures lighthouse growth flash-sale hops capacity \
   judges bandit checkov pip-audit oidc probe schemathesis

@@ -25,6 +25,7 @@ COMMANDS = {
     "preview": "tools.operate.preview",
     "changed": "tools.build.changed",
     "undeploy": "tools.operate.undeploy",
+    "rotate-edge": "tools.operate.guard",
     "dlq": "tools.operate.dlq",
     "audit": "tools.operate.audit",
     "ready": "tools.operate.ready",

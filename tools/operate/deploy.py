@@ -1,8 +1,9 @@
 """`make deploy`: the stacks to AWS (ENV=dev), or to the endpoint in AWS_ENDPOINT_URL; the platform first.
 
 On AWS the edge (infra/edge.yaml) comes last and brings the storefront's files. Its address is what some services put
-into links: where it was not known yet, those are deployed once more with it. It is told the ids of the APIs, so that it
-follows also where one service alone was deployed and has another API since.
+into links, and what it sends with each call is what all want (guard.py): where that is another than they were told,
+they are deployed once more. It is told the ids of the APIs, so that it follows also where one service alone was
+deployed and has another API since.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ from tools import ROOT, options, templates
 from tools.build import recipe, sam
 from tools.local.emulator import prove_sender
 from tools.local.stack import running_stack
-from tools.operate import changes, release, site
-from tools.operate.environment import deployed, is_local
+from tools.operate import changes, guard, release, site
+from tools.operate.environment import Environment, deployed, is_local
 from tools.report import ToolError, step
 from tools.services import NO_API, PLATFORM, WATCH, segments, watched
 
@@ -45,22 +46,24 @@ def main() -> None:
         changed = running_stack().deploy(names)
         step(f"deployed: {', '.join(changed)}" if changed else "every stack is up to date")
         return
-    environment, elsewhere = deployed().name, options.text("AWS_ENDPOINT_URL")
+    there, elsewhere = deployed(), options.text("AWS_ENDPOINT_URL")
+    environment = there.name
     build_for(sam.runs_on(environment), environment)
     account = boto3.client("sts").get_caller_identity()["Account"]
     step(f"deploying to account {account}{' at ' + elsewhere if elsewhere else ''}")
     check_quota(boto3.client("lambda"))
-    url = site_url(environment)
+    told = {} if elsewhere else told_of_the_edge(there, whole=not names)
     if names != [EDGE.name]:
-        deploy(environment, sam.select([name for name in names or [] if name != EDGE.name]), url)
+        deploy(environment, sam.select([name for name in names or [] if name != EDGE.name]), told)
     if elsewhere:
         have_a_sender(boto3.client("sesv2"))
     if elsewhere or (names and EDGE.name not in names and not edge_is_stale(environment)):
         return
-    deploy_site(environment)
-    if (now := site_url(environment)) != url:
-        step(f"the shop's address is known now: {now}")
-        deploy(environment, [stack for stack in sam.all_stacks() if "PublicUrl" in stack.parameters()], now)
+    deploy_site(environment, guard.current(there) if not names else guard.sent(there) or "")
+    now = told_of_the_edge(there, whole=not names)
+    if news := {name for name, value in now.items() if told.get(name) != value}:
+        step(f"services are told of the edge: {', '.join(sorted(news))}")
+        deploy(environment, [stack for stack in sam.all_stacks() if news & stack.parameters()], now)
 
 
 def build_for(wanted: Mapping[str, str], environment: str) -> None:
@@ -90,7 +93,13 @@ def build_for(wanted: Mapping[str, str], environment: str) -> None:
     )
 
 
-def deploy(environment: str, stacks: list[sam.StackTemplate], url: str | None) -> None:
+def told_of_the_edge(environment: Environment, *, whole: bool) -> dict[str, str]:
+    """Return the template parameters that the edge decides; `whole` as for guard.digests."""
+    url = site_url(environment.name)
+    return {"EdgeDigests": guard.digests(environment, whole=whole), **({"PublicUrl": url} if url else {})}
+
+
+def deploy(environment: str, stacks: list[sam.StackTemplate], told: Mapping[str, str]) -> None:
     """Build and deploy stacks; where samconfig.toml says so and a terminal can answer, each change is asked for."""
     client = boto3.client("cloudformation")
     if broken := release.breaks(client, environment, [stack.name for stack in stacks]):
@@ -99,7 +108,7 @@ def deploy(environment: str, stacks: list[sam.StackTemplate], url: str | None) -
             "deployed services could not read these events; publish a new version beside the old one (docs/adr/0024), "
             "or deploy these services first if they have changed"
         )
-    target = sam.Target(environment, common={**sam.given(environment), **({"PublicUrl": url} if url else {})})
+    target = sam.Target(environment, common={**sam.given(environment), **told})
 
     def bring_up(stack: sam.StackTemplate, _: str) -> None:
         for one, there in in_order(stack, target):
@@ -217,9 +226,10 @@ def edge_is_stale(environment: str) -> bool:
     return not known.items() >= apis(environment).items()
 
 
-def deploy_site(environment: str) -> None:
+def deploy_site(environment: str, secret_version: str) -> None:
     """Deploy CloudFront and bring the files of web/ to its bucket."""
-    target = sam.Target(environment, common={**sam.given(environment), **apis(environment)})
+    common = {**sam.given(environment), **apis(environment), "SecretVersion": secret_version}
+    target = sam.Target(environment, common=common)
     deploy_stack(boto3.client("cloudformation"), EDGE, target)
     stack = boto3.client("cloudformation").describe_stacks(StackName=target.stack_name(EDGE))["Stacks"][0]
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}

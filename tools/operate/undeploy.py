@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tools import options
-from tools.operate import changes
+from tools.operate import changes, guard
 from tools.operate.environment import Environment, deployed, is_local
 from tools.report import ToolError, step
 from tools.services import EDGE, PLATFORM
@@ -40,6 +40,7 @@ def undeploy(environment: Environment, *, data: bool = False) -> None:
             delete_data(environment)  # while there still is a stack to find the environment by
         changes.remove(client, stack)
         step(f"{stack}: deleted")
+    guard.forget(environment)
     if data:
         delete_data(environment)
     elif left := [*tables(environment), *buckets(environment)]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from datetime import date
 from typing import Annotated, Any, Literal
@@ -233,6 +234,38 @@ def test_the_parameters_that_the_gateway_tells_are_not_looked_at() -> None:
 
 def test_an_unknown_path_is_a_problem() -> None:
     assert code(send("GET", "/elsewhere")) == (404, "no_such_route")
+
+
+@pytest.mark.parametrize("payload", ["2.0", "1.0"])
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        ("the one", 200),
+        ("the next one", 200),
+        ("another", 403),
+        ("", 403),
+        (None, 403),
+        ("the one, another", 403),
+    ],
+)
+def test_where_an_edge_is_a_call_needs_what_it_alone_knows(
+    payload: str, sent: str | None, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = [hashlib.sha256(one.encode()).hexdigest() for one in ("the one", "the next one")]
+    monkeypatch.setenv("EDGE_DIGESTS", ",".join(known))
+    guarded = Service("guarded")
+
+    @guarded.endpoint("GET", "/guarded", auth="none")
+    def get_guarded() -> Response:
+        return json_response({})
+
+    headers = {} if sent is None else {"X-Souk-Edge": sent}
+    answer = guarded(api_event("GET", "/guarded", headers=headers, payload=payload), Context())
+    assert answer["statusCode"] == status
+    if status == 403:
+        assert json.loads(answer["body"])["code"] == "not_by_the_edge"
+        unknown = guarded(api_event("GET", "/elsewhere", payload=payload), Context())
+        assert unknown["statusCode"] == 403, "what paths there are is not told either"
 
 
 def test_head_is_answered_as_get_without_its_content() -> None:

@@ -161,7 +161,8 @@ def test_the_templates_keep_the_rules(path: Path) -> None:
         (
             "E9115",
             "  InboxQueuePolicy:\n",
-            "  QueuePolicy: {Type: AWS::SQS::QueuePolicy, Properties: {Queues: [!Ref InboxQueue], PolicyDocument: {Statement: []}}}\n"
+            "  QueuePolicy:\n    Type: AWS::SQS::QueuePolicy\n"
+            "    Properties: {Queues: [!Ref InboxQueue], PolicyDocument: {Statement: []}}\n"
             "  InboxQueuePolicy:\n",
         ),
         (
