@@ -7,6 +7,7 @@ runs on the embedded emulator, LocalStack and AWS.
 from __future__ import annotations
 
 import functools
+import logging
 import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from mypy_boto3_sesv2 import SESV2Client
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_ssm import SSMClient
+
+# Lambda shows what loggers say from INFO on; botocore says at each start where it found its credentials.
+logging.getLogger("botocore").setLevel(logging.WARNING)
 
 # Said as it is: botocore would compose its own name of a dozen parts, twice a call, for a quarter of what a call costs.
 _NAME = "souk"

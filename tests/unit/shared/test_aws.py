@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
+import boto3
 import pytest
 
 from functions.shared import aws
@@ -52,6 +54,16 @@ def test_no_call_waits_longer_than_a_function_may_run() -> None:
         assert config.connect_timeout + config.read_timeout < 10
         assert config.retries["mode"] == "standard"
         assert config.retries["total_max_attempts"] <= 3
+
+
+def test_a_start_says_nothing_of_its_credentials(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "found")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "found")
+    caplog.set_level(logging.INFO)  # as Lambda sets the root logger where lines are JSON
+    boto3.session.Session().client("sqs", region_name="eu-west-1")
+    assert caplog.messages == []
 
 
 @pytest.mark.usefixtures("cloud")
