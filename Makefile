@@ -52,7 +52,7 @@ test: setup ## Everything: lint, types, unit, contract, simulation, integration 
 	@$(venv)/pytest $(tests)/integration
 else
 test: lint
-	@$(venv)/pytest -n 3 $(tests)
+	@$(venv)/pytest -n 4 $(tests)
 endif
 
 ## The shop on this machine

@@ -18,8 +18,8 @@ import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
-ON_THE_SHOP = ("tests/e2e/", "tests/integration/")
-SHOP = "the shop"
+SHOPS = {"tests/e2e/": "the browser's shop", "tests/integration/": "the shop"}
+"""Folders whose tests share a running shop: by beginning of the path, what their group is called."""
 ALONE = {
     "tests/integration/test_localstack.py": "a shop on LocalStack",
     "tests/integration/test_new_service.py": "a shop of its own",
@@ -35,7 +35,7 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Have the long ones started first: what is left to the end is short, and no process waits for long."""
-    first = (SHOP, *ALONE.values())
+    first = (*SHOPS.values(), *ALONE.values())
     groups = {item: _group(item.nodeid) for item in items}
     items.sort(key=lambda item: first.index(groups[item]) if groups[item] in first else len(first))
 
@@ -55,4 +55,5 @@ class ByGroup(LoadScopeScheduling):
 
 def _group(nodeid: str) -> str:
     module = nodeid.partition("::")[0]
-    return ALONE.get(module, SHOP if module.startswith(ON_THE_SHOP) else module)
+    shop = next((name for folder, name in SHOPS.items() if module.startswith(folder)), module)
+    return ALONE.get(module, shop)

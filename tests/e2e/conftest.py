@@ -1,4 +1,4 @@
-"""A real browser in front of the whole shop: Chromium, driven by Playwright, on the stack of the integration tests."""
+"""A real browser in front of a whole shop: Chromium, driven by Playwright, on a stack like the integration tests'."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from tests.integration.conftest import deploy_order, invoke, logged_in, over_at_once, stack
+from tests.integration.conftest import calm, deploy_order, invoke, logged_in, over_at_once, stack, tap
 from tests.support.patience import eventually
 from tools import ROOT
 from tools.local import seed
@@ -24,7 +24,7 @@ from tools.local.shop import Shop
 from tools.local.stack import Stack
 from tools.operate import mail
 
-__all__ = ["deploy_order", "invoke", "over_at_once", "stack"]
+__all__ = ["calm", "deploy_order", "invoke", "over_at_once", "stack", "tap"]
 
 CATALOG = ROOT / "data" / "catalog.csv"
 PATIENCE = 45_000
