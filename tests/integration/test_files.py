@@ -231,4 +231,6 @@ def test_a_product_of_2048_variants_is_sold_from_its_last_one(admin: Buyer, gues
     assert eventually(
         lambda: on_hand(admin, shown) == {skus[0]: 0, skus[1]: 1, skus[-1]: 2_047}, seconds=4 * PATIENCE
     )
+    cart = guest.fill_cart({})
+    assert eventually(lambda: guest.put_line(cart, skus[-1]).status == 200, seconds=4 * PATIENCE)
     assert guest.decided(guest.buy({skus[-1]: 1})["orderId"])["status"] == "confirmed"
