@@ -88,9 +88,7 @@ def deploy(cloud: None, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], str]
         request = templates.table_request(service)
         aws.dynamodb().create_table(**request)
         queue = aws.sqs().create_queue(QueueName=f"souk-local-{service}-inbox-dlq")
-        inbox = aws.sqs().create_queue(QueueName=f"souk-local-{service}-inbox")
         monkeypatch.setenv("SERVICE_NAME", service)
-        monkeypatch.setenv("INBOX_URL", inbox["QueueUrl"])
         monkeypatch.setenv("TABLE_NAME", request["TableName"])
         monkeypatch.setenv("INBOX_DLQ_URL", queue["QueueUrl"])
         name: str = request["TableName"]

@@ -27,7 +27,9 @@ CART = "crt_01kaqz5r7b8v0w3m2x4y6t9n1f"
 @pytest.fixture
 def table(deploy: Callable[[str], str], monkeypatch: pytest.MonkeyPatch) -> OrdersTable:
     name = deploy("orders")
-    boto3.client("sqs").create_queue(QueueName="souk-local-inventory-inbox")
+    sqs = boto3.client("sqs")
+    sqs.create_queue(QueueName="souk-local-inventory-inbox")
+    monkeypatch.setenv("INBOX_URL", sqs.create_queue(QueueName="souk-local-orders-inbox")["QueueUrl"])
     monkeypatch.setenv("ORDER_DEADLINE_SECONDS", "120")
     monkeypatch.setenv("CANCELLATION_WINDOW_SECONDS", "3600")
     orders_app.orders.cache_clear()
