@@ -225,13 +225,7 @@ class Stock(Watch):
         )
 
     def _told(self) -> None:
-        """Check that the catalog shows of each SKU on sale what inventory would answer.
-
-        Of two facts that are told within the seconds by which workers' clocks differ, the earlier may stay until the
-        next: not promised then (docs/reliability.md).
-        """
-        if self.world.weather.rates.get("skew"):
-            return
+        """Check that the catalog shows of each SKU on sale what inventory would answer."""
         shown = {
             (product_id, name): json.loads(text)[2:]
             for product_id, item in self.all("catalog", "PRODUCT#", "STOCK").items()
