@@ -7,6 +7,7 @@ money and carts each in a module of their own.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -29,7 +30,7 @@ MAY_COME_AGAIN = {
 """What a handler raises, without any fault, to have a message again later."""
 
 
-PERSONAL = ("amira", "Amira", "Haddad", "Lindenstrasse", "10969", "tok_")
+PERSONAL = re.compile(r"amira|Amira|Haddad|Lindenstrasse|\b10969\b|tok_")
 """What the people of a run (shop.py) tell of themselves and pay with; ids of theirs are nobody's name."""
 
 
@@ -199,7 +200,7 @@ class Failures(Watch):
     def done(self, invocation: Invocation) -> None:
         """Check how an invocation ended; its log lines say nothing of a person, nor of a ledger that is off."""
         for line in invocation.lines:
-            told = [text for text in PERSONAL if text in line]
+            told = PERSONAL.findall(line)
             require(not told, "log lines hold nothing personal", f"#{invocation.number} {told}: {line}")
             require('"unbalanced"' not in line, "a payment is what its ledger says when it moves", line)
         if invocation.excuses or any(
