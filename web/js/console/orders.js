@@ -1,7 +1,7 @@
 // Orders: the list of a day, one order across all services, and the checkouts still open.
 
 import { call, get, idempotencyKey, page as filled } from "../lib/api.js";
-import { fill, h, toast } from "../lib/dom.js";
+import { fill, h, sleep, toast } from "../lib/dom.js";
 import { decimal, minor, price } from "../lib/money.js";
 import { explain, failed } from "../components/problem.js";
 
@@ -11,6 +11,8 @@ const link = (id, number) => h("a", { class: "mono", href: `#order/${id}`, title
 /** An order's number as people write it: two of its letters and digits, four more, with a dash or without. */
 const NUMBER = /^[2-9B-DF-HJ-NP-RTV-Z]{2}[\s-]?[2-9B-DF-HJ-NP-RTV-Z]{4}$/i;
 const WORK = { http: "call", inbox: "delivery", publish: "facts published", sweep: "sweep", mail: "mail", import: "import" };
+/** When an order is looked at again after an act of staff, each so many milliseconds after the look before. */
+const FOLLOWED = [600, 1500, 4000];
 const short = (name) => name.replace(/^souk-[a-z0-9]+-/, "");
 const time = (iso) => h("time", { datetime: iso }, iso?.replace("T", " ").slice(0, 23) ?? "");
 
@@ -107,7 +109,11 @@ export async function order(body, { argument: id, left }) {
   const act = (path, body_, done) => async (event) => {
     event.target.disabled = true;
     try { await call("POST", path, { body: body_?.(), headers: { "Idempotency-Key": idempotencyKey() } }); toast(done); } catch (error) { toast(explain(error)); }
-    setTimeout(() => again().catch(() => null), 600);
+    for (const wait of FOLLOWED) {  // what it leads to comes to the other services one after the other
+      await sleep(wait);
+      if (left.aborted || body.querySelector("input:focus")) return;
+      await again().catch(() => null);
+    }
   };
   const { currency } = main.totals;
   const amount = h("input", { inputmode: "decimal", value: payment.refundable ? decimal(payment.refundable.amount, currency) : "" });
@@ -154,13 +160,30 @@ export async function order(body, { argument: id, left }) {
 }
 
 const OWED = { stock: "inventory", payment: "payments" };
+const SAID = { StockReserved: { stock: "reserved" }, PaymentAuthorized: { payment: "authorised" } };
+/** The journal is asked about so many orders at a time. */
+const ASKED = 20;
 
-/** Say what is done about a vote that is missing: who owes it, and what waits there to be tried again. */
+/**
+ * Add to open orders what the journal has heard of them. An order hears its votes together, with the last (docs/adr/0031):
+ * who waits for one that is late is to see what the others have said. `known` keeps the votes heard, by order.
+ */
+async function heard(items, known, left) {
+  const unsaid = (one) => Object.keys(OWED).some((vote) => !one.votes[vote] && !known[one.orderId]?.[vote]);
+  await Promise.all(items.filter(unsaid).slice(0, ASKED).map(async ({ orderId }) => {
+    const { items: facts } = await get(`/journal/subjects/${orderId}`, { signal: left }).catch((error) => { if (error.name === "AbortError") throw error; return { items: [] }; });
+    known[orderId] = Object.assign({}, ...facts.map(({ type }) => SAID[type]));
+  }));
+  return items.map((one) => ({ ...one, votes: Object.fromEntries(Object.entries(one.votes).map(([vote, word]) => [vote, word ?? known[one.orderId]?.[vote] ?? null])) }));
+}
+
+/** Say what is done about what is missing: who owes it, and what waits there to be tried again. */
 function owed(one, queues) {
-  return Object.entries(OWED).filter(([vote]) => !one.votes[vote]).map(([, service]) => {
+  const missing = Object.entries(OWED).filter(([vote]) => !one.votes[vote]).map(([, service]) => service);
+  return (missing.length ? missing : ["orders"]).map((service) => {
     const depth = (suffix) => { const queue = queues.find(({ name }) => name.endsWith(`-${service}-inbox${suffix}`)); return (queue?.waiting ?? 0) + (queue?.inFlight ?? 0); };
     const dead = depth("-dlq");
-    return h("div", {}, dead ? h("a", { href: "#queues" }, `${dead} dead letters of ${service}`) : depth("") ? `${service} has ${depth("")} to handle; tried again each minute` : `no answer of ${service} yet`);
+    return h("div", {}, dead ? h("a", { href: "#queues" }, `${dead} dead letters of ${service}`) : depth("") ? `${service} has ${depth("")} to handle; tried again each minute` : missing.length ? `no answer of ${service} yet` : "the votes are on their way to orders");
   });
 }
 
@@ -173,6 +196,7 @@ function clock(iso) {
 
 export async function sagas(body, { left }) {
   const rows = h("tbody");
+  const known = {};
   const asked = h("dialog", { class: "ask", "aria-labelledby": "ask" });
   body.after(asked);
   left.addEventListener("abort", () => asked.remove());
@@ -196,7 +220,7 @@ export async function sagas(body, { left }) {
       h("td", { class: "number" }, price(one.total.amount, one.total.currency)), h("td", {}, h("button", { class: "quiet danger", "data-id": one.orderId, onclick: decide(one) }, "Cancel")));
   };
   const show = async () => {
-    const [{ items }, { items: queues }] = await Promise.all([get("/orders/open", { signal: left }), get("/journal/queues", { signal: left }).catch((error) => { if (error.name === "AbortError") throw error; return { items: [] }; })]);
+    const [items, { items: queues }] = await Promise.all([get("/orders/open", { signal: left }).then((open) => heard(open.items, known, left)), get("/journal/queues", { signal: left }).catch((error) => { if (error.name === "AbortError") throw error; return { items: [] }; })]);
     const sorted = items.toSorted((one, two) => one.decideBy.localeCompare(two.decideBy));
     const focus = rows.contains(document.activeElement) && document.activeElement.dataset.id;
     fill(rows, sorted.length ? sorted.map((one) => row(one, queues)) : h("tr", {}, h("td", { colspan: 8, class: "soft empty" }, "No open checkouts: every order is decided.")));
