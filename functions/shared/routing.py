@@ -33,17 +33,17 @@ class Slip(Data, frozen=True):
     answers: tuple[Envelope, ...] = ()
 
 
-class Letter(NamedTuple):
+class QueueMessage(NamedTuple):
     """A message to be sent: its queue's URL, and its body."""
 
     url: str
     body: str
 
 
-def begun(detail: Envelope, route: Sequence[str]) -> Letter:
+def begun(detail: Envelope, route: Sequence[str]) -> QueueMessage:
     """Return the message that sends a fact through the inboxes of services, of which the last is where it goes home."""
     first, *rest = map(_inbox_of, route)
-    return _letter(first, f"souk.{os.environ['SERVICE_NAME']}", detail, Slip(tuple(rest)))
+    return _message(first, f"souk.{os.environ['SERVICE_NAME']}", detail, Slip(tuple(rest)))
 
 
 def _inbox_of(service: str) -> str:
@@ -52,25 +52,25 @@ def _inbox_of(service: str) -> str:
     return f"{own.removesuffix(f'-{name}-inbox')}-{service}-inbox"
 
 
-def answered(source: str, detail: Envelope, slip: Slip, answer: Told) -> Letter:
+def answered(source: str, detail: Envelope, slip: Slip, answer: Told) -> QueueMessage:
     """Return the message that an answer to a fact on its route leads to."""
     following, *rest = slip.route
     if answer.goes_on and rest:
-        return _letter(following, source, detail, Slip(tuple(rest), (*slip.answers, answer.detail)))
+        return _message(following, source, detail, Slip(tuple(rest), (*slip.answers, answer.detail)))
     source = f"souk.{os.environ['SERVICE_NAME']}"
-    return _letter(slip.route[-1], source, answer.detail, Slip((), slip.answers))
+    return _message(slip.route[-1], source, answer.detail, Slip((), slip.answers))
 
 
-def _letter(url: str, source: str, detail: Envelope, slip: Slip) -> Letter:
+def _message(url: str, source: str, detail: Envelope, slip: Slip) -> QueueMessage:
     body: dict[str, Any] = {"source": source, "detail-type": detail.type, "detail": detail, "slip": slip}
-    return Letter(url, msgspec.json.encode(body).decode())
+    return QueueMessage(url, msgspec.json.encode(body).decode())
 
 
-def send(letters: Iterable[Letter]) -> set[int]:
+def send(messages: Iterable[QueueMessage]) -> set[int]:
     """Send messages, in as few calls as possible; return the numbers of those that were not taken."""
     failed: set[int] = set()
-    for url, some in _batches(list(enumerate(letters))):
-        entries: Any = [{"Id": str(number), "MessageBody": letter.body} for number, letter in some]
+    for url, some in _batches(list(enumerate(messages))):
+        entries: Any = [{"Id": str(number), "MessageBody": message.body} for number, message in some]
         try:
             answer = aws.sqs().send_message_batch(QueueUrl=url, Entries=entries)
         except (BotoCoreError, ClientError) as error:  # those for other queues are not to wait for this one
@@ -83,14 +83,14 @@ def send(letters: Iterable[Letter]) -> set[int]:
     return failed
 
 
-def _batches(letters: Sequence[tuple[int, Letter]]) -> list[tuple[str, list[tuple[int, Letter]]]]:
-    batches: list[tuple[str, list[tuple[int, Letter]]]] = []
+def _batches(messages: Sequence[tuple[int, QueueMessage]]) -> list[tuple[str, list[tuple[int, QueueMessage]]]]:
+    batches: list[tuple[str, list[tuple[int, QueueMessage]]]] = []
     room = 0
-    for number, letter in sorted(letters, key=lambda one: one[1].url):
-        size = len(letter.body.encode())
-        if not batches or batches[-1][0] != letter.url or len(batches[-1][1]) == _MOST or size > room:
-            batches.append((letter.url, []))
+    for number, message in sorted(messages, key=lambda one: one[1].url):
+        size = len(message.body.encode())
+        if not batches or batches[-1][0] != message.url or len(batches[-1][1]) == _MOST or size > room:
+            batches.append((message.url, []))
             room = _MAX_BYTES
-        batches[-1][1].append((number, letter))
+        batches[-1][1].append((number, message))
         room -= size
     return batches
