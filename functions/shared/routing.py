@@ -83,7 +83,9 @@ def send(messages: Iterable[QueueMessage]) -> set[int]:
     return failed
 
 
-def _batches(messages: Sequence[tuple[int, QueueMessage]]) -> list[tuple[str, list[tuple[int, QueueMessage]]]]:
+def _batches(
+    messages: Sequence[tuple[int, QueueMessage]],
+) -> list[tuple[str, list[tuple[int, QueueMessage]]]]:
     batches: list[tuple[str, list[tuple[int, QueueMessage]]]] = []
     room = 0
     for number, message in sorted(messages, key=lambda one: one[1].url):
