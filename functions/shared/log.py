@@ -5,7 +5,7 @@ with `note`. The line also carries the correlation id, which names a whole purch
 each record of a batch has a line of its own (`end`). ``requestId`` is the invocation's, and tells which came together.
 
 Numbers that an alarm or a dashboard reads are in the same line (`measure`), in CloudWatch's embedded metric format;
-only lines that have any pay for the bytes of it.
+only lines that have any pay for the bytes of it. Where X-Ray traces a run, the line has its ``traceId``.
 """
 
 from __future__ import annotations
@@ -135,6 +135,8 @@ def _write(correlation_id: str, fields: Mapping[str, Any]) -> None:
         **current.fields,
         **fields,
     }
+    if "Sampled=1" in (trace := os.environ.get("_X_AMZN_TRACE_ID", "")):  # as Lambda says it, by run
+        line["traceId"] = trace.partition("Root=")[2].partition(";")[0]
     if current.measured:
         line["_aws"] = _metrics(current.measured)
         current.measured = []  # of several lines the first one is counted

@@ -111,6 +111,18 @@ def stack(tmp_path_factory: pytest.TempPathFactory, deploy_order: list[str]) -> 
             made.emulator.stop()
 
 
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """An emulator with the platform alone."""
+    made = Stack(endpoint_port=free_port(), state=tmp_path_factory.mktemp("bare"), make="ministack")
+    try:
+        made.start_emulator()
+        made.deploy([sam.PLATFORM])
+        yield made
+    finally:
+        made.emulator.stop()
+
+
 def logged_in(stack: Stack, who: seed.Account, name: str, *roles: str) -> Session:
     """Return the session of somebody with a confirmed account and these roles."""
     return Session(

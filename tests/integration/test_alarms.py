@@ -7,7 +7,6 @@ metric is tests/contract/test_alarms.py's.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,28 +14,21 @@ import pytest
 from tests.support import alarms
 from tests.support.patience import eventually
 from tools.build import sam
-from tools.local.emulator import free_port
 from tools.local.stack import Stack
 from tools.operate import deploy
 
 
 @pytest.fixture(scope="module")
-def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """An emulator with the platform, and with what watches over two services that are not there."""
-    made = Stack(endpoint_port=free_port(), state=tmp_path_factory.mktemp("bare"), make="ministack")
-    try:
-        made.start_emulator()
-        made.deploy([sam.PLATFORM])
-        target = sam.Target("local", variables=made.variables)
-        for service in ("cart", "orders"):
-            sam.deploy_stack(*deploy.in_order(sam.StackTemplate(service), target)[0])
-        yield made
-    finally:
-        made.emulator.stop()
+def watched(bare: Stack) -> Stack:
+    """An emulator with what watches over two services that are not there."""
+    target = sam.Target("local", variables=bare.variables)
+    for service in ("cart", "orders"):
+        sam.deploy_stack(*deploy.in_order(sam.StackTemplate(service), target)[0])
+    return bare
 
 
-def test_what_watches_is_deployed_as_the_template_is_expanded_in_tests(bare: Stack) -> None:
-    pages = bare.client("cloudwatch").get_paginator("describe_alarms").paginate()
+def test_what_watches_is_deployed_as_the_template_is_expanded_in_tests(watched: Stack) -> None:
+    pages = watched.client("cloudwatch").get_paginator("describe_alarms").paginate()
     deployed = {one["AlarmName"]: one for page in pages for one in page["MetricAlarms"]}
     expected = {
         name.replace("souk-dev", "souk-local"): alarm
@@ -52,15 +44,15 @@ def test_what_watches_is_deployed_as_the_template_is_expanded_in_tests(bare: Sta
         ]
 
 
-def test_a_fault_calls_through_the_topic_and_names_its_page(bare: Stack) -> None:
-    sqs, sns = bare.client("sqs"), bare.client("sns")
+def test_a_fault_calls_through_the_topic_and_names_its_page(watched: Stack) -> None:
+    sqs, sns = watched.client("sqs"), watched.client("sns")
     queue = sqs.create_queue(QueueName="pager")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     (topic,) = (
         one["TopicArn"] for one in sns.list_topics()["Topics"] if "souk-local-alarms" in one["TopicArn"]
     )
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
-    bare.client("cloudwatch").put_metric_data(
+    watched.client("cloudwatch").put_metric_data(
         Namespace="souk-local",
         MetricData=[
             {"MetricName": "undecided", "Dimensions": [{"Name": "service", "Value": "orders"}], "Value": 3}
@@ -69,7 +61,7 @@ def test_a_fault_calls_through_the_topic_and_names_its_page(bare: Stack) -> None
     calls: list[dict[str, Any]] = []
 
     def called() -> bool:
-        bare.client("cloudwatch").describe_alarms()  # the emulator looks when it is asked
+        watched.client("cloudwatch").describe_alarms()  # the emulator looks when it is asked
         messages = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
         calls.extend(json.loads(json.loads(message["Body"])["Message"]) for message in messages)
         return bool(calls)

@@ -154,6 +154,11 @@ def asks(environment: str) -> bool:
     return bool(_settings()[section(environment)]["confirm_changeset"])
 
 
+def tags(environment: str) -> dict[str, str]:
+    """Return the tags that samconfig.toml gives an environment's stacks."""
+    return dict(word.split("=", 1) for word in _settings()[section(environment)].get("tags", "").split())
+
+
 def _settings() -> dict[str, dict[str, Any]]:
     """Return what samconfig.toml says of deploys, by environment."""
     sections = tomllib.loads((ROOT / "samconfig.toml").read_text())
@@ -218,6 +223,19 @@ def change_set(stack: StackTemplate, target: Target, template: Path) -> str | No
             f"{stack.label}: sam deploy made no change set; see its log in .aws-sam/{stack.label}"
         )
     return found[-1] if found else None
+
+
+def package(stack: StackTemplate, target: Target, template: Path) -> Path:
+    """Upload what a template needs, and return the template that names it there."""
+    packaged = template.with_name(f"packaged-{target.environment}.json")
+    arguments = ["--template-file", str(template), "--output-template-file", str(packaged), "--use-json"]
+    arguments += [
+        "--resolve-s3",
+        "--region",
+        target.variables.get("AWS_REGION") or region(target.environment),
+    ]
+    _sam("package", stack, arguments, target.variables)
+    return packaged
 
 
 def _deploy_arguments(stack: StackTemplate, target: Target, template: Path) -> list[str]:

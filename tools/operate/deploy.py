@@ -24,8 +24,8 @@ from tools import ROOT, options, templates
 from tools.build import recipe, sam
 from tools.local.emulator import prove_sender
 from tools.local.stack import running_stack
-from tools.operate import changes, guard, release, site
-from tools.operate.environment import Environment, deployed, is_local
+from tools.operate import adoption, changes, guard, release, site
+from tools.operate.environment import Deployed, Environment, deployed, is_local
 from tools.report import ToolError, step
 from tools.services import NO_API, PLATFORM, WATCH, segments, watched
 
@@ -145,7 +145,12 @@ def deploy_stack(client: CloudFormationClient, stack: sam.StackTemplate, target:
     """Show what changes, refuse what loses data unless REPLACE names it, and do it; safe to repeat."""
     name, started = target.stack_name(stack), time.monotonic()
     changes.settle(client, name)
-    change_set = sam.change_set(stack, target, release.write(stack, target))
+    template = release.write(stack, target)
+    there = Deployed(target.environment)
+    if left := adoption.left(there, stack, name):
+        change_set: str | None = adoption.change_set(there, stack, target, template, left)
+    else:
+        change_set = sam.change_set(stack, target, template)
     if change_set is None:
         step(f"{stack.label}: up to date")
         return

@@ -50,8 +50,10 @@ class Deployed:
 
     def client(self, service: str) -> Any:
         """Return a boto3 client of one AWS service."""
-        clients: Any = boto3
-        return clients.client(service)
+        session: Any = (
+            boto3.session.Session()
+        )  # stacks are deployed side by side, and sessions are for one thread
+        return session.client(service)
 
 
 def is_local() -> bool:

@@ -1,11 +1,13 @@
-"""A built template as it goes to AWS: with what its service reads, and, where samconfig.toml says so, with a canary.
+"""A built template as it goes to AWS: with what its service reads, and with what samconfig.toml turns on.
 
 What a service reads is in the stack itself, so it comes and goes with the code that it is of: a deploy that is rolled
 back takes its record with it, and there is no store beside that could say otherwise (docs/adr/0035).
 
 With Canary=true every function is called by an alias, which CodeDeploy moves to each new version: a tenth of the calls
-and messages for five minutes, then all; back at once when an alarm of the service goes off. No template has it: the
-SAM transform cannot leave an alias out by a parameter, and locally `make watch` and the drills change code in place.
+and messages for five minutes, then all; back at once when an alarm of the service goes off. With SnapStart=true those
+that answer calls start from a snapshot of themselves, which only versions have; with Tracing=true X-Ray has a trace of
+a part of all runs. No template has these: the SAM transform cannot leave an alias out by a parameter, and locally
+`make watch` and the drills change code in place.
 """
 
 from __future__ import annotations
@@ -25,19 +27,33 @@ from tools.services import services
 
 Template = dict[str, Any]
 
+SWITCHES = ("Canary", "SnapStart", "Tracing")
+"""What is put into templates where ``parameter_overrides`` of an environment says ``<name>=true``."""
+
 
 def write(stack: sam.StackTemplate, target: sam.Target) -> Path:
     """Write the template to deploy beside the built one, and return its path."""
     if not stack.has_code:
         return stack.source
-    template = with_reads(templates.read(stack.built), stack.name)
-    if target.common.get("Canary") == "true":
-        overrides = [f"{name}={value}" for name, value in sorted(target.overrides(stack).items())]
-        version = recipe.digest([], stack.inputs(), *overrides)
-        template = with_alias(template, version, shift=options.text("CANARY") != "0")
+    template = released(templates.read(stack.built), stack, target)
     path = stack.built.with_name("release.json")
     path.write_text(json.dumps(template, indent=1))
     return path
+
+
+def released(template: Template, stack: sam.StackTemplate, target: sam.Target) -> Template:
+    """Return a service's template as it goes to AWS."""
+    template = with_reads(template, stack.name)
+    canary, snapshots, traced = (target.common.get(name) == "true" for name in SWITCHES)
+    if traced:
+        functions = {**template["Globals"]["Function"], "Tracing": "Active"}
+        template = {**template, "Globals": {**template["Globals"], "Function": functions}}
+    if canary or snapshots:
+        overrides = [f"{name}={value}" for name, value in sorted(target.overrides(stack).items())]
+        version = recipe.digest([], stack.inputs(), *overrides, *map(str, (snapshots, traced)))
+        shift = canary and options.text("CANARY") != "0"
+        template = with_alias(template, version, shift=shift, snapshots=snapshots)
+    return template
 
 
 def with_reads(template: Template, service: str) -> Template:
@@ -47,27 +63,39 @@ def with_reads(template: Template, service: str) -> Template:
     return {**template, "Metadata": {**metadata, "Souk": {**metadata.get("Souk", {}), "Reads": read}}}
 
 
-def with_alias(template: Template, version: str, *, shift: bool) -> Template:
-    """Return a template whose functions are called by an alias; with `shift` bit by bit, else all at once.
+def with_alias(template: Template, version: str, *, shift: bool, snapshots: bool = False) -> Template:
+    """Return a template whose functions are called by an alias.
 
-    `version` is another one whenever code, layer or parameters are: of these, SAM by itself sees the code alone.
+    Parameters
+    ----------
+    version
+        Another one whenever code, layer or parameters are: of these, SAM by itself sees the code alone.
+    shift
+        Whether the alias moves bit by bit, and not at once.
+    snapshots
+        Whether functions that answer calls start from a snapshot.
     """
     functions = {
         name for name, one in template["Resources"].items() if one["Type"] == "AWS::Serverless::Function"
     }
     resources = {
-        name: _published(one, version, shift=shift) if name in functions else _by_alias(one, functions)
+        name: _published(one, version, shift=shift, snapshots=snapshots)
+        if name in functions
+        else _by_alias(one, functions)
         for name, one in template["Resources"].items()
     }
     return {**template, "Resources": resources}
 
 
-def _published(function: Template, version: str, *, shift: bool) -> Template:
+def _published(function: Template, version: str, *, shift: bool, snapshots: bool) -> Template:
     """Return a function with an alias, and the alarms that end its canary, which are to be there already."""
     properties = {**function["Properties"], "AutoPublishAlias": "live", "AutoPublishCodeSha256": version}
+    name = properties["FunctionName"]["Fn::Sub"]
+    answers_calls = name.endswith("-http")
+    if snapshots and answers_calls:  # nobody waits for the others
+        properties["SnapStart"] = {"ApplyOn": "PublishedVersions"}
     if shift:
-        name = properties["FunctionName"]["Fn::Sub"]
-        kinds = ("errors", "5xx", "p99") if name.endswith("-http") else ("errors",)
+        kinds = ("errors", "5xx", "p99") if answers_calls else ("errors",)
         alarms = [{"Fn::Sub": f"{name}-{kind}"} for kind in kinds]
         properties["DeploymentPreference"] = {"Type": "Canary10Percent5Minutes", "Alarms": alarms}
     return {**function, "Properties": properties}

@@ -1,7 +1,7 @@
 """`make undeploy ENV=dev CONFIRM=dev`: delete an environment's stacks; its tables and buckets stay, unless DATA=delete.
 
 All of it is found by name, so it can be repeated after any failure. What goes with the stacks in any case: messages in
-queues, the archive of facts, secrets and logs. Tables that stayed are in the way of a new deploy (docs/deploying.md).
+queues, the archive of facts, secrets and logs. A new deploy takes up the tables that stayed (adoption.py).
 """
 
 from __future__ import annotations
@@ -44,9 +44,7 @@ def undeploy(environment: Environment, *, data: bool = False) -> None:
     if data:
         delete_data(environment)
     elif left := [*tables(environment), *buckets(environment)]:
-        step(
-            f"kept: {' '.join(left)}; in the way of a new deploy until they are imported, or removed by DATA=delete"
-        )
+        step(f"kept: {' '.join(left)}; the next deploy takes them up, DATA=delete removes them")
 
 
 def stacks(environment: Environment) -> list[str]:

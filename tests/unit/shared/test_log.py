@@ -44,6 +44,17 @@ def test_an_invocation_writes_one_line_that_says_what_ran_and_how_it_ended(
     }
 
 
+@pytest.mark.parametrize("sampled", [True, False])
+def test_a_run_that_is_traced_names_its_trace(
+    sampled: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    header = f"Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled={int(sampled)}"
+    monkeypatch.setenv("_X_AMZN_TRACE_ID", header)
+    logged("sweep", lambda event, _: None)({}, Context())
+    (line,) = lines(capsys)
+    assert line.get("traceId") == ("1-5759e988-bd862e3fe1be46a994272793" if sampled else None)
+
+
 def test_only_the_first_invocation_of_a_worker_is_a_cold_start(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -172,4 +172,42 @@ def test_without_the_shift_the_alias_moves_at_once() -> None:
 
 
 def test_a_canary_is_for_those_to_turn_on_who_have_deployed_once() -> None:
-    assert not [name for name, common in sam.configured().items() if "Canary" in common]
+    assert not [name for name, common in sam.configured().items() if common.keys() & set(release.SWITCHES)]
+
+
+# --- snapshots and traces -----------------------------------------------------------------------------------------
+
+
+def released(**switches: str) -> dict[str, Any]:
+    """Return the resources of orders as `make deploy` gives them to AWS."""
+    target = sam.Target("prod", common=switches)
+    template = release.released(templates.template("orders"), sam.StackTemplate("orders"), target)
+    found: dict[str, Any] = expanded(template, "prod")["Resources"]
+    return found
+
+
+def test_with_snapstart_those_that_answer_calls_start_from_a_snapshot() -> None:
+    found = released(SnapStart="true")
+    snapped = {
+        one["Properties"]["FunctionName"]["Fn::Sub"]
+        for one in of(found, "AWS::Lambda::Function").values()
+        if one["Properties"].get("SnapStart") == {"ApplyOn": "PublishedVersions"}
+    }
+    assert snapped == {"souk-${Environment}-orders-http"}
+    assert of(found, "AWS::Lambda::Alias"), "only versions have snapshots, and the alias names the version"
+    assert not of(found, "AWS::CodeDeploy::DeploymentGroup"), "a canary is another switch"
+
+
+def test_with_tracing_every_function_is_traced_and_may_say_so() -> None:
+    found = released(Tracing="true")
+    for one in of(found, "AWS::Lambda::Function").values():
+        assert one["Properties"]["TracingConfig"] == {"Mode": "Active"}
+    for role in of(found, "AWS::IAM::Role").values():
+        assert "AWSXrayWriteOnlyAccess" in json.dumps(role["Properties"]["ManagedPolicyArns"])
+    assert not of(found, "AWS::Lambda::Alias")
+
+
+def test_without_switches_nothing_is_added() -> None:
+    found = released()
+    assert not of(found, "AWS::Lambda::Alias")
+    assert "TracingConfig" not in json.dumps(found)
