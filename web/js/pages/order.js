@@ -135,7 +135,7 @@ async function watch() {
       }
     } catch (error) {
       if (error.status === 404 || error.status === 401) return void fill(place, h("p", { class: "notice" }, t("order.none")));
-      if (!shown) return void fill(place, failed(error, watch));
+      if (!shown) fill(place, failed(error));  // and on it goes: an order that was just placed is not to look lost
     }
     await sleep(wait);
   }
