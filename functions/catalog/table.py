@@ -119,8 +119,8 @@ class CatalogTable(ListsTable):
         return {stored.product.slug: stored for stored in found}
 
     def claims(self, skus: Iterable[str]) -> dict[str, str]:
-        """Return whose SKUs are: product ids by SKU, without those that are free."""
-        found = self.get_many([_sku_key(sku) for sku in dict.fromkeys(skus)])
+        """Return whose SKUs are now: product ids by SKU, without those that are free."""
+        found = self.get_many([_sku_key(sku) for sku in dict.fromkeys(skus)], consistent=True)
         return {item["pk"].removeprefix("SKU#"): item["product_id"] for item in found}
 
     def claim(self, sku: str) -> Claim | None:

@@ -314,13 +314,19 @@ def _said_before(
 ) -> list[Reservation]:
     """Return what orders were answered before; a rejection, and the hold beside it where there is one.
 
-    orders hears of both then: it takes the first for the answer, and has the other ended.
+    orders hears of both then: it takes the first for the answer, and has the other ended. A hold beside any other
+    record counts for nothing: whoever put it there has died before seeing the record.
     """
     if not order_ids:
         return []
     skus = {one: sku for one in order_ids if (sku := _only_sku(told_by[one].data.lines))}
     levels, records = table.look(skus.values(), order_ids, consistent=True)
-    beside = [held for one, held in _holds(skus, levels).items() if records[one].status == "rejected"]
+    beside = []
+    for order_id, held in _holds(skus, levels).items():
+        if records[order_id].status == "rejected":
+            beside.append(held)
+        else:
+            table.undo(held)
     return [*records.values(), *beside]
 
 

@@ -197,16 +197,16 @@ def _handled_alone(handler: Handler, entry: _Delivery) -> list[str]:
 
 def _told(facts: Iterable[Told] | None, entries: list[_Delivery]) -> list[str]:
     """Have what was handled go on, and put its facts on the bus; return the messages where either was not taken."""
-    failed: list[_Delivery] = []
     try:
         every, failed = _go_on(list(facts or ()), entries)
         refused = tell(every)
-        failed += [entry for entry in _behind(refused, entries) if entry not in failed] if refused else []
-        if failed:
-            raise PublishError(f"{len(failed)} messages come again")
     except Exception as error:  # noqa: BLE001 the messages come again, and have it told again
         log.failed(error)
-        failed = failed or entries
+        failed = entries
+    else:
+        failed += [entry for entry in _behind(refused, entries) if entry not in failed] if refused else []
+        if failed:
+            log.failed(PublishError(f"{len(failed)} messages come again"))
     log.end()
     return [entry.message["messageId"] for entry in failed]
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from functions.catalog import app as edge
+from functions.shared import aws
 from tests.support.lambda_events import Context, sample, sqs_event
 from tests.unit.catalog.conftest import ADMIN, Send, a_product, create, euro, read
 
@@ -73,6 +74,16 @@ def test_the_newest_stays_in_whatever_order_they_come(send: Send, pot: Any, olde
     for facts in ((older, newer), (newer, older), (newer, newer, older)):
         assert hear(*facts) == []
         assert stock(send)["POT-S"]["available"] == 4
+
+
+def test_whose_a_sku_is_is_read_as_it_is_now(send: Send, pot: Any) -> None:
+    looks: list[Any] = []
+    name = "provide-client-params.dynamodb.BatchGetItem"
+    aws.dynamodb().meta.events.register(name, lambda params, **_: looks.append(params["RequestItems"]))
+    assert hear(told()) == []
+    assert [table["ConsistentRead"] for look in looks for table in look.values()] == [True], (
+        "what is passed over for a product of a moment ago is not told again"
+    )
 
 
 def test_what_is_no_products_is_passed_over(send: Send, pot: Any) -> None:
