@@ -30,7 +30,9 @@ MAY_COME_AGAIN = {
 """What a handler raises, without any fault, to have a message again later."""
 
 
-PERSONAL = re.compile(r"amira|Amira|Haddad|Lindenstrasse|(?<!:)\b10969\b|tok_")  # an amount may be the same number
+PERSONAL = re.compile(
+    r"amira|Amira|Haddad|Lindenstrasse|(?<!:)\b10969\b|tok_"
+)  # an amount may be the same number
 """What the people of a run (shop.py) tell of themselves and pay with; ids of theirs are nobody's name."""
 
 
@@ -284,7 +286,10 @@ class Reversals(Watch):
             # What is held beside a rejection is ended by orders, which hears of both.
             record = self.item("inventory", f"ORDER#{order_id}", "RESERVATION") or {}
             reservation = self.reservation(order_id) or {}
-            return record.get("status") != "rejected" and reservation.get("status") in ("reserved", "committed")
+            return record.get("status") != "rejected" and reservation.get("status") in (
+                "reserved",
+                "committed",
+            )
         payment = self.item("payments", f"PAYMENT#{order_id}", "PAYMENT") or {}
         attempt = payment.get("attempt", 1)
         name = f"SIM#{order_id}" if attempt == 1 else f"SIM#{order_id}-{attempt}"

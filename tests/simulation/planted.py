@@ -441,8 +441,8 @@ BUGS = (
     Bug(
         "give no message back whose facts the bus refused",
         "functions.shared.inbox",
-        "failed = failed or entries",
-        "pass",
+        "failed = entries",
+        "failed = []",
     ),
     Bug(
         "give the wrong messages back where the bus refused some facts",

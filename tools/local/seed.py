@@ -86,7 +86,14 @@ def access_token(shop: Shop, account: Account) -> str:
 
 
 def _log_in(shop: Shop, account: Account) -> Answer:
-    return shop.call("POST", "/identity/login", {"email": account.email, "password": account.password})
+    """Return what a log-in is answered; again after a 5xx, which says nothing of the account."""
+    body = {"email": account.email, "password": account.password}
+
+    def answered() -> Answer | None:
+        answer = shop.call("POST", "/identity/login", body)
+        return answer if answer.status < 500 else None
+
+    return until("identity to answer a log-in", answered)
 
 
 def _identity_admin(stack: Stack, payload: dict[str, object]) -> None:

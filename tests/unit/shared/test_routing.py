@@ -142,9 +142,7 @@ def test_a_message_that_could_not_go_on_comes_again_and_holds_up_no_other(receiv
     assert going_on["detail"]["id"] == bodies[1]["detail"]["id"]
 
 
-def test_where_the_bus_does_not_answer_all_come_again(
-    received: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_where_the_bus_does_not_answer_all_come_again(received: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     send(placed("ord_1"), placed("ord_2"))
     bodies = received("inventory")
     bodies[0]["slip"]["route"][0] += "-gone"
