@@ -7,7 +7,7 @@ ENDPOINT_PORT ?= 4566
 STATE         ?= .local
 ENV           ?= local
 AUTH          ?= false
-export PORT ENDPOINT_PORT STATE ENV AUTH GATEWAY EMULATOR COLD ORDERS VISITS CATALOG SERVICE FOLLOW FUNCTION EVENT QUEUE REDRIVE DELETE REASON BUYERS UNITS FROM TO EXAMPLES NAME REPLACE CANARY CONFIRM DATA BRANCH DAYS BASE
+export PORT ENDPOINT_PORT STATE ENV AUTH GATEWAY EMULATOR COLD ORDERS VISITS CATALOG SERVICE FOLLOW FUNCTION EVENT QUEUE REDRIVE DELETE REASON BUYERS UNITS FROM TO EXAMPLES NAME REPLACE CANARY CONFIRM DATA BRANCH DAYS BASE REPOSITORY
 
 # Whatever the shell says, compiled modules are kept: the SAM CLI starts in half the time.
 unexport PYTHONDONTWRITEBYTECODE
@@ -76,6 +76,8 @@ rotate-edge: setup ## Make another secret for the edge, which the next deploy br
 	@$(souk) rotate-edge
 preview: setup ## Name a branch's environment (BRANCH=…), or delete those of branches that are over their time (DAYS=3)
 	@$(souk) preview
+pipeline: setup ## Let GitHub deploy an environment, with a role for each stack (ENV=prod REPOSITORY=owner/name, SERVICE=orders for one)
+	@$(souk) pipeline
 ready: setup ## Say what is missing before the shop opens, each with the command that mends it (ENV=prod)
 	@$(souk) ready
 audit: setup ## Recompute stock and money from the ledgers and facts, and compare with the tables (ENV=prod)
@@ -143,7 +145,7 @@ cost: setup ## The bill of a month on AWS, on paper (ORDERS=1000000 VISITS=20000
 	@$(venv)/python -m tests.bench.cost
 
 ## This repository
-changed: setup ## The stacks that this branch touches, as a JSON list (BASE=origin/main)
+changed: setup ## What this branch touches, as JSON: the stacks to deploy and the tests to run (BASE=origin/main)
 	@$(souk) changed
 setup: ## Make the virtual environments in .local/ if they are missing or out of date
 	@$(PYTHON) tools/local/bootstrap.py
@@ -152,5 +154,5 @@ lock: setup ## Lock the requirements again after a change of requirements/*.in
 clean: ## Remove builds and virtual environments; the stack's state stays
 	@rm -rf .aws-sam .local/venv .local/emulator .local/localstack .local/judges .local/pictures .local/uv .local/cache
 
-.PHONY: help run stop reset status logs mail dlq audit ready race chaos replay restore-drill watch fmt lint test unit simulate contracts build invoke service deploy undeploy rotate-edge preview changed setup lock clean pictures lighthouse growth flash-sale hops capacity \
+.PHONY: help run stop reset status logs mail dlq audit ready race chaos replay restore-drill watch fmt lint test unit simulate contracts build invoke service deploy undeploy rotate-edge preview pipeline changed setup lock clean pictures lighthouse growth flash-sale hops capacity \
   judges bandit checkov pip-audit oidc probe schemathesis

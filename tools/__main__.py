@@ -23,6 +23,7 @@ COMMANDS = {
     "invoke": "tools.local.invoke",
     "deploy": "tools.operate.deploy",
     "preview": "tools.operate.preview",
+    "pipeline": "tools.operate.pipeline",
     "changed": "tools.build.changed",
     "undeploy": "tools.operate.undeploy",
     "rotate-edge": "tools.operate.guard",

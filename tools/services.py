@@ -15,7 +15,9 @@ EDGE = "edge"
 """CloudFront's template, which exists on AWS only."""
 WATCH = "watch"
 """The template of what watches over a service: deployed once for each."""
-NO_SERVICES = frozenset({EDGE, WATCH})
+PIPELINE = "pipeline"
+"""The template of who may deploy a stack from GitHub: deployed once for each."""
+NO_SERVICES = frozenset({EDGE, PIPELINE, WATCH})
 """The templates of infra/ that are no service's."""
 
 

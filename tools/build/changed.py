@@ -1,9 +1,10 @@
-"""`make changed BASE=origin/main`: the stacks that a change touches, as a JSON list, for pipelines to test and deploy.
+"""`make changed BASE=origin/main`: what a change touches, as JSON, for pipelines to deploy and to test.
 
-    ["cart", "edge"]
+    {"stacks": ["cart", "edge"], "tests": ["cart"]}
 
 A file of one service touches that service; what all are built from or deployed with touches all stacks; documents,
-tests and what runs on a developer's machine touch none.
+tests and what runs on a developer's machine touch none. Tests are those of services, or ["all"] where anything is
+touched that is not of a service alone. With BASE=none all is.
 """
 
 from __future__ import annotations
@@ -22,15 +23,22 @@ OF_A_SERVICE = re.compile(
     r"|tests/unit/(?P<tests>\w+)/|events/(?:schemas|samples|http)/(?P<facts>\w+)/"
 )
 OF_THE_EDGE = re.compile(r"web/|infra/edge\.yaml")
+OF_NONE = re.compile(r"infra/pipeline\.yaml")
+"""What a person deploys."""
 OF_ALL = re.compile(
     r"functions/shared/|functions/__init__\.py|requirements/(?:layer|bootstrap|dev)\.|template\.yaml|infra/\w+\.yaml"
     r"|samconfig\.toml|Makefile|tools/(?:build|operate|contracts)/|tools/\w+\.py"
 )
+UNTESTED = re.compile(r"docs/|[^/]+\.md$")
+"""What the tests that always run look at by themselves (tests/contract)."""
+ALL_TESTS = "all"
 
 
 def main() -> None:
-    """Print the stacks that differ between BASE (origin/main without it) and what is checked out."""
-    print(json.dumps(touched(files(options.text("BASE") or "origin/main"))))
+    """Print what differs between BASE (origin/main without it) and what is checked out."""
+    base = options.text("BASE") or "origin/main"
+    paths = ["Makefile"] if base == "none" else files(base)
+    print(json.dumps({"stacks": touched(paths), "tests": tests(paths)}))
 
 
 def files(base: str) -> list[str]:
@@ -46,12 +54,24 @@ def touched(paths: Iterable[str]) -> list[str]:
     """Return the stacks that files belong to, the platform first and the edge last."""
     known, found = services(), set()
     for path in paths:
-        match = OF_A_SERVICE.match(path)
-        name = next(filter(None, match.groupdict().values()), None) if match else None
-        if name in known:
+        if name := _service(path):
             found.add(name)
         elif OF_THE_EDGE.match(path):
             found.add(EDGE)
-        elif OF_ALL.match(path):
+        elif OF_ALL.match(path) and not OF_NONE.match(path):
             return [PLATFORM, *known, EDGE]
     return [name for name in (*known, EDGE) if name in found]
+
+
+def tests(paths: Iterable[str]) -> list[str]:
+    """Return the services to test, or that all is to be."""
+    seen = [path for path in paths if not UNTESTED.match(path)]
+    found = {_service(path) for path in seen}
+    return [ALL_TESTS] if None in found else sorted(filter(None, found))
+
+
+def _service(path: str) -> str | None:
+    """Return the service that a file is of."""
+    match = OF_A_SERVICE.match(path)
+    name = next(filter(None, match.groupdict().values()), None) if match else None
+    return name if name in services() else None

@@ -215,7 +215,9 @@ def deploy_stack(stack: StackTemplate, target: Target) -> None:
 
 def change_set(stack: StackTemplate, target: Target, template: Path) -> str | None:
     """Run `sam deploy` of a template up to the change set, and return its ARN; None where nothing changes."""
-    arguments = [*_deploy_arguments(stack, target, template), "--no-execute-changeset"]
+    # A folder for each stack: with one for all, who may deploy one could put down what another takes up.
+    arguments = [*_deploy_arguments(stack, target, template), "--s3-prefix", target.stack_name(stack)]
+    arguments.append("--no-execute-changeset")
     said = _sam("deploy", stack, arguments, target.variables)
     found = re.findall(r"arn:[\w-]+:cloudformation:\S+:changeSet/\S+", said)
     if not found and "No changes to deploy" not in said:

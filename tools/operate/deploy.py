@@ -24,10 +24,10 @@ from tools import ROOT, options, templates
 from tools.build import recipe, sam
 from tools.local.emulator import prove_sender
 from tools.local.stack import running_stack
-from tools.operate import adoption, changes, guard, release, site
+from tools.operate import adoption, changes, guard, pipeline, release, site
 from tools.operate.environment import Deployed, Environment, deployed, is_local
 from tools.report import ToolError, step
-from tools.services import NO_API, PLATFORM, WATCH, segments, watched
+from tools.services import NO_API, PLATFORM, WATCH, segments, services, watched
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -41,7 +41,7 @@ ENOUGH_CONCURRENCY = 100
 
 def main() -> None:
     """Deploy the stacks SERVICE names, all without it."""
-    names = options.services()
+    names = options.services([PLATFORM, *services(), EDGE.name])
     if is_local():
         changed = running_stack().deploy(names)
         step(f"deployed: {', '.join(changed)}" if changed else "every stack is up to date")
@@ -109,6 +109,8 @@ def deploy(environment: str, stacks: list[sam.StackTemplate], told: Mapping[str,
             "or deploy these services first if they have changed"
         )
     target = sam.Target(environment, common={**sam.given(environment), **told})
+    if release.bounded(target):
+        pipeline.check(client, environment, [stack.name for stack in stacks if stack.has_code])
 
     def bring_up(stack: sam.StackTemplate, _: str) -> None:
         for one, there in in_order(stack, target):

@@ -8,6 +8,8 @@ and messages for five minutes, then all; back at once when an alarm of the servi
 that answer calls start from a snapshot of themselves, which only versions have; with Tracing=true X-Ray has a trace of
 a part of all runs. No template has these: the SAM transform cannot leave an alias out by a parameter, and locally
 `make watch` and the drills change code in place.
+
+With Boundary=true the roles of functions are bounded; no role of a pipeline may make others (docs/adr/0037).
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from botocore.exceptions import ClientError
 from tools import options, templates
 from tools.build import recipe, sam
 from tools.contracts import compatibility
+from tools.operate import pipeline
 from tools.services import services
 
 Template = dict[str, Any]
@@ -53,6 +56,8 @@ def released(template: Template, stack: sam.StackTemplate, target: sam.Target) -
         version = recipe.digest([], stack.inputs(), *overrides, *map(str, (snapshots, traced)))
         shift = canary and options.text("CANARY") != "0"
         template = with_alias(template, version, shift=shift, snapshots=snapshots)
+    if bounded(target):
+        template = with_boundary(template, pipeline.boundary(target.environment, stack.name))
     return template
 
 
@@ -116,6 +121,42 @@ def _by_alias(node: Any, functions: Collection[str]) -> Any:
     if (at := node.get("Fn::GetAtt")) and at[0] in functions:
         return {"Ref": f"{at[0]}.Alias"}
     return {key: _by_alias(inner, functions) for key, inner in node.items()}
+
+
+def bounded(target: sam.Target) -> bool:
+    """Tell whether roles are bounded in an environment."""
+    return target.common.get("Boundary") == "true"
+
+
+def with_boundary(template: Template, boundary: str) -> Template:
+    """Return a template whose roles are bounded by a policy: those of functions, and CodeDeploy's, which SAM would not."""
+    found = {}
+    for name, one in template["Resources"].items():
+        properties = one.get("Properties", {})
+        if one["Type"] == "AWS::Serverless::Function":
+            properties = {**properties, "PermissionsBoundary": {"Fn::Sub": boundary}}
+            if shifts := properties.get("DeploymentPreference"):
+                role = {"Fn::GetAtt": ["CanaryRole", "Arn"]}
+                properties["DeploymentPreference"] = {**shifts, "Role": role}
+                found["CanaryRole"] = _canary_role(boundary)
+            one = {**one, "Properties": properties}
+        found[name] = one
+    return {**template, "Resources": found}
+
+
+def _canary_role(boundary: str) -> Template:
+    who = {
+        "Effect": "Allow",
+        "Principal": {"Service": "codedeploy.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+    }
+    may = "arn:${AWS::Partition}:iam::aws:policy/service-role/AWSCodeDeployRoleForLambdaLimited"
+    properties = {
+        "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [who]},
+        "ManagedPolicyArns": [{"Fn::Sub": may}],
+        "PermissionsBoundary": {"Fn::Sub": boundary},
+    }
+    return {"Type": "AWS::IAM::Role", "Properties": properties}
 
 
 def breaks(client: Any, environment: str, names: Collection[str]) -> list[str]:
