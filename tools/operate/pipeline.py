@@ -4,8 +4,8 @@
     make pipeline ENV=prod REPOSITORY=owner/name SERVICE=orders    # one of them
     make pipeline ENV=preview REPOSITORY=owner/name                # one role, for all environments of branches
 
-A person with administrator's rights does it: once, and again where a service is to do more to what is not its own, which
-`make deploy` tells. Their stacks are souk-pipeline-<environment>-<stack>, which no role of theirs can touch, and
+A person with administrator's rights does it: once, and again where a service is to do more to what is not its own,
+which `make deploy` tells. Their stacks are souk-pipeline-<environment>-<stack>, which no role of theirs can touch, and
 `make undeploy` leaves alone.
 """
 
@@ -75,15 +75,10 @@ def check(client: Any, environment: str, names: Iterable[str]) -> None:
     The boundary of their roles lets them do what it was made for, and refuses all else without a word at the deploy.
     """
     for name in names:
-        stack = f"souk-pipeline-{label(environment, name)}"
-        if _parameters(client, stack).get("Beyond") != digest(
-            beyond(environment, _bounded(environment, name))
-        ):
-            of = (
-                f"ENV={sam.PREVIEW}"
-                if label(environment, name) == sam.PREVIEW
-                else f"ENV={environment} SERVICE={name}"
-            )
+        whole = label(environment, name)
+        stack, wanted = f"souk-pipeline-{whole}", digest(beyond(environment, _bounded(environment, name)))
+        if _parameters(client, stack).get("Beyond") != wanted:
+            of = f"ENV={environment} SERVICE={name}" if whole != sam.PREVIEW else f"ENV={whole}"
             raise ToolError(
                 f"{name}: its functions are to do what {stack} does not let them do, or it is not there; somebody with "
                 f"administrator's rights first: make {PIPELINE} {of} REPOSITORY=owner/name"
@@ -176,7 +171,7 @@ def _is_own(resource: Any, service: str) -> bool:
 
 
 def _condition(condition: dict[str, Any]) -> dict[str, Any]:
-    """Return a condition without what hangs on parameters of the service; names may be patterns, as those of previews."""
+    """Return a condition without what hangs on the service's parameters; names may be patterns, as of previews."""
     kept = {
         operator.replace("StringEquals", "StringLike"): {
             key: value
@@ -193,7 +188,7 @@ def _listed(value: Any) -> list[Any]:
 
 
 def _api(environment: Environment) -> str:
-    """Return the id of the environment's HTTP API; of all of them for previews, whose stacks can reach their own only."""
+    """Return the id of the environment's HTTP API; of previews, whose APIs are not there yet, that of any."""
     if environment.name == sam.PREVIEW:
         return ALL
     told = environment.client("ssm").get_parameters(Names=[f"/souk/{environment.name}/apis/{PLATFORM}"])[

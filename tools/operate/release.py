@@ -129,19 +129,23 @@ def bounded(target: sam.Target) -> bool:
 
 
 def with_boundary(template: Template, boundary: str) -> Template:
-    """Return a template whose roles are bounded by a policy: those of functions, and CodeDeploy's, which SAM would not."""
-    found = {}
-    for name, one in template["Resources"].items():
-        properties = one.get("Properties", {})
-        if one["Type"] == "AWS::Serverless::Function":
-            properties = {**properties, "PermissionsBoundary": {"Fn::Sub": boundary}}
-            if shifts := properties.get("DeploymentPreference"):
-                role = {"Fn::GetAtt": ["CanaryRole", "Arn"]}
-                properties["DeploymentPreference"] = {**shifts, "Role": role}
-                found["CanaryRole"] = _canary_role(boundary)
-            one = {**one, "Properties": properties}
-        found[name] = one
-    return {**template, "Resources": found}
+    """Return a template whose roles are bounded by a policy: those of functions, and CodeDeploy's, which SAM leaves."""
+    functions = {
+        name: _bounded(one, boundary)
+        for name, one in template["Resources"].items()
+        if one["Type"] == "AWS::Serverless::Function"
+    }
+    shifts = any("DeploymentPreference" in one["Properties"] for one in functions.values())
+    canary = {"CanaryRole": _canary_role(boundary)} if shifts else {}
+    return {**template, "Resources": {**template["Resources"], **functions, **canary}}
+
+
+def _bounded(function: Template, boundary: str) -> Template:
+    properties = {**function["Properties"], "PermissionsBoundary": {"Fn::Sub": boundary}}
+    if preference := properties.get("DeploymentPreference"):
+        role = {"Fn::GetAtt": ["CanaryRole", "Arn"]}
+        properties["DeploymentPreference"] = {**preference, "Role": role}
+    return {**function, "Properties": properties}
 
 
 def _canary_role(boundary: str) -> Template:
