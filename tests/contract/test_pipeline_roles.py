@@ -44,7 +44,11 @@ def properties(environment: str, stack: str, logical: str) -> dict[str, Any]:
 
 @functools.cache
 def role(environment: str, stack: str) -> list[Statement]:
-    policies = properties(environment, stack, "Role")["Policies"]
+    at = resolver(environment, stack)
+    policies = [*properties(environment, stack, "Role")["Policies"]]
+    for logical, one in at.template["Resources"].items():
+        if one["Type"] == "AWS::IAM::Policy" and at.holds(one["Condition"]):
+            policies.append(properties(environment, stack, logical))
     return [one for policy in policies for one in policy["PolicyDocument"]["Statement"]]
 
 

@@ -10,7 +10,7 @@ import boto3
 import pytest
 
 from tests.support.templates import ROOT, template
-from tools.build import sam
+from tools.build import changed, sam
 from tools.build.changed import files, touched
 from tools.operate import preview
 from tools.operate.environment import Environment
@@ -38,6 +38,7 @@ ALL = ["platform", *services(), "edge"]
         ("tools/build/recipe.py", ALL),
         ("tools/operate/deploy.py", ALL),
         ("infra/watch.yaml", ALL),
+        ("infra/pipeline.yaml", []),  # a person deploys it
         ("docs/deploying.md", []),
         ("tests/e2e/test_checkout.py", []),
         ("tests/unit/tools/test_changed.py", []),
@@ -60,6 +61,36 @@ def test_several_files_touch_each_stack_once_and_in_order() -> None:
     ]
     assert touched(paths) == ["cart", "orders", "edge"]
     assert touched([*paths, "functions/shared/log.py"]) == ALL
+
+
+@pytest.mark.parametrize(
+    ("paths", "suites"),
+    [
+        ([], []),
+        (["README.md", "docs/deploying.md"], []),
+        (["functions/cart/service.py", "docs/services.md"], ["cart"]),
+        (["tests/unit/orders/test_saga.py", "infra/cart.yaml"], ["cart", "orders"]),
+        (["functions/cart/service.py", "functions/shared/http.py"], ["all"]),
+        (["tests/unit/tools/test_changed.py"], ["all"]),
+        (["tests/integration/test_checkout.py"], ["all"]),
+        (["web/index.html"], ["all"]),
+        (["infra/pipeline.yaml"], ["all"]),
+        ([".github/workflows/check.yml"], ["all"]),
+        (["tools/local/run.py"], ["all"]),
+    ],
+)
+def test_what_is_of_one_service_is_tested_by_its_tests_and_all_else_by_all(
+    paths: list[str], suites: list[str]
+) -> None:
+    assert changed.tests(paths) == suites
+
+
+def test_without_a_base_all_is_touched(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("BASE", "none")
+    changed.main()
+    assert json.loads(capsys.readouterr().out) == {"stacks": ALL, "tests": ["all"]}
 
 
 def test_every_file_of_a_service_is_found_to_be_its_own() -> None:

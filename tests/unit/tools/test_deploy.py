@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import sys
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -11,7 +13,7 @@ from botocore.stub import Stubber
 from moto import mock_aws
 
 from tools.build import recipe, sam
-from tools.operate.deploy import build_for, check_quota, have_a_sender, in_order, make_keys
+from tools.operate.deploy import build_for, check_quota, have_a_sender, in_order, main, make_keys
 from tools.report import ToolError
 from tools.services import watched
 
@@ -60,6 +62,28 @@ def test_an_emulator_without_mail_is_deployed_to_all_the_same(capsys: pytest.Cap
         stub.add_client_error("create_email_identity", "InternalFailure", "not included in your license", 501)
         have_a_sender(ses)
     assert "no mail goes out" in capsys.readouterr().out
+
+
+def test_the_edge_can_be_deployed_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENV", "moon")
+    monkeypatch.setenv("SERVICE", "nothing")
+    with pytest.raises(ToolError, match=r"no service nothing; there are: platform cart .* edge$"):
+        main()
+    monkeypatch.setenv("SERVICE", "edge orders")
+    with pytest.raises(ToolError, match="no environment 'moon'"):
+        main()
+
+
+def test_each_stack_puts_down_what_is_deployed_in_a_folder_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    said, told = tmp_path / "said", tmp_path / "sam"
+    told.write_text(f"#!/bin/sh\necho $@ > {said}\necho No changes to deploy\n")
+    told.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    watch = sam.StackTemplate("watch", of="orders")
+    assert sam.change_set(watch, sam.Target("dev"), tmp_path / "template.json") is None
+    assert "--s3-prefix souk-dev-orders-watch " in said.read_text()
 
 
 # --- what watches ---
