@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -49,8 +50,8 @@ def main() -> None:
     there, elsewhere = deployed(), options.text("AWS_ENDPOINT_URL")
     environment = there.name
     build_for(sam.runs_on(environment), environment)
-    account = boto3.client("sts").get_caller_identity()["Account"]
-    step(f"deploying to account {account}{' at ' + elsewhere if elsewhere else ''}")
+    me = boto3.client("sts").get_caller_identity()
+    step(f"deploying to account {me['Account']}{' at ' + elsewhere if elsewhere else ''}")
     check_quota(boto3.client("lambda"))
     told = {} if elsewhere else told_of_the_edge(there, whole=not names)
     if names != [EDGE.name]:
@@ -59,9 +60,16 @@ def main() -> None:
         have_a_sender(boto3.client("sesv2"))
     if elsewhere or (names and EDGE.name not in names and not edge_is_stale(environment)):
         return
+    if names != [EDGE.name]:
+        refuse_beyond_one(
+            me["Arn"], "the edge has to know of other APIs", f"make deploy ENV={environment} SERVICE=edge"
+        )
     deploy_site(environment, guard.current(there) if not names else guard.sent(there) or "")
     now = told_of_the_edge(there, whole=not names)
     if news := {name for name, value in now.items() if told.get(name) != value}:
+        refuse_beyond_one(
+            me["Arn"], "services have to know of another edge", f"make deploy ENV={environment}"
+        )
         step(f"services are told of the edge: {', '.join(sorted(news))}")
         deploy(environment, [stack for stack in sam.all_stacks() if news & stack.parameters()], now)
 
@@ -91,6 +99,12 @@ def build_for(wanted: Mapping[str, str], environment: str) -> None:
         f"{environment} runs on {runtime} and this is {recipe.python_tag()}, whose compiled modules do not fit; "
         f"run: {first}make deploy ENV={environment} PYTHON={python}"
     )
+
+
+def refuse_beyond_one(who: str, why: str, command: str) -> None:
+    """Raise ToolError with what a person has to do where a pipeline's role, which is for one stack, would go on."""
+    if re.search(rf":assumed-role/souk-pipeline-(?!{sam.PREVIEW}/)", who):
+        raise ToolError(f"deployed, but {why}, and this role is for one stack: {command}")
 
 
 def told_of_the_edge(environment: Environment, *, whole: bool) -> dict[str, str]:

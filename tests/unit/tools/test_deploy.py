@@ -13,7 +13,15 @@ from botocore.stub import Stubber
 from moto import mock_aws
 
 from tools.build import recipe, sam
-from tools.operate.deploy import build_for, check_quota, have_a_sender, in_order, main, make_keys
+from tools.operate.deploy import (
+    build_for,
+    check_quota,
+    have_a_sender,
+    in_order,
+    main,
+    make_keys,
+    refuse_beyond_one,
+)
 from tools.report import ToolError
 from tools.services import watched
 
@@ -72,6 +80,17 @@ def test_the_edge_can_be_deployed_alone(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("SERVICE", "edge orders")
     with pytest.raises(ToolError, match="no environment 'moon'"):
         main()
+
+
+def test_the_role_of_one_stack_says_what_a_person_has_to_do_for_others() -> None:
+    me = "arn:aws:sts::123456789012:assumed-role/souk-pipeline-{}/GitHubActions"
+    for label in ("prod-orders", "dev-edge"):
+        with pytest.raises(
+            ToolError, match=r"deployed, but because, and this role is for one stack: make deploy$"
+        ):
+            refuse_beyond_one(me.format(label), "because", "make deploy")
+    refuse_beyond_one(me.format("preview"), "because", "make deploy")
+    refuse_beyond_one("arn:aws:sts::123456789012:assumed-role/Admin/somebody", "because", "make deploy")
 
 
 def test_each_stack_puts_down_what_is_deployed_in_a_folder_of_its_own(

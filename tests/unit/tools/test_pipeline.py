@@ -9,7 +9,9 @@ import boto3
 import pytest
 
 from tests.support.templates import template
+from tools.build import sam
 from tools.operate import pipeline
+from tools.operate.deploy import deploy
 from tools.operate.environment import Deployed
 from tools.report import ToolError
 from tools.services import services
@@ -123,6 +125,11 @@ def test_a_deploy_is_refused_whose_functions_the_boundary_would_hold_back(
         pipeline.check(client, "dev", ["orders"])
     pipeline.deploy(dev, "souk/shop", ["orders"])
     pipeline.check(client, "dev", ["orders"])
+
+
+def test_make_deploy_looks_before_it_builds(dev: Deployed) -> None:
+    with pytest.raises(ToolError, match="make pipeline ENV=dev SERVICE=orders REPOSITORY=owner/name"):
+        deploy("dev", [sam.StackTemplate("orders")], {"Boundary": "true"})
 
 
 def test_another_right_to_what_is_its_own_asks_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

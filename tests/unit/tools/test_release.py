@@ -115,6 +115,26 @@ CALLERS = {
 }
 
 
+def test_an_environment_has_canary_and_boundary_where_its_parameters_say_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("CANARY", raising=False)
+    orders = sam.StackTemplate("orders")
+
+    def function(**common: str) -> dict[str, Any]:
+        template = release.released(templates.template("orders"), orders, sam.Target("dev", common=common))
+        assert template["Metadata"]["Souk"]["Reads"]
+        found: dict[str, Any] = template["Resources"]["HttpFunction"]["Properties"]
+        return found
+
+    assert not {"PermissionsBoundary", "AutoPublishAlias"} & set(function())
+    bounded = function(Boundary="true")
+    assert bounded["PermissionsBoundary"]["Fn::Sub"].endswith(":policy/pipeline/souk-dev-orders-boundary")
+    assert "DeploymentPreference" not in bounded
+    both = function(Boundary="true", Canary="true")
+    assert both["DeploymentPreference"]["Role"] == {"Fn::GetAtt": ["CanaryRole", "Arn"]}
+
+
 def resources(service: str, version: str = "one", *, shift: bool = True) -> dict[str, Any]:
     """Return a service's resources as prod gets them."""
     template = release.with_alias(templates.template(service), version, shift=shift)
