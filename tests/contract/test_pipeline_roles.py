@@ -360,17 +360,13 @@ EVERY_ROLE = [*(("prod", stack) for stack in STACKS), ("preview", "*")]
 
 @pytest.mark.parametrize(("environment", "stack"), EVERY_ROLE)
 def test_no_role_touches_a_role_or_a_boundary_of_pipelines(environment: str, stack: str) -> None:
-    label = pipeline.label(environment, stack)
+    own, bound = properties(environment, stack, "Role"), properties(environment, stack, "Boundary")
     context = {
         "iam:PermissionsBoundary": bounded_by(environment, stack),
         "iam:PassedToService": "lambda.amazonaws.com",
     }
-    for path in (
-        f"role/pipeline/souk-pipeline-{label}",
-        "role/admin",
-        f"policy/pipeline/souk-{label}-boundary",
-        "user/me",
-    ):
+    paths = [f"role{own['Path']}{own['RoleName']}", f"policy{bound['Path']}{bound['ManagedPolicyName']}"]
+    for path in (*paths, "role/admin", "user/me", f"oidc-provider/{pipeline.ISSUER}"):
         for action in WIDENING:
             for via in ({}, VIA):
                 at = arn("iam", path, region="")
@@ -404,7 +400,8 @@ def test_roles_of_functions_are_made_within_their_boundary_alone(service: str) -
         other = next(one for one in services() if one != service)
         for bound in ({}, {"iam:PermissionsBoundary": bounded_by("prod", other)}):
             assert not allowed(role("prod", service), action, at, {**VIA, **bound})
-    assert not allowed(role("prod", service), "iam:DeleteRolePermissionsBoundary", at, VIA)
+    has = {"iam:PermissionsBoundary": bounded_by("prod", service)}
+    assert not allowed(role("prod", service), "iam:DeleteRolePermissionsBoundary", at, {**VIA, **has})
     assert not allowed(
         role("prod", service), "iam:PassRole", at, {**VIA, "iam:PassedToService": "ec2.amazonaws.com"}
     )

@@ -138,6 +138,8 @@ def test_another_right_to_what_is_its_own_asks_for_nothing(monkeypatch: pytest.M
     table = {"Effect": "Allow", "Action": "dynamodb:Scan", "Resource": {"Fn::GetAtt": ["OrdersTable", "Arn"]}}
     monkeypatch.setitem(function, "Policies", [*function["Policies"], {"Statement": [table]}])
     assert pipeline.beyond("dev", ["orders"]) == before
+    table["Resource"] = {"Fn::Sub": "arn:${AWS::Partition}:sqs:::souk-${Environment}-orders2-inbox"}
+    assert pipeline.beyond("dev", ["orders"]) != before, "another service, whose name begins alike"
 
 
 def test_previews_are_refused_by_the_role_they_share(dev: Deployed) -> None:
