@@ -313,8 +313,25 @@ def test_a_role_changes_its_own_stack_alone(stack: str) -> None:
         assert not [name for name in others if may(action, name)]
     for action in ("CreateStack", "UpdateStack", "SetStackPolicy"):
         assert not may(action, f"souk-prod-{stack}"), "a change set can be looked at, and refused"
-    taking_up = {"cloudformation:ImportResourceTypes": "AWS::DynamoDB::Table"}
-    assert not may("CreateChangeSet", f"souk-prod-{stack}", **taking_up), "it would take up what is another's"
+    for kind, taken in (
+        ("AWS::DynamoDB::Table", True),
+        ("AWS::S3::Bucket", True),
+        ("AWS::ApiGatewayV2::Route", False),
+    ):
+        taking_up = {"cloudformation:ImportResourceTypes": kind}
+        assert may("CreateChangeSet", f"souk-prod-{stack}", **taking_up) == taken, (
+            "what has no name may be another's"
+        )
+
+
+@pytest.mark.parametrize("service", services())
+def test_a_role_looks_for_what_its_own_stack_left(service: str) -> None:
+    for name, own in ((f"souk-prod-{service}", True), (f"souk-dev-{service}", False), ("souk-prod-x", False)):
+        table, bucket = arn("dynamodb", f"table/{name}"), f"arn:aws:s3:::{name}-imports-{ACCOUNT}"
+        assert allowed(role("prod", service), "dynamodb:DescribeTable", table) == own
+        assert allowed(role("prod", service), "s3:ListBucket", bucket) == own
+        assert not allowed(role("prod", service), "dynamodb:GetItem", table)
+        assert not allowed(role("prod", service), "s3:GetObject", f"{bucket}/x")
 
 
 @pytest.mark.parametrize("stack", STACKS)
@@ -492,6 +509,20 @@ def test_whatever_a_template_says_functions_do_not_reach_the_data_of_others(serv
     assert signs == (service == "identity"), "who signs tokens is everybody"
 
 
+@pytest.mark.parametrize(("environment", "stack"), [*(("prod", one) for one in services()), ("preview", "*")])
+def test_a_boundary_lets_in_what_the_switches_of_an_environment_ask_for(environment: str, stack: str) -> None:
+    for action in (
+        "xray:PutTraceSegments",
+        "xray:PutTelemetryRecords",
+    ):  # AWSXRayDaemonWriteAccess, by Tracing
+        assert allowed(boundary(environment, stack), action, "*")
+    here, there = ("prod", "dev") if stack != "*" else ("prex1", "prod")
+    for action in ("GetAlias", "UpdateAlias", "GetProvisionedConcurrencyConfig"):  # CodeDeploy's, by Canary
+        for name, own in ((here, True), (there, False)):
+            at = function(f"souk-{name}-{services()[0] if stack == '*' else stack}-http")
+            assert allowed(boundary(environment, stack), f"lambda:{action}", at) == own
+
+
 def test_conditions_that_hang_on_a_services_own_parameters_are_left_out_and_others_kept() -> None:
     found = {action: one for one in pipeline.beyond("prod", ["identity"]) for action in one["Action"]}
     assert "Condition" not in found["ses:SendEmail"]  # MailSender
@@ -519,6 +550,9 @@ def test_the_role_of_previews_makes_and_deletes_them_and_nothing_that_stays() ->
         for environment, may in (("prex1", True), ("prod", False), ("dev", False)):
             at = "arn:aws:" + deletes.format(f"{REGION}:{ACCOUNT}", environment)
             assert allowed(role("preview", "*"), action, at) == may
+    for environment, may in (("prex1", True), ("prod", False)):
+        path = arn("ssm", f"parameter/souk/{environment}")  # undeploy lists what is under it
+        assert allowed(role("preview", "*"), "ssm:GetParametersByPath", path) == may
     key = arn("kms", "key/1")
     assert allowed(role("preview", "*"), "kms:ScheduleKeyDeletion", key, {"aws:ResourceTag/souk": "prex1"})
     assert not allowed(role("preview", "*"), "kms:ScheduleKeyDeletion", key, {"aws:ResourceTag/souk": "prod"})

@@ -45,6 +45,8 @@ def _holds(operator: str, told: str | None, values: list[str]) -> bool:
     match bare:
         case "StringEquals":
             return told in values
+        case "StringNotEquals" if operator.startswith("ForAnyValue:"):  # by itself it is met without the key
+            return told not in values
         case "StringLike" | "ArnLike" | "ArnEquals":
             return any(_like(told, value) for value in values)
     raise NotImplementedError(operator)

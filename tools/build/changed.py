@@ -35,19 +35,22 @@ ALL_TESTS = "all"
 
 
 def main() -> None:
-    """Print what differs between BASE (origin/main without it) and what is checked out."""
+    """Print what was touched since BASE (origin/main without it)."""
     base = options.text("BASE") or "origin/main"
     paths = ["Makefile"] if base == "none" else files(base)
     print(json.dumps({"stacks": touched(paths), "tests": tests(paths)}))
 
 
 def files(base: str) -> list[str]:
-    """Return the files that were changed, added or removed since this branch left another; ToolError if git says no."""
-    line = ["git", "diff", "--name-only", "--no-renames", f"{base}...HEAD"]
+    """Return the files touched by each commit that `base` does not have; ToolError where git knows no such base.
+
+    Commit by commit: what one changed and a later one took back may be deployed as the first left it.
+    """
+    line = ["git", "log", "--format=", "--cc", "--name-only", "--no-renames", f"{base}..HEAD"]
     done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise ToolError(f"git knows no BASE {base!r} in common with this: {done.stderr.strip()}")
-    return done.stdout.splitlines()
+        raise ToolError(f"git knows no BASE {base!r}: {done.stderr.strip()}")
+    return sorted(filter(None, set(done.stdout.splitlines())))
 
 
 def touched(paths: Iterable[str]) -> list[str]:

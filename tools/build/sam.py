@@ -231,11 +231,8 @@ def package(stack: StackTemplate, target: Target, template: Path) -> Path:
     """Upload what a template needs, and return the template that names it there."""
     packaged = template.with_name(f"packaged-{target.environment}.json")
     arguments = ["--template-file", str(template), "--output-template-file", str(packaged), "--use-json"]
-    arguments += [
-        "--resolve-s3",
-        "--region",
-        target.variables.get("AWS_REGION") or region(target.environment),
-    ]
+    arguments += ["--resolve-s3", "--s3-prefix", target.stack_name(stack)]
+    arguments += ["--region", target.variables.get("AWS_REGION") or region(target.environment)]
     _sam("package", stack, arguments, target.variables)
     return packaged
 

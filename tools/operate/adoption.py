@@ -103,7 +103,7 @@ def _uploaded(environment: Environment, packaged: Path, name: str) -> str:
     found = re.search(r"s3://([^/\"]+)/", body)
     if found is None:
         raise ToolError(f"{packaged} names no artifacts")
-    s3, key = environment.client("s3"), f"{name}.adopted.template"
+    s3, key = environment.client("s3"), f"{name}/adopted.template"
     s3.put_object(Bucket=found[1], Key=key, Body=body.encode())
     signed: str = s3.generate_presigned_url("get_object", Params={"Bucket": found[1], "Key": key})
     return signed.partition("?")[0]  # CloudFormation reads it by its caller's rights

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import boto3
 import pytest
@@ -105,6 +107,32 @@ def test_a_base_that_git_does_not_know_is_said() -> None:
     assert files("HEAD") == []
 
 
+def test_what_one_commit_did_and_another_took_back_is_touched(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def git(*words: str) -> None:
+        as_me = ("-c", "user.name=me", "-c", "user.email=me@example.com", "-c", "commit.gpgsign=false")
+        subprocess.run(["git", *as_me, *words], cwd=tmp_path, check=True, capture_output=True)
+
+    def commit(name: str, text: str) -> None:
+        (tmp_path / name).write_text(text)
+        git("add", "-A")
+        git("commit", "-m", name)
+
+    monkeypatch.setattr(changed, "ROOT", tmp_path)
+    git("init", "-b", "main")
+    commit("a", "1")
+    git("tag", "deployed")
+    commit("a", "2")
+    commit("a", "1")
+    git("checkout", "-b", "branch", "deployed")
+    commit("b c", "1")
+    assert files("main") == ["b c"], "not what the other branch has done since"
+    git("checkout", "main")
+    git("merge", "--no-ff", "branch", "-m", "merge")
+    assert files("deployed") == ["a", "b c"]
+
+
 # --- environments of branches ------------------------------------------------------------------------------------
 
 
@@ -127,6 +155,11 @@ def test_an_environment_that_samconfig_names_is_no_preview() -> None:
     assert sam.section("prod") == "prod"
     with pytest.raises(ToolError, match="no environment 'moon'"):
         sam.section("moon")
+
+
+def test_no_environment_that_stays_is_called_as_previews_are() -> None:
+    known = [name for name in sam._settings() if name.startswith(sam.PREVIEW[:3])]
+    assert known == [sam.PREVIEW], "the role that deletes previews goes by their names (infra/pipeline.yaml)"
 
 
 def a_stack(environment: str, name: str, tag: str) -> None:
