@@ -17,7 +17,9 @@ WATCH = "watch"
 """The template of what watches over a service: deployed once for each."""
 PIPELINE = "pipeline"
 """The template of who may deploy a stack from GitHub: deployed once for each."""
-NO_SERVICES = frozenset({EDGE, PIPELINE, WATCH})
+WAF = "waf"
+"""The template of what stands before the edge, deployed only where it is asked for."""
+NO_SERVICES = frozenset({EDGE, PIPELINE, WAF, WATCH})
 """The templates of infra/ that are no service's."""
 
 

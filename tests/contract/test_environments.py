@@ -11,7 +11,7 @@ import pytest
 from tests.support.expanded import expanded
 from tools import templates
 from tools.intrinsics import Resolver
-from tools.services import EDGE, PLATFORM, services
+from tools.services import EDGE, PLATFORM, WAF, services
 
 NAMES = {
     "AlarmName",
@@ -39,7 +39,7 @@ HOSTILE = ("dev", "dev1", "de")
 
 def resources(environment: str) -> Iterator[tuple[str, str, Any]]:
     """Yield type, logical id and resolved properties of every resource of an environment, with either gateway."""
-    for stack in (PLATFORM, EDGE, *services()):
+    for stack in (PLATFORM, EDGE, WAF, *services()):
         template = expanded(templates.template(stack), environment)
         for gateway in ("http", "rest"):
             resolver = Resolver(template)

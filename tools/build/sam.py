@@ -89,12 +89,16 @@ class StackTemplate:
 
 @dataclass(frozen=True)
 class Target:
-    """Where stacks are deployed to: an environment name, the AWS variables and values for template parameters."""
+    """Where stacks are deployed to: an environment name, the AWS variables and values for template parameters.
+
+    `region` is another than the environment's, for the stack that must be there.
+    """
 
     environment: str
     variables: Mapping[str, str] = field(default_factory=dict)
     common: Parameters = field(default_factory=dict)
     per_stack: Mapping[str, Parameters] = field(default_factory=dict)
+    region: str = ""
 
     def stack_name(self, stack: StackTemplate) -> str:
         """Return the CloudFormation stack's name."""
@@ -242,6 +246,7 @@ def _deploy_arguments(stack: StackTemplate, target: Target, template: Path) -> l
     overrides = [f"{name}={value}" for name, value in target.overrides(stack).items()]
     arguments = ["--template", str(template), "--config-file", str(ROOT / "samconfig.toml")]
     arguments += ["--config-env", config, "--stack-name", target.stack_name(stack), "--no-confirm-changeset"]
+    arguments += ["--region", target.region] if target.region else []
     return [*arguments, "--parameter-overrides", *overrides] if overrides else arguments
 
 

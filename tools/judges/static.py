@@ -6,6 +6,7 @@ What they find is fixed, or accepted here by rule and place with a reason; docs/
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, NamedTuple
 
 from tools import ROOT
@@ -45,10 +46,9 @@ CHECKOV = {
     "CKV_AWS_21": "the import bucket keeps a copy of a shop's own file for 30 days; the site bucket has versions",
     "CKV_AWS_26": "the alarms' topic holds names and numbers; under AWS's key for SNS CloudWatch could not publish",
     "CKV_AWS_27": "queues are encrypted (SqsManagedSseEnabled), which this check does not know of",
-    "CKV_AWS_68": "a WAF costs a fee each month whatever the traffic: the shop's owner decides",
     "CKV_AWS_73": "one correlation id runs through answers, events and log lines; X-Ray is billed per trace",
     "CKV_AWS_76": "each function logs its request; a refusal is logged by the service",
-    "CKV_AWS_86": "CloudFront's access logs hold visitors' addresses: the shop's owner decides",
+    "CKV_AWS_86": "CloudFront's access logs would keep who asked for what; metrics count it (docs/adr/0038)",
     "CKV_AWS_115": "a function's own ceiling takes from the account's: set per shop, once its traffic is known",
     "CKV_AWS_116": "queues and streams have dead-letter queues of their own; a lost tick is made up for by the next",
     "CKV_AWS_117": "the functions reach AWS only, over TLS; a VPC would add NAT gateways and guard nothing",
@@ -101,8 +101,10 @@ def checkov() -> int:
         ",".join(CHECKOV),
     )
     try:
-        found = json.loads(said[min(said.index(sign) for sign in "[{" if sign in said) :])
-    except ValueError:
+        found = json.loads(
+            re.split(r"^(?=[\[{])", said, maxsplit=1, flags=re.MULTILINE)[1]
+        )  # warnings come first
+    except (ValueError, IndexError):
         raise ToolError(f"checkov did not judge (status {status}): {said[-300:]}") from None
     reports: list[dict[str, Any]] = found if isinstance(found, list) else [found]
     failed = [check for report in reports for check in report.get("results", {}).get("failed_checks", [])]

@@ -28,14 +28,14 @@ from tools.local.stack import running_stack
 from tools.operate import adoption, changes, guard, pipeline, release, site
 from tools.operate.environment import Deployed, Environment, deployed, is_local
 from tools.report import ToolError, step
-from tools.services import NO_API, PLATFORM, WATCH, segments, services, watched
+from tools.services import NO_API, PLATFORM, WAF, WATCH, segments, services, watched
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_lambda import LambdaClient
 
 EDGE = sam.StackTemplate("edge")
-_IDENTITY = "identity"
+_IDENTITY, _WAF = "identity", sam.StackTemplate(WAF)
 ENOUGH_CONCURRENCY = 100
 """Of a new account's 10, the queues' pollers of eight services alone may take all."""
 
@@ -58,13 +58,13 @@ def main() -> None:
         deploy(environment, sam.select([name for name in names or [] if name != EDGE.name]), told)
     if elsewhere:
         have_a_sender(boto3.client("sesv2"))
-    if elsewhere or (names and EDGE.name not in names and not edge_is_stale(environment)):
+    if elsewhere or (names and EDGE.name not in names and not edge_is_stale(there)):
         return
     if names != [EDGE.name]:
         refuse_beyond_one(
             me["Arn"], "the edge has to know of other APIs", f"make deploy ENV={environment} SERVICE=edge"
         )
-    deploy_site(environment, guard.current(there) if not names else guard.sent(there) or "")
+    deploy_site(there, guard.current(there) if not names else guard.sent(there) or "")
     now = told_of_the_edge(there, whole=not names)
     if news := {name for name, value in now.items() if told.get(name) != value}:
         refuse_beyond_one(
@@ -237,26 +237,40 @@ def apis(environment: str) -> dict[str, str]:
     return {"Apis": ",".join(f"{one}:{api}" for one, api in told.items()), "Api": next(iter(told.values()))}
 
 
-def edge_is_stale(environment: str) -> bool:
+def edge_is_stale(environment: Environment) -> bool:
     """Tell whether there is an edge that knows other APIs than there are."""
-    try:
-        stacks = boto3.client("cloudformation").describe_stacks(StackName=f"souk-{environment}-{EDGE.name}")
-    except ClientError:  # there is none
-        return False
-    known = {one["ParameterKey"]: one["ParameterValue"] for one in stacks["Stacks"][0].get("Parameters", [])}
-    return not known.items() >= apis(environment).items()
+    known = guard.knows(environment)
+    return known is not None and not known.items() >= apis(environment.name).items()
 
 
-def deploy_site(environment: str, secret_version: str) -> None:
-    """Deploy CloudFront and bring the files of web/ to its bucket."""
-    common = {**sam.given(environment), **apis(environment), "SecretVersion": secret_version}
-    target = sam.Target(environment, common=common)
-    deploy_stack(boto3.client("cloudformation"), EDGE, target)
-    stack = boto3.client("cloudformation").describe_stacks(StackName=target.stack_name(EDGE))["Stacks"][0]
-    outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+def deploy_site(environment: Environment, secret_version: str) -> None:
+    """Deploy CloudFront, with WAF before it where that is asked for, and bring the files of web/ to its bucket."""
+    name, client = environment.name, boto3.client("cloudformation")
+    had_waf = bool((guard.knows(environment) or {}).get("WebAcl"))
+    told = {"SecretVersion": secret_version, "WebAcl": deploy_waf(environment)}
+    target = sam.Target(name, common={**sam.given(name), **apis(name), **told})
+    deploy_stack(client, EDGE, target)
+    if had_waf and not told["WebAcl"]:
+        guard.remove_waf(environment)
+    outputs = outputs_of(client, target.stack_name(EDGE))
     site.upload(outputs["SiteBucket"])
     boto3.client("cloudfront").create_invalidation(
         DistributionId=outputs["DistributionId"],
         InvalidationBatch={"Paths": {"Quantity": 1, "Items": ["/*"]}, "CallerReference": str(time.time_ns())},
     )
     step(f"the shop: {outputs['Url']}")
+
+
+def deploy_waf(environment: Environment) -> str:
+    """Deploy WAF's rules where samconfig.toml asks for them, and return their ARN; "" where it does not."""
+    if not guard.wants_waf(environment):
+        return ""
+    target = sam.Target(environment.name, region=guard.WAF_REGION)
+    deploy_stack(guard.waf_client(), _WAF, target)
+    return outputs_of(guard.waf_client(), target.stack_name(_WAF))["Arn"]
+
+
+def outputs_of(client: CloudFormationClient, stack: str) -> dict[str, str]:
+    """Return what a stack puts out."""
+    outputs = client.describe_stacks(StackName=stack)["Stacks"][0].get("Outputs", [])
+    return {output["OutputKey"]: output["OutputValue"] for output in outputs}

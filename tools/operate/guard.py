@@ -1,4 +1,6 @@
-"""`make rotate-edge ENV=prod`: another secret for the edge, by which services know what comes by it. On AWS alone.
+"""What guards the edge on AWS: its secret, by which services know what comes by it, and WAF where it is asked for.
+
+`make rotate-edge ENV=prod` makes another secret.
 
 The edge sends it with each call (X-Souk-Edge); it is kept in Secrets Manager as souk-<environment>-edge. Services are
 told the SHA-256 of the one that the edge sends and, before it sends another one, of that: so that no call is refused
@@ -9,13 +11,23 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from typing import TYPE_CHECKING
 
+import boto3
 from botocore.exceptions import ClientError
 
 from tools import options
+from tools.build import sam
+from tools.operate import changes
 from tools.operate.environment import Environment, deployed, is_local
 from tools.report import ToolError, step
-from tools.services import EDGE
+from tools.services import EDGE, WAF
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
+
+WAF_REGION = "us-east-1"
+"""Where all that CloudFront refers to must be."""
 
 
 def main() -> None:
@@ -52,13 +64,18 @@ def current(environment: Environment) -> str:
 
 def sent(environment: Environment) -> str | None:
     """Return the version that the edge sends, "" where it sends none, None where there is no edge."""
+    known = knows(environment)
+    return None if known is None else known.get("SecretVersion", "")
+
+
+def knows(environment: Environment) -> dict[str, str] | None:
+    """Return the parameters that the edge was last deployed with, None where there is no edge."""
     try:
         name = f"souk-{environment.name}-{EDGE}"
         (stack,) = environment.client("cloudformation").describe_stacks(StackName=name)["Stacks"]
     except ClientError:  # there is none
         return None
-    known = {one["ParameterKey"]: one["ParameterValue"] for one in stack.get("Parameters", [])}
-    return str(known.get("SecretVersion", ""))
+    return {one["ParameterKey"]: one["ParameterValue"] for one in stack.get("Parameters", [])}
 
 
 def digests(environment: Environment, *, whole: bool) -> str:
@@ -86,6 +103,24 @@ def forget(environment: Environment) -> None:
     environment.client("secretsmanager").delete_secret(
         SecretId=_name(environment), ForceDeleteWithoutRecovery=True
     )
+
+
+def wants_waf(environment: Environment) -> bool:
+    """Tell whether samconfig.toml asks for WAF before the edge (infra/waf.yaml)."""
+    return sam.given(environment.name).get("Waf") == "true"
+
+
+def waf_client() -> CloudFormationClient:
+    """Return the client of the region in which WAF's rules for CloudFront are."""
+    return boto3.client("cloudformation", region_name=WAF_REGION)
+
+
+def remove_waf(environment: Environment) -> None:
+    """Delete WAF's rules, once no edge uses them; safe to repeat."""
+    stack = f"souk-{environment.name}-{WAF}"
+    if changes.status(waf_client(), stack) is not None:
+        changes.remove(waf_client(), stack)
+        step(f"{stack}: deleted")
 
 
 def _name(environment: Environment) -> str:

@@ -35,12 +35,15 @@ def main() -> None:
 def undeploy(environment: Environment, *, data: bool = False) -> None:
     """Delete the stacks, those that others need last; with `data` also all that is kept without them."""
     client = environment.client("cloudformation")
+    has_waf = guard.wants_waf(environment) or bool((guard.knows(environment) or {}).get("WebAcl"))
     for stack in stacks(environment):
         if data and stack.endswith(f"-{PLATFORM}"):
             delete_data(environment)  # while there still is a stack to find the environment by
         changes.remove(client, stack)
         step(f"{stack}: deleted")
     guard.forget(environment)
+    if has_waf:
+        guard.remove_waf(environment)
     if data:
         delete_data(environment)
     elif left := [*tables(environment), *buckets(environment)]:

@@ -8,6 +8,7 @@ import boto3
 import pytest
 
 from tools.operate import deploy
+from tools.operate.environment import Deployed
 from tools.report import ToolError
 from tools.services import segments, services
 
@@ -54,11 +55,11 @@ def test_without_any_api_there_is_nothing_to_stand_in_front_of(cloud: None) -> N
 def test_the_edge_is_told_again_when_an_api_has_another_id_or_a_service_is_new(cloud: None) -> None:
     assert len(services()) > 1
     an_api("cart", "c1")
-    assert not deploy.edge_is_stale("dev"), "there is no edge yet"
+    assert not deploy.edge_is_stale(Deployed("dev")), "there is no edge yet"
     an_edge(**deploy.apis("dev"))
-    assert not deploy.edge_is_stale("dev")
+    assert not deploy.edge_is_stale(Deployed("dev"))
     an_api("cart", "c2")
-    assert deploy.edge_is_stale("dev")
+    assert deploy.edge_is_stale(Deployed("dev"))
     an_api("cart", "c1")
     an_api("orders", "o1")
-    assert deploy.edge_is_stale("dev")
+    assert deploy.edge_is_stale(Deployed("dev"))

@@ -8,7 +8,7 @@ from typing import Any
 import boto3
 import pytest
 
-from tools.operate import undeploy
+from tools.operate import guard, undeploy
 from tools.operate.environment import Deployed
 from tools.report import ToolError
 
@@ -83,6 +83,23 @@ def test_stacks_go_and_data_stays_and_another_environment_is_not_touched(
     after = left()
     assert sorted(after.pop("stacks")) == sorted(name for name in before.pop("stacks") if "dev1" in name)
     assert after == before
+
+
+def test_what_stood_before_the_edge_goes_after_it_from_its_own_region(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    far = boto3.client("cloudformation", region_name=guard.WAF_REGION)
+    for name in ("dev", "dev1"):
+        far.create_stack(StackName=f"souk-{name}-waf", TemplateBody=BODY)
+    monkeypatch.setenv("CONFIRM", "dev")
+    undeploy.main()
+    assert len(far.describe_stacks()["Stacks"]) == 2, "nothing says that it is there: its region is not asked"
+    knows = json.dumps(
+        {**json.loads(BODY), "Parameters": {"WebAcl": {"Type": "String", "Default": "arn:aws:wafv2"}}}
+    )
+    boto3.client("cloudformation").create_stack(StackName="souk-dev-edge", TemplateBody=knows)
+    undeploy.main()
+    assert [one["StackName"] for one in far.describe_stacks()["Stacks"]] == ["souk-dev1-waf"]
 
 
 def test_data_goes_where_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,7 +42,7 @@ async function accessToken() {
     if (!now || now.until - Date.now() > 30_000) return;
     const answer = await send("POST", "/identity/refresh", { body: { refreshToken: now.refreshToken } });
     if (answer.ok) session.set(await answer.json());
-    else if (answer.status < 500) session.clear();
+    else if (answer.status < 500 && answer.status !== 429) session.clear(); // too many calls from this network end no session
   };
   await (navigator.locks ? navigator.locks.request("souk.refresh", refresh) : refresh());
   return session.get()?.accessToken ?? null;
