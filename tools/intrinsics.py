@@ -14,7 +14,16 @@ PSEUDO = {
     "AWS::URLSuffix": "amazonaws.com",
     "AWS::NoValue": None,
 }
-NAMES = ("TableName", "QueueName", "FunctionName", "BucketName", "Name", "AliasName", "LayerName")
+NAMES = (
+    "TableName",
+    "QueueName",
+    "FunctionName",
+    "BucketName",
+    "Name",
+    "AliasName",
+    "LayerName",
+    "TopicName",
+)
 
 
 class Resolver:

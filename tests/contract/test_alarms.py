@@ -8,7 +8,17 @@ from typing import Any
 
 import pytest
 
-from tests.support.alarms import ENVIRONMENT, Metrics, Series, alarms, made, of_shop, series_of, shown
+from tests.support.alarms import (
+    ENVIRONMENT,
+    Metrics,
+    Series,
+    alarms,
+    made,
+    of_platform,
+    of_shop,
+    series_of,
+    shown,
+)
 from tests.support.templates import ROOT, resources
 from tools.operate import release
 from tools.services import services
@@ -25,9 +35,12 @@ KINDS = {
     "p99": ("AWS/Lambda", "Duration"),
     "undecided": (f"souk-{ENVIRONMENT}", "undecided"),
     "unbalanced": (f"souk-{ENVIRONMENT}", "unbalanced"),
+    "bounces": ("AWS/SES", "Reputation.BounceRate"),
+    "complaints": ("AWS/SES", "Reputation.ComplaintRate"),
 }
 """What the name of an alarm ends in, and the metric it listens to: AWS's by the names of its documentation."""
 ALARMS = {name: alarm for service in services() for name, alarm in alarms(service).items()}
+EVERY = {**ALARMS, **of_platform()}
 
 
 def kind(name: str) -> str:
@@ -87,21 +100,21 @@ def test_each_alarm_names_a_section_of_the_operators_page_and_each_of_these_has_
         re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-")
         for heading in re.findall(r"^#+ (Alarm: .+)$", PAGE.read_text(), re.MULTILINE)
     }
-    named_by = {alarm["AlarmDescription"].partition("docs/operating.md#")[2] for alarm in ALARMS.values()}
+    named_by = {alarm["AlarmDescription"].partition("docs/operating.md#")[2] for alarm in EVERY.values()}
     assert named_by == sections
-    assert {f"alarm-{kind(name)}" for name in ALARMS} == sections
-    assert all(alarm["AlarmDescription"].endswith(f"#alarm-{kind(name)}") for name, alarm in ALARMS.items())
+    assert {f"alarm-{kind(name)}" for name in EVERY} == sections
+    assert all(alarm["AlarmDescription"].endswith(f"#alarm-{kind(name)}") for name, alarm in EVERY.items())
 
 
 def test_each_alarm_calls_through_the_platforms_topic() -> None:
-    (topic,) = resources("platform", "AWS::SNS::Topic").values()
+    topic = resources("platform", "AWS::SNS::Topic")["AlarmsTopic"]
     name = topic["TopicName"]["Fn::Sub"].replace("${Environment}", ENVIRONMENT)
-    called = {arn.rpartition(":")[2] for alarm in ALARMS.values() for arn in alarm["AlarmActions"]}
+    called = {arn.rpartition(":")[2] for alarm in EVERY.values() for arn in alarm["AlarmActions"]}
     assert called == {name}
 
 
 def test_each_alarm_listens_to_its_metric() -> None:
-    for name, alarm in ALARMS.items():
+    for name, alarm in EVERY.items():
         assert (alarm["Namespace"], alarm["MetricName"]) == KINDS[kind(name)], name
         assert name.startswith(f"souk-{ENVIRONMENT}-")
 
@@ -110,12 +123,21 @@ def rings(name: str, *minutes: list[float]) -> bool:
     """Tell whether an alarm rings when this was recorded in the last minutes, the latest first."""
     metrics = Metrics()
     for number, values in enumerate(minutes):
-        metrics.record(series_of(ALARMS[name]), values, number)
-    return metrics.rings(ALARMS[name])
+        metrics.record(series_of(EVERY[name]), values, number)
+    return metrics.rings(EVERY[name])
 
 
 def of_kind(wanted: str) -> list[str]:
     return sorted(name for name in ALARMS if kind(name) == wanted)
+
+
+@pytest.mark.parametrize(("what", "most"), [("bounces", 0.05), ("complaints", 0.001)])
+def test_mail_that_comes_back_rings_before_ses_takes_a_look(what: str, most: float) -> None:
+    name = f"souk-{ENVIRONMENT}-mail-{what}"
+    assert rings(name, [most * 0.9])
+    assert not rings(name, [most * 0.3])
+    assert EVERY[name]["TreatMissingData"] == "ignore"  # told a few times a day
+    assert "Dimensions" not in EVERY[name]  # of the whole account, as SES judges
 
 
 COUNTED = [name for of in ("errors", "throttles", "5xx") for name in of_kind(of)]

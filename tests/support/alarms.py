@@ -60,6 +60,14 @@ def made(service: str, kind: str) -> list[dict[str, Any]]:
     ]
 
 
+def of_platform() -> dict[str, dict[str, Any]]:
+    """Return the properties of the platform's alarms, by their names, where it sends mail."""
+    resolver = Resolver(template(PLATFORM))
+    resolver.parameters |= {"Environment": ENVIRONMENT, "MailDomain": "example.com"}
+    found = resources(PLATFORM, "AWS::CloudWatch::Alarm").values()
+    return {alarm["AlarmName"]: alarm for alarm in map(resolver.value, found)}
+
+
 def of_shop() -> dict[str, Any]:
     """Return the properties of the shop's dashboard, which the platform has (template.yaml)."""
     resolver = Resolver(template(PLATFORM))
@@ -135,5 +143,5 @@ class Metrics:
 
 def series_of(alarm: Mapping[str, Any]) -> Series:
     """Return the series that an alarm listens to."""
-    dimensions = frozenset((one["Name"], one["Value"]) for one in alarm["Dimensions"])
+    dimensions = frozenset((one["Name"], one["Value"]) for one in alarm.get("Dimensions", ()))
     return alarm["Namespace"], alarm["MetricName"], dimensions

@@ -44,7 +44,7 @@ BANDIT = (
 CHECKOV = {
     "CKV_AWS_18": "access logs of the site and log buckets: the site is public, and logs of logs have no end",
     "CKV_AWS_21": "the import bucket keeps a copy of a shop's own file for 30 days; the site bucket has versions",
-    "CKV_AWS_26": "the alarms' topic holds names and numbers; under AWS's key for SNS CloudWatch could not publish",
+    "CKV_AWS_26": "topics keep nothing; under AWS's key for SNS neither CloudWatch nor SES could publish",
     "CKV_AWS_27": "queues are encrypted (SqsManagedSseEnabled), which this check does not know of",
     "CKV_AWS_73": "one correlation id runs through answers, events and log lines; X-Ray is billed per trace",
     "CKV_AWS_76": "each function logs its request; a refusal is logged by the service",

@@ -21,6 +21,7 @@ KEEPS_DATA = {
     "AWS::Events::Archive",
     "AWS::KMS::Key",
     "AWS::S3::Bucket",
+    "AWS::SES::EmailIdentity",
     "AWS::SQS::Queue",
     "AWS::SecretsManager::Secret",
 }

@@ -98,17 +98,31 @@ def _sender(account: Account) -> Iterator[Missing]:
         yield Missing(what, f"MailSender=shop@<your domain> in samconfig.toml, then {account.deploy()}")
         return
     ses, domain = account.client("sesv2"), sender.rpartition("@")[2]
+    mend = f"MailDomain={domain} in samconfig.toml, then {account.deploy(PLATFORM)}"
     there = {one["IdentityName"]: one for one in ses.list_email_identities(PageSize=1000)["EmailIdentities"]}
-    known = [name for name in (sender, domain) if there.get(name, {}).get("SendingEnabled")]
+    known = [name for name in (sender, domain) if name in there]
     if not known:
-        yield Missing(
-            f"SES may not send from {sender}", f"aws sesv2 create-email-identity --email-identity {domain}"
-        )
-    elif ses.get_email_identity(EmailIdentity=known[-1]).get("DkimAttributes", {}).get("Status") != "SUCCESS":
-        look = f"aws sesv2 get-email-identity --email-identity {domain} --query DkimAttributes.Tokens"
-        yield Missing(
-            f"mail from {domain} is not signed (DKIM)", f"{look}; a CNAME for each of them in its DNS"
-        )
+        yield Missing(f"SES may not send from {sender}", mend)
+        return
+    told = ses.get_email_identity(EmailIdentity=known[-1])
+    if (
+        not there[known[-1]].get("SendingEnabled")
+        or told.get("DkimAttributes", {}).get("Status") != "SUCCESS"
+    ):
+        signing = [
+            f"{token}._domainkey.{domain} CNAME {token}.dkim.amazonses.com"
+            for token in told.get("DkimAttributes", {}).get("Tokens", [])
+        ]
+        records = f"in the DNS of {domain}: {'; '.join(signing)}" if signing else mend
+        yield Missing(f"mail from {known[-1]} is not proven and signed (DKIM)", records)
+    if not told.get("ConfigurationSetName"):
+        yield Missing(f"nobody is told of bounces and complaints of mail from {known[-1]}", mend)
+    returns = told.get("MailFromAttributes", {})
+    if returns.get("MailFromDomain") and returns.get("MailFromDomainStatus") != "SUCCESS":
+        name, region = returns["MailFromDomain"], ses.meta.region_name
+        mail = f"{name} MX 10 feedback-smtp.{region}.amazonses.com"
+        spf = f'{name} TXT "v=spf1 include:amazonses.com ~all"'
+        yield Missing(f"mail does not come back to {name} (SPF)", f"in the DNS of {domain}: {mail}; {spf}")
 
 
 def _sandbox(account: Account) -> Iterator[Missing]:

@@ -50,7 +50,14 @@ class Prod:
                 "list_email_identities": {
                     "EmailIdentities": [{"IdentityName": "example.com", "SendingEnabled": True}]
                 },
-                "get_email_identity": {"DkimAttributes": {"Status": "SUCCESS"}},
+                "get_email_identity": {
+                    "DkimAttributes": {"Status": "SUCCESS", "Tokens": ["t1", "t2", "t3"]},
+                    "MailFromAttributes": {
+                        "MailFromDomain": "bounce.example.com",
+                        "MailFromDomainStatus": "SUCCESS",
+                    },
+                    "ConfigurationSetName": "souk-prod",
+                },
             },
         }
 
@@ -152,7 +159,15 @@ def _unproven(prod: Prod) -> None:
 
 
 def _unsigned(prod: Prod) -> None:
-    prod.answers["sesv2"]["get_email_identity"] = {"DkimAttributes": {"Status": "PENDING"}}
+    prod.answers["sesv2"]["get_email_identity"]["DkimAttributes"]["Status"] = "PENDING"
+
+
+def _made_by_hand(prod: Prod) -> None:
+    del prod.answers["sesv2"]["get_email_identity"]["ConfigurationSetName"]
+
+
+def _no_way_back(prod: Prod) -> None:
+    prod.answers["sesv2"]["get_email_identity"]["MailFromAttributes"]["MailFromDomainStatus"] = "FAILED"
 
 
 def _default_sender(prod: Prod) -> None:
@@ -227,9 +242,23 @@ def _no_service(prod: Prod) -> None:
     ("take_away", "what", "mended_by"),
     [
         (_no_service, "cart is not deployed", "make deploy ENV=prod SERVICE=cart"),
-        (_without_sender, "SES may not send from shop@example.com", "--email-identity example.com"),
-        (_unproven, "SES may not send from shop@example.com", "--email-identity example.com"),
-        (_unsigned, "mail from example.com is not signed", "DkimAttributes.Tokens"),
+        (_without_sender, "SES may not send from shop@example.com", "MailDomain=example.com"),
+        (
+            _unproven,
+            "mail from example.com is not proven and signed",
+            "t1._domainkey.example.com CNAME t1.dkim",
+        ),
+        (
+            _unsigned,
+            "mail from example.com is not proven and signed",
+            "t3._domainkey.example.com CNAME t3.dkim",
+        ),
+        (_made_by_hand, "nobody is told of bounces and complaints", "MailDomain=example.com"),
+        (
+            _no_way_back,
+            "mail does not come back to bounce.example.com",
+            "bounce.example.com MX 10 feedback-smtp.eu-west-1.amazonses.com",
+        ),
         (_default_sender, "mail comes from shop@souk.example", "MailSender=shop@<your domain>"),
         (_sandbox, "SES is in its sandbox", "--production-access-enabled"),
         (_ten_at_once, "Lambda runs 10 functions at once", "--quota-code L-B99A9384 --desired-value 1000"),
