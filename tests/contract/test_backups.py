@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
 
 from tests.support.templates import resources, template
 from tools.build import sam
+from tools.intrinsics import Resolver
+from tools.operate import backups
 
 SERVICES = [stack.name for stack in sam.all_stacks() if stack.name != sam.PLATFORM]
 TABLES = [(service, name) for service in SERVICES for name in resources(service, "AWS::DynamoDB::Table")]
@@ -66,3 +69,43 @@ def test_the_local_archive_is_the_templates() -> None:
     assert archive["EventPattern"] == local.PATTERN
     assert archive["ArchiveName"] == {"Fn::Sub": local.name("${Environment}")}
     assert template("platform")["Parameters"]["FactRetentionDays"]["Default"] == local.RETENTION_DAYS
+
+
+# --- daily, with copies in a second region ---
+
+
+def planned() -> dict[str, Any]:
+    """Return the properties of what backs up, by type, where it is asked for."""
+    resolver = Resolver(template("platform"))
+    resolver.parameters |= {"Environment": "prod", "BackupRegion": "eu-central-1"}
+    found = {
+        one["Type"]: one
+        for one in template("platform")["Resources"].values()
+        if one.get("Condition") == "BackedUp"
+    }
+    assert not Resolver(template("platform")).holds("BackedUp"), "emulators have no AWS Backup"
+    return {kind: resolver.value(one["Properties"]) for kind, one in found.items()}
+
+
+def test_each_table_is_backed_up_daily_and_copied_for_as_long_as_it_can_be_restored_to_a_moment() -> None:
+    plan = planned()["AWS::Backup::BackupPlan"]["BackupPlan"]
+    (rule,) = plan["BackupPlanRule"]
+    (copy,) = rule["CopyActions"]
+    name = backups.vault("prod")
+    assert rule["TargetBackupVault"] == name
+    assert (
+        copy["DestinationBackupVaultArn"] == f"arn:aws:backup:eu-central-1:123456789012:backup-vault:{name}"
+    )
+    assert rule["Lifecycle"] == copy["Lifecycle"] == {"DeleteAfterDays": 35}
+    selection = planned()["AWS::Backup::BackupSelection"]["BackupSelection"]
+    (pattern,) = selection["Resources"]
+    arn = "arn:aws:dynamodb:eu-west-1:123456789012:table/souk-{}-{}"
+    for service, _ in TABLES:
+        assert fnmatchcase(arn.format("prod", service), pattern)
+        assert not fnmatchcase(arn.format("prod1", service), pattern)
+
+
+def test_the_role_that_backups_are_deleted_by_outlives_its_stack() -> None:
+    (role,) = (one for one in template("platform")["Resources"].values() if one["Type"] == "AWS::IAM::Role")
+    assert role["DeletionPolicy"] == "RetainExceptOnCreate"
+    assert role["UpdateReplacePolicy"] == "Retain"

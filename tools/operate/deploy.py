@@ -25,7 +25,7 @@ from tools import ROOT, options, templates
 from tools.build import recipe, sam
 from tools.local.emulator import prove_sender
 from tools.local.stack import running_stack
-from tools.operate import adoption, changes, guard, pipeline, release, site
+from tools.operate import adoption, backups, changes, guard, pipeline, release, site
 from tools.operate.environment import Deployed, Environment, deployed, is_local
 from tools.report import ToolError, step
 from tools.services import NO_API, PLATFORM, WAF, WATCH, segments, services, watched
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 EDGE = sam.StackTemplate("edge")
 _IDENTITY, _WAF = "identity", sam.StackTemplate(WAF)
+_NOT_ELSEWHERE: Mapping[str, str] = {"MailDomain": "", "BackupRegion": ""}
+"""Parameters of which emulators lack the types."""
 ENOUGH_CONCURRENCY = 100
 """Of a new account's 10, the queues' pollers of eight services alone may take all."""
 
@@ -53,7 +55,9 @@ def main() -> None:
     me = boto3.client("sts").get_caller_identity()
     step(f"deploying to account {me['Account']}{' at ' + elsewhere if elsewhere else ''}")
     check_quota(boto3.client("lambda"))
-    told = {} if elsewhere else told_of_the_edge(there, whole=not names)
+    told = _NOT_ELSEWHERE if elsewhere else told_of_the_edge(there, whole=not names)
+    if not elsewhere and PLATFORM in (names or [PLATFORM]):
+        backups.make_vaults(there)
     if names != [EDGE.name]:
         deploy(environment, sam.select([name for name in names or [] if name != EDGE.name]), told)
     if elsewhere:

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tools import ROOT
+from tools.operate import backups
 from tools.operate.deploy import ENOUGH_CONCURRENCY
 from tools.operate.environment import Environment, chosen
 from tools.services import EDGE, PLATFORM, services, watched
@@ -193,6 +195,31 @@ def _backups(account: Account) -> Iterator[Missing]:
             yield Missing(f"{name} can be deleted by mistake", protect)
 
 
+def _copies(account: Account) -> Iterator[Missing]:
+    region, vault = account.parameter(PLATFORM, "BackupRegion"), backups.vault(account.name)
+    if not region:
+        mend = f"BackupRegion=<another region> in samconfig.toml, then {account.deploy(PLATFORM)}"
+        yield Missing("tables have no backups in a second region", mend)
+        return
+    backup, since = account.client("backup"), datetime.now(UTC) - timedelta(days=2)
+    managed = backup.describe_region_settings().get("ResourceTypeManagementPreference", {})
+    if not managed.get("DynamoDB"):
+        on = "--resource-type-management-preference DynamoDB=true"
+        yield Missing("backups of tables cannot be copied", f"aws backup update-region-settings {on}")
+    points = backup.list_recovery_points_by_backup_vault(
+        BackupVaultName=vault, ByCreatedAfter=since, MaxResults=1000
+    )
+    copies = backup.list_copy_jobs(ByState="COMPLETED", ByCreatedAfter=since, MaxResults=1000)
+    done = {one["ResourceArn"] for one in points["RecoveryPoints"] if one["Status"] == "COMPLETED"}
+    there = f":{region}:"
+    copied = {one["ResourceArn"] for one in copies["CopyJobs"] if there in one["DestinationBackupVaultArn"]}
+    for name in (f"souk-{account.name}-{service}" for service in services()):
+        for what, arns in (("backups", done), ("copies", copied)):
+            if not any(arn.endswith(f":table/{name}") for arn in arns):
+                look = "list-backup-jobs" if what == "backups" else "list-copy-jobs"
+                yield Missing(f"{name}: no {what} of the last two days", f"aws backup {look} says why")
+
+
 def _payments(account: Account) -> Iterator[Missing]:
     provider = account.parameter("payments", "PaymentProvider")
     if provider in ("", "simulator"):
@@ -247,6 +274,7 @@ CHECKS: Mapping[str, Check] = {
     "everything is watched and nothing rings": _alarms,
     "alarms call somebody": _receivers,
     "tables can be restored and are protected": _backups,
+    "there are fresh backups in a second region": _copies,
     "payments move money": _payments,
     "the shop has a name of its own": _domain,
     "legal texts are there": _legal,

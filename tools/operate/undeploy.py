@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tools import options
-from tools.operate import changes, guard
+from tools.operate import backups, changes, guard
 from tools.operate.environment import Environment, deployed, is_local
 from tools.report import ToolError, step
 from tools.services import EDGE, PLATFORM
@@ -46,7 +46,7 @@ def undeploy(environment: Environment, *, data: bool = False) -> None:
         guard.remove_waf(environment)
     if data:
         delete_data(environment)
-    elif left := [*tables(environment), *buckets(environment)]:
+    elif left := [*tables(environment), *buckets(environment), *backups.vaults(environment)]:
         step(f"kept: {' '.join(left)}; the next deploy takes them up, DATA=delete removes them")
 
 
@@ -80,7 +80,11 @@ def buckets(environment: Environment) -> list[str]:
 
 
 def delete_data(environment: Environment) -> None:
-    """Delete tables, buckets, parameters and signing keys (these after a week, in which it can be called off)."""
+    """Delete tables, backups, buckets, parameters and signing keys.
+
+    The keys go after a week, in which that can be called off.
+    """
+    backups.delete_vaults(environment)
     for table in tables(environment):
         dynamodb = environment.client("dynamodb")
         dynamodb.update_table(TableName=table, DeletionProtectionEnabled=False)

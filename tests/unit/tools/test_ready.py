@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,23 @@ PARAMETERS = {
     "orders": {"MailSender": "shop@example.com"},
     "payments": {"PaymentProvider": "stripe"},
     "edge": {"Domain": "shop.example.com"},
+    "platform": {"BackupRegion": "eu-central-1"},
 }
+
+
+def backed_up(services: Iterable[str]) -> dict[str, Any]:
+    """Return the answers of AWS Backup where it has done its work for these services."""
+    arns = [f"arn:aws:dynamodb:eu-west-1:123456789012:table/souk-{ENVIRONMENT}-{one}" for one in services]
+    vault = f"arn:aws:backup:eu-central-1:123456789012:backup-vault:souk-{ENVIRONMENT}-backups"
+    return {
+        "describe_region_settings": {"ResourceTypeManagementPreference": {"DynamoDB": True}},
+        "list_recovery_points_by_backup_vault": {
+            "RecoveryPoints": [{"ResourceArn": arn, "Status": "COMPLETED"} for arn in arns]
+        },
+        "list_copy_jobs": {
+            "CopyJobs": [{"ResourceArn": arn, "DestinationBackupVaultArn": vault} for arn in arns]
+        },
+    }
 
 
 class Answers:
@@ -45,6 +61,7 @@ class Prod:
     def __init__(self) -> None:
         self.answers: dict[str, dict[str, Any]] = {
             "lambda": {"get_account_settings": {"AccountLimit": {"ConcurrentExecutions": 1000}}},
+            "backup": backed_up(services()),
             "sesv2": {
                 "get_account": {"ProductionAccessEnabled": True},
                 "list_email_identities": {
@@ -212,6 +229,24 @@ def _no_table(prod: Prod) -> None:
     boto3.client("dynamodb").delete_table(TableName="souk-prod-orders")
 
 
+def _in_one_region(prod: Prod) -> None:
+    a_stack("platform", BackupRegion="")
+
+
+def _not_managed(prod: Prod) -> None:
+    prod.answers["backup"]["describe_region_settings"] = {
+        "ResourceTypeManagementPreference": {"DynamoDB": False}
+    }
+
+
+def _not_backed_up(prod: Prod) -> None:
+    prod.answers["backup"]["list_recovery_points_by_backup_vault"]["RecoveryPoints"][0]["Status"] = "EXPIRED"
+
+
+def _not_copied(prod: Prod) -> None:
+    prod.answers["backup"]["list_copy_jobs"]["CopyJobs"].pop()
+
+
 def _simulator(prod: Prod) -> None:
     a_stack("payments", PaymentProvider="simulator")
 
@@ -276,6 +311,10 @@ def _no_service(prod: Prod) -> None:
         ),
         (_unprotected, "souk-prod-orders can be deleted", "--deletion-protection-enabled"),
         (_no_table, "souk-prod-orders: TableNotFoundException", "make deploy ENV=prod SERVICE=orders"),
+        (_in_one_region, "tables have no backups in a second region", "BackupRegion=<another region>"),
+        (_not_managed, "backups of tables cannot be copied", "update-region-settings"),
+        (_not_backed_up, f"souk-prod-{services()[0]}: no backups", "aws backup list-backup-jobs"),
+        (_not_copied, f"souk-prod-{services()[-1]}: no copies", "aws backup list-copy-jobs"),
         (_simulator, "payments go to simulator, which moves no money", "PaymentProvider=stripe"),
         (_no_key, "there is no key for stripe", "create-secret --name souk-prod-payments-stripe-key"),
         (_no_name, "the shop has CloudFront's name", "Domain="),
@@ -339,6 +378,6 @@ def test_it_is_told_in_one_page_and_by_the_exit_code(
 def test_it_only_reads() -> None:
     code = (templates.ROOT / "tools" / "operate" / "ready.py").read_text()
     calls = {"list_", "get_", "describe_"}
-    asked = set(re.findall(r"\b(?:ses|sns|logs|dynamodb|secrets|events)\.(\w+)\(", code))
+    asked = set(re.findall(r"\b(?:ses|sns|logs|dynamodb|secrets|events|backup)\.(\w+)\(", code))
     assert asked
     assert all(any(name.startswith(start) for start in calls) for name in asked)
