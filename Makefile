@@ -7,7 +7,7 @@ ENDPOINT_PORT ?= 4566
 STATE         ?= .local
 ENV           ?= local
 AUTH          ?= false
-export PORT ENDPOINT_PORT STATE ENV AUTH GATEWAY EMULATOR COLD ORDERS VISITS CATALOG SERVICE FOLLOW FUNCTION EVENT QUEUE REDRIVE DELETE REASON BUYERS UNITS FROM TO EXAMPLES NAME REPLACE CANARY CONFIRM DATA BRANCH DAYS BASE REPOSITORY
+export PORT ENDPOINT_PORT STATE ENV AUTH GATEWAY EMULATOR COLD ORDERS VISITS CATALOG SERVICE FOLLOW FUNCTION EVENT QUEUE REDRIVE DELETE REASON BUYERS UNITS FROM TO AT EXAMPLES NAME REPLACE CANARY CONFIRM DATA BRANCH DAYS BASE REPOSITORY
 
 # Whatever the shell says, compiled modules are kept: the SAM CLI starts in half the time.
 unexport PYTHONDONTWRITEBYTECODE
@@ -64,8 +64,6 @@ race: setup ## Run the races shops lose on the running stack (BUYERS=200 UNITS=2
 	@$(souk) race
 chaos: setup ## Break one service at a time on the running stack and see that nothing is lost (SERVICE=orders for one)
 	@$(souk) chaos
-restore-drill: setup ## Delete the orders table of the local stack, restore it from a backup, and audit
-	@$(souk) restore-drill
 
 ## Operating (docs/operating.md)
 deploy: setup ## Deploy to AWS, or to AWS_ENDPOINT_URL (ENV=dev, SERVICE=orders for one, REPLACE=OrdersTable where data may go)
@@ -74,6 +72,8 @@ undeploy: setup ## Delete an environment's stacks (ENV=dev CONFIRM=dev); tables 
 	@$(souk) undeploy
 rotate-edge: setup ## Make another secret for the edge, which the next deploy brings (ENV=prod)
 	@$(souk) rotate-edge
+rotate-signing: setup ## Make another secret for quotes and order links; the one before goes on verifying (ENV=prod)
+	@$(souk) rotate-signing
 preview: setup ## Name a branch's environment (BRANCH=…), or delete those of branches that are over their time (DAYS=3)
 	@$(souk) preview
 pipeline: setup ## Let GitHub deploy an environment, with a role for each stack (ENV=prod REPOSITORY=owner/name, SERVICE=orders for one)
@@ -84,6 +84,8 @@ audit: setup ## Recompute stock and money from the ledgers and facts, and compar
 	@$(souk) audit
 dlq: setup ## Show dead letters and send them back or delete one (QUEUE=souk-local-orders-inbox-dlq, REDRIVE=all or an id, DELETE=an id REASON=why)
 	@$(souk) dlq
+restore-drill: setup ## Restore a table beside the live one, compare and delete it (ENV=prod SERVICE=orders AT=…); locally: lose the orders table, restore it, audit
+	@$(souk) restore-drill
 replay: setup ## Send facts from the archive again and prove that it changes nothing (FROM=… TO=… SERVICE=inventory)
 	@$(souk) replay
 
@@ -154,5 +156,5 @@ lock: setup ## Lock the requirements again after a change of requirements/*.in
 clean: ## Remove builds and virtual environments; the stack's state stays
 	@rm -rf .aws-sam .local/venv .local/emulator .local/localstack .local/judges .local/pictures .local/uv .local/cache
 
-.PHONY: help run stop reset status logs mail dlq audit ready race chaos replay restore-drill watch fmt lint test unit simulate contracts build invoke service deploy undeploy rotate-edge preview pipeline changed setup lock clean pictures lighthouse growth flash-sale hops capacity \
+.PHONY: help run stop reset status logs mail dlq audit ready race chaos replay restore-drill watch fmt lint test unit simulate contracts build invoke service deploy undeploy rotate-edge rotate-signing preview pipeline changed setup lock clean pictures lighthouse growth flash-sale hops capacity \
   judges bandit checkov pip-audit oidc probe schemathesis

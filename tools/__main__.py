@@ -27,6 +27,7 @@ COMMANDS = {
     "changed": "tools.build.changed",
     "undeploy": "tools.operate.undeploy",
     "rotate-edge": "tools.operate.guard",
+    "rotate-signing": "tools.operate.signing",
     "dlq": "tools.operate.dlq",
     "audit": "tools.operate.audit",
     "ready": "tools.operate.ready",

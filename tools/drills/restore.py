@@ -4,6 +4,7 @@ What happens on AWS with point-in-time recovery, as far as the emulator goes: an
 recovery point (the emulator recovers only tables that still exist). The table comes back under its own name, so
 functions, policies and stacks go on as they are; what a restored table lacks on AWS as well (stream, time to live,
 recovery, protection) is set again, and the publisher reads the new stream. docs/operating.md tells the same for AWS.
+Outside the local stack it restores a table beside the live one instead (restore_aside.py).
 """
 
 from __future__ import annotations
@@ -12,12 +13,13 @@ import sys
 import time
 from typing import Any
 
-from tools.drills import rehearsal
+from tools.drills import rehearsal, restore_aside
 from tools.local import streams
 from tools.local.drain import drain
 from tools.local.shop import Shop
 from tools.local.stack import ENVIRONMENT, Stack, running_stack
 from tools.operate import audit, replay
+from tools.operate.environment import is_local
 from tools.report import ToolError, step
 from tools.templates import resources
 
@@ -26,7 +28,10 @@ TABLE = f"souk-{ENVIRONMENT}-{SERVICE}"
 
 
 def main() -> None:
-    """Rehearse the loss of the orders table."""
+    """Rehearse the loss of the orders table; outside the local stack, a restore beside the live table."""
+    if not is_local():
+        restore_aside.main()
+        return
     stack = running_stack()
     shop, dynamodb = Shop(stack.url), stack.client("dynamodb")
     sku = rehearsal.product(shop, rehearsal.staff(shop), "restored", 10)
