@@ -64,7 +64,7 @@ def test_log_ins_registrations_mails_and_orders_are_counted_by_themselves_and_no
     assert {path for method, path in calls() if counts("attempts", method, path)} == ATTEMPTS
     assert not counts("attempts", "GET", "/orders")
     assert counts("attempts", "POST", "/identity/%6cogin")
-    assert counts("attempts", "POST", "/identity/%256cogin"), "one may be decoded by the gateway, one by the service"
+    assert counts("attempts", "POST", "/identity/%256cogin"), "gateway and service decode it"
     assert not counts("attempts", "POST", "/identity/login/x")
 
 
