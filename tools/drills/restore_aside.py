@@ -17,6 +17,7 @@ from tools import options
 from tools.operate import replay
 from tools.operate.environment import Environment, deployed
 from tools.report import ToolError, step
+from tools.services import services
 
 SUFFIX = "-restore-drill"
 """What the name of a restored table ends in, and of no other."""
@@ -36,11 +37,10 @@ class Comparison(NamedTuple):
 
 def main() -> None:
     """Rehearse restoring the table of the service that SERVICE names, orders without it."""
-    services = options.services() or ["orders"]
-    if len(services) != 1:
+    names = options.services(services()) or ["orders"]
+    if len(names) != 1:
         raise ToolError("one service at a time: SERVICE=orders")
-    environment = deployed()
-    found = drill(environment, services[0], replay.moment("AT"))
+    found = drill(deployed(), names[0], replay.moment("AT"))
     for finding in found:
         print(f"restore-drill: {finding}")
     step(f"{len(found)} findings")
@@ -89,7 +89,10 @@ def drill(
 
 def moment(dynamodb: Any, table: str, at: datetime | None) -> datetime:
     """Return the moment to restore to, the latest without `at`; ToolError where the table cannot be restored to it."""
-    told = dynamodb.describe_continuous_backups(TableName=table)["ContinuousBackupsDescription"]
+    try:
+        told = dynamodb.describe_continuous_backups(TableName=table)["ContinuousBackupsDescription"]
+    except dynamodb.exceptions.TableNotFoundException:
+        raise ToolError(f"there is no {table}; docs/operating.md says how a lost table is restored") from None
     recovery = told.get("PointInTimeRecoveryDescription", {})
     if recovery.get("PointInTimeRecoveryStatus") != "ENABLED":
         raise ToolError(

@@ -56,7 +56,7 @@ def main() -> None:
     step(f"deploying to account {me['Account']}{' at ' + elsewhere if elsewhere else ''}")
     check_quota(boto3.client("lambda"))
     told = _NOT_ELSEWHERE if elsewhere else told_of_the_edge(there, whole=not names)
-    if not elsewhere and PLATFORM in (names or [PLATFORM]):
+    if PLATFORM in (names or [PLATFORM]):
         backups.make_vaults(there)
     if names != [EDGE.name]:
         deploy(environment, sam.select([name for name in names or [] if name != EDGE.name]), told)

@@ -58,6 +58,12 @@ def test_nothing_is_made_or_asked_where_no_region_is_named(
     assert backups.vaults(DEV) == []
 
 
+def test_an_emulator_is_not_asked_for_vaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    backups.make_vaults(DEV)
+    assert backups.vaults(DEV) == []
+
+
 def test_the_region_of_the_tables_is_none_for_their_copies(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

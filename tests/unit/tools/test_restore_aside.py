@@ -28,7 +28,7 @@ class Aws:
     def __init__(self) -> None:
         self.calls: list[tuple[str, str]] = []
         self.lose: list[dict[str, Any]] = []
-        self.late = False
+        self.late = self.misshapen = False
         self.dynamodb = boto3.Session().client("dynamodb")  # of its own: others are not to be noted
         events = self.dynamodb.meta.events
         events.register("provide-client-params.dynamodb", self._note)
@@ -49,6 +49,8 @@ class Aws:
     def _described(self, parsed: dict[str, Any], **_: Any) -> None:
         if self.late and parsed["Table"]["TableName"] == LIVE + SUFFIX:
             parsed["Table"]["TableStatus"] = "CREATING"
+        if self.misshapen and parsed["Table"]["TableName"] == LIVE + SUFFIX:
+            parsed["Table"]["KeySchema"].pop()
 
 
 @pytest.fixture
@@ -95,6 +97,19 @@ def test_what_is_missing_is_found(aws: Aws) -> None:
     assert tables() == [LIVE]
 
 
+def test_other_items_and_other_keys_are_found(aws: Aws) -> None:
+    def all_differ(**_: Any) -> None:
+        for number in range(7):
+            put(number, "confirmed")
+
+    aws.misshapen = True
+    aws.dynamodb.meta.events.register("after-call.dynamodb.RestoreTableToPointInTime", all_differ)
+    assert drill(aws, "orders", None, pause=0) == [
+        "the key differs",
+        "no sample is what it is in the live table",
+    ]
+
+
 def test_what_went_on_since_is_told_and_is_no_fault(aws: Aws, capsys: pytest.CaptureFixture[str]) -> None:
     def goes_on(**_: Any) -> None:
         put(0, "confirmed")
@@ -139,4 +154,6 @@ def test_a_moment_that_the_table_cannot_be_restored_to_is_refused_before_anythin
     )
     with pytest.raises(ToolError, match="cannot be restored"):
         drill(aws, "orders", None, pause=0)
+    with pytest.raises(ToolError, match="there is no souk-dev-cart"):
+        drill(aws, "cart", None, pause=0)
     assert "RestoreTableToPointInTime" not in {name for name, _ in aws.calls}
