@@ -56,7 +56,7 @@ def main() -> None:
     step(f"deploying to account {me['Account']}{' at ' + elsewhere if elsewhere else ''}")
     check_quota(boto3.client("lambda"))
     told = _NOT_ELSEWHERE if elsewhere else told_of_the_edge(there, whole=not names)
-    if PLATFORM in (names or [PLATFORM]):
+    if PLATFORM in (names or [PLATFORM]) and not is_for_one_stack(me["Arn"]):
         backups.make_vaults(there)
     if names != [EDGE.name]:
         deploy(environment, sam.select([name for name in names or [] if name != EDGE.name]), told)
@@ -68,7 +68,8 @@ def main() -> None:
         refuse_beyond_one(
             me["Arn"], "the edge has to know of other APIs", f"make deploy ENV={environment} SERVICE=edge"
         )
-    deploy_site(there, guard.current(there) if not names else guard.sent(there) or "")
+    secret_version = guard.current(there) if not names else guard.sent(there) or ""
+    deploy_site(there, secret_version, web_acl(there, me["Arn"]))
     now = told_of_the_edge(there, whole=not names)
     if news := {name for name, value in now.items() if told.get(name) != value}:
         refuse_beyond_one(
@@ -105,9 +106,14 @@ def build_for(wanted: Mapping[str, str], environment: str) -> None:
     )
 
 
+def is_for_one_stack(who: str) -> bool:
+    """Tell whether an ARN is of a pipeline's role for one stack, which may touch nothing beside that."""
+    return re.search(rf":assumed-role/souk-pipeline-(?!{sam.PREVIEW}/)", who) is not None
+
+
 def refuse_beyond_one(who: str, why: str, command: str) -> None:
     """Raise ToolError with what a person has to do where a pipeline's role, which is for one stack, would go on."""
-    if re.search(rf":assumed-role/souk-pipeline-(?!{sam.PREVIEW}/)", who):
+    if is_for_one_stack(who):
         raise ToolError(f"deployed, but {why}, and this role is for one stack: {command}")
 
 
@@ -247,14 +253,14 @@ def edge_is_stale(environment: Environment) -> bool:
     return known is not None and not known.items() >= apis(environment.name).items()
 
 
-def deploy_site(environment: Environment, secret_version: str) -> None:
-    """Deploy CloudFront, with WAF before it where that is asked for, and bring the files of web/ to its bucket."""
+def deploy_site(environment: Environment, secret_version: str, acl: str) -> None:
+    """Deploy CloudFront, with WAF's rules before it if it has an ARN of any, and bring web/ to its bucket."""
     name, client = environment.name, boto3.client("cloudformation")
     had_waf = bool((guard.knows(environment) or {}).get("WebAcl"))
-    told = {"SecretVersion": secret_version, "WebAcl": deploy_waf(environment)}
+    told = {"SecretVersion": secret_version, "WebAcl": acl}
     target = sam.Target(name, common={**sam.given(name), **apis(name), **told})
     deploy_stack(client, EDGE, target)
-    if had_waf and not told["WebAcl"]:
+    if had_waf and not acl:
         guard.remove_waf(environment)
     outputs = outputs_of(client, target.stack_name(EDGE))
     site.upload(outputs["SiteBucket"])
@@ -265,8 +271,13 @@ def deploy_site(environment: Environment, secret_version: str) -> None:
     step(f"the shop: {outputs['Url']}")
 
 
-def deploy_waf(environment: Environment) -> str:
-    """Deploy WAF's rules where samconfig.toml asks for them, and return their ARN; "" where it does not."""
+def web_acl(environment: Environment, who: str) -> str:
+    """Deploy WAF's rules where samconfig.toml asks for them, and return their ARN; "" where it does not.
+
+    A pipeline's role for the edge may not: it leaves before the edge what is there.
+    """
+    if is_for_one_stack(who):
+        return (guard.knows(environment) or {}).get("WebAcl", "")
     if not guard.wants_waf(environment):
         return ""
     target = sam.Target(environment.name, region=guard.WAF_REGION)

@@ -14,7 +14,10 @@ from tools.services import segments, services
 
 TEMPLATE = json.dumps(
     {
-        "Parameters": {"Apis": {"Type": "String"}, "Api": {"Type": "String"}, "Gateway": {"Type": "String"}},
+        "Parameters": {
+            **{name: {"Type": "String"} for name in ("Apis", "Api", "Gateway")},
+            "WebAcl": {"Type": "String", "Default": ""},
+        },
         "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
     }
 )
@@ -50,6 +53,17 @@ def test_with_rest_apis_each_segment_is_of_its_services_api_if_that_is_deployed(
 def test_without_any_api_there_is_nothing_to_stand_in_front_of(cloud: None) -> None:
     with pytest.raises(ToolError, match="deploy the services first"):
         deploy.apis("dev")
+
+
+def test_rules_before_the_edge_stay_where_a_role_for_the_edge_alone_deploys(cloud: None) -> None:
+    rules = "arn:aws:wafv2:us-east-1:123456789012:global/webacl/souk-dev/1"
+    pipeline, person = "souk-pipeline-dev-edge/GitHubActions", "Admin/somebody"
+    me = "arn:aws:sts::123456789012:assumed-role/"
+    assert deploy.web_acl(Deployed("dev"), me + pipeline) == ""
+    an_api("cart", "c1")
+    an_edge(**deploy.apis("dev"), WebAcl=rules)
+    assert deploy.web_acl(Deployed("dev"), me + pipeline) == rules
+    assert deploy.web_acl(Deployed("dev"), me + person) == "", "samconfig.toml asks for none"
 
 
 def test_the_edge_is_told_again_when_an_api_has_another_id_or_a_service_is_new(cloud: None) -> None:
