@@ -23,7 +23,7 @@ OF_A_SERVICE = re.compile(
     r"|tests/unit/(?P<tests>\w+)/|events/(?:schemas|samples|http)/(?P<facts>\w+)/"
 )
 OF_THE_EDGE = re.compile(r"web/|infra/edge\.yaml")
-OF_NONE = re.compile(r"infra/pipeline\.yaml")
+OF_NONE = re.compile(r"infra/(?:pipeline|waf)\.yaml")
 """What a person deploys."""
 OF_ALL = re.compile(
     r"functions/shared/|functions/__init__\.py|requirements/(?:layer|bootstrap|dev)\.|template\.yaml|infra/\w+\.yaml"

@@ -41,6 +41,7 @@ ALL = ["platform", *services(), "edge"]
         ("tools/operate/deploy.py", ALL),
         ("infra/watch.yaml", ALL),
         ("infra/pipeline.yaml", []),  # a person deploys it
+        ("infra/waf.yaml", []),  # as well
         ("docs/deploying.md", []),
         ("tests/e2e/test_checkout.py", []),
         ("tests/unit/tools/test_changed.py", []),
