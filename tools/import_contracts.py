@@ -28,6 +28,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
     "app": ("api",),
     "views": (),
     "service": (
+        "authentication",
         "emails",
         "messages",
         "operations",

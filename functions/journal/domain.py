@@ -15,7 +15,7 @@ customerId decideBy disputeId disputed down fact format grams imageUrl importId 
 mailId merchantSku messageId messageIds net onHand openDisputes orderId outcome owed placedAt price productId
 products provider quantity queue rate reason refundFailed refundId refunded refundedTotal refunding reminder
 requested requiresShipping returned roles rounding service shards shipping sku skus slow slug source status
-stockPolicy subtotal tax taxClass taxIncluded taxRate taxes title total totals trouble unitPrice unlisted
+stockPolicy subtotal tax taxClass taxIncluded taxRate taxes title total totals trouble unitPrice unlisted until
 variants vendor wasPaid withdrawn
 """
 PUBLIC = frozenset(_FIELDS.split())

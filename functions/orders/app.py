@@ -54,14 +54,12 @@ from functions.shared import inbox, log, outbox
 from functions.shared.clock import now
 from functions.shared.context import Caller
 from functions.shared.errors import InvalidError
-from functions.shared.http import IDEMPOTENCY_KEY, Header, Service, caller, json_response
+from functions.shared.http import IDEMPOTENCY_KEY, ORDER_TOKEN, Service, caller, json_response
 from functions.shared.idempotency import answered_once
 from functions.shared.ids import fingerprint, is_id, new_id
 from functions.shared.mail import MailSettings
 
 app = Service("orders")
-
-ORDER_TOKEN = Header("X-Order-Token", "order_token", "What a guest's order is opened by")
 
 
 @functools.cache

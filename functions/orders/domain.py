@@ -62,6 +62,9 @@ class Participant(NamedTuple):
         The facts that tell that what they held, or took, is given back.
     refused
         Why an order is off on their no.
+    asks
+        The fact that tells that somebody has to act before they can vote; the detail of its timeline entry is until
+        when.
     states
         What each fact makes of their part, the facts in the order in which they come about, so that news which arrive
         late do not set it back. Where there are three, it is by whether none, some or all of the order's total went
@@ -78,6 +81,7 @@ class Participant(NamedTuple):
     refused: Reason
     states: Mapping[str, tuple[str, ...]]
     kept_by: frozenset[str]
+    asks: str = ""
 
     def state(self, fact: str) -> str:
         """Return what a fact makes of the part."""
@@ -89,7 +93,7 @@ class Participant(NamedTuple):
         return max(other, one or other, key=way.index)
 
     def has_agreed(self, state: str | None) -> bool:
-        """Tell whether the vote is in, and is a yes."""
+        """Tell whether the vote is in, and is a yes, or may become one."""
         return state not in (None, self.state(self.no))
 
     def holds_nothing(self, state: str | None) -> bool:
@@ -120,7 +124,9 @@ PARTICIPANTS: Mapping[str, Participant] = {
         no="PaymentDeclined",
         undone_by=("PaymentVoided", "PaymentRefunded"),
         refused="payment_declined",
+        asks="PaymentActionRequired",
         states={
+            "PaymentActionRequired": ("action_required",),
             "PaymentAuthorized": ("authorised",),
             "PaymentDeclined": ("declined",),
             "PaymentCaptureFailed": ("capture_failed",),
@@ -270,6 +276,13 @@ class Order(Struct, frozen=True):
         return [
             entry for entry in self.timeline if entry.type in (fact_of("confirmed"), fact_of("cancelled"))
         ]
+
+    @property
+    def deadline(self) -> str:
+        """Return when it is off without its votes (RFC 3339): a bank that asks the buyer moves that, once."""
+        asking = {who.asks for who in PARTICIPANTS.values()}
+        until = (entry.detail for entry in self.timeline if entry.type in asking)
+        return max(next(until, ""), self.content.decide_by)
 
     @property
     def is_open(self) -> bool:
@@ -426,7 +439,8 @@ def _voted_late(order: Order, vote: Report, participants: Mapping[str, Participa
     """
     name, who = _participant(vote, participants)
     known, said = order.parts.get(name), who.state(vote.entry.type)
-    if known == said or known not in (None, who.state(who.no)):
+    asked = who.state(who.asks) if who.asks else None
+    if known == said or known not in (None, who.state(who.no), asked) or (known and said == asked):
         return order
     timeline, parts = (*order.timeline, vote.entry), {**order.parts, name: said}
     return replace(order, parts=parts, timeline=timeline, version=order.version + 1)
@@ -444,7 +458,7 @@ def noted(order: Order, report: Report) -> Order:
 
 def expired(order: Order, at: str) -> Order:
     """Return the order as its deadline leaves it; unchanged before that, and once it is decided."""
-    if order.status != "placed" or at < order.content.decide_by:
+    if order.status != "placed" or at < order.deadline:
         return order
     decision = decide(order.parts, overdue=True)
     return (

@@ -9,6 +9,7 @@ from msgspec import Meta
 
 from functions.orders.domain import PARTICIPANTS, MoneyBack, OrderLine, Reason, Report, TimelineEntry, Totals
 from functions.shared.addresses import PostalAddress
+from functions.shared.clock import parse, rfc3339
 from functions.shared.inbox import Fact
 from functions.shared.types import (
     CartId,
@@ -194,6 +195,16 @@ class PaymentAuthorized(ParticipantEvent, frozen=True):
     """payments' yes."""
 
 
+class PaymentActionRequired(ParticipantEvent, frozen=True):
+    """payments: the buyer's bank asks them first, until a time."""
+
+    until: Timestamp
+
+    def detail(self) -> str:
+        """Return until when."""
+        return rfc3339(parse(self.until))
+
+
 class PaymentDeclined(ParticipantEvent, frozen=True):
     """payments' no."""
 
@@ -316,7 +327,7 @@ PARTICIPANT_EVENTS = tuple(
 )
 ABOUT_MONEY = frozenset(event_type(kind).name for kind in _MoneyBack.__subclasses__())
 """The facts whose detail begins with an amount."""
-_VOTES = {fact for who in PARTICIPANTS.values() for fact in (who.yes, who.no)}
+_VOTES = {fact for who in PARTICIPANTS.values() for fact in (who.yes, who.no, who.asks)}
 _STATES = {fact for who in PARTICIPANTS.values() for fact in who.states}
 VOTES = tuple(kind for kind in PARTICIPANT_EVENTS if event_type(kind).name in _VOTES)
 PROGRESS = tuple(kind for kind in PARTICIPANT_EVENTS if event_type(kind).name in _STATES - _VOTES)

@@ -11,8 +11,8 @@ from functions.orders import saga
 from functions.orders.domain import LINK_KEPT, Content, Order, as_placed, called_off, cancelled, paid_again
 from functions.orders.events import Quote
 from functions.orders.table import OrdersTable
-from functions.shared import context, log, signing
-from functions.shared.clock import epoch, parse, rfc3339
+from functions.shared import context, log, order_links, signing
+from functions.shared.clock import parse, rfc3339
 from functions.shared.context import Caller
 from functions.shared.errors import ConflictError, GoneError, InvalidError, NotFoundError
 from functions.shared.ids import derived_id, is_id
@@ -225,8 +225,7 @@ def order_token(order: Order) -> str | None:
     """Return what opens a guest's order, None for a customer's; the same for the same order, always."""
     if order.customer_id is not None:
         return None
-    until = epoch(parse(order.placed_at) + LINK_KEPT)
-    return signing.sign("order-link", f"{order.order_id} {until}".encode())
+    return order_links.make(order.order_id, parse(order.placed_at) + LINK_KEPT)
 
 
 def _is_staff(who: Caller) -> bool:
@@ -241,15 +240,7 @@ def _reason(order: Order, who: Caller) -> Literal["customer", "operator"]:
 def _owns(order: Order, who: Caller, token: str | None, at: datetime) -> bool:
     if who.subject is not None and who.subject == order.customer_id:
         return True
-    return token is not None and _opens(token, order.order_id, at)
-
-
-def _opens(token: str, order_id: str, at: datetime) -> bool:
-    try:
-        opened, until = signing.verify("order-link", token).decode().split(" ")
-    except ValueError:  # BadSignatureError is one
-        return False
-    return opened == order_id and epoch(at) < int(until)
+    return token is not None and order_links.opens(token, order.order_id, at)
 
 
 def _not_found() -> NotFoundError:

@@ -129,6 +129,8 @@ class OrdersTable(Table):
         if after.is_open and not before.is_open:
             again_at = parse(after.decisions[-1].time) + TELL_AGAIN
             wanted |= open_work.opened(after.order_id, rfc3339(again_at))
+        elif after.status == "placed" and after.deadline != before.deadline:
+            wanted |= open_work.opened(after.order_id, after.deadline)
         elif after.is_open:
             pass  # it stays where it stands: an entry of an index that does not change costs nothing
         elif after.unpaid or after.unsettled:
@@ -196,7 +198,7 @@ class OrdersTable(Table):
         while keys and len(found) < limit:
             some, keys = keys[:limit], keys[limit:]
             found += [order for item in self.get_many(some) if (order := order_of(item)).status == "placed"]
-        return sorted(found, key=lambda order: (order.content.decide_by, order.order_id))[:limit]
+        return sorted(found, key=lambda order: (order.deadline, order.order_id))[:limit]
 
     def unpaid(self, limit: int) -> list[Order]:
         """Return the confirmed orders that could not be charged, at most `limit`, oldest first."""

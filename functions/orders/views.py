@@ -80,8 +80,9 @@ class OrderView(View, frozen=True):
     """An order; amounts in minor units of the totals' currency. ``number`` is what people call it by: ``K7-4R92``.
 
     ``status``: placed, confirmed, cancelled (``reason``: out_of_stock, payment_declined, timeout, customer, operator).
-    ``payment_status``: authorised, declined, captured, capture_failed, voided, partially_refunded, refunded; null
-    before any of it. ``unpaid``: it is confirmed, could not be charged, and waits for another means of payment.
+    ``payment_status``: action_required (the buyer's bank asks them: ``GET /payments/{orderId}/action``), authorised,
+    declined, captured, capture_failed, voided, partially_refunded, refunded; null before any of it. ``unpaid``: it is
+    confirmed, could not be charged, and waits for another means of payment.
     ``cancellable_until``: until when its customer may cancel it, RFC 3339; null where no time is set (it is placed, or
     unpaid) and where it is cancelled.
     ``refunded`` has gone back, ``refunding`` is on its way, ``refund_failed`` should have gone back and did not,
@@ -216,7 +217,7 @@ def open_view(order: Order) -> OpenOrderView:
         order_id=order.order_id,
         number=order_number(order.order_id),
         placed_at=order.placed_at,
-        decide_by=order.content.decide_by,
+        decide_by=order.deadline,
         total=Money(totals.total, totals.currency),
         votes={who.part: order.parts.get(name) for name, who in PARTICIPANTS.items()},
     )
@@ -247,7 +248,7 @@ def _shown(order: Order) -> dict[str, Any]:
         "unsettled": order.unsettled,
         "shipping_address": content.shipping_address,
         "placed_at": order.placed_at,
-        "decide_by": content.decide_by,
+        "decide_by": order.deadline,
     }
 
 

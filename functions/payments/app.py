@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import functools
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chalice.app import Response, SQSEvent
 
-from functions.payments import reconciling, refunds, service
+from functions.payments import authentication, reconciling, refunds, service
 from functions.payments.events import OrderCancelled, OrderConfirmed, OrderPaymentChanged, OrderPlaced
 from functions.payments.providers.domain import Provider, Providers
 from functions.payments.providers.secret import secret
 from functions.payments.table import PaymentsTable, SimulatorTable
 from functions.payments.views import (
+    ActionOutcomeView,
+    ActionTaken,
+    ActionView,
+    AnswerBank,
     LedgerView,
     PaymentView,
     ReceivedView,
@@ -21,6 +25,7 @@ from functions.payments.views import (
     RefundView,
     SimulateTrouble,
     SimulatorView,
+    action_view,
     entry_view,
     payment_view,
     refund_view,
@@ -28,10 +33,13 @@ from functions.payments.views import (
 from functions.shared import inbox, log, outbox
 from functions.shared.clock import now
 from functions.shared.errors import ForbiddenError, NotFoundError
-from functions.shared.http import IDEMPOTENCY_KEY, Service, caller, json_response
+from functions.shared.http import IDEMPOTENCY_KEY, ORDER_TOKEN, Service, caller, json_response
 from functions.shared.idempotency import answered_once
 from functions.shared.ids import fingerprint, new_id
 from functions.shared.types import PageQuery
+
+if TYPE_CHECKING:
+    from functions.payments.providers.simulator import Simulator
 
 app = Service("payments")
 
@@ -52,13 +60,14 @@ def providers() -> Providers:
     return Providers(os.environ["PROVIDER_NAME"], {"simulator": _simulator, "stripe": _stripe})
 
 
-def _simulator() -> Provider:
+def _simulator() -> Simulator:
     from functions.payments.providers.simulator import Simulator
 
     table, slow = SimulatorTable(os.environ["TABLE_NAME"]), float(os.environ["SIMULATOR_SLOW_SECONDS"])
     webhook = functools.partial(secret, os.environ["WEBHOOK_SECRET_NAME"])
     # Elsewhere nobody can put it through anything, so there is nothing to read before each call.
-    return Simulator(table, webhook, slow, table.trouble) if _local() else Simulator(table, webhook, slow)
+    trouble = table.trouble if _local() else None
+    return Simulator(table, webhook, slow, trouble, os.environ["PUBLIC_URL"])
 
 
 def _local() -> bool:
@@ -78,7 +87,10 @@ def _stripe() -> Provider:
 
     key, webhook = os.environ["STRIPE_KEY_SECRET_NAME"], os.environ["WEBHOOK_SECRET_NAME"]
     return Stripe(
-        os.environ["STRIPE_URL"], functools.partial(secret, key), functools.partial(secret, webhook)
+        os.environ["STRIPE_URL"],
+        functools.partial(secret, key),
+        functools.partial(secret, webhook),
+        os.environ["PUBLIC_URL"],
     )
 
 
@@ -105,7 +117,7 @@ def simulate_trouble(body: SimulateTrouble) -> Response:
 def get_payment(order_id: str) -> Response:
     """Get the payment of an order, for staff or the buyer: 200 | 404 none, or another's."""
     who = caller()
-    found = service.visible_payment(payments(), order_id, who.subject, who.roles)
+    found = service.visible_payment(payments(), order_id, who)
     return json_response(payment_view(found, payments().refunds(order_id), payments().disputes(order_id)))
 
 
@@ -147,6 +159,50 @@ def refund_payment(order_id: str, body: RefundPayment, key: str | None) -> Respo
         return json_response(refund_view(refund), 201)
 
     return answered_once(app, payments(), f"refund#{by}", at, run, key=key)
+
+
+@app.endpoint(
+    "GET", "/payments/{orderId}/action", auth="optional", headers=(ORDER_TOKEN,), returns=ActionView
+)
+def get_action(order_id: str, order_token: str | None) -> Response:
+    """Tell an order's buyer where their bank asks them: 200 | 404 none, or another's | 409 nothing is asked."""
+    log.note(orderId=order_id[:64])
+    found = service.visible_payment(payments(), order_id, caller(), order_token, now())
+    return json_response(action_view(found, authentication.action(found, providers())))
+
+
+@app.endpoint(
+    "POST",
+    "/payments/{orderId}/action",
+    auth="optional",
+    body=ActionTaken | None,
+    headers=(ORDER_TOKEN,),
+    returns=ActionOutcomeView,
+)
+def action_taken(order_id: str, body: ActionTaken | None, order_token: str | None) -> Response:
+    """Have the provider asked what the buyer told their bank: 200 how the payment stands | 404 | 409 busy."""
+    log.note(orderId=order_id[:64])
+    found = service.visible_payment(payments(), order_id, caller(), order_token, now())
+    after = authentication.settle(payments(), providers(), found, now())
+    return json_response(ActionOutcomeView(after.standing))
+
+
+@app.endpoint(
+    "POST",
+    "/payments/simulator/{orderId}/answer",
+    auth="optional",
+    body=AnswerBank,
+    headers=(ORDER_TOKEN,),
+    returns=ReceivedView,
+)
+def answer_bank(order_id: str, body: AnswerBank, order_token: str | None) -> Response:
+    """Answer the simulated bank, as an order's buyer: 200 | 404, also where the provider is another."""
+    log.note(orderId=order_id[:64])
+    found = service.visible_payment(payments(), order_id, caller(), order_token, now())
+    if found.provider != "simulator":
+        raise NotFoundError("no_payment", "There is no payment of that order at the simulated bank.")
+    _simulator().answer(found, approve=body.approve)
+    return json_response(ReceivedView(received=True))
 
 
 @app.endpoint(

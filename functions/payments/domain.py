@@ -33,10 +33,27 @@ ASK_FOR_REFUND = timedelta(minutes=30)
 MAKE_SURE = timedelta(minutes=10)
 """After a cancellation that came first, when no authorisation of the order can be under way any more."""
 
+ASKED_FOR = timedelta(minutes=15)
+"""How long a buyer has to answer the bank's question (strong customer authentication)."""
+
+LAST_LOOK = timedelta(minutes=1)
+"""Before that time is over, when the bank is asked once more what was answered: its webhook may be lost."""
+
 Status = Literal[
-    "authorized", "capturing", "captured", "capture_failed", "voiding", "voided", "declined", "refused"
+    "authenticating",
+    "authorized",
+    "capturing",
+    "captured",
+    "capture_failed",
+    "voiding",
+    "voided",
+    "declined",
+    "refused",
 ]
 """A payment's life: authorized → captured, authorized → voided, or declined at once.
+
+``authenticating``: the buyer's bank asks them before it holds anything (3-D Secure); authorized, declined or voided
+afterwards.
 
 ``capture_failed``: the provider will never take what was held (it lapsed, or was called off there). It ends there,
 unless the buyer gives another means of payment (the next `attempt`) or the order is cancelled (→ voided).
@@ -77,7 +94,8 @@ class Payment(Struct, frozen=True, omit_defaults=True):
     called off after the capture, so whatever comes back of it is the buyer's. ``noticed``: the provider told of it
     before its capture was known here, so what went back of it is to be looked at once that is. ``captured_in`` is the
     version in which it was captured, 0 where it was not, ``captured_at`` when (RFC 3339). ``changed_at`` is when it was
-    stored as it is.
+    stored as it is. ``asked_until``: until when the buyer may answer the bank, empty where it asked nothing; then
+    ``voted_in`` is the version in which the payment got its yes or no, 0 where it has none, and ``voted_at`` when.
     """
 
     order_id: str
@@ -103,6 +121,9 @@ class Payment(Struct, frozen=True, omit_defaults=True):
     captured_in: int = 0
     captured_at: str = ""
     changed_at: str = ""
+    asked_until: str = ""
+    voted_in: int = 1
+    voted_at: str = ""
 
     @property
     def key(self) -> str:
@@ -188,6 +209,39 @@ def authorized(draft: Payment, ref: str) -> Payment:
 def declined(draft: Payment, code: str) -> Payment:
     """Return the payment that will not be."""
     return replace(draft, status="declined", code=code)
+
+
+def asked(draft: Payment, ref: str, at: datetime) -> Payment:
+    """Return the payment once the bank wants to ask the buyer, before which there is no vote."""
+    until = at + ASKED_FOR
+    return replace(
+        draft,
+        status="authenticating",
+        ref=ref,
+        asked_until=rfc3339(until),
+        open_at=rfc3339(until - LAST_LOOK),
+        voted_in=0,
+    )
+
+
+def asked_again(payment: Payment, at: datetime) -> Payment:
+    """Return the payment once the bank was found to wait still: it is looked at once more before its time is over."""
+    look = parse(payment.asked_until) - LAST_LOOK
+    return replace(payment, version=payment.version + 1, open_at=rfc3339(look) if at < look else "")
+
+
+def answered(payment: Payment, code: str | None, at: datetime) -> Payment:
+    """Return the payment once the buyer has answered the bank: held, or declined with a code."""
+    version = payment.version + 1
+    return replace(
+        payment,
+        status="declined" if code else "authorized",
+        code=code,
+        version=version,
+        open_at="",
+        voted_in=version,
+        voted_at=rfc3339(at),
+    )
 
 
 def postponed(payment: Payment, status: Waiting, at: datetime) -> Payment:

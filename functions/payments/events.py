@@ -32,6 +32,16 @@ class PaymentDeclined(Data, frozen=True):
     amount: Money
 
 
+class PaymentActionRequired(Data, frozen=True):
+    """The buyer's bank wants to ask them before it holds anything; payments' yes or no follows, at the latest `until`.
+
+    What they are asked, and where, is for them alone: ``GET /payments/{orderId}/action``.
+    """
+
+    order_id: OrderId
+    until: Timestamp
+
+
 class PaymentCaptured(Data, frozen=True):
     """An order's total was taken."""
 
@@ -141,6 +151,7 @@ class SimulatorTroubleChanged(Data, frozen=True):
 PUBLISHED = (
     PaymentAuthorized,
     PaymentDeclined,
+    PaymentActionRequired,
     PaymentCaptured,
     PaymentCaptureFailed,
     PaymentVoided,

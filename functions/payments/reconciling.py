@@ -14,7 +14,7 @@ from hashlib import sha256
 
 from msgspec.structs import replace
 
-from functions.payments import domain, refunds
+from functions.payments import authentication, domain, refunds
 from functions.payments.domain import Dispute, Payment, Refund
 from functions.payments.events import PaymentDisputeClosed, PaymentDisputed
 from functions.payments.providers.domain import (
@@ -53,7 +53,10 @@ def on_notice(
         log.note(unknownPayment=order_id or notice.ref or "unnamed")
     else:
         log.note(orderId=found.order_id)
-        _hasten(table, found, notice, at)
+        if found.status == "authenticating":  # somebody waits
+            authentication.settle(table, providers, found, at)
+        else:
+            _hasten(table, found, notice, at)
     table.take_note(provider, notice.event_id, order_id, notice.kind, at)
 
 

@@ -15,32 +15,33 @@ from typing import assert_never
 
 from msgspec.structs import replace
 
-from functions.payments import domain, reconciling, refunds
+from functions.payments import authentication, domain, reconciling, refunds
 from functions.payments.domain import Payment, Trouble
 from functions.payments.events import (
     OrderCancelled,
     OrderConfirmed,
     OrderPaymentChanged,
     OrderPlaced,
-    PaymentAuthorized,
     PaymentCaptured,
     PaymentCaptureFailed,
-    PaymentDeclined,
     PaymentVoided,
     SimulatorTroubleChanged,
 )
 from functions.payments.providers.domain import (
+    ActionRequired,
     AlreadyCapturedError,
     AlreadyVoidedError,
     Approved,
+    Declined,
     ProviderError,
     ProviderRefusedError,
     Providers,
     persistently,
 )
 from functions.payments.table import PaymentsTable, SimulatorTable
-from functions.shared import context, log
+from functions.shared import context, log, order_links
 from functions.shared.clock import parse, rfc3339
+from functions.shared.context import Caller
 from functions.shared.errors import NotFoundError
 from functions.shared.inbox import Fact
 from functions.shared.optimistic import optimistic
@@ -70,13 +71,19 @@ def payment(table: PaymentsTable, order_id: str) -> Payment:
 
 
 def visible_payment(
-    table: PaymentsTable, order_id: str, subject: str | None, roles: frozenset[str]
+    table: PaymentsTable,
+    order_id: str,
+    who: Caller,
+    order_token: str | None = None,
+    at: datetime | None = None,
 ) -> Payment:
-    """Return the payment of an order for staff and its buyer; raise NotFoundError for everyone else."""
+    """Return the payment of an order for staff, its buyer, and who holds its order token; NotFoundError for others."""
     found = payment(table, order_id)
-    if roles.isdisjoint({"staff", "admin"}) and (subject is None or subject != found.customer_id):
-        raise NotFoundError("no_payment", "There is no payment of that order.")
-    return found
+    is_buyer = who.subject is not None and who.subject == found.customer_id
+    is_guest = order_token is not None and at is not None and order_links.opens(order_token, order_id, at)
+    if is_buyer or is_guest or not who.roles.isdisjoint({"staff", "admin"}):
+        return found
+    raise NotFoundError("no_payment", "There is no payment of that order.")
 
 
 # --- authorise ---------------------------------------------------------------------------------------------------
@@ -95,8 +102,7 @@ def on_order_placed(
         refused = found
         persistently(lambda: providers.named(refused.provider).void(refused))
         return []
-    vote = fact(_vote(found), found.order_id, 1, parse(found.created_at))
-    return [replace(vote, goes_on=found.status != "declined")]
+    return [authentication.answer_of(found)]
 
 
 def _answer(providers: Providers, order: OrderPlaced, at: datetime) -> Payment:
@@ -111,17 +117,13 @@ def _answer(providers: Providers, order: OrderPlaced, at: datetime) -> Payment:
         persistently(lambda: provider.void(draft))
         return domain.declined(draft, "too_late")
     outcome = persistently(lambda: provider.authorise(draft, order.payment_token))
-    if isinstance(outcome, Approved):
-        return domain.authorized(draft, outcome.ref)
-    return domain.declined(draft, outcome.code)
-
-
-def _vote(answered: Payment) -> Data:
-    """Return what was answered to an order, whatever became of its payment since."""
-    amount = Money(answered.amount, answered.currency)
-    if answered.status == "declined":
-        return PaymentDeclined(answered.order_id, answered.code or "", amount)
-    return PaymentAuthorized(answered.order_id, amount, answered.provider)
+    match outcome:
+        case Approved():
+            return domain.authorized(draft, outcome.ref)
+        case ActionRequired():
+            return domain.asked(draft, outcome.ref, at)
+        case Declined():
+            return domain.declined(draft, outcome.code)
 
 
 def _outbox(after: Payment, data: Data, at: datetime) -> str:
@@ -250,7 +252,10 @@ def _attempt(
         outcome = persistently(lambda: provider.authorise(draft, token))
     except AlreadyVoidedError:
         return False  # the order was cancelled meanwhile
-    if not isinstance(outcome, Approved):
+    if isinstance(outcome, ActionRequired):
+        persistently(partial(provider.void, replace(draft, ref=outcome.ref)))
+        outcome = Declined("authentication_required")
+    if isinstance(outcome, Declined):
         return _store_capture_failed(table, found, outcome.code, at, draft) is not None
     held = domain.attempt_held(draft, outcome.ref, at)
     return table.move(found, held, None, at) and _capture(table, providers, held, at) is not None
@@ -295,7 +300,7 @@ def _cancel(table: PaymentsTable, providers: Providers, order_id: str, at: datet
     if found is None:
         raise NotYetError(order_id)
     match found.status:
-        case "authorized" | "capturing" | "capture_failed" | "voiding":
+        case "authenticating" | "authorized" | "capturing" | "capture_failed" | "voiding":
             return _void(table, providers, found, at)
         case "captured" if found.captured == 0:
             return _store_voided(table, found, at)  # a free order: there is nothing to give back
@@ -358,6 +363,8 @@ def sweep(table: PaymentsTable, providers: Providers, at: datetime, limit: int =
 
 def _go_on(table: PaymentsTable, providers: Providers, found: Payment, at: datetime) -> None:
     match found.status:
+        case "authenticating":
+            authentication.settle(table, providers, found, at)
         case "capturing":
             _capture(table, providers, found, at)
         case "voiding":

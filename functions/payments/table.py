@@ -212,9 +212,11 @@ class Intent(Struct, frozen=True):
     """An attempt to pay, as the simulator has it; refunds and disputes by its own ids.
 
     ``doomed``: why it can never be captured; ``refund_way``: the token that says what becomes of its refunds.
+    ``asking`` and ``refused``: the bank's question is open, was answered with no; ``answer_way``: the token that says
+    what becomes of the answer.
     """
 
-    status: Literal["none", "trying", "authorized", "captured", "voided"] = "none"
+    status: Literal["none", "trying", "asking", "refused", "authorized", "captured", "voided"] = "none"
     amount: int = 0
     currency: str = ""
     doomed: str | None = None
@@ -222,6 +224,7 @@ class Intent(Struct, frozen=True):
     refunded: int = 0
     refunds: dict[str, IntentRefund] = {}
     disputes: dict[str, IntentDispute] = {}
+    answer_way: str | None = None
 
 
 class SimulatorTable(Table):
@@ -260,13 +263,24 @@ class SimulatorTable(Table):
         item = {**_intent_key(payment.key), **to_item(intent)}
         return self.put(item, "attribute_not_exists(pk) OR #status = :trying", {":trying": "trying"})
 
+    def ask(self, payment: Payment, way: str) -> bool:
+        """Have the bank ask the buyer; False where the intent has an outcome already."""
+        intent = Intent("asking", payment.amount, payment.currency, answer_way=way)
+        return self.put({**_intent_key(payment.key), **to_item(intent)}, "attribute_not_exists(pk)")
+
+    def answer(self, key: str, after: Literal["authorized", "refused"]) -> bool:
+        """Answer the bank; False where it does not ask (any more)."""
+        values = {":after": after, ":asking": "asking"}
+        done = self.update(_intent_key(key), "SET #status = :after", values, condition="#status = :asking")
+        return done is not None
+
     def turn(self, key: str, after: Literal["captured", "voided"]) -> bool:
         """Take or free what is held; an order that is unknown can be freed, which bars it for good."""
         condition = "#status = :held AND attribute_not_exists(doomed)"
-        if after == "voided":
-            condition = "attribute_not_exists(pk) OR #status = :held OR #status = :trying"
         values = {":after": after, ":held": "authorized"}
-        values |= {":trying": "trying"} if after == "voided" else {}
+        if after == "voided":
+            condition = "attribute_not_exists(pk) OR #status IN (:held, :trying, :asking, :refused)"
+            values |= {f":{name}": name for name in ("trying", "asking", "refused")}
         return self.update(_intent_key(key), "SET #status = :after", values, condition=condition) is not None
 
     def give_back(self, payment: Payment, refund_id: str, amount: int, status: RefundStatus) -> bool:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import functools
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
 from functions.payments.domain import Dispute, LedgerEntry, Payment, Refund, Trouble
+from functions.payments.providers.domain import Action
 from functions.shared.types import Body, Money, MoneyBody, View
 
 
@@ -86,6 +87,35 @@ class SimulateTrouble(Body, frozen=True):
     trouble: Trouble
 
 
+class ActionView(View, frozen=True):
+    """Where the buyer answers their bank, until when.
+
+    ``redirect``: at ``url``, which leads back to the order's page; ``provider``: in the provider's own code on the
+    page, which takes the ``client_secret``.
+    """
+
+    kind: Literal["redirect", "provider"]
+    url: str | None
+    client_secret: str | None
+    until: str
+
+
+class ActionTaken(Body, frozen=True):
+    """Nothing: what became of it is asked of the provider."""
+
+
+class ActionOutcomeView(View, frozen=True):
+    """How the payment stands: ``authenticating`` while the bank has no answer."""
+
+    status: str
+
+
+class AnswerBank(Body, frozen=True):
+    """What the buyer says to the simulated bank."""
+
+    approve: bool
+
+
 class ReceivedView(View, frozen=True):
     """A provider's notice was taken."""
 
@@ -136,6 +166,11 @@ def payment_view(payment: Payment, refunds: list[Refund], disputes: list[Dispute
         refunds=[refund_view(refund) for refund in refunds],
         disputes=[dispute_view(dispute) for dispute in disputes],
     )
+
+
+def action_view(payment: Payment, action: Action) -> ActionView:
+    """Shape where a buyer answers their bank."""
+    return ActionView(action.kind, action.url, action.client_secret, payment.asked_until)
 
 
 def entry_view(entry: LedgerEntry) -> EntryView:

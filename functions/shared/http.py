@@ -432,3 +432,4 @@ IF_MATCH_OPTIONAL = IF_MATCH._replace(required=False)
 IDEMPOTENCY_KEY = Header(
     "Idempotency-Key", "key", "The same key with the same request gets the first answer again", _key
 )
+ORDER_TOKEN = Header("X-Order-Token", "order_token", "What a guest's order is opened by")

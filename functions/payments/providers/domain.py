@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Protocol, TypeVar
+from typing import Literal, Protocol, TypeVar
 
 from msgspec import Struct
 
@@ -32,6 +32,23 @@ class Declined(Struct, frozen=True):
     """Nothing is held, and asking again would not change that; `code` says why."""
 
     code: str
+
+
+class ActionRequired(Struct, frozen=True):
+    """Nothing is held before the buyer has answered their bank; `ref` is the provider's id of what it will be."""
+
+    ref: str
+
+
+Outcome = Approved | Declined | ActionRequired
+
+
+class Action(Struct, frozen=True):
+    """Where the buyer answers: at an address (`redirect`), or in the provider's own code on the page (`provider`)."""
+
+    kind: Literal["redirect", "provider"]
+    url: str | None = None
+    client_secret: str | None = None
 
 
 class MadeRefund(Struct, frozen=True):
@@ -101,8 +118,14 @@ class Provider(Protocol):
     def name(self) -> str:
         """The name it is chosen by, kept with each payment."""
 
-    def authorise(self, draft: Payment, token: str) -> Approved | Declined:
+    def authorise(self, draft: Payment, token: str) -> Outcome:
         """Hold the draft's amount; AlreadyVoidedError where the order was voided before, even before any hold."""
+
+    def outcome(self, payment: Payment) -> Outcome:
+        """Return how an authorisation stands of which the bank asked the buyer; AlreadyVoidedError."""
+
+    def action(self, payment: Payment) -> Action:
+        """Return where the buyer answers the bank; ProviderRefusedError where nothing is asked (any more)."""
 
     def capture(self, payment: Payment) -> None:
         """Take all that is held; AlreadyVoidedError where nothing is."""
@@ -128,9 +151,17 @@ class NothingToPay:
 
     name = "none"
 
-    def authorise(self, draft: Payment, token: str) -> Approved | Declined:
+    def authorise(self, draft: Payment, token: str) -> Outcome:
         """Approve: there is nothing to hold."""
         return Approved("")
+
+    def outcome(self, payment: Payment) -> Outcome:
+        """Approve: nobody asks."""
+        return Approved("")
+
+    def action(self, payment: Payment) -> Action:
+        """Refuse: nobody asks."""
+        raise ProviderRefusedError("nothing_asked")
 
     def capture(self, payment: Payment) -> None:
         """Take nothing."""

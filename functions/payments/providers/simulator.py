@@ -11,6 +11,10 @@
 | tok_pendingRefundFails | approved; a refund is pending first, and fails            |
 | tok_refundFails        | approved; a refund succeeds, and fails when asked about   |
 | tok_createDispute      | approved, and disputed as soon as it is captured          |
+| tok_3ds                | the bank asks (a page of our own), and takes the answer   |
+| tok_3dsDeclined        | the bank asks, and says no whatever is answered           |
+| tok_3dsAbandoned       | the bank asks, and hears no answer                        |
+| tok_3dsLate            | the bank asks, and says yes once the time is over         |
 | tok_chargeDeclined     | declined: card_declined                                   |
 | tok_insufficientFunds  | declined: insufficient_funds                              |
 | anything else          | declined: invalid_token                                   |
@@ -29,7 +33,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Annotated, TypeVar
+from typing import Annotated, TypeVar, assert_never
 
 import msgspec
 from msgspec import Meta
@@ -37,6 +41,8 @@ from msgspec.structs import asdict
 
 from functions.payments.domain import Payment, Refund, RefundStatus, Trouble
 from functions.payments.providers.domain import (
+    Action,
+    ActionRequired,
     AlreadyCapturedError,
     AlreadyVoidedError,
     Approved,
@@ -44,11 +50,13 @@ from functions.payments.providers.domain import (
     MadeDispute,
     MadeRefund,
     Notice,
+    Outcome,
     ProviderRefusedError,
     ProviderUnavailableError,
 )
 from functions.payments.providers.signature import verify
 from functions.payments.table import Intent, IntentRefund, SimulatorTable
+from functions.shared.clock import now, parse
 from functions.shared.errors import InvalidError
 from functions.shared.ids import derived_id
 from functions.shared.types import Data
@@ -65,6 +73,7 @@ _WAYS: dict[str, tuple[RefundStatus, RefundStatus]] = {
 }
 """What becomes of a refund, by the token that paid: at first, and once the provider is asked for it again."""
 _DISPUTED = "tok_createDispute"
+_ASKS = {"tok_3ds", "tok_3dsDeclined", "tok_3dsAbandoned", "tok_3dsLate"}
 _APPROVES = {"tok_visa", "tok_slow", "tok_flaky", "tok_lost", _DISPUTED, *_DOOMED, *_WAYS}
 _FAILURES_OF_FLAKY = 2
 
@@ -86,16 +95,37 @@ class Simulator:
         table: SimulatorTable,
         webhook_secret: Callable[[], str],
         slow_seconds: float = 3,
-        trouble: Callable[[], Trouble] = lambda: "none",
+        trouble: Callable[[], Trouble] | None = None,
+        shop_url: str = "",
     ) -> None:
+        self._shop_url = shop_url
         self._table = table
         self._webhook_secret = webhook_secret
         self._slow_seconds = slow_seconds
         self._trouble = trouble
 
-    def authorise(self, draft: Payment, token: str) -> Approved | Declined:
-        """Hold the amount, or decline, as the token says."""
+    def authorise(self, draft: Payment, token: str) -> Outcome:
+        """Hold the amount, decline, or ask, as the token says."""
         return self._called(lambda: self._authorise(draft, token))
+
+    def outcome(self, payment: Payment) -> Outcome:
+        """Return what became of the bank's question."""
+        return self._called(lambda: self._outcome(payment))
+
+    def action(self, payment: Payment) -> Action:
+        """Return the page that stands for the bank's."""
+        intent = self._called(lambda: self._table.intent(payment.key))
+        if intent.status != "asking":
+            raise ProviderRefusedError("nothing_asked")
+        return Action("redirect", f"{self._shop_url}/bank.html?id={payment.order_id}")
+
+    def answer(self, payment: Payment, *, approve: bool) -> None:
+        """Take the buyer's answer to the bank, which is not the shop's to give. Safe to repeat."""
+        way = self._table.intent(payment.key).answer_way
+        if way == "tok_3ds":
+            self._table.answer(payment.key, "authorized" if approve else "refused")
+        elif way == "tok_3dsDeclined":
+            self._table.answer(payment.key, "refused")
 
     def capture(self, payment: Payment) -> None:
         """Take what is held."""
@@ -119,7 +149,7 @@ class Simulator:
 
     def _called(self, work: Callable[[], T]) -> T:
         """Return what a call comes to, in the trouble that an operator asked for."""
-        trouble = self._trouble()
+        trouble = self._trouble() if self._trouble else "none"
         if trouble == "failing":
             raise ProviderUnavailableError("simulated: an error for everyone")
         if trouble in ("slow", "silent"):
@@ -129,9 +159,12 @@ class Simulator:
             raise ProviderUnavailableError("simulated: no answer for anyone")
         return answer
 
-    def _authorise(self, draft: Payment, token: str) -> Approved | Declined:
+    def _authorise(self, draft: Payment, token: str) -> Outcome:
         intent = self._table.intent(draft.key)
         if intent.status in ("none", "trying"):
+            if token in _ASKS:
+                self._table.ask(draft, token)
+                return self._outcome(draft)
             if token not in _APPROVES:
                 return Declined(_DECLINES.get(token, "invalid_token"))
             self._hesitate(draft, token)
@@ -143,10 +176,23 @@ class Simulator:
             )
             if held and token == "tok_lost":  # noqa: S105 a test token's name
                 raise ProviderUnavailableError("simulated: the answer is lost")
-            intent = self._table.intent(draft.key)
-        if intent.status in ("none", "voided"):
-            raise AlreadyVoidedError(draft.order_id)
-        return Approved(derived_id("sim", draft.key))
+        return self._outcome(draft)
+
+    def _outcome(self, payment: Payment) -> Outcome:
+        intent, ref = self._table.intent(payment.key), derived_id("sim", payment.key)
+        match intent.status:
+            case "none" | "voided" | "trying":
+                raise AlreadyVoidedError(payment.order_id)
+            case "asking" if intent.answer_way == "tok_3dsLate" and _is_over(payment):
+                self._table.answer(payment.key, "authorized")
+                return self._outcome(payment)
+            case "asking":
+                return ActionRequired(ref)
+            case "refused":
+                return Declined("authentication_failed")
+            case "authorized" | "captured":
+                return Approved(ref)
+        assert_never(intent.status)
 
     def _hesitate(self, draft: Payment, token: str) -> None:
         if token == "tok_slow":  # noqa: S105
@@ -212,6 +258,10 @@ class Simulator:
             raise InvalidError("invalid_body", "This is not an event of the simulator.") from None
         back = event.type.startswith(("refund.", "dispute."))
         return Notice(event.id, event.type, event.order_id, event.payment_ref, back)
+
+
+def _is_over(payment: Payment) -> bool:
+    return bool(payment.asked_until) and now() >= parse(payment.asked_until)
 
 
 def _made(currency: str, name: str, made: IntentRefund) -> MadeRefund:

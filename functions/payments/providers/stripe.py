@@ -17,6 +17,8 @@ from msgspec import Meta, Struct
 
 from functions.payments.domain import DisputeStatus, Payment, Refund, RefundStatus
 from functions.payments.providers.domain import (
+    Action,
+    ActionRequired,
     AlreadyCapturedError,
     AlreadyVoidedError,
     Approved,
@@ -24,6 +26,7 @@ from functions.payments.providers.domain import (
     MadeDispute,
     MadeRefund,
     Notice,
+    Outcome,
     ProviderRefusedError,
     ProviderUnavailableError,
 )
@@ -90,11 +93,14 @@ class Stripe:
 
     name = "stripe"
 
-    def __init__(self, url: str, api_key: Callable[[], str], webhook_secret: Callable[[], str]) -> None:
+    def __init__(
+        self, url: str, api_key: Callable[[], str], webhook_secret: Callable[[], str], shop_url: str = ""
+    ) -> None:
+        self._shop_url = shop_url
         self._api = StripeApi(url, api_key)
         self._webhook_secret = webhook_secret
 
-    def authorise(self, draft: Payment, token: str) -> Approved | Declined:
+    def authorise(self, draft: Payment, token: str) -> Outcome:
         """Go on with the order's intent from wherever it is: create it, give it its method, confirm it."""
         if not token.startswith("pm_"):
             return Declined("invalid_token")
@@ -117,10 +123,24 @@ class Stripe:
         if intent.status == "requires_payment_method" and intent.last_payment_error is None:
             intent = self._api.post(path, Intent, {"payment_method": token})
         if intent.status == "requires_confirmation":
-            intent = self._api.post(f"{path}/confirm", Intent, key=f"{draft.key}-confirm")
+            back = {"return_url": f"{self._shop_url}/order.html?id={draft.order_id}"}
+            intent = self._api.post(f"{path}/confirm", Intent, back, key=f"{draft.key}-confirm")
         return intent
 
-    def _outcome(self, draft: Payment, intent: Intent) -> Approved | Declined:
+    def outcome(self, payment: Payment) -> Outcome:
+        """Return what became of the bank's question."""
+        return self._outcome(payment, self._api.get(f"payment_intents/{payment.ref}", Intent))
+
+    def action(self, payment: Payment) -> Action:
+        """Return where the bank asks: an address, or what Stripe's own code on the page is given."""
+        intent = self._api.get(f"payment_intents/{payment.ref}", Intent)
+        if intent.status != "requires_action" or intent.next_action is None:
+            raise ProviderRefusedError("nothing_asked")
+        if there := intent.next_action.redirect_to_url:
+            return Action("redirect", there.url)
+        return Action("provider", client_secret=intent.client_secret)
+
+    def _outcome(self, draft: Payment, intent: Intent) -> Outcome:
         match intent.status:
             case "requires_capture" | "succeeded":
                 return Approved(intent.id)
@@ -129,8 +149,7 @@ class Stripe:
             case "requires_payment_method":
                 return Declined(_told(intent.last_payment_error or Reason()))
             case "requires_action":
-                # Nobody is there to answer a bank's question; without the client secret it is never answered.
-                return Declined("authentication_required")
+                return ActionRequired(intent.id)
         raise ProviderUnavailableError(f"intent is {intent.status}")
 
     def capture(self, payment: Payment) -> None:
@@ -231,6 +250,8 @@ class Stripe:
 
 def _told(reason: Reason) -> str:
     given = reason.decline_code or reason.code
+    if given == "payment_intent_authentication_failure":
+        return "authentication_failed"
     return given if given in _TOLD else "card_declined"
 
 

@@ -36,13 +36,27 @@ class Reason(Struct, frozen=True):
     type: str | None = None
 
 
+class Redirect(Struct, frozen=True):
+    """Where the buyer's bank asks."""
+
+    url: str
+
+
+class NextAction(Struct, frozen=True):
+    """What the buyer is to do; without an address it is for Stripe's own code on the page."""
+
+    redirect_to_url: Redirect | None = None
+
+
 class Intent(Struct, frozen=True):
-    """A PaymentIntent."""
+    """A PaymentIntent; the secret is for its buyer alone."""
 
     id: str
     status: str
     last_payment_error: Reason | None = None
     metadata: dict[str, str] | None = None
+    next_action: NextAction | None = None
+    client_secret: str | None = None
 
 
 class StripeRefund(Struct, frozen=True):

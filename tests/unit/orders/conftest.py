@@ -156,5 +156,9 @@ def authorised(order_id: str, **data: Any) -> dict[str, Any]:
     return about("payments/PaymentAuthorized.v1", order_id, **data)
 
 
+def asks(order_id: str, **data: Any) -> dict[str, Any]:
+    return about("payments/PaymentActionRequired.v1", order_id, **data)
+
+
 def declined(order_id: str, **data: Any) -> dict[str, Any]:
     return about("payments/PaymentDeclined.v1", order_id, **data)

@@ -60,7 +60,10 @@ STOCK_YES = report("StockReserved")
 STOCK_NO = report("StockRejected")
 PAYMENT_YES = report("PaymentAuthorized")
 PAYMENT_NO = report("PaymentDeclined")
-VOTES = (STOCK_YES, STOCK_NO, PAYMENT_YES, PAYMENT_NO)
+MOVED = "2026-11-22T17:20:09.123Z"
+"""Until when the bank waits for the buyer."""
+PAYMENT_ASKS = Report(TimelineEntry(SOON, "PaymentActionRequired", "ord_1.1.PaymentActionRequired", MOVED))
+VOTES = (STOCK_YES, STOCK_NO, PAYMENT_YES, PAYMENT_NO, PAYMENT_ASKS)
 PROGRESS = (
     report("StockCommitted"),
     report("StockReleased"),
@@ -89,6 +92,8 @@ CONFIRMED = voted(voted(PLACED, STOCK_YES, SOON), PAYMENT_YES, SOON)
         ("reserved", "authorised", ("confirmed", None), ("confirmed", None)),
         ("released", "authorised", None, ("cancelled", "timeout")),
         ("reserved", "voided", None, ("cancelled", "timeout")),
+        ("reserved", "action_required", None, ("cancelled", "timeout")),
+        ("rejected", "action_required", ("cancelled", "out_of_stock"), ("cancelled", "out_of_stock")),
     ],
 )
 def test_the_votes_decide(stock: Any, payment: Any, in_time: Any, overdue: Any) -> None:
@@ -221,12 +226,55 @@ def test_two_votes_and_the_deadline_in_any_order_and_twice_over_decide_once(
         assert len([entry for entry in order.timeline if entry.type.startswith("Order")]) == 1
 
 
+# --- the bank's question -------------------------------------------------------------------------------------------
+
+ASKED = voted(voted(PLACED, STOCK_YES, SOON), PAYMENT_ASKS, SOON)
+
+
+def test_a_bank_that_asks_moves_the_deadline_once_and_decides_nothing() -> None:
+    assert (ASKED.status, ASKED.deadline, ASKED.content) == ("placed", MOVED, CONTENT)
+    assert ASKED.parts == {"inventory": "reserved", "payments": "action_required"}
+    later = Report(PAYMENT_ASKS.entry._replace(cause="ord_1.9.PaymentActionRequired", detail="2027-01-01"))
+    assert voted(ASKED, later, SOON) is ASKED
+    assert expired(ASKED, LATE) is ASKED
+    assert (expired(ASKED, MOVED).status, expired(ASKED, MOVED).reason) == ("cancelled", "timeout")
+
+
+def test_a_bank_that_would_shorten_the_time_does_not() -> None:
+    short = Report(PAYMENT_ASKS.entry._replace(detail=SOON))
+    assert voted(PLACED, short, SOON).deadline == LATE
+
+
+@pytest.mark.parametrize("vote, status", [(PAYMENT_YES, "confirmed"), (PAYMENT_NO, "cancelled")])
+def test_the_buyers_answer_is_the_vote_however_late_the_question_is_heard(vote: Report, status: str) -> None:
+    assert voted(ASKED, vote, SOON).status == status
+    answered = voted(voted(PLACED, vote, SOON), PAYMENT_ASKS, SOON)
+    assert voted(answered, STOCK_YES, SOON).status == status
+    assert answered.parts["payments"] == PARTICIPANTS["payments"].state(vote.entry.type)
+
+
+@pytest.mark.parametrize("vote", [PAYMENT_YES, PAYMENT_NO])
+@pytest.mark.parametrize("first", [True, False], ids=["asked before", "asked after"])
+def test_an_order_that_is_off_while_the_bank_asks_is_open_until_nothing_can_be_held(
+    vote: Report, *, first: bool
+) -> None:
+    off = cancelled(voted(PLACED, STOCK_NO, SOON) if not first else ASKED, "customer", SOON, "cus_1")
+    off = voted(off, PAYMENT_ASKS, SOON)
+    off = noted(off, report("StockReleased"))
+    assert (off.status, off.is_open) == ("cancelled", True)
+    answered = voted(off, vote, SOON)
+    assert answered.is_open is (vote is PAYMENT_YES)
+    assert voted(answered, PAYMENT_ASKS, SOON) is answered, "a question that is heard late is not asked again"
+    assert not noted(answered, report("PaymentVoided")).is_open
+    assert not noted(off, report("PaymentVoided")).is_open
+
+
 # --- whatever comes ------------------------------------------------------------------------------------------------
 
 ACTIONS = st.one_of(
     st.sampled_from(VOTES).map(lambda vote: ("vote", vote)),
     st.sampled_from(PROGRESS).map(lambda said: ("progress", said)),
-    st.sampled_from([("deadline", SOON), ("deadline", LATE)]),
+    st.sampled_from([("deadline", SOON), ("deadline", LATE), ("deadline", MOVED)]),
     st.sampled_from([("cancel", "customer"), ("cancel", "operator")]),
 )
 

@@ -18,7 +18,7 @@ from functions.orders import saga
 from functions.orders.events import PaymentAuthorized
 from functions.orders.table import OrdersTable
 from functions.shared import aws
-from functions.shared.clock import now
+from functions.shared.clock import now, rfc3339
 from functions.shared.dynamo import decode
 from functions.shared.inbox import Fact
 from functions.shared.open_work import SHARDS
@@ -26,7 +26,7 @@ from functions.shared.outbox import Aggregate
 from tests.support.dlq import dead_letters
 from tests.support.lambda_events import Context, sample
 from tests.support.templates import ROOT
-from tests.unit.orders.conftest import AMIRA, about, authorised, declined, rejected, reserved
+from tests.unit.orders.conftest import AMIRA, about, asks, authorised, declined, rejected, reserved
 
 ORDER = {
     "POST": "/orders/{orderId}/cancel",
@@ -91,6 +91,48 @@ def test_a_vote_that_brings_those_before_it_decides_in_one_write(
     assert (order.status, order.version) == ("confirmed", 2)
     assert timeline() == ["OrderPlaced", "StockReserved", "PaymentAuthorized", "OrderConfirmed"]
     assert types(told()) == ["OrderPlaced", "OrderConfirmed", "OrderConfirmed"]
+
+
+def test_a_bank_that_asks_gives_the_order_time_and_its_buyer_the_news(
+    order_id: str, hear: Any, shown: Any, table: OrdersTable, timeline: Any, told: Any
+) -> None:
+    until = rfc3339(now() + timedelta(minutes=15))
+    home = asks(order_id, until=until) | {"slip": {"route": [], "answers": [reserved(order_id)["detail"]]}}
+    assert hear(home, home) == []
+    order = table.order(order_id)
+    assert order
+    assert (order.status, order.version) == ("placed", 2)
+    seen = shown()
+    assert (seen["paymentStatus"], seen["decideBy"]) == ("action_required", until)
+    assert timeline() == ["OrderPlaced", "StockReserved", "PaymentActionRequired"]
+    assert saga.expire(table, WAIT, later()).overdue == 0
+    assert table.order(order_id) == order
+    assert hear(authorised(order_id, version=2)) == []
+    assert shown()["status"] == "confirmed"
+    assert types(told()) == ["OrderPlaced", "OrderConfirmed"]
+
+
+def test_an_order_is_off_once_the_banks_time_is_over(
+    order_id: str, hear: Any, shown: Any, table: OrdersTable
+) -> None:
+    hear(reserved(order_id), asks(order_id, until=rfc3339(now() + timedelta(minutes=15))))
+    assert saga.expire(table, WAIT, now() + timedelta(minutes=15, seconds=1)).overdue == 1
+    assert (shown()["status"], shown()["reason"]) == ("cancelled", "timeout")
+
+
+def test_a_question_about_an_order_that_is_off_has_the_decision_told_until_it_is_followed(
+    order_id: str, hear: Any, table: OrdersTable, send: Any, told: Any
+) -> None:
+    hear(reserved(order_id))
+    send("POST", ORDER["POST"], path={"orderId": order_id}, subject=AMIRA)
+    hear(about("inventory/StockReleased.v1", order_id, 2))
+    hear(asks(order_id, until=rfc3339(now() + timedelta(minutes=15))))
+    assert table.order(order_id).is_open
+    told()
+    assert saga.expire(table, WAIT, now() + timedelta(minutes=20)).again == 1
+    assert types(told()) == ["OrderCancelled"]
+    hear(about("payments/PaymentVoided.v1", order_id, 2))
+    assert not table.order(order_id).is_open
 
 
 @pytest.fixture

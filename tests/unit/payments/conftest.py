@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -38,6 +39,7 @@ ENVIRONMENT = {
     "STRIPE_KEY_SECRET_NAME": "souk-local-payments-stripe-key",
     "WEBHOOK_SECRET_NAME": "souk-local-payments-webhook",
     "SIMULATOR_SLOW_SECONDS": "0.05",
+    "PUBLIC_URL": "https://shop.example",
 }
 
 
@@ -176,8 +178,10 @@ def stripe_url() -> Iterator[str]:
         process.terminate()
 
 
-def ask_stripe(url: str, path: str) -> Any:
-    """Return what localstripe answers to a GET, for tests that look at the far side."""
-    request = urllib.request.Request(f"{url}/v1/{path}", headers={"Authorization": "Bearer sk_test_souk"})
+def ask_stripe(url: str, path: str, sent: dict[str, str] | None = None) -> Any:
+    """Return what localstripe answers to a GET, or a POST of fields, for tests that look at the far side."""
+    headers = {"Authorization": "Bearer sk_test_souk"}
+    body = urllib.parse.urlencode(sent).encode() if sent else None
+    request = urllib.request.Request(f"{url}/v1/{path}", body, headers)
     with urllib.request.urlopen(request, timeout=5) as answer:
         return json.load(answer)

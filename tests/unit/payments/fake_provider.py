@@ -9,6 +9,8 @@ from msgspec.structs import replace
 
 from functions.payments.domain import Payment, Refund, RefundStatus
 from functions.payments.providers.domain import (
+    Action,
+    ActionRequired,
     AlreadyCapturedError,
     AlreadyVoidedError,
     Approved,
@@ -16,6 +18,7 @@ from functions.payments.providers.domain import (
     MadeDispute,
     MadeRefund,
     Notice,
+    Outcome,
     ProviderRefusedError,
     ProviderUnavailableError,
 )
@@ -28,7 +31,10 @@ class Crash(BaseException):
 
 
 class FakeProvider:
-    """Holds, captures and refunds by order. `good` is approved, `declined` declined, the rest is unknown."""
+    """Holds, captures and refunds by order.
+
+    `good` is approved, `asks` once the buyer has answered (`answer`), `declined` declined, the rest is unknown.
+    """
 
     name = "fake"
 
@@ -109,23 +115,50 @@ class FakeProvider:
         if self._after.get(step):
             raise self._after[step].pop()
 
-    def authorise(self, draft: Payment, token: str) -> Approved | Declined:
+    def authorise(self, draft: Payment, token: str) -> Outcome:
         self._begin("authorise")
         self.seen.append(token)
-        if token != "good" and draft.key not in self.status:
+        if token not in ("good", "asks") and draft.key not in self.status:
             return Declined("card_declined" if token == "declined" else "invalid_token")
-        if self.status.setdefault(draft.key, "authorized") == "voided":
-            raise AlreadyVoidedError(draft.order_id)
+        self.status.setdefault(draft.key, "authorized" if token == "good" else "asking")
+        answer = self._standing(draft)
         self._end("authorise")
-        return Approved(f"fake_{draft.key}")
+        return answer
+
+    def outcome(self, payment: Payment) -> Outcome:
+        self._begin("outcome")
+        answer = self._standing(payment)
+        self._end("outcome")
+        return answer
+
+    def _standing(self, payment: Payment) -> Outcome:
+        match self.status[payment.key]:
+            case "voided":
+                raise AlreadyVoidedError(payment.order_id)
+            case "asking":
+                return ActionRequired(f"fake_{payment.key}")
+            case "refused":
+                return Declined("authentication_failed")
+        return Approved(f"fake_{payment.key}")
+
+    def answer(self, *, approve: bool, key: str = ORDER) -> None:
+        """Have the buyer answer their bank."""
+        if self.status[key] == "asking":
+            self.status[key] = "authorized" if approve else "refused"
+
+    def action(self, payment: Payment) -> Action:
+        self._begin("action")
+        if self.status.get(payment.key) != "asking":
+            raise ProviderRefusedError("nothing_asked")
+        return Action("redirect", "https://bank.example/ask")
 
     def capture(self, payment: Payment) -> None:
         self._begin("capture")
         match self.status.get(payment.key):
             case "voided":
                 raise AlreadyVoidedError(payment.order_id)
-            case None:
-                raise ProviderRefusedError("unknown")
+            case None | "asking" | "refused":
+                raise ProviderRefusedError("nothing_held")
             case "authorized":
                 self.captured[payment.key] = payment.amount
                 self.status[payment.key] = "captured"

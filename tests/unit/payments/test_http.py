@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from functions.payments.app import app
 from functions.payments.table import PaymentsTable
+from functions.shared import order_links
+from functions.shared.clock import now, rfc3339
 from tests.support.lambda_events import Context, sample, sqs_event
 from tests.unit.payments.conftest import ORDER
 
@@ -263,3 +266,63 @@ def test_no_provider_is_put_through_anything_elsewhere(
     admin = {"subject": "cus_admin", "roles": "admin"}
     assert send("GET", SIMULATOR, **admin).body["code"] == "local_only"
     assert send("PUT", SIMULATOR, {"trouble": "slow"}, **admin).body["code"] == "local_only"
+
+
+# --- the bank's question ------------------------------------------------------------------------------------------
+
+ACTION, ANSWER = "/payments/{orderId}/action", "/payments/simulator/{orderId}/answer"
+
+
+@pytest.fixture
+def buyer(send: Any) -> Callable[..., Any]:
+    """Return a function that calls as the guest who holds the order's token; the bank asks them."""
+    deliver(order(customerId=None, paymentToken="tok_3ds"))
+    token = order_links.make(ORDER, now() + timedelta(days=1))
+    given = {"path": {"orderId": ORDER}, "headers": {"X-Order-Token": token}}
+    return lambda method, path, body=None: send(method, path, body, **given)
+
+
+def test_a_guest_is_told_where_the_bank_asks_and_pays_by_answering_it(buyer: Any, send: Any) -> None:
+    asked = buyer("GET", ACTION)
+    assert (asked.status, asked.headers["Cache-Control"]) == (200, "no-store")
+    until = asked.body.pop("until")
+    assert until > rfc3339(now())
+    url = f"https://shop.example/bank.html?id={ORDER}"
+    assert asked.body == {"kind": "redirect", "url": url, "clientSecret": None}
+    assert buyer("POST", ACTION).body == {"status": "authenticating"}
+    assert buyer("POST", ANSWER, {"approve": True}).body == {"received": True}
+    assert buyer("POST", ACTION).body == {"status": "authorized"}
+    assert (again := buyer("POST", ACTION)).status == 200
+    assert again.body == {"status": "authorized"}
+    gone = buyer("GET", ACTION)
+    assert (gone.status, gone.body["code"]) == (409, "nothing_asked")
+    assert payment(send).body["status"] == "authorized"
+
+
+def test_what_is_said_to_the_bank_counts_once(buyer: Any) -> None:
+    buyer("POST", ANSWER, {"approve": False})
+    buyer("POST", ANSWER, {"approve": True})
+    assert buyer("POST", ACTION).body == {"status": "declined"}
+
+
+@pytest.mark.parametrize("method, path", [("GET", ACTION), ("POST", ACTION), ("POST", ANSWER)])
+def test_only_an_orders_buyer_is_told_and_answers(buyer: Any, send: Any, method: str, path: str) -> None:
+    other = order_links.make("ord_01kaqz5r7b8v0w3m2x4y6t9n1z", now() + timedelta(days=1))
+    over = order_links.make(ORDER, now() - timedelta(seconds=1))
+    for headers in ({}, *({"X-Order-Token": token} for token in (other, over, "x", "a.b"))):
+        body = {"approve": True} if path == ANSWER else None
+        answer = send(method, path, body, path={"orderId": ORDER}, headers=headers)
+        assert (answer.status, answer.body["code"]) == (404, "no_payment"), headers
+    assert buyer("POST", ACTION).body == {"status": "authenticating"}
+
+
+def test_nobody_answers_for_a_bank_that_is_not_simulated(send: Any) -> None:
+    deliver(order(totals={"currency": "EUR", "subtotal": 0, "shipping": 0, "tax": 0, "total": 0}))
+    path = {"orderId": ORDER}
+    assert send("POST", ANSWER, {"approve": True}, path=path, subject="cus_1").status == 404
+
+
+@pytest.mark.parametrize("body", [{}, {"approve": "yes"}, {"approve": None}, [], "x"])
+def test_an_answer_is_a_yes_or_a_no(buyer: Any, body: Any) -> None:
+    assert buyer("POST", ANSWER, body).status == 400
+    assert buyer("POST", ACTION).body == {"status": "authenticating"}

@@ -11,11 +11,13 @@ from msgspec.structs import replace
 
 from functions.payments.domain import Payment, Refund
 from functions.payments.providers.domain import (
+    ActionRequired,
     AlreadyCapturedError,
     AlreadyVoidedError,
     Approved,
     Declined,
     Provider,
+    ProviderError,
     ProviderRefusedError,
 )
 from functions.payments.providers.simulator import Simulator
@@ -33,6 +35,8 @@ class Side(NamedTuple):
     declined: str
     unknown: str
     money: Callable[[Payment], tuple[int, int]]
+    asks: str
+    answer: Callable[[Payment, bool], None]
 
 
 def simulator(table: PaymentsTable, _: Callable[[], str]) -> Side:
@@ -42,7 +46,16 @@ def simulator(table: PaymentsTable, _: Callable[[], str]) -> Side:
         intent = far.intent(payment.order_id)
         return intent.amount if intent.status == "captured" else 0, intent.refunded
 
-    return Side(Simulator(far, lambda: "s", 0), "tok_visa", "tok_chargeDeclined", "tok_nobody", money)
+    made = Simulator(far, lambda: "s", 0, shop_url="https://shop.example")
+    return Side(
+        made,
+        "tok_visa",
+        "tok_chargeDeclined",
+        "tok_nobody",
+        money,
+        "tok_3ds",
+        lambda payment, approve: made.answer(payment, approve=approve),
+    )
 
 
 def fake(_: PaymentsTable, __: Callable[[], str]) -> Side:
@@ -51,7 +64,15 @@ def fake(_: PaymentsTable, __: Callable[[], str]) -> Side:
     def money(payment: Payment) -> tuple[int, int]:
         return made.captured.get(payment.order_id, 0), sum(made.given(payment.order_id).values())
 
-    return Side(made, "good", "declined", "nobody", money)
+    return Side(
+        made,
+        "good",
+        "declined",
+        "nobody",
+        money,
+        "asks",
+        lambda payment, approve: made.answer(approve=approve, key=payment.key),
+    )
 
 
 def stripe(_: PaymentsTable, url_of: Callable[[], str]) -> Side:
@@ -63,8 +84,21 @@ def stripe(_: PaymentsTable, url_of: Callable[[], str]) -> Side:
         taken = intent["amount"] if intent["status"] == "succeeded" else 0
         return taken, sum(refund["amount"] for refund in refunds)
 
-    adapter = Stripe(url, lambda: "sk_test_souk", lambda: "s")
-    return Side(adapter, "pm_card_visa", "pm_card_chargeCustomerFail", "pm_nobody", money)
+    def answer(payment: Payment, approve: bool) -> None:
+        intent = ask_stripe(url, f"payment_intents/{payment.ref}")
+        sent = {"client_secret": intent["client_secret"], "success": str(approve).lower()}
+        ask_stripe(url, f"payment_intents/{payment.ref}/_authenticate", sent)
+
+    adapter = Stripe(url, lambda: "sk_test_souk", lambda: "s", "https://shop.example")
+    return Side(
+        adapter,
+        "pm_card_visa",
+        "pm_card_chargeCustomerFail",
+        "pm_nobody",
+        money,
+        "pm_card_authenticationRequired",
+        answer,
+    )
 
 
 @pytest.fixture(params=[simulator, fake, stripe], ids=["simulator", "fake", "stripe"])
@@ -83,6 +117,14 @@ def held(side: Side, draft: Payment) -> Payment:
     outcome = side.provider.authorise(draft, side.good)
     assert isinstance(outcome, Approved)
     return replace(draft, ref=outcome.ref)
+
+
+@pytest.fixture
+def asked(side: Side, draft: Payment) -> Payment:
+    """A payment of which the bank asks the buyer."""
+    outcome = side.provider.authorise(draft, side.asks)
+    assert isinstance(outcome, ActionRequired)
+    return replace(draft, ref=outcome.ref, asked_until="2099-01-01T00:00:00.000Z")
 
 
 def a_refund(payment: Payment, refund_id: str, amount: int) -> Refund:
@@ -104,6 +146,43 @@ def test_a_declined_card_is_declined_each_time(side: Side, draft: Payment) -> No
 
 def test_an_unknown_token_is_declined(side: Side, draft: Payment) -> None:
     assert side.provider.authorise(draft, side.unknown) == Declined("invalid_token")
+
+
+def test_a_bank_that_asks_holds_nothing_until_it_is_answered(side: Side, asked: Payment) -> None:
+    assert side.provider.outcome(asked) == ActionRequired(asked.ref)
+    assert side.provider.authorise(replace(asked, ref=""), side.asks) == ActionRequired(asked.ref)
+    action = side.provider.action(asked)
+    assert action.kind == "redirect"
+    assert action.url and action.url.startswith("https://")
+    with pytest.raises(ProviderError):
+        side.provider.capture(asked)
+
+
+def test_a_buyer_who_says_yes_to_the_bank_has_the_money_held(side: Side, asked: Payment) -> None:
+    side.answer(asked, True)
+    assert side.provider.outcome(asked) == Approved(asked.ref)
+    with pytest.raises(ProviderRefusedError):
+        side.provider.action(asked)
+    side.provider.capture(asked)
+    assert side.money(asked) == (5000, 0)
+
+
+def test_a_buyer_who_says_no_to_the_bank_is_declined(side: Side, asked: Payment) -> None:
+    side.answer(asked, False)
+    assert side.provider.outcome(asked) == Declined("authentication_failed")
+    side.provider.void(asked)
+    with pytest.raises(AlreadyVoidedError):
+        side.provider.outcome(asked)
+
+
+def test_a_question_that_is_called_off_is_answered_by_nobody(side: Side, asked: Payment) -> None:
+    side.provider.void(asked)
+    with pytest.raises(AlreadyVoidedError):
+        side.provider.outcome(asked)
+    with pytest.raises(ProviderError):
+        side.provider.action(asked)
+    with pytest.raises(ProviderError):
+        side.provider.capture(asked)
 
 
 def test_capturing_twice_takes_the_money_once(side: Side, held: Payment) -> None:

@@ -14,6 +14,8 @@ from msgspec.structs import replace
 from functions.payments.app import on_inbox, payments, providers
 from functions.payments.domain import Refund
 from functions.payments.providers.domain import (
+    Action,
+    ActionRequired,
     Approved,
     Declined,
     MadeDispute,
@@ -28,6 +30,7 @@ from functions.shared.errors import InvalidError
 from tests.support.lambda_events import Context, sample, sqs_event
 from tests.unit.payments.conftest import NOW, a_payment, ask_stripe
 
+SHOP = "https://shop.example"
 OPEN = "2099-01-01T00:00:00.000Z"
 
 
@@ -66,7 +69,7 @@ def answers() -> Iterator[tuple[Answers, Stripe]]:
     server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=lambda: server.serve_forever(poll_interval=0.01))
     thread.start()
-    yield told, Stripe(f"http://127.0.0.1:{server.server_port}", lambda: "sk_test", lambda: "whsec")
+    yield told, Stripe(f"http://127.0.0.1:{server.server_port}", lambda: "sk_test", lambda: "whsec", SHOP)
     server.shutdown()
     thread.join()
     server.server_close()
@@ -175,11 +178,25 @@ def test_a_declined_card_tells_only_what_a_buyer_can_act_on(
     assert stripe.authorise(a_payment(), "pm_1") == Declined(code)
 
 
-def test_a_card_that_asks_for_more_is_declined(answers: tuple[Answers, Stripe]) -> None:
+def test_a_card_that_asks_for_more_waits_for_its_buyer_at_the_address_that_stripe_gives(
+    answers: tuple[Answers, Stripe],
+) -> None:
     told, stripe = answers
+    there = {"type": "redirect_to_url", "redirect_to_url": {"url": "https://hooks.stripe.com/1"}}
     told.give(200, intent("requires_confirmation"))
-    told.give(200, intent("requires_action"))
-    assert stripe.authorise(a_payment(), "pm_1") == Declined("authentication_required")
+    told.give(200, intent("requires_action", next_action=there, client_secret="pi_1_secret"))
+    assert stripe.authorise(a_payment(), "pm_1") == ActionRequired("pi_1")
+    (*_, (_, path, _, sent)) = told.asked
+    assert path.endswith("/confirm")
+    assert "return_url=https%3A%2F%2Fshop.example%2Forder.html%3Fid%3Dord_" in sent
+    told.give(200, intent("requires_action", next_action=there, client_secret="pi_1_secret"))
+    assert stripe.action(a_payment(ref="pi_1")) == Action("redirect", "https://hooks.stripe.com/1")
+
+
+def test_what_only_stripes_own_code_can_ask_is_given_the_secret(answers: tuple[Answers, Stripe]) -> None:
+    told, stripe = answers
+    told.give(200, intent("requires_action", next_action={"type": "use_stripe_sdk"}, client_secret="pi_1_s"))
+    assert stripe.action(a_payment(ref="pi_1")) == Action("provider", client_secret="pi_1_s")
 
 
 def test_an_unknown_method_is_an_invalid_token(answers: tuple[Answers, Stripe]) -> None:
