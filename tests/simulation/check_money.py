@@ -15,7 +15,8 @@ from tests.simulation.world import World
 
 TABLE = "souk-local-payments"
 MOVES = {
-    None: {"authorized", "declined", "refused"},
+    None: {"authenticating", "authorized", "declined", "refused"},
+    "authenticating": {"authorized", "declined", "voiding", "voided"},
     "authorized": {"capturing", "captured", "capture_failed", "voiding", "voided"},
     "capturing": {"captured", "capture_failed", "voiding", "voided"},
     "capture_failed": {"capturing", "captured", "voiding", "voided"},
@@ -77,13 +78,13 @@ class Money(Watch):
         held = self.intents[order_id]
         (held.add if after in ("authorized", "captured") else held.discard)(name)
         require(len(held) <= 1, "an order's money is held once", f"{held}")
-        if before != after and after in ("authorized", "captured"):
+        if before != after and after in ("asking", "authorized", "captured"):
             order = self.items("orders").get((f"ORDER#{order_id}", "ORDER"))
             require(order, "money is held only for an order", order_id)
             held = self.reservation(order_id)
             require(
                 held and held["status"] != "rejected",
-                "no money is held for what is out of stock",
+                "no money is held, and no bank asks, for what is out of stock",
                 f"{order_id}: {held}",
             )
             totals = content_of(order or {})["totals"]
@@ -131,6 +132,13 @@ class Money(Watch):
                 new["status"] in MOVES.get(old.get("status"), set()),
                 "a payment goes its way once",
                 f"{order_id}: {old.get('status')} → {new['status']}",
+            )
+        if new["status"] == "authorized" != old.get("status"):
+            intent = self.item("payments", f"SIM#{order_id}", "INTENT") or {}
+            require(
+                not new["amount"] or intent.get("status") in ("authorized", "captured", "voided"),
+                "what a payment says is held was held",
+                f"{order_id}: provider {intent.get('status')}",
             )
         self.touched.add(order_id)
 

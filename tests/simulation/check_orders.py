@@ -74,6 +74,13 @@ class Orders(Watch):
         )
         if (old.get("status"), new["status"]) == ("confirmed", "cancelled") and new["reason"] == "customer":
             self._in_time(order_id, old, new)
+        if new.get("reason") == "timeout" and old.get("status") == "placed":
+            before = order_of({"pk": f"ORDER#{order_id}", **old})
+            require(
+                parse(before.deadline).timestamp() <= self.world.now,
+                "an order has its time, and its buyer's bank too",
+                f"{order_id}: until {before.deadline}",
+            )
         if new["status"] == "confirmed" and old.get("status") != "confirmed":
             self._agreed(order_id, new)
             self._confirmed(order_id, content_of(change.new or {}))
@@ -135,8 +142,9 @@ class Orders(Watch):
         for order_id, order in orders.items():
             require(order["status"] != "placed", "every order is decided", order_id)
             fair = not self.world.weather.rates and not self.world.weather.outages
+            asked = any(" PaymentActionRequired " in entry for entry in order.get("timeline", ()))
             require(
-                not fair or order.get("reason") != "timeout",
+                not fair or asked or order.get("reason") != "timeout",
                 "an order has its answers in fair weather",
                 order_id,
             )

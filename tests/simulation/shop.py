@@ -36,6 +36,8 @@ GIVES_BACK = ["tok_pendingRefund", "tok_pendingRefundFails", "tok_refundFails"]
 """Tokens whose refunds go ways of their own; disputes are the bank's (Shop.bank)."""
 DOOMED = ["tok_lapses", "tok_captureRefused"]
 """Tokens of which the money is held and can never be taken."""
+ASKS = ["tok_3ds", "tok_3ds", "tok_3dsDeclined", "tok_3dsAbandoned", "tok_3dsLate"]
+"""Tokens of which the bank asks the buyer first."""
 ADMIN = {"subject": "cus_admin", "roles": "admin"}
 TRIES = 6
 MOST_SKUS = 4
@@ -289,11 +291,49 @@ class Shop:
         self.acknowledge(answer, quote)
         if answer.status == 202 and self.random.random() < 0.3:
             self.look(subject, answer.body)
+        if answer.status == 202 and self.random.random() < 0.8:
+            self.authenticate(subject, answer.body)
         if answer.status == 202 and self.random.random() < 0.35:
             self.people.sleep(self.random.choice([0.05, 2, 60, 300]) * self.random.random())
             self.cancel(subject, answer.body)
         elif answer.status == 202 and self.random.random() < 0.8:
             self.pay_again(subject, answer.body)
+
+    def authenticate(self, subject: str | None, order: dict[str, Any]) -> None:
+        """Answer the bank where it asks: at once, late, twice, in two tabs; and tell the shop of it, or not."""
+        headers = {"X-Order-Token": order["orderToken"]} if order.get("orderToken") else {}
+        given: dict[str, Any] = {
+            "path": {"orderId": order["orderId"]},
+            "subject": subject,
+            "headers": headers,
+        }
+        for _ in range(self.random.randint(1, 8)):
+            seen = self.people.send("GET", "/orders/{orderId}", **given)
+            if seen.status == 200 and seen.body["status"] != "placed":
+                return
+            if seen.status == 200 and seen.body["paymentStatus"] == "action_required":
+                break
+            self.people.sleep(self.random.choice([0.3, 5]))
+        else:
+            return
+        self.people.sleep(self.random.choice([1, 60, 600, 1000]) * self.random.random())
+        asked = self.people.send("GET", "/payments/{orderId}/action", **given)
+        require(asked.status in (0, 200, 404, 409, 500, 502, 503), "a bank asks its buyer", str(asked))
+        stranger = self.people.send(
+            "GET", "/payments/{orderId}/action", path=given["path"], subject="cus_thief"
+        )
+        require(stranger.status in (0, 404, 500, 502, 503), "a bank asks its buyer alone", str(stranger))
+        answer = {"approve": self.random.random() < 0.8}
+        path = "/payments/simulator/{orderId}/answer"
+        pending = [self.people.post("POST", path, answer, **given) for _ in range(self.random.choice([1, 2]))]
+        back = "/payments/{orderId}/action"
+        pending += [
+            self.people.post("POST", back, None, **given) for _ in range(self.random.choice([0, 1, 2]))
+        ]
+        for one in pending:
+            self.people.join(one)
+        if self.random.random() < 0.6:
+            self.surely("POST", back, None, **given)
 
     def pay_again(self, subject: str | None, order: dict[str, Any]) -> None:
         """Give other means of payment, often twice at once, for as long as the order asks for one; or call it off."""
@@ -308,7 +348,7 @@ class Shop:
                 self.cancel(subject, order)
                 return
             tokens = [
-                self.random.choice([*TOKENS, *GIVES_BACK, *DOOMED])
+                self.random.choice([*TOKENS, *GIVES_BACK, *DOOMED, *ASKS])
                 for _ in range(self.random.choice([1, 1, 2]))
             ]
             pending = [
@@ -388,7 +428,7 @@ class Shop:
     def payment(self, quote: dict[str, Any]) -> dict[str, Any]:
         return {
             "quote": quote["quote"],
-            "payment": {"token": self.random.choice([*TOKENS, *GIVES_BACK, *DOOMED])},
+            "payment": {"token": self.random.choice([*TOKENS, *GIVES_BACK, *DOOMED, *ASKS])},
         }
 
     def acknowledge(self, answer: Answer, quote: dict[str, Any]) -> None:
@@ -457,7 +497,7 @@ class Shop:
             intents = [
                 decode_item(image)
                 for key, image in self.world.aws.dynamodb.tables["souk-local-payments"].items.items()
-                if key[1] == "INTENT" and image["status"]["S"] == "captured"
+                if key[1] == "INTENT" and image["status"]["S"] in ("captured", "authorized", "refused")
             ]
             if intents:
                 webhooks.append(self.moved_there(self.random.choice(intents)))
@@ -473,6 +513,8 @@ class Shop:
             order_id, "captured", intent["amount"], "EUR", "simulator", 1, "", attempt=int(attempt or 1)
         )
         match self.random.choice(["refund", "dispute", "dispute", "nothing"]):
+            case _ if intent["status"] != "captured":
+                pass  # a bank's question that was answered
             case "refund":
                 left = intent["amount"] - intent["refunded"]
                 amount = self.random.choice([left, max(1, left // 2), 1])
