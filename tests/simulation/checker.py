@@ -120,6 +120,7 @@ _TOLD_BY_HANDLERS = {
         "returned": "StockReleased",
     },
     ("souk-local-payments", "PAYMENT"): {
+        "authenticating": "PaymentActionRequired",
         "authorized": "PaymentAuthorized",
         "declined": "PaymentDeclined",
         "captured": "PaymentCaptured",
