@@ -250,8 +250,8 @@ def _attempt(
         return _store_capture_failed(table, found, "card_number_refused", at, draft) is not None
     try:
         outcome = persistently(lambda: provider.authorise(draft, token))
-    except AlreadyVoidedError:
-        return False  # the order was cancelled meanwhile
+    except AlreadyVoidedError:  # by a delivery that died, see below; or the order is cancelled, and this is not stored
+        outcome = Declined("authentication_required")
     if isinstance(outcome, ActionRequired):
         persistently(partial(provider.void, replace(draft, ref=outcome.ref)))
         outcome = Declined("authentication_required")

@@ -76,10 +76,11 @@ class Orders(Watch):
             self._in_time(order_id, old, new)
         if new.get("reason") == "timeout" and old.get("status") == "placed":
             before = order_of({"pk": f"ORDER#{order_id}", **old})
+            ended = order_of({"pk": f"ORDER#{order_id}", **new}).decisions[-1].time
             require(
-                parse(before.deadline).timestamp() <= self.world.now,
+                before.deadline <= ended,
                 "an order has its time, and its buyer's bank too",
-                f"{order_id}: until {before.deadline}",
+                f"{order_id}: until {before.deadline}, ended {ended}",
             )
         if new["status"] == "confirmed" and old.get("status") != "confirmed":
             self._agreed(order_id, new)

@@ -139,8 +139,10 @@ class Facts(Watch):
         self.unheld: set[str] = set()
 
     def _is_void(self, fact_id: str) -> bool:
-        """Tell whether nobody needs to hear of an answer of inventory: another one was stored beside it."""
+        """Tell whether nobody needs to hear of an answer: another one was stored beside it, or has taken its place."""
         order_id, _, kind = fact_id.partition(".1.")
+        if kind == "PaymentActionRequired":
+            return (self.item("payments", f"PAYMENT#{order_id}", "PAYMENT") or {}).get("status") != "authenticating"
         return order_id in self.unheld and kind in ("StockReserved", "StockRejected")
 
     def changed(self, change: Change) -> None:
@@ -159,7 +161,8 @@ class Facts(Watch):
         if detail["type"] == "StockAvailabilityChanged":  # how it is, read when it is told: check_stock.py
             return
         require(detail["id"] in self.written, "a fact is published only after it is stored", detail["id"])
-        told = detail["time"], detail["data"]
+        # Two deliveries may hold the same: one in the level, one, by another policy, in a record.
+        told = "" if detail["type"] == "StockReserved" else detail["time"], detail["data"]
         before = self.published.setdefault(detail["id"], told)
         require(before == told, "one fact is told one way", f"{detail['id']}: {before} then {told}")
         service = self.written[detail["id"]].removeprefix("souk-local-")
