@@ -17,8 +17,9 @@ const given = new URLSearchParams(location.hash.slice(1)).get("token") ?? asked.
 const headers = () => orderTokens.header(id, given);
 const link = () => orderTokens.all()[id] && `/order.html?id=${encodeURIComponent(id)}#token=${encodeURIComponent(orderTokens.all()[id])}`;
 const LATE = 20_000;
-const DECLINES = new Set(["card_declined", "insufficient_funds", "invalid_token"]);
+const DECLINES = new Set(["card_declined", "insufficient_funds", "invalid_token", "authentication_failed", "authentication_required"]);
 const SETTLED = 60_000;
+const back = { told: false };
 
 /** Return which of the four steps are done, from the timeline's entries. */
 function steps(order, timeline) {
@@ -36,6 +37,7 @@ function steps(order, timeline) {
 function detail(entry) {
   const words = {
     StockRejected: entry.detail,
+    PaymentActionRequired: entry.detail && t("order.untilTime", { time: clock(entry.detail) }),
     PaymentDeclined: entry.detail && t(`decline.${DECLINES.has(entry.detail) ? entry.detail : "other"}`),
     OrderCancelled: entry.detail?.startsWith("operator: ") && entry.detail.slice("operator: ".length),
   }[entry.type] ?? (entry.amount && price(entry.amount.amount, entry.amount.currency));
@@ -45,6 +47,7 @@ function detail(entry) {
 const sameDay = (one, two) => new Date(one).toDateString() === new Date(two).toDateString();
 
 function message(order, late, timeline) {
+  if (order.status === "placed" && order.paymentStatus === "action_required") return h("div", { class: "notice stack", role: "alert", id: "bank" }, h("p", {}, t("order.bank", { time: clock(order.decideBy) })), h("div", {}, h("button", { class: "primary", onclick: toBank }, t("order.toBank"))));
   if (order.status === "placed") return h("p", { role: "status" }, t(late ? "order.late" : "order.working"));
   if (order.status === "cancelled") {
     const retry = ["out_of_stock", "payment_declined", "timeout"].includes(order.reason);
@@ -53,6 +56,26 @@ function message(order, late, timeline) {
   if (order.unpaid) return h("form", { class: "notice bad stack", role: "alert", onsubmit: pay }, h("p", {}, t("order.unpaid")), paymentChoice(), h("div", {}, h("button", { class: "primary" }, t("checkout.pay", { price: price(order.totals.total, order.totals.currency) }))));
   if (order.paymentStatus === "capture_failed") return h("p", { role: "status" }, t("order.paying"));
   return h("p", { class: "notice good", role: "status" }, t("order.done", { email: order.email }));
+}
+
+/** Lead the buyer to where their bank asks them; that address is the provider's, and another each time. */
+async function toBank(event) {
+  event.target.disabled = true;
+  try {
+    const { url } = await get(`/payments/${encodeURIComponent(id)}/action`, { headers: headers() });
+    if (url) return void location.assign(url);
+    toast(t("order.noBank"));
+  } catch (error) {
+    toast(explain(error));
+  }
+  event.target.disabled = false;
+}
+
+/** Have the shop ask the bank what it was told, once each time the buyer comes back to this page. */
+async function fromBank(order) {
+  if (order.paymentStatus !== "action_required" || back.told) return;
+  back.told = true;
+  await call("POST", `/payments/${encodeURIComponent(id)}/action`, { headers: headers() }).catch(() => null);
 }
 
 /** Pay an order that could not be charged by the means chosen. */
@@ -122,6 +145,7 @@ async function watch() {
       const path = `/orders/${encodeURIComponent(id)}`;
       const [order, timeline] = await Promise.all([get(path, { headers: headers() }), get(`${path}/timeline`, { headers: headers() })]);
       if (given) orderTokens.keep(id, given);  // not before it opened the order: a link cut short must not replace one that does
+      void fromBank(order);
       const late = Date.now() - began > LATE;
       const now = JSON.stringify([order.status, order.paymentStatus, order.unpaid, timeline.items.length, late]);
       if (now !== shown) fill(place, view(order, timeline.items, late));
@@ -141,4 +165,6 @@ async function watch() {
   }
 }
 
+document.addEventListener("visibilitychange", () => { back.told &&= document.hidden; });
+window.addEventListener("pageshow", () => { back.told = false; });
 watch();
