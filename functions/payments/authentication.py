@@ -1,8 +1,9 @@
 """The bank's question (3-D Secure): before it holds anything, the buyer's bank may want to ask them.
 
 The order waits longer then, and its buyer answers at an address that the provider gives each time it is asked for.
-That it is answered is told by the buyer's page, by a webhook, or found by the sweep: whoever comes first has the
-provider asked what became of it, and that is the vote. Nobody else is believed.
+That it is answered is told by the buyer's page or by a webhook; where both are lost, orders sends an order that nobody
+has decided on its route again before its time is over. Whoever comes first has the provider asked what became of it, and
+that is the vote. Nobody else is believed.
 """
 
 from __future__ import annotations
@@ -80,10 +81,7 @@ def settle(table: PaymentsTable, providers: Providers, found: Payment, at: datet
         return current  # it was called off: that work's record comes next
     match outcome:
         case ActionRequired():
-            after = domain.asked_again(current, at)
-            if after.open_at == current.open_at:
-                return current
-            return after if table.move(current, after, None, at) else None
+            return current
         case Approved():
             after = domain.answered(current, None, at)
         case Declined():

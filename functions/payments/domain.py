@@ -36,9 +36,6 @@ MAKE_SURE = timedelta(minutes=10)
 ASKED_FOR = timedelta(minutes=15)
 """How long a buyer has to answer the bank's question (strong customer authentication)."""
 
-LAST_LOOK = timedelta(minutes=1)
-"""Before that time is over, when the bank is asked once more what was answered: its webhook may be lost."""
-
 Status = Literal[
     "authenticating",
     "authorized",
@@ -213,21 +210,8 @@ def declined(draft: Payment, code: str) -> Payment:
 
 def asked(draft: Payment, ref: str, at: datetime) -> Payment:
     """Return the payment once the bank wants to ask the buyer, before which there is no vote."""
-    until = at + ASKED_FOR
-    return replace(
-        draft,
-        status="authenticating",
-        ref=ref,
-        asked_until=rfc3339(until),
-        open_at=rfc3339(until - LAST_LOOK),
-        voted_in=0,
-    )
-
-
-def asked_again(payment: Payment, at: datetime) -> Payment:
-    """Return the payment once the bank was found to wait still: it is looked at once more before its time is over."""
-    look = parse(payment.asked_until) - LAST_LOOK
-    return replace(payment, version=payment.version + 1, open_at=rfc3339(look) if at < look else "")
+    until = rfc3339(at + ASKED_FOR)
+    return replace(draft, status="authenticating", ref=ref, asked_until=until, voted_in=0)
 
 
 def answered(payment: Payment, code: str | None, at: datetime) -> Payment:
@@ -238,7 +222,6 @@ def answered(payment: Payment, code: str | None, at: datetime) -> Payment:
         status="declined" if code else "authorized",
         code=code,
         version=version,
-        open_at="",
         voted_in=version,
         voted_at=rfc3339(at),
     )

@@ -98,6 +98,8 @@ def on_order_placed(
     if found is None:
         answered = _answer(providers, order, at)
         found = answered if table.add(answered, at) else payment(table, order.order_id)
+    elif found.status == "authenticating":  # its order waits, or is about to end: what was answered may have been lost
+        found = authentication.settle(table, providers, found, at)
     if found.status == "refused":
         refused = found
         persistently(lambda: providers.named(refused.provider).void(refused))
@@ -363,8 +365,6 @@ def sweep(table: PaymentsTable, providers: Providers, at: datetime, limit: int =
 
 def _go_on(table: PaymentsTable, providers: Providers, found: Payment, at: datetime) -> None:
     match found.status:
-        case "authenticating":
-            authentication.settle(table, providers, found, at)
         case "capturing":
             _capture(table, providers, found, at)
         case "voiding":
@@ -373,7 +373,7 @@ def _go_on(table: PaymentsTable, providers: Providers, found: Payment, at: datet
             _make_sure(table, providers, found, at)
         case "captured" if found.open_at:
             reconciling.reconcile(table, providers, found.order_id, at)
-        case "authorized" | "captured" | "capture_failed" | "voided" | "declined":
+        case "authenticating" | "authorized" | "captured" | "capture_failed" | "voided" | "declined":
             pass  # the index may lag behind: nothing is open
         case _:
             assert_never(found.status)

@@ -136,12 +136,21 @@ class Shop:
         quote: Quote = self.account.request("POST", "/carts/{cartId}/quote", asked, **cart).body
         return quote
 
-    def place(self, quote: Quote, *, own_key: bool = False) -> str:
+    def place(self, quote: Quote, *, own_key: bool = False, card: str = "tok_visa") -> str:
         """Order by a quote and return the order's id; its Idempotency-Key is the quote's id, or one of the client's."""
-        body = {"quote": quote["quote"], "payment": {"token": "tok_visa"}}
+        body = {"quote": quote["quote"], "payment": {"token": card}}
         headers = _key() if own_key else {"Idempotency-Key": quote["quoteId"]}
         answer = self.account.request("POST", "/orders", body, token=self.token, headers=headers, status=202)
         return str(answer.body["orderId"])
+
+    def answer_the_bank(self, order_id: str) -> None:
+        """Have the customer led to their bank, say yes there, and come back."""
+        payment: dict[str, Any] = {"path": {"orderId": order_id}, "token": self.token}
+        self.account.request("GET", "/payments/{orderId}/action", **payment)
+        ours = self.account.tally.copy()
+        self.account.request("POST", "/payments/simulator/{orderId}/answer", {"approve": True}, **payment)
+        self.account.tally = ours  # what a bank does is no function of the shop's
+        self.account.request("POST", "/payments/{orderId}/action", {}, **payment)
 
     def status(self, order_id: str) -> str:
         """Return an order's status as its table has it."""
@@ -159,6 +168,7 @@ def measure() -> dict[str, Journey]:
             found |= _orders(shop, lines, 1, 1)
         found |= _orders(shop, 1, FULL, None)
         found |= _orders(shop, 1, 1, 1, own_key=True)
+        found |= _asked(shop)
         found |= _visits(shop)
     return found
 
@@ -189,6 +199,23 @@ def _orders(
             account.connections - connected,
         ),
     }
+
+
+def _asked(shop: Shop) -> dict[str, Journey]:
+    """Place an order whose bank asks the buyer, and answer: until OrderConfirmed is on the bus."""
+    account = shop.account
+    (quote,) = shop.quotes(1, 1)
+    account.settle()
+    before, connected = account.tally.copy(), account.connections
+    placed = shop.place(quote, card="tok_3ds")
+    account.settle(1, CONFIRMED)
+    shop.answer_the_bank(placed)
+    account.settle(1, CONFIRMED)
+    assert shop.status(placed) == "confirmed"
+    tally = _per(account.tally, before, 1)
+    account.settle()
+    name = "1-line order, its bank asks"
+    return {f"{name}, to confirmed": Journey(name, tally, account.connections - connected)}
 
 
 def _visits(shop: Shop) -> dict[str, Journey]:

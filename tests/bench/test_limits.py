@@ -36,6 +36,14 @@ def test_an_idempotency_key_that_is_not_the_quotes_id_takes_at_most_1_write_unit
     assert other.total("write_units") <= own.total("write_units") + 1
 
 
+def test_a_banks_question_takes_at_most_4_invocations_and_5_write_units_more(
+    journeys: dict[str, Journey],
+) -> None:
+    asked, plain = (journeys[f"1-line order{way}, to confirmed"] for way in (", its bank asks", ""))
+    assert asked.total("invocations") <= plain.total("invocations") + 4
+    assert asked.total("write_units") <= plain.total("write_units") + 5
+
+
 def test_an_order_of_ten_lines_takes_at_most_31_write_units_to_be_confirmed(
     journeys: dict[str, Journey],
 ) -> None:

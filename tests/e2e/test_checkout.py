@@ -515,3 +515,17 @@ def test_the_edge_on_aws_sends_each_request_where_the_local_one_does(page: Page)
     assert problem(handled("/orders//x")) == (404, "no_such_route")
     assert problem(handled("/constructor/x.y")) == (404, "no_such_file")
     assert problem(handled("/carts:abc/x.y")) == (404, "no_such_file")
+
+
+@pytest.mark.parametrize(("answer", "end"), [("Yes, pay", "Confirmed"), ("No, decline", "Cancelled")])
+def test_who_is_asked_by_their_bank_is_led_there_and_back(page: Page, answer: str, end: str) -> None:
+    add_to_cart(page, TAGINE)
+    fill_in(page)
+    page.get_by_label("Test card whose bank asks you", exact=True).check()
+    page.get_by_role("button", name="Pay €").click()
+    page.get_by_role("button", name="Go to your bank").click()
+    page.wait_for_url("**/bank.html?id=*")
+    expect(page.get_by_text("is it you who pays €")).to_be_visible()
+    page.get_by_role("button", name=answer).click()
+    page.wait_for_url("**/order.html?id=*")
+    expect(page.locator("#status")).to_have_text(end, timeout=30_000)

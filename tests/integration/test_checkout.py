@@ -163,6 +163,47 @@ def test_a_cart_whose_order_was_declined_is_ordered_with_another_card(amira: Buy
     assert eventually(lambda: amira.get(f"/carts/{cart}")["lines"] == [])
 
 
+def is_asked(buyer: Buyer, order_id: str) -> bool:
+    """Wait until an order's bank asks its buyer."""
+    return eventually(lambda: buyer.order(order_id)["paymentStatus"] == "action_required")
+
+
+@pytest.mark.parametrize(("card", "end"), [("tok_3ds", "confirmed"), ("tok_3dsDeclined", "cancelled")])
+def test_an_order_waits_while_its_bank_asks_and_ends_as_the_bank_says(
+    guest: Buyer, ben: Buyer, goods: Goods, stock: Stock, card: str, end: str
+) -> None:
+    sku = goods(5)
+    placed = guest.buy({sku: 1}, card)
+    order_id, place = placed["orderId"], f"/payments/{placed['orderId']}/action"
+    assert is_asked(guest, order_id)
+    assert guest.order(order_id)["decideBy"] > placed["decideBy"]
+    assert ben.send("GET", place).status == 404
+    asked = guest.get(place)
+    assert (asked["kind"], asked["url"].endswith(f"/bank.html?id={order_id}")) == ("redirect", True)
+    assert guest.send("POST", place).body == {"status": "authenticating"}, "nobody has answered"
+    answer = guest.send("POST", f"/payments/simulator/{order_id}/answer", {"approve": True})
+    assert answer.status == 200, answer
+    guest.send("POST", place)
+    order = guest.decided(order_id)
+    assert (order["status"], order["reason"]) == (end, None if end == "confirmed" else "payment_declined")
+    assert eventually(lambda: stock(sku) == ((4, 4) if end == "confirmed" else (5, 5)))
+    assert guest.send("GET", place).code == "nothing_asked"
+
+
+def test_an_order_that_is_called_off_while_its_bank_asks_holds_nothing(
+    amira: Buyer, goods: Goods, stock: Stock, payment: Payment
+) -> None:
+    sku = goods(5)
+    order_id = amira.buy({sku: 2}, "tok_3ds")["orderId"]
+    assert is_asked(amira, order_id)
+    assert amira.send("POST", f"/orders/{order_id}/cancel").status == 200
+    amira.send("POST", f"/payments/simulator/{order_id}/answer", {"approve": True})
+    amira.send("POST", f"/payments/{order_id}/action")
+    assert eventually(lambda: payment(order_id)["status"] == "voided")
+    assert amira.order(order_id)["status"] == "cancelled"
+    assert eventually(lambda: stock(sku) == (5, 5))
+
+
 def test_the_last_unit_is_sold_once(
     amira: Buyer, ben: Buyer, guest: Buyer, goods: Goods, stock: Stock
 ) -> None:

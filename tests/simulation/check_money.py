@@ -84,7 +84,7 @@ class Money(Watch):
             held = self.reservation(order_id)
             require(
                 held and held["status"] != "rejected",
-                "no money is held, and no bank asks, for what is out of stock",
+                "no money is held for what is out of stock",
                 f"{order_id}: {held}",
             )
             totals = content_of(order or {})["totals"]

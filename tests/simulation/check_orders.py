@@ -23,6 +23,15 @@ MOVES = {
     "confirmed": {"confirmed", "cancelled"},
     "cancelled": {"cancelled"},
 }
+FOUND_WITHIN = 180
+"""Seconds before an order's deadline in which a bank's answer may come too late for the last look at it."""
+
+
+def _asked_until(order_id: str, item: dict[str, Any]) -> float:
+    """Return until when an order's bank asks its buyer, in the world's seconds; 0 where it does not."""
+    timeline = order_of({"pk": f"ORDER#{order_id}", **item}).timeline
+    until = [entry.detail for entry in timeline if entry.type == "PaymentActionRequired" and entry.detail]
+    return max((parse(one).timestamp() for one in until), default=0)
 
 
 class Orders(Watch):
@@ -33,12 +42,18 @@ class Orders(Watch):
         self.confirmed: set[str] = set()
         self.promised: dict[str, list[dict[str, Any]]] = defaultdict(list)
         self.acknowledged: set[str] = set()
+        self.approved: dict[str, float] = {}
+        """When a bank that had asked said yes, by order."""
 
     def quoted(self, quote: dict[str, Any]) -> None:
         """Take note of a quote as the cart answered it."""
         self.promised["ord_" + quote["quoteId"].partition("_")[2]].append(quote)
 
     def changed(self, change: Change) -> None:
+        if change.key[1] == "INTENT" and change.old and change.new and change.old["status"]["S"] == "asking":
+            if change.new["status"]["S"] == "authorized":
+                self.approved[change.key[0].removeprefix("SIM#")] = self.world.now
+            return
         if change.table != TABLE or change.key[1] != "ORDER":
             return
         order_id = change.key[0].removeprefix("ORDER#")
@@ -75,12 +90,14 @@ class Orders(Watch):
         if (old.get("status"), new["status"]) == ("confirmed", "cancelled") and new["reason"] == "customer":
             self._in_time(order_id, old, new)
         if new.get("reason") == "timeout" and old.get("status") == "placed":
-            before = order_of({"pk": f"ORDER#{order_id}", **old})
-            ended = order_of({"pk": f"ORDER#{order_id}", **new}).decisions[-1].time
+            order = order_of({"pk": f"ORDER#{order_id}", **new})
+            decide_by = parse(order.content.decide_by).timestamp()
+            until = max(decide_by, _asked_until(order_id, new))
+            ended = parse(order.decisions[-1].time).timestamp()
             require(
-                before.deadline <= ended,
+                until <= ended,
                 "an order has its time, and its buyer's bank too",
-                f"{order_id}: until {before.deadline}, ended {ended}",
+                f"{order_id}: until {until}, ended {ended}",
             )
         if new["status"] == "confirmed" and old.get("status") != "confirmed":
             self._agreed(order_id, new)
@@ -143,9 +160,10 @@ class Orders(Watch):
         for order_id, order in orders.items():
             require(order["status"] != "placed", "every order is decided", order_id)
             fair = not self.world.weather.rates and not self.world.weather.outages
-            asked = any(" PaymentActionRequired " in entry for entry in order.get("timeline", ()))
+            until = _asked_until(order_id, order)
+            in_vain = until and self.approved.get(order_id, until) > until - FOUND_WITHIN
             require(
-                not fair or asked or order.get("reason") != "timeout",
+                not fair or in_vain or order.get("reason") != "timeout",
                 "an order has its answers in fair weather",
                 order_id,
             )

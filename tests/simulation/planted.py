@@ -439,6 +439,36 @@ BUGS = (
         "order.version",
     ),
     Bug(
+        "take what a bank asks about for held",
+        "functions.payments.service",
+        "return domain.asked(draft, outcome.ref, at)",
+        "return domain.authorized(draft, outcome.ref)",
+    ),
+    Bug(
+        "believe the buyer's page that the bank said yes",
+        "functions.payments.authentication",
+        "outcome = persistently(lambda: provider.outcome(current))",
+        "outcome = Approved(current.ref)",
+    ),
+    Bug(
+        "have a bank's question move no deadline",
+        "functions.orders.domain",
+        'return max(next(until, ""), self.content.decide_by)',
+        "return self.content.decide_by",
+    ),
+    Bug(
+        "leave the bank asking for an order that is off",
+        "functions.payments.service",
+        'case "authenticating" | "authorized" | "capturing" | "capture_failed" | "voiding":',
+        'case "authorized" | "capturing" | "capture_failed" | "voiding":',
+    ),
+    Bug(
+        "look no more for an answer that nobody told of",
+        "functions.payments.service",
+        'elif found.status == "authenticating":',
+        "elif False:",
+    ),
+    Bug(
         "give no message back whose facts the bus refused",
         "functions.shared.inbox",
         "failed = entries",

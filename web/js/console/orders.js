@@ -177,8 +177,12 @@ async function heard(items, known, left) {
   return items.map((one) => ({ ...one, votes: Object.fromEntries(Object.entries(one.votes).map(([vote, word]) => [vote, word ?? known[one.orderId]?.[vote] ?? null])) }));
 }
 
+/** The payment's vote of an order whose bank asks its buyer first: there is none yet. */
+const ASKS = "action_required";
+
 /** Say what is done about what is missing: who owes it, and what waits there to be tried again. */
 function owed(one, queues) {
+  if (one.votes.payment === ASKS) return h("div", {}, "the buyer has not answered their bank");
   const missing = Object.entries(OWED).filter(([vote]) => !one.votes[vote]).map(([, service]) => service);
   return (missing.length ? missing : ["orders"]).map((service) => {
     const depth = (suffix) => { const queue = queues.find(({ name }) => name.endsWith(`-${service}-inbox${suffix}`)); return (queue?.waiting ?? 0) + (queue?.inFlight ?? 0); };
@@ -210,10 +214,10 @@ export async function sagas(body, { left }) {
       h("label", {}, "Why? The buyer reads this.", reason), h("div", { class: "row" }, h("button", { class: "primary" }, "Cancel the order"), h("button", { class: "quiet", type: "button", onclick: () => asked.close() }, "Leave it"))));
     asked.showModal();
   };
-  const vote = (word) => h("td", {}, h("span", { class: `badge ${word ? "good" : "warn"}` }, word ?? "waiting"));
+  const vote = (word) => h("td", {}, h("span", { class: `badge ${word && word !== ASKS ? "good" : "warn"}` }, word === ASKS ? "bank asks" : word ?? "waiting"));
   const row = (one, queues) => {
     const stuck = Date.parse(one.decideBy) < Date.now();
-    const step = stuck ? "past its deadline" : one.votes.stock ? "stock held" : one.votes.payment ? "payment authorised" : "placed";
+    const step = stuck ? "past its deadline" : one.votes.payment === ASKS ? "its bank asks the buyer" : one.votes.stock ? "stock held" : one.votes.payment ? "payment authorised" : "placed";
     return h("tr", { "data-stuck": stuck }, h("td", {}, link(one.orderId, one.number)), h("td", {}, h("span", { class: `badge ${stuck ? "bad" : "soft"}` }, stuck ? "stuck" : "open"), h("div", { class: "small soft" }, step)),
       vote(one.votes.stock), vote(one.votes.payment), h("td", {}, clock(one.decideBy), h("div", { class: "small soft" }, time(one.decideBy))),
       h("td", { class: "small" }, stuck && "cancelled by the next sweep, within a minute", owed(one, queues)),
