@@ -2,8 +2,8 @@
 
 The order waits longer then, and its buyer answers at an address that the provider gives each time it is asked for.
 That it is answered is told by the buyer's page or by a webhook; where both are lost, orders sends an order that nobody
-has decided on its route again before its time is over. Whoever comes first has the provider asked what became of it, and
-that is the vote. Nobody else is believed.
+has decided on its route again before its time is over. Whoever comes first has the provider asked what became of it,
+and that is the vote. Nobody else is believed.
 """
 
 from __future__ import annotations

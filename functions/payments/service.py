@@ -98,7 +98,9 @@ def on_order_placed(
     if found is None:
         answered = _answer(providers, order, at)
         found = answered if table.add(answered, at) else payment(table, order.order_id)
-    elif found.status == "authenticating":  # its order waits, or is about to end: what was answered may have been lost
+    elif (
+        found.status == "authenticating"
+    ):  # its order waits, or is about to end: what was answered may have been lost
         found = authentication.settle(table, providers, found, at)
     if found.status == "refused":
         refused = found
@@ -252,7 +254,9 @@ def _attempt(
         return _store_capture_failed(table, found, "card_number_refused", at, draft) is not None
     try:
         outcome = persistently(lambda: provider.authorise(draft, token))
-    except AlreadyVoidedError:  # by a delivery that died, see below; or the order is cancelled, and this is not stored
+    except (
+        AlreadyVoidedError
+    ):  # by a delivery that died, see below; or the order is cancelled, and this is not stored
         outcome = Declined("authentication_required")
     if isinstance(outcome, ActionRequired):
         persistently(partial(provider.void, replace(draft, ref=outcome.ref)))

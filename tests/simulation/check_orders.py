@@ -50,12 +50,17 @@ class Orders(Watch):
         self.promised["ord_" + quote["quoteId"].partition("_")[2]].append(quote)
 
     def changed(self, change: Change) -> None:
-        if change.key[1] == "INTENT" and change.old and change.new and change.old["status"]["S"] == "asking":
-            if change.new["status"]["S"] == "authorized":
-                self.approved[change.key[0].removeprefix("SIM#")] = self.world.now
-            return
-        if change.table != TABLE or change.key[1] != "ORDER":
-            return
+        if change.key[1] == "INTENT":
+            self._answered(change)
+        if (change.table, change.key[1]) == (TABLE, "ORDER"):
+            self._order_changed(change)
+
+    def _answered(self, change: Change) -> None:
+        was, now = (((image or {}).get("status") or {}).get("S") for image in (change.old, change.new))
+        if (was, now) == ("asking", "authorized"):
+            self.approved[change.key[0].removeprefix("SIM#")] = self.world.now
+
+    def _order_changed(self, change: Change) -> None:
         order_id = change.key[0].removeprefix("ORDER#")
         require(change.new, "an order is never lost", order_id)
         if is_void(change.new):

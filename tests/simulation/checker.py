@@ -142,7 +142,9 @@ class Facts(Watch):
         """Tell whether nobody needs to hear of an answer: another one was stored beside it, or has taken its place."""
         order_id, _, kind = fact_id.partition(".1.")
         if kind == "PaymentActionRequired":
-            return (self.item("payments", f"PAYMENT#{order_id}", "PAYMENT") or {}).get("status") != "authenticating"
+            return (self.item("payments", f"PAYMENT#{order_id}", "PAYMENT") or {}).get(
+                "status"
+            ) != "authenticating"
         return order_id in self.unheld and kind in ("StockReserved", "StockRejected")
 
     def changed(self, change: Change) -> None:

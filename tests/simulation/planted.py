@@ -410,9 +410,9 @@ BUGS = (
     Bug(
         "tell nothing of a payment that is answered already",
         "functions.payments.service",
-        '    return [replace(vote, goes_on=found.status != "declined")]\n',
+        "    return [authentication.answer_of(found)]\n",
         "    is_new = found.created_at == rfc3339(at)\n"
-        '    return [replace(vote, goes_on=found.status != "declined")] if is_new else []\n',
+        "    return [authentication.answer_of(found)] if is_new else []\n",
     ),
     Bug(
         "tell nothing of a capture that was made already",

@@ -245,7 +245,7 @@ def test_a_bank_that_would_shorten_the_time_does_not() -> None:
     assert voted(PLACED, short, SOON).deadline == LATE
 
 
-@pytest.mark.parametrize("vote, status", [(PAYMENT_YES, "confirmed"), (PAYMENT_NO, "cancelled")])
+@pytest.mark.parametrize(("vote", "status"), [(PAYMENT_YES, "confirmed"), (PAYMENT_NO, "cancelled")])
 def test_the_buyers_answer_is_the_vote_however_late_the_question_is_heard(vote: Report, status: str) -> None:
     assert voted(ASKED, vote, SOON).status == status
     answered = voted(voted(PLACED, vote, SOON), PAYMENT_ASKS, SOON)

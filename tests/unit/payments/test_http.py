@@ -305,7 +305,7 @@ def test_what_is_said_to_the_bank_counts_once(buyer: Any) -> None:
     assert buyer("POST", ACTION).body == {"status": "declined"}
 
 
-@pytest.mark.parametrize("method, path", [("GET", ACTION), ("POST", ACTION), ("POST", ANSWER)])
+@pytest.mark.parametrize(("method", "path"), [("GET", ACTION), ("POST", ACTION), ("POST", ANSWER)])
 def test_only_an_orders_buyer_is_told_and_answers(buyer: Any, send: Any, method: str, path: str) -> None:
     other = order_links.make("ord_01kaqz5r7b8v0w3m2x4y6t9n1z", now() + timedelta(days=1))
     over = order_links.make(ORDER, now() - timedelta(seconds=1))

@@ -153,7 +153,8 @@ def test_a_bank_that_asks_holds_nothing_until_it_is_answered(side: Side, asked: 
     assert side.provider.authorise(replace(asked, ref=""), side.asks) == ActionRequired(asked.ref)
     action = side.provider.action(asked)
     assert action.kind == "redirect"
-    assert action.url and action.url.startswith("https://")
+    assert action.url
+    assert action.url.startswith("https://")
     with pytest.raises(ProviderError):
         side.provider.capture(asked)
 
