@@ -29,6 +29,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
     "views": (),
     "service": (
         "authentication",
+        "capturing",
         "emails",
         "messages",
         "operations",

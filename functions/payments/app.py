@@ -25,6 +25,7 @@ from functions.payments.views import (
     RefundView,
     SimulateTrouble,
     SimulatorView,
+    action_outcome_view,
     action_view,
     entry_view,
     payment_view,
@@ -183,8 +184,7 @@ def action_taken(order_id: str, body: ActionTaken | None, order_token: str | Non
     """Have the provider asked what the buyer told their bank: 200 how the payment stands | 404 | 409 busy."""
     log.note(orderId=order_id[:64])
     found = service.visible_payment(payments(), order_id, caller(), order_token, now())
-    after = authentication.settle(payments(), providers(), found, now())
-    return json_response(ActionOutcomeView(after.standing))
+    return json_response(action_outcome_view(authentication.settle(payments(), providers(), found, now())))
 
 
 @app.endpoint(

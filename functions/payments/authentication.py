@@ -4,6 +4,9 @@ The order waits longer then, and its buyer answers at an address that the provid
 That it is answered is told by the buyer's page or by a webhook; where both are lost, orders sends an order that nobody
 has decided on its route again before its time is over. Whoever comes first has the provider asked what became of it,
 and that is the vote. Nobody else is believed.
+
+A further means of payment, of an order that is confirmed, may be asked about as well. That has no vote and moves no
+deadline: payments' own sweep ends it.
 """
 
 from __future__ import annotations
@@ -12,25 +15,28 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from functions.payments import domain
+from functions.payments import capturing, domain
 from functions.payments.domain import Payment
 from functions.payments.events import PaymentActionRequired, PaymentAuthorized, PaymentDeclined
 from functions.payments.providers.domain import (
     Action,
     ActionRequired,
     AlreadyVoidedError,
-    Approved,
     Declined,
+    Outcome,
+    Provider,
     ProviderRefusedError,
     Providers,
     persistently,
 )
 from functions.payments.table import PaymentsTable
-from functions.shared.clock import parse
+from functions.shared.clock import parse, rfc3339
 from functions.shared.errors import ConflictError
 from functions.shared.optimistic import optimistic
 from functions.shared.outbox import Told, fact, pack
 from functions.shared.types import Data, Money
+
+_FAILED = "authentication_failed"
 
 
 def answer_of(found: Payment) -> Told:
@@ -70,21 +76,38 @@ def settle(table: PaymentsTable, providers: Providers, found: Payment, at: datet
     current = table.payment(found.order_id)
     if current is None or current.status != "authenticating":
         return current or found
-    provider = providers.named(current.provider)
-    try:
-        outcome = persistently(lambda: provider.outcome(current))
-        if isinstance(outcome, Declined):
-            persistently(
-                lambda: provider.void(current)
-            )  # else it could still be paid once it is declined here
-    except AlreadyVoidedError:
-        return current  # it was called off: that work's record comes next
-    match outcome:
-        case ActionRequired():
-            return current
-        case Approved():
-            after = domain.answered(current, None, at)
-        case Declined():
-            after = domain.answered(current, outcome.code, at)
+    outcome = _outcome(providers.named(current.provider), current, at)
+    if isinstance(outcome, ActionRequired):
+        return current
+    code = outcome.code if isinstance(outcome, Declined) else None
+    if current.voted_in:
+        return _attempted(table, providers, current, code, at)
+    after = domain.answered(current, code, at)
     told = pack(fact(_vote(after), after.order_id, after.version, at))
     return after if table.move(current, after, told, at) else None
+
+
+def _outcome(provider: Provider, current: Payment, at: datetime) -> Outcome:
+    """Return what the bank was answered; whatever is no yes is called off, else it could be paid after all."""
+    try:
+        outcome = persistently(lambda: provider.outcome(current))
+    except (
+        AlreadyVoidedError
+    ):  # by a worker that died before it could say so; or with the order, whose record comes next
+        return Declined(_FAILED)
+    is_over = bool(current.open_at) and rfc3339(at) >= current.asked_until
+    if isinstance(outcome, ActionRequired) and is_over:
+        outcome = Declined(_FAILED)
+    if isinstance(outcome, Declined):
+        persistently(lambda: provider.void(current))
+    return outcome
+
+
+def _attempted(
+    table: PaymentsTable, providers: Providers, current: Payment, code: str | None, at: datetime
+) -> Payment | None:
+    """Take what a further attempt of a confirmed order brought, or tell that it brought nothing."""
+    if code:
+        return capturing.store_failed(table, current, code, at)
+    held = domain.attempt_held(current, current.ref, at)
+    return capturing.capture(table, providers, held, at) if table.move(current, held, None, at) else None

@@ -256,6 +256,12 @@ def next_attempt(payment: Payment, attempt: int) -> Payment:
     return replace(payment, attempt=attempt, ref="", code=None)
 
 
+def attempt_asked(draft: Payment, ref: str, at: datetime) -> Payment:
+    """Return the payment once the bank wants to ask the buyer about a further attempt: until then, and no longer."""
+    until, version = rfc3339(at + ASKED_FOR), draft.version + 1
+    return replace(draft, status="authenticating", ref=ref, asked_until=until, open_at=until, version=version)
+
+
 def attempt_held(draft: Payment, ref: str, at: datetime) -> Payment:
     """Return the payment once the provider holds what a further attempt brought: it is to be taken at once."""
     return postponed(replace(draft, ref=ref), "capturing", at)

@@ -13,17 +13,13 @@ from datetime import datetime
 from functools import partial
 from typing import assert_never
 
-from msgspec.structs import replace
-
-from functions.payments import authentication, domain, reconciling, refunds
+from functions.payments import authentication, capturing, domain, reconciling, refunds
 from functions.payments.domain import Payment, Trouble
 from functions.payments.events import (
     OrderCancelled,
     OrderConfirmed,
     OrderPaymentChanged,
     OrderPlaced,
-    PaymentCaptured,
-    PaymentCaptureFailed,
     PaymentVoided,
     SimulatorTroubleChanged,
 )
@@ -34,7 +30,6 @@ from functions.payments.providers.domain import (
     Approved,
     Declined,
     ProviderError,
-    ProviderRefusedError,
     Providers,
     persistently,
 )
@@ -98,9 +93,8 @@ def on_order_placed(
     if found is None:
         answered = _answer(providers, order, at)
         found = answered if table.add(answered, at) else payment(table, order.order_id)
-    elif (
-        found.status == "authenticating"
-    ):  # its order waits, or is about to end: what was answered may have been lost
+    elif found.status == "authenticating":
+        # Its order waits, or is about to end, and what was answered may have been told to nobody.
         found = authentication.settle(table, providers, found, at)
     if found.status == "refused":
         refused = found
@@ -130,10 +124,6 @@ def _answer(providers: Providers, order: OrderPlaced, at: datetime) -> Payment:
             return domain.declined(draft, outcome.code)
 
 
-def _outbox(after: Payment, data: Data, at: datetime) -> str:
-    return pack(fact(data, after.order_id, after.version, at))
-
-
 # --- capture -----------------------------------------------------------------------------------------------------
 
 
@@ -148,65 +138,13 @@ def on_order_confirmed(
         raise NotYetError(order_id)
     after = found
     if found.status in ("authorized", "capturing"):
-        done = _capture(table, providers, found, at, comes_again=True)
+        done = capturing.capture(table, providers, found, at, comes_again=True)
         if done is None:
             return None
         after = done
     if not after.captured_in:
         return []
-    return [fact(_captured(after), order_id, after.captured_in, parse(after.captured_at))]
-
-
-def _capture(
-    table: PaymentsTable, providers: Providers, found: Payment, at: datetime, *, comes_again: bool = False
-) -> Payment | None:
-    """Capture, or leave it to the sweep where the provider cannot; return the payment then, None when it has moved on.
-
-    Parameters
-    ----------
-    comes_again
-        What led here does, so it tells of the capture.
-    """
-    try:
-        persistently(lambda: providers.named(found.provider).capture(found))
-    except AlreadyVoidedError:
-        # It lapsed, or somebody called it off at the provider; where it was ourselves, that work's record comes next.
-        return _store_capture_failed(table, found, "authorisation_ended", at)
-    except ProviderRefusedError as refused:
-        return _store_capture_failed(table, found, refused.code, at)
-    except ProviderError as error:
-        return _postpone(table, found, "capturing", error, at)
-    return _store_captured(table, found, at, comes_again=comes_again)
-
-
-def _store_capture_failed(
-    table: PaymentsTable, found: Payment, code: str, at: datetime, attempt: Payment | None = None
-) -> Payment | None:
-    log.note(level="error", orderId=found.order_id, captureFailed=code)
-    after = domain.capture_failed(attempt or found, code)
-    amount = Money(after.amount, after.currency)
-    fact_ = PaymentCaptureFailed(
-        order_id=after.order_id,
-        amount=amount,
-        provider=after.provider,
-        code=code,
-        attempt=after.attempt,
-    )
-    return after if table.move(found, after, _outbox(after, fact_, at), at) else None
-
-
-def _store_captured(
-    table: PaymentsTable, found: Payment, at: datetime, *, comes_again: bool = False
-) -> Payment | None:
-    after = domain.captured(found, at)
-    entry = domain.capture_entry(after, at) if after.captured else None
-    outbox = None if comes_again else _outbox(after, _captured(after), at)
-    return after if table.move(found, after, outbox, at, entry=entry) else None
-
-
-def _captured(payment: Payment) -> Data:
-    """Return what is told of a capture, whatever went back of it since."""
-    return PaymentCaptured(payment.order_id, Money(payment.amount, payment.currency))
+    return [fact(capturing.told(after), order_id, after.captured_in, parse(after.captured_at))]
 
 
 # --- another means of payment --------------------------------------------------------------------------------------
@@ -233,7 +171,7 @@ def _pay_again(table: PaymentsTable, providers: Providers, given: OrderPaymentCh
         case "capture_failed" if found.attempt == given.attempt - 1:
             return _attempt(table, providers, found, draft, given.payment_token, at)
         case "capturing" if found.attempt == given.attempt:
-            return _capture(table, providers, found, at) is not None
+            return capturing.capture(table, providers, found, at) is not None
         case "voided" if found.attempt < given.attempt:
             persistently(partial(providers.named(draft.provider).void, draft))
             return True
@@ -249,22 +187,24 @@ def _attempt(
         persistently(partial(provider.void, found))
     except AlreadyCapturedError:
         # It was taken after all: that was paid, and nothing else is.
-        return _store_captured(table, found, at) is not None
+        return capturing.store_captured(table, found, at) is not None
     if domain.looks_like_a_card_number(token):
-        return _store_capture_failed(table, found, "card_number_refused", at, draft) is not None
+        return capturing.store_failed(table, found, "card_number_refused", at, draft) is not None
     try:
         outcome = persistently(lambda: provider.authorise(draft, token))
-    except (
-        AlreadyVoidedError
-    ):  # by a delivery that died, see below; or the order is cancelled, and this is not stored
-        outcome = Declined("authentication_required")
-    if isinstance(outcome, ActionRequired):
-        persistently(partial(provider.void, replace(draft, ref=outcome.ref)))
-        outcome = Declined("authentication_required")
-    if isinstance(outcome, Declined):
-        return _store_capture_failed(table, found, outcome.code, at, draft) is not None
-    held = domain.attempt_held(draft, outcome.ref, at)
-    return table.move(found, held, None, at) and _capture(table, providers, held, at) is not None
+    except AlreadyVoidedError:
+        return False  # the order was cancelled meanwhile
+    match outcome:
+        case Declined():
+            return capturing.store_failed(table, found, outcome.code, at, draft) is not None
+        case ActionRequired():
+            return table.move(found, domain.attempt_asked(draft, outcome.ref, at), None, at)
+        case Approved():
+            held = domain.attempt_held(draft, outcome.ref, at)
+            return (
+                table.move(found, held, None, at)
+                and capturing.capture(table, providers, held, at) is not None
+            )
 
 
 # --- void, or refund everything ----------------------------------------------------------------------------------
@@ -322,16 +262,20 @@ def _void(table: PaymentsTable, providers: Providers, found: Payment, at: dateti
         persistently(lambda: providers.named(found.provider).void(found))
     except AlreadyCapturedError:
         # The capture's own record was lost or is on its way; with it in the ledger the money can go back.
-        _store_captured(table, found, at)
+        capturing.store_captured(table, found, at)
         return False
     except ProviderError as error:
-        return _postpone(table, found, "voiding", error, at) is not None
+        return capturing.postpone(table, found, "voiding", error, at) is not None
     return _store_voided(table, found, at)
 
 
 def _store_voided(table: PaymentsTable, found: Payment, at: datetime) -> bool:
     after = domain.voided(found)
-    return table.move(found, after, _outbox(after, _voided(after), at), at)
+    return table.move(found, after, _told_of(after, at), at)
+
+
+def _told_of(voided: Payment, at: datetime) -> str:
+    return pack(fact(_voided(voided), voided.order_id, voided.version, at))
 
 
 def _voided(payment: Payment) -> Data:
@@ -369,8 +313,10 @@ def sweep(table: PaymentsTable, providers: Providers, at: datetime, limit: int =
 
 def _go_on(table: PaymentsTable, providers: Providers, found: Payment, at: datetime) -> None:
     match found.status:
+        case "authenticating" if found.open_at:
+            authentication.settle(table, providers, found, at)
         case "capturing":
-            _capture(table, providers, found, at)
+            capturing.capture(table, providers, found, at)
         case "voiding":
             _cancel(table, providers, found.order_id, at)
         case "refused":
@@ -388,15 +334,7 @@ def _make_sure(table: PaymentsTable, providers: Providers, tombstone: Payment, a
     try:
         persistently(lambda: providers.named(tombstone.provider).void(tombstone))
     except ProviderError as error:
-        _postpone(table, tombstone, "refused", error, at)
+        capturing.postpone(table, tombstone, "refused", error, at)
         return
     after = domain.put_to_rest(tombstone)
-    table.move(tombstone, after, _outbox(after, _voided(after), at), at)
-
-
-def _postpone(
-    table: PaymentsTable, found: Payment, status: domain.Waiting, error: ProviderError, at: datetime
-) -> Payment | None:
-    log.note(level="error", orderId=found.order_id, provider=str(error))
-    after = domain.postponed(found, status, at)
-    return after if table.move(found, after, None, at) else None
+    table.move(tombstone, after, _told_of(after, at), at)

@@ -105,9 +105,10 @@ class ActionTaken(Body, frozen=True):
 
 
 class ActionOutcomeView(View, frozen=True):
-    """How the payment stands: ``authenticating`` while the bank has no answer."""
+    """How the payment stands: ``authenticating`` while the bank has no answer, which it waits for until then."""
 
     status: str
+    until: str | None
 
 
 class AnswerBank(Body, frozen=True):
@@ -171,6 +172,12 @@ def payment_view(payment: Payment, refunds: list[Refund], disputes: list[Dispute
 def action_view(payment: Payment, action: Action) -> ActionView:
     """Shape where a buyer answers their bank."""
     return ActionView(action.kind, action.url, action.client_secret, payment.asked_until)
+
+
+def action_outcome_view(payment: Payment) -> ActionOutcomeView:
+    """Shape what became of a bank's question."""
+    until = payment.asked_until if payment.status == "authenticating" else None
+    return ActionOutcomeView(payment.standing, until)
 
 
 def entry_view(entry: LedgerEntry) -> EntryView:

@@ -180,7 +180,8 @@ def test_an_order_waits_while_its_bank_asks_and_ends_as_the_bank_says(
     assert ben.send("GET", place).status == 404
     asked = guest.get(place)
     assert (asked["kind"], asked["url"].endswith(f"/bank.html?id={order_id}")) == ("redirect", True)
-    assert guest.send("POST", place).body == {"status": "authenticating"}, "nobody has answered"
+    unanswered = guest.send("POST", place).body
+    assert unanswered == {"status": "authenticating", "until": asked["until"]}
     answer = guest.send("POST", f"/payments/simulator/{order_id}/answer", {"approve": True})
     assert answer.status == 200, answer
     guest.send("POST", place)

@@ -16,10 +16,10 @@ from tests.simulation.world import World
 TABLE = "souk-local-payments"
 MOVES = {
     None: {"authenticating", "authorized", "declined", "refused"},
-    "authenticating": {"authorized", "declined", "voiding", "voided"},
+    "authenticating": {"authorized", "declined", "capturing", "capture_failed", "voiding", "voided"},
     "authorized": {"capturing", "captured", "capture_failed", "voiding", "voided"},
     "capturing": {"captured", "capture_failed", "voiding", "voided"},
-    "capture_failed": {"capturing", "captured", "voiding", "voided"},
+    "capture_failed": {"authenticating", "capturing", "captured", "voiding", "voided"},
     "captured": {"voided"},  # of a free order
     "voiding": {"voided", "captured"},
 }

@@ -194,7 +194,9 @@ def _facts_of(change: Change) -> Iterator[str]:
         yield from (f"{one}.1.StockReserved" for one in _holds_in(change.new) - _holds_in(change.old))
     kinds = _TOLD_BY_HANDLERS.get((change.table, change.key[1]), {})
     status = new.get("status", {}).get("S", "")
-    if status in kinds and new.get("status") != old.get("status"):
+    # A bank that is asked about further means of payment concerns nobody else.
+    is_told = status != "authenticating" or not old
+    if status in kinds and new.get("status") != old.get("status") and is_told:
         yield f"{change.key[0].partition('#')[2]}.{new['version']['N']}.{kinds[status]}"
 
 

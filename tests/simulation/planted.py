@@ -341,9 +341,9 @@ BUGS = (
     ),
     Bug(
         "try a capture for ever that can never be taken",
-        "functions.payments.service",
-        'return _store_capture_failed(table, found, "authorisation_ended", at)',
-        "return False",
+        "functions.payments.capturing",
+        'return store_failed(table, found, "authorisation_ended", at)',
+        "return None",
     ),
     Bug(
         "hold by other means under the key of the first",
@@ -463,10 +463,16 @@ BUGS = (
         'case "authorized" | "capturing" | "capture_failed" | "voiding":',
     ),
     Bug(
+        "wait for ever for a bank that is asked about other means of payment",
+        "functions.payments.domain",
+        "asked_until=until, open_at=until, version=version",
+        "asked_until=until, version=version",
+    ),
+    Bug(
         "look no more for an answer that nobody told of",
         "functions.payments.service",
-        'elif found.status == "authenticating":',
-        "elif False:",
+        "found = authentication.settle(table, providers, found, at)\n    if",
+        "pass\n    if",
     ),
     Bug(
         "give no message back whose facts the bus refused",
@@ -483,8 +489,8 @@ BUGS = (
     ),
     Bug(
         "leave a capture of the sweep untold",
-        "functions.payments.service",
-        "outbox = None if comes_again else _outbox(after, _captured(after), at)",
+        "functions.payments.capturing",
+        "outbox = None if comes_again else _outbox(after, told(after), at)",
         "outbox = None",
     ),
     Bug(
@@ -514,7 +520,7 @@ BUGS = (
     Bug(
         "put a tombstone to rest and tell nobody",
         "functions.payments.service",
-        "table.move(tombstone, after, _outbox(after, _voided(after), at), at)",
+        "table.move(tombstone, after, _told_of(after, at), at)",
         "table.move(tombstone, after, None, at)",
     ),
     Bug(

@@ -323,6 +323,9 @@ class Shop:
             "GET", "/payments/{orderId}/action", path=given["path"], subject="cus_thief"
         )
         require(stranger.status in (0, 404, 500, 502, 503), "a bank asks its buyer alone", str(stranger))
+        self._answer_bank(given)
+
+    def _answer_bank(self, given: dict[str, Any]) -> None:
         answer = {"approve": self.random.random() < 0.8}
         path = "/payments/simulator/{orderId}/answer"
         pending = [self.people.post("POST", path, answer, **given) for _ in range(self.random.choice([1, 2]))]
@@ -364,6 +367,9 @@ class Shop:
             answers = [self.people.join(one) for one in pending]
             taken = sum(answer.status == 202 for answer in answers)
             require(taken <= 1, "an order takes one means of payment at a time", str(answers))
+            if self.random.random() < 0.7 and not set(tokens).isdisjoint(ASKS):
+                self.people.sleep(self.random.choice([2, 60, 1000]) * self.random.random())
+                self._answer_bank({**given, "headers": headers})
 
     def look(self, subject: str | None, order: dict[str, Any]) -> None:
         """Look at an order and at what happened to it: it is there as soon as it was acknowledged."""

@@ -178,10 +178,72 @@ def test_no_bank_asks_of_a_payment_that_has_its_vote(shop: Shop) -> None:
     assert "action" not in shop.provider.calls
 
 
-def test_another_means_of_payment_that_the_bank_asks_of_is_declined_and_called_off(shop: Shop) -> None:
+def test_a_worker_that_dies_once_a_no_is_called_off_leaves_the_vote_to_the_next(asked: Shop) -> None:
+    asked.provider.answer(approve=False)
+    asked.provider.crash_after("void")
+    with pytest.raises(Crash):
+        settle(asked, seconds=30)
+    assert settle(asked, seconds=30).status == "declined"
+    assert asked.told() == [declined("authentication_failed")]
+
+
+SECOND = f"{ORDER}-2"
+
+
+@pytest.fixture
+def asked_again(shop: Shop) -> Shop:
+    """An order that could not be charged, and then was given a card whose bank asks."""
     shop.place()
     shop.provider.lapse(ORDER)
     shop.confirm()
     shop.pay_again(token="asks")
-    assert (shop.payment.status, shop.payment.code) == ("capture_failed", "authentication_required")
-    assert shop.provider.status[f"{ORDER}-2"] == "voided"
+    shop.pay_again(token="asks")
+    assert (shop.payment.status, shop.payment.attempt) == ("authenticating", 2)
+    return shop
+
+
+def failed(code: str) -> tuple[str, dict[str, Any]]:
+    amount = {"amount": 5000, "currency": "EUR"}
+    told = {"orderId": ORDER, "amount": amount, "provider": "fake", "code": code, "attempt": 2}
+    return "PaymentCaptureFailed", told
+
+
+def test_a_bank_that_asks_about_another_means_of_payment_has_it_taken_on_a_yes(asked_again: Shop) -> None:
+    asked_again.provider.answer(approve=True, key=SECOND)
+    assert settle(asked_again, seconds=30).status == "captured"
+    assert [kind for kind, _ in asked_again.told()] == ["PaymentCaptured"]
+    assert asked_again.provider.captured == {SECOND: 5000}
+    assert asked_again.sweep(minutes=20) == 0
+
+
+def test_a_no_to_another_means_of_payment_is_told_and_asks_for_one_more(asked_again: Shop) -> None:
+    asked_again.provider.answer(approve=False, key=SECOND)
+    settle(asked_again, seconds=30)
+    assert asked_again.told() == [failed("authentication_failed")]
+    assert asked_again.provider.status[SECOND] == "voided"
+    asked_again.pay_again(attempt=3)
+    assert asked_again.payment.status == "captured"
+
+
+def test_who_never_answers_about_another_means_of_payment_is_asked_for_one_more(asked_again: Shop) -> None:
+    assert asked_again.sweep(minutes=14) == 0
+    assert asked_again.sweep(minutes=1) == 1
+    assert asked_again.told() == [failed("authentication_failed")]
+    assert asked_again.provider.status[SECOND] == "voided"
+    asked_again.provider.answer(approve=True, key=SECOND)
+    assert settle(asked_again, minutes=1).status == "capture_failed"
+
+
+def test_an_order_that_is_off_while_the_bank_asks_about_another_means_holds_nothing(
+    asked_again: Shop,
+) -> None:
+    asked_again.cancel()
+    asked_again.provider.answer(approve=True, key=SECOND)
+    assert settle(asked_again, minutes=1).status == "voided"
+    assert asked_again.provider.status[SECOND] == "voided"
+
+
+def test_its_vote_stays_what_it_was_while_the_bank_asks_about_another_means(asked_again: Shop) -> None:
+    asked_again.place()
+    (answer,) = asked_again.answers
+    assert answer.detail.type == "PaymentAuthorized"

@@ -23,8 +23,9 @@ async function answer(approve) {
 
 async function ask() {
   try {
-    const { totals, paymentStatus } = await get(`/orders/${encodeURIComponent(id)}`, { headers: headers() });
-    if (paymentStatus !== "action_required") return void fill(place, h("p", { class: "notice" }, t("bank.nothing")), h("a", { class: "button", href: back }, t("checkout.see")));
+    const { totals } = await get(`/orders/${encodeURIComponent(id)}`, { headers: headers() });
+    const { data } = await call("POST", `/payments/${encodeURIComponent(id)}/action`, { headers: headers() });
+    if (!data.until) return void fill(place, h("p", { class: "notice" }, t("bank.nothing")), h("a", { class: "button", href: back }, t("checkout.see")));
     fill(place, h("div", { class: "card stack" },
       h("p", {}, t("bank.asks", { price: price(totals.total, totals.currency) })),
       h("div", { class: "row" }, h("button", { class: "primary", onclick: () => answer(true) }, t("bank.yes")), h("button", { onclick: () => answer(false) }, t("bank.no")))));

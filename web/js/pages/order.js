@@ -19,7 +19,7 @@ const link = () => orderTokens.all()[id] && `/order.html?id=${encodeURIComponent
 const LATE = 20_000;
 const DECLINES = new Set(["card_declined", "insufficient_funds", "invalid_token", "authentication_failed", "authentication_required"]);
 const SETTLED = 60_000;
-const back = { told: false };
+const back = { told: false, until: null };
 
 /** Return which of the four steps are done, from the timeline's entries. */
 function steps(order, timeline) {
@@ -46,15 +46,21 @@ function detail(entry) {
 
 const sameDay = (one, two) => new Date(one).toDateString() === new Date(two).toDateString();
 
+/** Tell whether another means of payment was given, and nobody has said yet whether it pays. */
+const paying = (order) => order.status === "confirmed" && order.paymentStatus === "capture_failed" && !order.unpaid;
+
+/** Return until when the buyer's bank asks them, null where it does not. */
+const asking = (order) => (paying(order) ? back.until : order.status === "placed" && order.paymentStatus === "action_required" ? order.decideBy : null);
+
 function message(order, late, timeline) {
-  if (order.status === "placed" && order.paymentStatus === "action_required") return h("div", { class: "notice stack", role: "alert", id: "bank" }, h("p", {}, t("order.bank", { time: clock(order.decideBy) })), h("div", {}, h("button", { class: "primary", onclick: toBank }, t("order.toBank"))));
+  if (asking(order)) return h("div", { class: "notice stack", role: "alert", id: "bank" }, h("p", {}, t("order.bank", { time: clock(asking(order)) })), h("div", {}, h("button", { class: "primary", onclick: toBank }, t("order.toBank"))));
   if (order.status === "placed") return h("p", { role: "status" }, t(late ? "order.late" : "order.working"));
   if (order.status === "cancelled") {
     const retry = ["out_of_stock", "payment_declined", "timeout"].includes(order.reason);
     return h("div", { class: "notice bad", role: "alert" }, h("p", {}, t(`reason.${order.reason}`), timeline.filter((entry) => entry.type === "PaymentDeclined").map((entry) => ` ${t(`decline.${DECLINES.has(entry.detail) ? entry.detail : "other"}`)}.`)), retry && h("a", { class: "button", href: `/checkout.html?again=${encodeURIComponent(id)}` }, t("order.again")));
   }
   if (order.unpaid) return h("form", { class: "notice bad stack", role: "alert", onsubmit: pay }, h("p", {}, t("order.unpaid")), paymentChoice(), h("div", {}, h("button", { class: "primary" }, t("checkout.pay", { price: price(order.totals.total, order.totals.currency) }))));
-  if (order.paymentStatus === "capture_failed") return h("p", { role: "status" }, t("order.paying"));
+  if (paying(order)) return h("p", { role: "status" }, t("order.paying"));
   return h("p", { class: "notice good", role: "status" }, t("order.done", { email: order.email }));
 }
 
@@ -71,11 +77,12 @@ async function toBank(event) {
   event.target.disabled = false;
 }
 
-/** Have the shop ask the bank what it was told, once each time the buyer comes back to this page. */
+/** Have the shop ask the bank what it was told: once each time the buyer comes back to this page, and while they pay by other means. */
 async function fromBank(order) {
-  if (order.paymentStatus !== "action_required" || back.told) return;
+  if (!paying(order) && (order.paymentStatus !== "action_required" || back.told)) return;
   back.told = true;
-  await call("POST", `/payments/${encodeURIComponent(id)}/action`, { headers: headers() }).catch(() => null);
+  const answer = await call("POST", `/payments/${encodeURIComponent(id)}/action`, { headers: headers() }).catch(() => null);
+  back.until = answer?.data.until ?? null;
 }
 
 /** Pay an order that could not be charged by the means chosen. */
@@ -145,9 +152,9 @@ async function watch() {
       const path = `/orders/${encodeURIComponent(id)}`;
       const [order, timeline] = await Promise.all([get(path, { headers: headers() }), get(`${path}/timeline`, { headers: headers() })]);
       if (given) orderTokens.keep(id, given);  // not before it opened the order: a link cut short must not replace one that does
-      void fromBank(order);
+      await fromBank(order);
       const late = Date.now() - began > LATE;
-      const now = JSON.stringify([order.status, order.paymentStatus, order.unpaid, timeline.items.length, late]);
+      const now = JSON.stringify([order.status, order.paymentStatus, order.unpaid, timeline.items.length, late, back.until]);
       if (now !== shown) fill(place, view(order, timeline.items, late));
       shown = now;
       if (order.status !== "placed") {
