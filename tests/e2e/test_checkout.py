@@ -529,3 +529,16 @@ def test_who_is_asked_by_their_bank_is_led_there_and_back(page: Page, answer: st
     page.get_by_role("button", name=answer).click()
     page.wait_for_url("**/order.html?id=*")
     expect(page.locator("#status")).to_have_text(end, timeout=30_000)
+
+
+def test_a_bank_may_ask_about_another_means_of_payment_too(page: Page) -> None:
+    add_to_cart(page, TAGINE)
+    fill_in(page)
+    page.get_by_label("Test card whose hold is gone when it is charged").check()
+    page.get_by_role("button", name="Pay €").click()
+    page.get_by_label("Test card whose bank asks you", exact=True).check()
+    page.get_by_role("button", name="Pay €").click()
+    page.get_by_role("button", name="Go to your bank").click()
+    page.get_by_role("button", name="Yes, pay").click()
+    page.wait_for_url("**/order.html?id=*")
+    expect(page.locator("#timeline [data-fact=PaymentCaptured]")).to_be_visible(timeout=30_000)
