@@ -285,6 +285,13 @@ class Order(Struct, frozen=True):
         return max(next(until, ""), self.content.decide_by)
 
     @property
+    def waits_for_buyer(self) -> bool:
+        """Tell whether all that is missing, or was, is what the buyer answers: everybody has said yes, or asks them."""
+        states = [(self.parts.get(name), who) for name, who in PARTICIPANTS.items()]
+        asks = [who for state, who in states if who.asks and state == who.state(who.asks)]
+        return bool(asks) and all(who.has_agreed(state) for state, who in states)
+
+    @property
     def is_open(self) -> bool:
         """Tell whether votes are missing, or somebody has not told yet that they have followed the decision."""
         return self.status == "placed" or not all(

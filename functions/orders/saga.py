@@ -177,7 +177,10 @@ def on_progress(table: OrdersTable, event: Fact[ParticipantEvent], at: datetime)
 
 
 class Swept(NamedTuple):
-    """How many orders had reached their deadline, were told as placed or as decided once more, and failed."""
+    """How many orders had reached their deadline, were told as placed or as decided once more, and failed.
+
+    Those whose buyers did not answer their banks are not counted: nothing is wrong there.
+    """
 
     overdue: int = 0
     told: int = 0
@@ -222,6 +225,9 @@ def _looked_at(table: OrdersTable, order_id: str, at: datetime, swept: Swept, *,
     if not is_due:
         return swept
     if order.decisions[-1].time == rfc3339(at):
+        if order.waits_for_buyer:
+            log.note(unanswered=True)
+            return swept
         return swept._replace(overdue=swept.overdue + 1)
     if not order.is_open:
         return swept

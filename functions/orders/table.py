@@ -126,7 +126,10 @@ class OrdersTable(Table):
         """Store what has become of an order, with its facts; False when it has changed meanwhile."""
         wanted = {**_standing(after), "outbox": outbox}
         dropped = [name for name, value in wanted.items() if value is None]
-        if after.is_open and not before.is_open:
+        # The deadline of an order whose bank asked may be far away: who holds something for it is told before.
+        called_off = before.status == "placed" and after.status == "cancelled"
+        is_early = called_off and after.deadline > after.content.decide_by
+        if after.is_open and (is_early or not before.is_open):
             again_at = parse(after.decisions[-1].time) + TELL_AGAIN
             wanted |= open_work.opened(after.order_id, rfc3339(again_at))
         elif after.status == "placed" and after.deadline != before.deadline:

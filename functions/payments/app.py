@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from chalice.app import Response, SQSEvent
 
 from functions.payments import authentication, reconciling, refunds, service
 from functions.payments.events import OrderCancelled, OrderConfirmed, OrderPaymentChanged, OrderPlaced
-from functions.payments.providers.domain import Provider, Providers
+from functions.payments.providers.domain import Provider, ProviderError, Providers
 from functions.payments.providers.secret import secret
 from functions.payments.table import PaymentsTable, SimulatorTable
 from functions.payments.views import (
@@ -33,7 +35,7 @@ from functions.payments.views import (
 )
 from functions.shared import inbox, log, outbox
 from functions.shared.clock import now
-from functions.shared.errors import ForbiddenError, NotFoundError
+from functions.shared.errors import ForbiddenError, NotFoundError, UnavailableError
 from functions.shared.http import IDEMPOTENCY_KEY, ORDER_TOKEN, Service, caller, json_response
 from functions.shared.idempotency import answered_once
 from functions.shared.ids import fingerprint, new_id
@@ -80,6 +82,17 @@ def simulators() -> SimulatorTable:
     if not _local() or os.environ["PROVIDER_NAME"] != "simulator":
         raise ForbiddenError("local_only", "Only the simulator of the local stack is put into trouble.")
     return SimulatorTable(os.environ["TABLE_NAME"])
+
+
+@contextlib.contextmanager
+def _answered_by_the_provider() -> Iterator[None]:
+    """Answer 503 where the provider does not answer: that is no fault of ours, and passes."""
+    try:
+        yield
+    except ProviderError as error:
+        log.note(provider=str(error))
+        detail = "The payment provider does not answer. Try again."
+        raise UnavailableError("provider_unavailable", detail, retry_after=2) from None
 
 
 def _stripe() -> Provider:
@@ -166,10 +179,11 @@ def refund_payment(order_id: str, body: RefundPayment, key: str | None) -> Respo
     "GET", "/payments/{orderId}/action", auth="optional", headers=(ORDER_TOKEN,), returns=ActionView
 )
 def get_action(order_id: str, order_token: str | None) -> Response:
-    """Tell an order's buyer where their bank asks them: 200 | 404 none, or another's | 409 nothing is asked."""
+    """Tell an order's buyer where their bank asks them: 200 | 404 none, or another's | 409 nothing asked | 503."""
     log.note(orderId=order_id[:64])
-    found = service.visible_payment(payments(), order_id, caller(), order_token, now())
-    return json_response(action_view(found, authentication.action(found, providers())))
+    found = service.buyers_payment(payments(), order_id, caller(), order_token, now())
+    with _answered_by_the_provider():
+        return json_response(action_view(found, authentication.action(found, providers())))
 
 
 @app.endpoint(
@@ -181,10 +195,12 @@ def get_action(order_id: str, order_token: str | None) -> Response:
     returns=ActionOutcomeView,
 )
 def action_taken(order_id: str, body: ActionTaken | None, order_token: str | None) -> Response:
-    """Have the provider asked what the buyer told their bank: 200 how the payment stands | 404 | 409 busy."""
+    """Have the provider asked what the buyer told their bank: 200 how the payment stands | 404 | 409 busy | 503."""
     log.note(orderId=order_id[:64])
-    found = service.visible_payment(payments(), order_id, caller(), order_token, now())
-    return json_response(action_outcome_view(authentication.settle(payments(), providers(), found, now())))
+    found = service.buyers_payment(payments(), order_id, caller(), order_token, now())
+    with _answered_by_the_provider():
+        after = authentication.settle(payments(), providers(), found, now())
+    return json_response(action_outcome_view(after))
 
 
 @app.endpoint(
@@ -198,10 +214,11 @@ def action_taken(order_id: str, body: ActionTaken | None, order_token: str | Non
 def answer_bank(order_id: str, body: AnswerBank, order_token: str | None) -> Response:
     """Answer the simulated bank, as an order's buyer: 200 | 404, also where the provider is another."""
     log.note(orderId=order_id[:64])
-    found = service.visible_payment(payments(), order_id, caller(), order_token, now())
+    found = service.buyers_payment(payments(), order_id, caller(), order_token, now())
     if found.provider != "simulator":
         raise NotFoundError("no_payment", "There is no payment of that order at the simulated bank.")
-    _simulator().answer(found, approve=body.approve)
+    with _answered_by_the_provider():
+        _simulator().answer(found, approve=body.approve)
     return json_response(ReceivedView(received=True))
 
 

@@ -61,24 +61,34 @@ def payment(table: PaymentsTable, order_id: str) -> Payment:
     """Return the payment of an order; raise NotFoundError where there is none."""
     found = table.payment(order_id)
     if found is None:
-        raise NotFoundError("no_payment", "There is no payment of that order.")
+        raise _no_payment()
     return found
 
 
-def visible_payment(
-    table: PaymentsTable,
-    order_id: str,
-    who: Caller,
-    order_token: str | None = None,
-    at: datetime | None = None,
-) -> Payment:
-    """Return the payment of an order for staff, its buyer, and who holds its order token; NotFoundError for others."""
+def visible_payment(table: PaymentsTable, order_id: str, who: Caller) -> Payment:
+    """Return the payment of an order for staff and its buyer; raise NotFoundError for everyone else."""
     found = payment(table, order_id)
-    is_buyer = who.subject is not None and who.subject == found.customer_id
-    is_guest = order_token is not None and at is not None and order_links.opens(order_token, order_id, at)
-    if is_buyer or is_guest or not who.roles.isdisjoint({"staff", "admin"}):
-        return found
-    raise NotFoundError("no_payment", "There is no payment of that order.")
+    if not _is_of(found, who) and who.roles.isdisjoint({"staff", "admin"}):
+        raise _no_payment()
+    return found
+
+
+def buyers_payment(
+    table: PaymentsTable, order_id: str, who: Caller, order_token: str | None, at: datetime
+) -> Payment:
+    """Return the payment of an order for its buyer, and who holds its order token; NotFoundError also for staff."""
+    found = payment(table, order_id)
+    if not _is_of(found, who) and not (order_token and order_links.opens(order_token, order_id, at)):
+        raise _no_payment()
+    return found
+
+
+def _is_of(found: Payment, who: Caller) -> bool:
+    return who.subject is not None and who.subject == found.customer_id
+
+
+def _no_payment() -> NotFoundError:
+    return NotFoundError("no_payment", "There is no payment of that order.")
 
 
 # --- authorise ---------------------------------------------------------------------------------------------------

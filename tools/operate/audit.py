@@ -233,7 +233,7 @@ def orders(books: Books) -> Iterator[str]:
         payment = books.payments.get(order_id, {})
         match order.status:
             case "placed":
-                if order.content.decide_by < now:
+                if order.deadline < now:
                     yield f"order {order_id}: past its deadline and not decided"
                 continue
             case "confirmed" | "cancelled":

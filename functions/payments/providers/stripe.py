@@ -41,6 +41,7 @@ from functions.payments.providers.stripe_api import (
     StripeRefund,
 )
 from functions.shared.errors import InvalidError
+from functions.shared.ids import fingerprint
 from functions.shared.money import AmountError, provider_amount, shop_amount
 
 # Codes that a buyer can act on; every other reason is card_declined, as Stripe advises for lost and stolen cards.
@@ -123,8 +124,10 @@ class Stripe:
         if intent.status == "requires_payment_method" and intent.last_payment_error is None:
             intent = self._api.post(path, Intent, {"payment_method": token})
         if intent.status == "requires_confirmation":
-            back = {"return_url": f"{self._shop_url}/order.html?id={draft.order_id}"}
-            intent = self._api.post(f"{path}/confirm", Intent, back, key=f"{draft.key}-confirm")
+            back = f"{self._shop_url}/order.html?id={draft.order_id}"
+            # A key stands for one body: by another address of the shop it is another.
+            key = f"{draft.key}-confirm-{fingerprint(back)[:8]}"
+            intent = self._api.post(f"{path}/confirm", Intent, {"return_url": back}, key=key)
         return intent
 
     def outcome(self, payment: Payment) -> Outcome:

@@ -116,8 +116,20 @@ def test_an_order_is_off_once_the_banks_time_is_over(
     order_id: str, hear: Any, shown: Any, table: OrdersTable
 ) -> None:
     hear(reserved(order_id), asks(order_id, until=rfc3339(now() + timedelta(minutes=15))))
-    assert saga.expire(table, WAIT, now() + timedelta(minutes=15, seconds=1)).overdue == 1
+    assert saga.expire(table, WAIT, now() + timedelta(minutes=15, seconds=1)).overdue == 0, (
+        "nobody here is to blame"
+    )
     assert (shown()["status"], shown()["reason"]) == ("cancelled", "timeout")
+
+
+def test_an_order_that_is_called_off_while_its_bank_asks_is_told_of_again_before_the_banks_time_is_over(
+    order_id: str, hear: Any, send: Any, told: Any, table: OrdersTable
+) -> None:
+    hear(reserved(order_id), asks(order_id, until=rfc3339(now() + timedelta(minutes=15))))
+    send("POST", ORDER["POST"], path={"orderId": order_id}, subject=AMIRA)
+    told()
+    assert saga.expire(table, WAIT, now() + timedelta(minutes=8)).again == 1
+    assert types(told()) == ["OrderCancelled"]
 
 
 def test_a_question_about_an_order_that_is_off_has_the_decision_told_until_it_is_followed(
@@ -437,7 +449,12 @@ def test_the_sweeper_runs_as_a_function(
 ) -> None:
     monkeypatch.setenv("ORDER_DEADLINE_SECONDS", "0")
     place()
-    assert orders_app.sweep({}, Context()) == {"overdue": 1, "told": 0, "again": 0, "failed": 0}
+    assert orders_app.sweep({}, Context()) == {
+        "overdue": 1,
+        "told": 0,
+        "again": 0,
+        "failed": 0,
+    }
 
 
 def test_the_sweep_counts_the_orders_that_nobody_decided_in_time_also_where_there_are_none(

@@ -316,6 +316,21 @@ def test_only_an_orders_buyer_is_told_and_answers(buyer: Any, send: Any, method:
     assert buyer("POST", ACTION).body["status"] == "authenticating"
 
 
+@pytest.mark.parametrize(("method", "path"), [("GET", ACTION), ("POST", ACTION), ("POST", ANSWER)])
+def test_staff_do_not_answer_in_a_buyers_place(buyer: Any, send: Any, method: str, path: str) -> None:
+    body = {"approve": True} if path == ANSWER else None
+    given = {"path": {"orderId": ORDER}, "subject": "cus_staff", "roles": "staff"}
+    assert send(method, path, body, **given).status == 404
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_provider_that_is_away_is_said_to_be_away(buyer: Any, send: Any, method: str) -> None:
+    send("PUT", SIMULATOR, {"trouble": "failing"}, subject="cus_admin", roles="admin")
+    answer = buyer(method, ACTION)
+    assert (answer.status, answer.body["code"]) == (503, "provider_unavailable")
+    send("PUT", SIMULATOR, {"trouble": "none"}, subject="cus_admin", roles="admin")
+
+
 def test_nobody_answers_for_a_bank_that_is_not_simulated(send: Any) -> None:
     deliver(order(totals={"currency": "EUR", "subtotal": 0, "shipping": 0, "tax": 0, "total": 0}))
     path = {"orderId": ORDER}

@@ -27,6 +27,7 @@ from functions.payments.providers.stripe import Stripe
 from functions.payments.table import PaymentsTable
 from functions.shared.clock import epoch
 from functions.shared.errors import InvalidError
+from functions.shared.ids import fingerprint
 from tests.support.lambda_events import Context, sample, sqs_event
 from tests.unit.payments.conftest import NOW, a_payment, ask_stripe
 
@@ -140,7 +141,8 @@ def test_each_step_that_moves_money_has_a_key_of_its_own(answers: tuple[Answers,
     stripe.refund(held, a_refund())
     keys = [headers.get("Idempotency-Key") for method, _, headers, _ in told.asked if method == "POST"]
     order = held.order_id
-    assert keys == [f"{order}-create", f"{order}-confirm", f"{order}-capture", "rfd_1"]
+    confirm = f"{order}-confirm-{fingerprint(f'{SHOP}/order.html?id={order}')[:8]}"
+    assert keys == [f"{order}-create", confirm, f"{order}-capture", "rfd_1"]
 
 
 def test_an_answer_of_back_then_is_not_taken_for_how_things_are(answers: tuple[Answers, Stripe]) -> None:

@@ -13,6 +13,7 @@ const headers = () => orderTokens.header(id);
 const back = `/order.html?id=${encodeURIComponent(id)}`;
 
 async function answer(approve) {
+  for (const button of place.querySelectorAll("button")) button.disabled = true;
   try {
     await call("POST", `/payments/simulator/${encodeURIComponent(id)}/answer`, { body: { approve }, headers: headers() });
     location.replace(back);

@@ -72,6 +72,7 @@ async function toBank(event) {
     if (url) return void location.assign(url);
     toast(t("order.noBank"));
   } catch (error) {
+    back.told = false;
     toast(explain(error));
   }
   event.target.disabled = false;
@@ -81,7 +82,7 @@ async function toBank(event) {
 async function fromBank(order) {
   if (!paying(order) && (order.paymentStatus !== "action_required" || back.told)) return;
   back.told = true;
-  const answer = await call("POST", `/payments/${encodeURIComponent(id)}/action`, { headers: headers() }).catch(() => null);
+  const answer = await call("POST", `/payments/${encodeURIComponent(id)}/action`, { headers: headers() }).catch(() => { back.told = false; });
   back.until = answer?.data.until ?? null;
 }
 
@@ -173,5 +174,11 @@ async function watch() {
 }
 
 document.addEventListener("visibilitychange", () => { back.told &&= document.hidden; });
-window.addEventListener("pageshow", () => { back.told = false; });
+window.addEventListener("pageshow", () => {
+  back.told = false;
+  for (const button of place.querySelectorAll("#bank button")) button.disabled = false;  // back from the page cache
+});
+// Some providers lead back with more in the address than where to: it stays in no history.
+const ours = new URLSearchParams([...asked].filter(([name]) => ["id", "token"].includes(name)));
+if (ours.size < asked.size) history.replaceState(null, "", `?${ours}${location.hash}`);
 watch();
