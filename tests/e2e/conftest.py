@@ -287,7 +287,7 @@ def check_out(
     for name, value in {**({"email": email} if email else {}), **ADDRESS}.items():
         page.locator(f"#checkout-form [name={name}]").fill(value)
     page.get_by_label(card).check()
-    page.get_by_role("button", name="Pay").click()
+    page.get_by_role("button", name="Order and pay").click()
     page.wait_for_url("**/order.html?id=*")
 
 

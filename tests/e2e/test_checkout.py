@@ -32,7 +32,7 @@ def fill_in(page: Page, **other: str) -> None:
     field(page, "country").select_option("DE")  # first: it says what a postal code looks like
     for name, value in {"email": EMAIL, **ADDRESS, **other}.items():
         field(page, name).fill(value)
-    expect(page.get_by_role("button", name="Pay €")).to_be_visible()
+    expect(page.get_by_role("button", name="Order and pay €")).to_be_visible()
 
 
 def stop_timers(page: Page) -> None:
@@ -53,10 +53,44 @@ def test_the_order_goes_to_the_address_on_the_screen(page: Page) -> None:
     field(page, "line1").fill("Weserstrasse 7")
     # A browser that fills a form by itself, or brings an old one back, tells nobody.
     field(page, "city").evaluate("(element) => { element.value = 'Potsdam'; }")
-    page.get_by_role("button", name="Pay €").click()
+    page.get_by_role("button", name="Order and pay €").click()
     page.wait_for_url("**/order.html?id=*")
     expect(page.locator("address")).to_contain_text("Weserstrasse 7")
     expect(page.locator("address")).to_contain_text("Potsdam")
+
+
+@pytest.mark.parametrize(
+    ("locale", "width", "binds"),
+    [
+        ("en-IE", 360, "Order and pay €"),
+        ("de-DE", 1280, "Zahlungspflichtig bestellen: "),
+    ],
+)
+def test_the_button_says_that_it_binds_and_what_is_bought_stands_directly_above_it(
+    open_browser: Callable[..., Page], locale: str, width: int, binds: str
+) -> None:
+    """Directive 2011/83/EU, art. 8(2): goods, delivery, taxes and total come before the button, and nothing between."""
+    page = open_browser(locale=locale, width=width)
+    page.goto(f"/product.html?p={TAGINE}")
+    page.locator(".buy button").click()
+    expect(page.locator("dialog .line").first).to_be_visible()
+    page.goto("/checkout.html")
+    field(page, "country").select_option("DE")
+    for name, value in {"email": EMAIL, **ADDRESS}.items():
+        field(page, name).fill(value)
+    button, totals = page.locator("button[form=checkout-form]"), page.locator(".totals")
+    expect(page.locator(".totals .sum")).to_be_visible()
+    total = page.locator(".totals .sum span").last.inner_text()
+    expect(button).to_have_text(re.compile(f"^{re.escape(binds)}"))
+    expect(button).to_contain_text(total)
+    named = totals.locator("> div > span:first-child").all_inner_texts()
+    for wanted in ("1 × Saffron", "Shipping|Versand", "Tax 19|19.% Steuer", "^(Total|Gesamt)"):
+        assert len([name for name in named if re.search(wanted, name)]) == 1, (wanted, named)
+    follows = "(button) => document.querySelector('.totals').compareDocumentPosition(button)"
+    assert button.evaluate(follows) == 4, "in the order of the document, which is read aloud, it follows"
+    lowest, top = totals.bounding_box(), button.bounding_box()
+    assert lowest and top
+    assert lowest["y"] + lowest["height"] <= top["y"] <= lowest["y"] + lowest["height"] + 120
 
 
 def test_another_total_than_the_one_on_the_button_is_shown_before_it_is_paid(
@@ -64,7 +98,7 @@ def test_another_total_than_the_one_on_the_button_is_shown_before_it_is_paid(
 ) -> None:
     add_to_cart(page, sold("Cheap and dear", price=1000)["slug"])
     fill_in(page)
-    button = page.get_by_role("button", name="Pay €")
+    button = page.get_by_role("button", name="Order and pay €")
     before = button.text_content()
     stop_timers(page)
     field(page, "country").select_option("FR")  # other shipping, other tax
@@ -95,7 +129,7 @@ def test_only_countries_that_the_cart_can_be_sold_to_are_offered(
     paris = {"name": "A. Haddad", "line1": "1 rue Oberkampf", "postalCode": "75011", "city": "Paris"}
     for name, value in {"email": EMAIL, **paris}.items():
         field(page, name).fill(value)
-    expect(page.get_by_role("button", name="Pay €12.00")).to_be_visible()  # nothing for shipping
+    expect(page.get_by_role("button", name="Order and pay €12.00")).to_be_visible()  # nothing for shipping
 
     other = page.context.new_page()
     add_to_cart(other, TAGINE)
@@ -106,7 +140,7 @@ def test_only_countries_that_the_cart_can_be_sold_to_are_offered(
     other.get_by_role("button", name=re.compile("Remove: .*tagine", re.IGNORECASE)).click()
     expect(country.get_by_role("option", name="France")).to_have_count(1)
     country.select_option("FR")
-    page.get_by_role("button", name="Pay €12.00").click()
+    page.get_by_role("button", name="Order and pay €12.00").click()
     page.wait_for_url("**/order.html?id=*")
     expect(page.locator("address")).to_contain_text("France")
 
@@ -117,14 +151,14 @@ def test_the_form_survives_a_reload_a_decline_and_the_page_cache(page: Page) -> 
     page.reload()
     expect(field(page, "line1")).to_have_value(ADDRESS["line1"])
     page.get_by_label("Test card that is declined").check()
-    page.get_by_role("button", name="Pay €").click()
+    page.get_by_role("button", name="Order and pay €").click()
     page.get_by_role("link", name="Back to the checkout").click()
     expect(field(page, "email")).to_have_value(EMAIL)
-    expect(page.get_by_role("button", name="Pay €")).to_be_visible()
+    expect(page.get_by_role("button", name="Order and pay €")).to_be_visible()
     field(page, "city").fill("Leipzig")
     back_from_the_page_cache(page)
     expect(field(page, "city")).to_have_value("Leipzig")
-    page.get_by_role("button", name="Pay €").click()
+    page.get_by_role("button", name="Order and pay €").click()
     expect(page.locator("address")).to_contain_text("Leipzig")
     expect(page.locator("#status")).to_have_text("Confirmed")
     assert page.evaluate("sessionStorage.getItem('souk.checkout')") is None
@@ -135,13 +169,13 @@ def test_a_cart_paid_in_two_tabs_is_bought_once_and_again_only_on_purpose(page: 
     fill_in(page)
     other = page.context.new_page()
     fill_in(other, line1="Weserstrasse 7")
-    page.get_by_role("button", name="Pay €").click()
+    page.get_by_role("button", name="Order and pay €").click()
     page.wait_for_url("**/order.html?id=*")
-    other.get_by_role("button", name="Pay €").click()
+    other.get_by_role("button", name="Order and pay €").click()
     see = other.get_by_role("link", name="See that order")
     expect(see).to_have_attribute("href", page.url.removeprefix(page.url.split("/order.html")[0]))
     expect(page.locator("#status")).to_have_text("Confirmed")
-    expect(other.get_by_role("button", name="Pay €")).to_have_count(0)
+    expect(other.get_by_role("button", name="Order and pay €")).to_have_count(0)
     expect(see).to_be_visible()
     assert "/checkout.html" in other.url
     watch.expects("status of 409")
@@ -165,9 +199,9 @@ def test_what_an_open_order_buys_is_bought_again_on_purpose_as_a_second_order(
     fill_in(page)
     other = page.context.new_page()
     fill_in(other, line1="Weserstrasse 7")  # the same once more would be the same order
-    page.get_by_role("button", name="Pay €").click()
+    page.get_by_role("button", name="Order and pay €").click()
     first = order_of(page)
-    other.get_by_role("button", name="Pay €").click()
+    other.get_by_role("button", name="Order and pay €").click()
     expect(other.get_by_role("alert")).to_contain_text("You have ordered these items already.")
     see = other.get_by_role("link", name="See that order")
     expect(see).to_have_attribute("href", f"/order.html?id={first}")
@@ -175,7 +209,7 @@ def test_what_an_open_order_buys_is_bought_again_on_purpose_as_a_second_order(
 
     other.get_by_role("button", name="Buy them again as well").click()
     expect(see).to_have_count(0)
-    other.get_by_role("button", name="Pay €").click()
+    other.get_by_role("button", name="Order and pay €").click()
     second = order_of(other)
     assert second != first
     for tab, street in ((page, "Sonnenallee 12"), (other, "Weserstrasse 7")):
@@ -200,16 +234,16 @@ def test_a_checkout_that_is_opened_while_an_order_buys_its_items_says_so_before_
 ) -> None:
     add_to_cart(page, TAGINE)
     fill_in(page)
-    page.get_by_role("button", name="Pay €").click()
+    page.get_by_role("button", name="Order and pay €").click()
     first = order_of(page)
     assert eventually(lambda: page.evaluate(ASKED) == "lines_on_order"), "the cart has not heard of the order"
     page.goto("/checkout.html")
     expect(page.get_by_role("link", name="See that order")).to_have_attribute(
         "href", f"/order.html?id={first}"
     )
-    expect(page.get_by_role("button", name="Pay €")).to_have_count(0)
+    expect(page.get_by_role("button", name="Order and pay €")).to_have_count(0)
     page.get_by_role("button", name="Buy them again as well").click()
-    page.get_by_role("button", name="Pay €").click()
+    page.get_by_role("button", name="Order and pay €").click()
     page.wait_for_url(lambda url: "/order.html?id=" in url and first not in url)
     watch.expects("status of 409")
 
@@ -244,7 +278,7 @@ def test_whatever_is_typed_voids_the_quote_and_another_is_sent(page: Page, watch
         field(page, name).fill(value)
         expect(page.locator("aside")).to_contain_text("The total is being worked out")
         with page.expect_request("**/orders") as ordering:
-            page.get_by_role("button", name="Pay €").click()
+            page.get_by_role("button", name="Order and pay €").click()
         email, screen = (value, screen) if name == "email" else (email, {**screen, name: value})
         sent = asked[ordering.value.post_data_json["quote"]]
         assert sent == {"email": email, "shippingAddress": screen}, name
@@ -267,7 +301,7 @@ def test_pay_waits_for_the_quote_of_what_is_on_the_screen_and_an_older_one_is_no
         held[0].continue_()
     expect(page.locator("aside")).to_contain_text("The total is being worked out")
     with page.expect_request("**/carts/*/quote"):
-        page.get_by_role("button", name="Pay €").click()
+        page.get_by_role("button", name="Order and pay €").click()
     expect(page.get_by_role("button", name="Placing the order")).to_be_visible()
     expect(page.locator("#checkout-form")).to_have_js_property("inert", True)
     assert orders == []
@@ -286,7 +320,7 @@ def test_who_leaves_the_checkout_and_comes_back_pays_what_is_on_the_screen_then(
         page, sold("Put in meanwhile", price=2000)["slug"]
     )  # at once: the page is left without another total
     page.go_back()
-    pay = page.get_by_role("button", name="Pay €41.53")  # (10.00 + 20.00 + 4.90) × 1.19, rounded
+    pay = page.get_by_role("button", name="Order and pay €41.53")  # (10.00 + 20.00 + 4.90) × 1.19, rounded
     expect(field(page, "line1")).to_have_value("Weserstrasse 7")
     page.go_forward()
     expect(page.get_by_role("heading", name="Put in meanwhile")).to_be_visible()
@@ -522,7 +556,7 @@ def test_who_is_asked_by_their_bank_is_led_there_and_back(page: Page, answer: st
     add_to_cart(page, TAGINE)
     fill_in(page)
     page.get_by_label("Test card whose bank asks you", exact=True).check()
-    page.get_by_role("button", name="Pay €").click()
+    page.get_by_role("button", name="Order and pay €").click()
     page.get_by_role("button", name="Go to your bank").click()
     page.wait_for_url("**/bank.html?id=*")
     expect(page.get_by_text("is it you who pays €")).to_be_visible()

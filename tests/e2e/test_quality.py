@@ -247,7 +247,7 @@ def test_a_purchase_needs_no_mouse(open_browser: Callable[..., Page]) -> None:
         tab_to(page, f"#checkout-form [name={name}]")
         page.keyboard.type(value)
     tab_to(page, "[name=token]")
-    expect(page.get_by_role("button", name="Pay")).to_be_enabled()
+    expect(page.get_by_role("button", name="Order and pay")).to_be_enabled()
     tab_to(page, "aside button.primary")
     page.keyboard.press("Enter")
     expect(page.locator("#status")).to_have_text("Confirmed")

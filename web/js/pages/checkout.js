@@ -50,10 +50,11 @@ function form() {
 const content = h("div");
 const note = h("p", { class: "small soft" });
 const trouble = h("p", { class: "error", role: "alert" });
+// It says that it binds, with lines, delivery, taxes and total directly above it: Directive 2011/83/EU, art. 8(2).
 const button = h("button", { class: "primary", type: "submit", form: "checkout-form" });
 const summary = h("aside", { class: "card", "aria-labelledby": "summary" },
-  h("h2", { id: "summary" }, t("checkout.summary")), h("div", { "aria-live": "polite" }, content, note),
-  h("p", { class: "small soft later" }, t("checkout.code")), trouble, button);
+  h("h2", { id: "summary" }, t("checkout.summary")), h("p", { class: "small soft later" }, t("checkout.code")),
+  h("div", { "aria-live": "polite" }, content, note), trouble, button);
 
 /** Return the notice that there is less of a line than it asks for. */
 function scarce(line) {
