@@ -89,7 +89,8 @@ def test_the_button_says_that_it_binds_and_what_is_bought_stands_directly_above_
     follows = "(button) => document.querySelector('.totals').compareDocumentPosition(button)"
     assert button.evaluate(follows) == 4, "in the order of the document, which is read aloud, it follows"
     lowest, top = totals.bounding_box(), button.bounding_box()
-    assert lowest and top
+    assert lowest
+    assert top
     assert lowest["y"] + lowest["height"] <= top["y"] <= lowest["y"] + lowest["height"] + 120
 
 

@@ -22,7 +22,9 @@ OF_A_SERVICE = re.compile(
     r"functions/(?P<code>\w+)/|infra/(?P<template>\w+)\.yaml|requirements/(?P<wheels>\w+)\.(?:in|txt)"
     r"|tests/unit/(?P<tests>\w+)/|events/(?:schemas|samples|http)/(?P<facts>\w+)/"
 )
-OF_THE_EDGE = re.compile(r"web/|infra/edge\.yaml")
+OF_THE_EDGE = re.compile(r"(?:web|legal)/|infra/edge\.yaml")
+OF_PRICES = "infra/cart.yaml"
+"""Says what prices include, which pages are told when they are uploaded (tools/build/pages.py)."""
 OF_NONE = re.compile(r"infra/(?:pipeline|waf)\.yaml")
 """What a person deploys."""
 OF_ALL = re.compile(
@@ -59,6 +61,8 @@ def touched(paths: Iterable[str]) -> list[str]:
     for path in paths:
         if name := _service(path):
             found.add(name)
+            if path == OF_PRICES:
+                found.add(EDGE)
         elif OF_THE_EDGE.match(path):
             found.add(EDGE)
         elif OF_ALL.match(path) and not OF_NONE.match(path):

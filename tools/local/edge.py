@@ -33,6 +33,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from tools import ROOT
+from tools.build import pages
 from tools.local.emulator import HOST, aws_session
 from tools.local.stack import ENVIRONMENT
 from tools.services import NO_API, PLATFORM, segments
@@ -343,15 +344,16 @@ def static_file(request: web.Request) -> web.Response:
     if "." not in path.rpartition("/")[2] and not path.endswith("/"):  # a folder, so that relative links hold
         there = f"{path}/?{query}" if query else f"{path}/"
         return web.Response(status=308, headers={"Location": f"/{there.lstrip('/')}"})
-    file = _file_at(request.path)
+    found = _content_at(request.path)
     status = 200
-    if file is None:
+    if found is None:
         if not (path.endswith(("/", ".html")) and "text/html" in request.headers.get("Accept", "")):
             return problem(request, 404, "no_such_file", "There is nothing at this path.")
-        file, status = LOST_PAGE, 404  # to a person in a browser; infra/edge.yaml does the same
-    content = file.read_bytes()
+        found = LOST_PAGE.name, LOST_PAGE.read_bytes()  # to a person; infra/edge.yaml does the same
+        status = 404
+    name, content = found
+    kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
     tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
-    kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
     text = kind.startswith("text/") or kind in ("application/javascript", "application/json", "image/svg+xml")
     headers = {**SECURITY_HEADERS, "ETag": tag, "Cache-Control": caching(kind)}
     if text and len(content) >= COMPRESSED_FROM_BYTES:
@@ -384,6 +386,17 @@ def _gzipped(content: bytes) -> bytes:
 def caching(kind: str) -> str:
     """Return the Cache-Control of a file of that media type."""
     return PICTURE_CACHING if kind.startswith("image/") else CODE_CACHING
+
+
+def _content_at(path: str) -> tuple[str, bytes] | None:
+    """Return name and content of the page or file that a path names, None if there is none."""
+    if page := pages.legal_page(path.lstrip("/")):
+        return path, page
+    file = _file_at(path)
+    if file is None:
+        return None
+    content = file.read_bytes()
+    return file.name, pages.priced(content, pages.prices({})) if file.suffix == ".html" else content
 
 
 def _file_at(path: str) -> Path | None:

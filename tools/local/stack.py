@@ -23,7 +23,7 @@ from typing import Any
 import httpx
 
 from tools import ROOT, options, templates
-from tools.build import recipe, sam
+from tools.build import pages, recipe, sam
 from tools.local import archive, live
 from tools.local.emulator import Emulator, living_process, loopback, require_free_port, stop_process
 from tools.local.localstack.emulator import LocalStack
@@ -252,9 +252,10 @@ def running_stack() -> Stack:
 
 
 def edge_code() -> str:
-    """Return a hash of all that decides what an edge does: its own modules, and which services there are."""
+    """Return a hash of what decides what an edge does: its modules, what prices include, which services there are."""
     modules = [Path(__file__).with_name(f"{name}.py") for name in ("edge", "stack", "emulator")]
-    return recipe.digest(modules, *(f"{segment}: {service}" for segment, service in segments().items()))
+    known = (f"{segment}: {service}" for segment, service in segments().items())
+    return recipe.digest([*modules, Path(pages.__file__)], pages.prices({}), *known)
 
 
 def _answers(url: str) -> bool:

@@ -16,13 +16,14 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.exceptions import ClientError
 
 from tools import ROOT, options, templates
-from tools.build import recipe, sam
+from tools.build import pages, recipe, sam
 from tools.local.emulator import prove_sender
 from tools.local.stack import running_stack
 from tools.operate import adoption, backups, changes, guard, pipeline, release, site
@@ -51,6 +52,7 @@ def main() -> None:
         return
     there, elsewhere = deployed(), options.text("AWS_ENDPOINT_URL")
     environment = there.name
+    refuse_unwritten(environment, names)
     build_for(sam.runs_on(environment), environment)
     me = boto3.client("sts").get_caller_identity()
     step(f"deploying to account {me['Account']}{' at ' + elsewhere if elsewhere else ''}")
@@ -104,6 +106,20 @@ def build_for(wanted: Mapping[str, str], environment: str) -> None:
         f"{environment} runs on {runtime} and this is {recipe.python_tag()}, whose compiled modules do not fit; "
         f"run: {first}make deploy ENV={environment} PYTHON={python}"
     )
+
+
+def refuse_unwritten(environment: str, names: list[str] | None, folder: Path = pages.LEGAL) -> None:
+    """Raise ToolError with the legal texts that are missing or drafts still, where `prod` would show them.
+
+    `names`: the stacks to deploy, None for all; the edge brings the texts. Emulators have no customers.
+    """
+    if environment != "prod" or (names and EDGE.name not in names) or options.text("AWS_ENDPOINT_URL"):
+        return
+    if found := pages.unwritten(folder):
+        texts = "\n".join(f"  {file} {state}" for file, state in found.items())
+        raise ToolError(
+            f"prod shows customers legal texts that are not written (docs/deploying.md):\n{texts}"
+        )
 
 
 def is_for_one_stack(who: str) -> bool:
@@ -256,6 +272,7 @@ def edge_is_stale(environment: Environment) -> bool:
 def deploy_site(environment: Environment, secret_version: str, acl: str) -> None:
     """Deploy CloudFront, with WAF's rules before it if it has an ARN of any, and bring web/ to its bucket."""
     name, client = environment.name, boto3.client("cloudformation")
+    refuse_unwritten(name, [EDGE.name])
     had_waf = bool((guard.knows(environment) or {}).get("WebAcl"))
     told = {"SecretVersion": secret_version, "WebAcl": acl}
     target = sam.Target(name, common={**sam.given(name), **apis(name), **told})
@@ -263,7 +280,7 @@ def deploy_site(environment: Environment, secret_version: str, acl: str) -> None
     if had_waf and not acl:
         guard.remove_waf(environment)
     outputs = outputs_of(client, target.stack_name(EDGE))
-    site.upload(outputs["SiteBucket"])
+    site.upload(outputs["SiteBucket"], pages.prices(sam.given(name)))
     boto3.client("cloudfront").create_invalidation(
         DistributionId=outputs["DistributionId"],
         InvalidationBatch={"Paths": {"Quantity": 1, "Items": ["/*"]}, "CallerReference": str(time.time_ns())},

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tools import ROOT
+from tools.build import pages
 from tools.operate import backups
 from tools.operate.deploy import ENOUGH_CONCURRENCY
 from tools.operate.environment import Environment, chosen
@@ -21,8 +21,6 @@ from tools.services import EDGE, PLATFORM, services, watched
 from tools.templates import resources, template
 
 _CONCURRENCY = "--service-code lambda --quota-code L-B99A9384"
-LEGAL = ("imprint.html", "privacy.html", "terms.html")
-"""Pages that a shop in Europe needs; what is in them is its owner's."""
 
 
 class Missing(NamedTuple):
@@ -242,10 +240,8 @@ def _domain(account: Account) -> Iterator[Missing]:
 
 
 def _legal(account: Account) -> Iterator[Missing]:
-    for page in LEGAL:
-        if not (ROOT / "web" / page).exists():
-            write = f"write web/{page}, link it in the footer, name it in infra/edge.yaml (PAGES), then"
-            yield Missing(f"there is no {page}", f"{write} {account.deploy(EDGE)}")
+    for file, state in pages.unwritten().items():
+        yield Missing(f"{file} {state}", f"write it (docs/deploying.md), then {account.deploy(EDGE)}")
 
 
 def _retention(account: Account) -> Iterator[Missing]:

@@ -2,7 +2,8 @@
 
 Modules and styles lie under ``v/<version>/``, where nothing ever changes, so that a browser keeps them for good. Pages
 name them there and are asked for anew each time, so that the two always fit. The page of what is not there, which
-infra/edge.yaml holds, knows no version: for it they lie where they do in web/ as well.
+infra/edge.yaml holds, knows no version: for it they lie where they do in web/ as well. Legal pages are made of their
+texts, and pages that show prices are told what these include (tools/build/pages.py).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import boto3
 
 from functions.shared.clock import now
 from tools import ROOT
+from tools.build import pages
 from tools.local.edge import WEB, caching
 from tools.report import step
 
@@ -36,9 +38,9 @@ class File(NamedTuple):
     caching: str
 
 
-def upload(bucket: str, web: Path = WEB) -> None:
-    """Bring a storefront into its bucket and take out what it no longer has. Safe to repeat."""
-    s3, made = boto3.client("s3"), files(web)
+def upload(bucket: str, prices: str, web: Path = WEB) -> None:
+    """Bring a storefront into its bucket and take out what it no longer has. Safe to repeat; `prices` as for files."""
+    s3, made = boto3.client("s3"), files(web, prices)
     # The pages come last: what they name is there by then.
     for name, file in sorted(made.items(), key=lambda one: one[1].kind == "text/html"):
         s3.put_object(
@@ -52,9 +54,14 @@ def upload(bucket: str, web: Path = WEB) -> None:
     step(f"{len(made)} files of {web.relative_to(ROOT) if web == WEB else web}/ are in {bucket}")
 
 
-def files(web: Path = WEB) -> dict[str, File]:
-    """Return a storefront's files by their keys in the bucket."""
+def files(web: Path = WEB, prices: str = "exclude_tax") -> dict[str, File]:
+    """Return a storefront's files by their keys in the bucket; `prices`: what its prices do (pages.prices)."""
     found = {path.relative_to(web).as_posix(): path.read_bytes() for path in web.rglob("*") if path.is_file()}
+    found = {
+        name: pages.priced(content, prices) if name.endswith(".html") else content
+        for name, content in found.items()
+    }
+    found |= {place: page for place in pages.PLACES if (page := pages.legal_page(place))}
     code = hashlib.sha256()
     for name in sorted(name for name in found if name.startswith(CODE)):
         code.update(f"{name}\n{len(found[name])}\n".encode() + found[name])

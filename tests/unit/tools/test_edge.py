@@ -18,7 +18,9 @@ from multidict import CIMultiDict
 
 from tests.support.services import app_of
 from tools import templates
+from tools.build import pages
 from tools.local import edge
+from tools.operate import site
 from tools.services import segments, services
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -463,6 +465,29 @@ def test_a_page_that_is_not_there_is_a_page_to_a_person_and_a_problem_to_a_progr
     through_the_edge(nobody, test)
 
 
+def test_a_legal_page_is_made_of_its_text() -> None:
+    async def test(client: TestClient[Any, Any]) -> None:
+        answer = await client.get("/legal/terms.html?x=1")
+        assert (answer.status, answer.content_type) == (200, "text/html")
+        assert await answer.read() == pages.legal_page("legal/terms.html")
+        assert answer.headers.items() >= edge.SECURITY_HEADERS.items()
+        again = await client.get("/legal/terms.html", headers={"If-None-Match": answer.headers["ETag"]})
+        assert again.status == 304
+        for path in ("/legal/page.html", "/legal/other.html", "/legal/"):
+            assert (await client.get(path, headers=PERSON)).status == 404
+
+    through_the_edge(nobody, test)
+
+
+def test_a_page_that_shows_prices_knows_what_they_include() -> None:
+    async def test(client: TestClient[Any, Any]) -> None:
+        page = await (await client.get("/products.html")).read()
+        assert page == pages.priced((edge.WEB / "products.html").read_bytes(), pages.prices({}))
+        assert page.startswith(b'<!doctype html>\n<html lang="en" data-prices="')
+
+    through_the_edge(nobody, test)
+
+
 def test_a_missing_picture_is_a_problem_whoever_asks() -> None:
     async def test(client: TestClient[Any, Any]) -> None:
         await assert_problem(await client.get("/images/none.png", headers=PERSON), 404, "no_such_file")
@@ -480,8 +505,11 @@ def site_index() -> str:
 
 def test_the_edge_on_aws_knows_the_same_pages_and_the_same_lost_page() -> None:
     code = site_index()
-    pages = {f"/{page.relative_to(edge.WEB)}" for page in edge.WEB.rglob("*.html")}
-    assert set(re.findall(r"'(/[^']+\.html)'", code.partition("PAGES = [")[2].partition("]")[0])) == pages
+    made = {f"/{place}" for place in pages.PLACES}
+    lying = {f"/{page.relative_to(edge.WEB)}" for page in edge.WEB.rglob("*.html")}
+    assert (
+        set(re.findall(r"'(/[^']+\.html)'", code.partition("PAGES = [")[2].partition("]")[0])) == lying | made
+    )
     assert code.partition("const LOST = `\n")[2].partition("`;")[0] == edge.LOST_PAGE.read_text()
     assert f'"{edge.POLICY}"' in code
     assert len(code.encode()) < 10_000, "CloudFront takes 10 KB"
@@ -519,10 +547,10 @@ def test_the_edge_on_aws_has_one_way_for_all_calls_and_names_no_service() -> Non
 
 
 def test_the_edge_on_aws_has_a_way_for_every_file_of_the_site() -> None:
-    files = {f"/{file.relative_to(edge.WEB)}" for file in edge.WEB.rglob("*") if file.is_file()}
+    files = {f"/{name}" for name in site.files() if not name.startswith("v/")}
     assert {path for path in files | {"/"} if behaviour(path)["TargetOriginId"] != "site"} == set()
     folders = {path.name for path in edge.WEB.iterdir() if path.is_dir()}
-    assert folders.isdisjoint(segments())
+    assert {*folders, "legal"}.isdisjoint(segments())
     known = set(re.findall(r"'(\w+)'", site_index().partition("FOLDERS = ")[2].partition(";")[0]))
     assert known == {name for name in folders if found_by_the_function(f"/{name}/x")}
 

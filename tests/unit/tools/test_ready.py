@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any
 
 import boto3
@@ -13,8 +12,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.support import templates
+from tools.build import pages
 from tools.operate import ready
-from tools.operate.ready import CHECKS, LEGAL, Account
+from tools.operate.ready import CHECKS, Account
 from tools.services import services, watched
 
 ENVIRONMENT = "prod"
@@ -142,12 +142,9 @@ def an_alarm(name: str) -> None:
 
 
 @pytest.fixture
-def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A storefront with the legal texts that this repository leaves to a shop's owner."""
-    (tmp_path / "web").mkdir()
-    for page in LEGAL:
-        (tmp_path / "web" / page).write_text("<p>")
-    monkeypatch.setattr(ready, "ROOT", tmp_path)
+def written(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The legal texts that this repository leaves to a shop's owner."""
+    monkeypatch.setattr(pages, "unwritten", dict)
 
 
 def told(prod: Prod) -> list[str]:
@@ -162,8 +159,10 @@ def test_an_account_with_everything_is_ready(prod: Prod, written: None) -> None:
 
 def test_the_texts_that_only_the_owner_can_write_are_missing_from_this_repository(prod: Prod) -> None:
     lacking = told(prod)
-    assert [one.partition(" | ")[0] for one in lacking] == [f"there is no {page}" for page in LEGAL]
-    assert "write web/imprint.html" in lacking[0]
+    assert [one.partition(" | ")[0] for one in lacking] == [
+        f"{file} is a draft" for file in pages.unwritten()
+    ]
+    assert "make deploy ENV=prod SERVICE=edge" in lacking[0]
 
 
 def _without_sender(prod: Prod) -> None:
@@ -373,7 +372,7 @@ def test_it_is_told_in_one_page_and_by_the_exit_code(
     assert page.count("\n") <= 60
     assert "ok  payments move money" in page
     assert "--  legal texts are there" in page
-    assert "prod: 3 things are missing" in page
+    assert "prod: 16 things are missing" in page
 
 
 def test_it_only_reads() -> None:

@@ -6,6 +6,7 @@ import { t } from "../lib/i18n.js";
 import { price } from "../lib/money.js";
 import { picture } from "../lib/picture.js";
 import { lacking, levels } from "../lib/stock.js";
+import { priceNote } from "./legal.js";
 import { explain } from "./problem.js";
 
 /** Return a line's row with its controls; `change(line, quantity)` is what they do. */
@@ -63,7 +64,7 @@ export function drawer() {
     if (at !== null) (lines.querySelector(`input[data-control="${CSS.escape(at)}"]`) ?? lines.querySelector(`[data-control="${CSS.escape(at)}"]`) ?? title).focus();
     fill(foot, items.length > 0 && [
       h("div", { class: "totals" }, h("div", { class: "sum" }, h("span", {}, t("cart.subtotal")), h("span", {}, price(data.subtotal, data.currency)))),
-      h("p", { class: "small soft" }, t(data.taxIncluded ? "cart.taxIncluded" : "cart.taxExcluded")),
+      h("p", {}, priceNote({ taxIncluded: data.taxIncluded, ships: data.requiresShipping })),
       h("a", { class: "button", href: "/checkout.html" }, t("cart.checkout")),
     ]);
   };

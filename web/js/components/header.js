@@ -4,8 +4,9 @@ import { session } from "../lib/api.js";
 import * as cart from "../lib/cart.js";
 import { choose, language, t, translate } from "../lib/i18n.js";
 import { fill, h, svg } from "../lib/dom.js";
-import { applyTheme, theme } from "../lib/theme.js";
+import { applyTheme, chooseTheme, theme } from "../lib/theme.js";
 import { drawer } from "./cart-drawer.js";
+import { LEGAL, legalLink } from "./legal.js";
 
 function logo() {
   const square = (turn) => svg("rect", { x: 6, y: 6, width: 20, height: 20, fill: "none", stroke: "currentColor", "stroke-width": 2.4, transform: `rotate(${turn} 16 16)` });
@@ -63,10 +64,11 @@ class Footer extends HTMLElement {
   connectedCallback() {
     const option = (value, text, now) => h("option", { value, selected: value === now }, text);
     fill(this, h("div", { class: "footing" },
+      h("nav", { "aria-label": t("legal") }, LEGAL.map(legalLink)),
       h("p", { class: "soft" }, t("footer")),
       h("div", { class: "row" },
         h("label", {}, t("language"), h("select", { onchange: (event) => choose(event.target.value) }, option("en", "English", language()), option("de", "Deutsch", language()))),
-        h("label", {}, t("theme"), h("select", { onchange: (event) => applyTheme(event.target.value) },
+        h("label", {}, t("theme"), h("select", { onchange: (event) => chooseTheme(event.target.value) },
           ["auto", "light", "dark"].map((value) => option(value, t(`theme.${value}`), theme())))))));
   }
 }

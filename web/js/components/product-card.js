@@ -4,6 +4,7 @@ import { h } from "../lib/dom.js";
 import { t } from "../lib/i18n.js";
 import { price } from "../lib/money.js";
 import { picture } from "../lib/picture.js";
+import { priceNote } from "./legal.js";
 
 /** Return the price of a product: one, or where the cheapest variant starts. */
 export function priceOf({ price: range, compareAt }) {
@@ -19,8 +20,9 @@ export function card(product, { eager = false } = {}) {
     h("span", { class: "text" },
       h("span", { class: "name" }, product.title),
       h("span", { class: "small soft" }, product.vendor),
-      priceOf(product))));
+      priceOf(product),
+      priceNote({ plain: true }))));
 }
 
 /** Return stand-ins of the cards' size, so that nothing moves when they arrive. */
-export const skeletons = (count) => Array.from({ length: count }, () => h("li", { class: "skeleton product", "aria-hidden": "true" }, h("div", { class: "picture" }), h("div", { class: "text" }, h("br"), h("br"), h("br"))));
+export const skeletons = (count) => Array.from({ length: count }, () => h("li", { class: "skeleton product", "aria-hidden": "true" }, h("div", { class: "picture" }), h("div", { class: "text" }, h("br"), h("br"), h("br"), h("br"))));

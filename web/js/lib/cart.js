@@ -14,7 +14,7 @@ const changed = (data) => {
   window.dispatchEvent(new CustomEvent("souk:cart", { detail: data }));
   if (data) localStorage.setItem(LAST, JSON.stringify({ id: kept()?.id, customer: customer(), at: Date.now(), data }));
   else outdated();
-  localStorage.setItem(SEEN, contents(data));  // other tabs hear of it where it differs from what they know
+  if (data || localStorage.getItem(SEEN)) localStorage.setItem(SEEN, contents(data));  // other tabs hear of it where it differs from what they know
   return data;
 };
 

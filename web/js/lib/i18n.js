@@ -38,10 +38,11 @@ export const day = (iso) => new Date(iso).toLocaleDateString(locale(), { dateSty
 export const clock = (iso) => new Date(iso).toLocaleTimeString(locale(), { timeStyle: "medium" });
 export const moment = (iso) => new Date(iso).toLocaleString(locale(), { dateStyle: "medium", timeStyle: "medium" });
 
-/** Translate what the page's HTML marks with data-t, and say which language the page is in. */
+/** Translate what the page's HTML marks with data-t, show of its texts that are in several languages the one, and say which language the page is in. */
 export function translate(root = document) {
   document.documentElement.lang = language();
   const title = document.querySelector("title[data-title]");
   if (title) document.title = title.dataset.title === "home.page" ? t("home.page") : `${t(title.dataset.title)} · Souk`;
   for (const element of root.querySelectorAll("[data-t]")) element.textContent = t(element.dataset.t);
+  for (const text of root.querySelectorAll("article[lang]")) text.hidden = text.lang !== language();
 }

@@ -8,6 +8,7 @@ import { price } from "../lib/money.js";
 import { lacking, levels } from "../lib/stock.js";
 import { countries, countrySelect, reoffer } from "../components/countries.js";
 import { check, complete, explain, failed, mark, unmark } from "../components/problem.js";
+import { linked } from "../components/legal.js";
 import { paymentChoice } from "../components/payment-choice.js";
 import { totals } from "../components/totals.js";
 
@@ -54,6 +55,7 @@ const trouble = h("p", { class: "error", role: "alert" });
 const button = h("button", { class: "primary", type: "submit", form: "checkout-form" });
 const summary = h("aside", { class: "card", "aria-labelledby": "summary" },
   h("h2", { id: "summary" }, t("checkout.summary")), h("p", { class: "small soft later" }, t("checkout.code")),
+  h("p", { class: "small" }, linked("checkout.legal")),
   h("div", { "aria-live": "polite" }, content, note), trouble, button);
 
 /** Return the notice that there is less of a line than it asks for. */

@@ -2,6 +2,7 @@
 
 import { get } from "../lib/api.js";
 import { fill, h } from "../lib/dom.js";
+import { priceNote } from "../components/legal.js";
 import { failed } from "../components/problem.js";
 import { card, skeletons } from "../components/product-card.js";
 
@@ -20,4 +21,5 @@ async function show() {
   products.removeAttribute("aria-busy");
 }
 
+document.querySelector("#prices").append(priceNote());
 show();

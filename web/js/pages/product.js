@@ -7,6 +7,7 @@ import { t } from "../lib/i18n.js";
 import { price } from "../lib/money.js";
 import { picture } from "../lib/picture.js";
 import { MOST_TOLD, levels as stockOf, soldOut } from "../lib/stock.js";
+import { priceNote } from "../components/legal.js";
 import { explain, failed } from "../components/problem.js";
 
 const place = document.querySelector("#product");
@@ -59,6 +60,7 @@ function view(product) {
   const frame = h("div");
   const thumbs = h("div", { class: "thumbs", role: "group" });
   const amount = h("p", { class: "price" });
+  const note = h("p");
   const stock = h("p", { class: "stock", role: "status" });
   const quantity = h("input", { class: "quantity", type: "number", name: "quantity", min: 1, max: 999, value: 1, inputmode: "numeric" });
   const add = h("button", { class: "primary", type: "submit" }, t("product.add"));
@@ -70,6 +72,7 @@ function view(product) {
   const refresh = () => {
     const { price: now, compareAt: before } = chosen;
     fill(amount, price(now.amount, now.currency), before && before.amount > now.amount && h("s", {}, h("span", { class: "visually-hidden" }, t("was", { price: "" })), price(before.amount, before.currency)));
+    fill(note, priceNote({ ships: chosen.requiresShipping }));
     const known = levels ? levels.get(chosen.sku) ?? null : undefined;
     [stock.textContent, stock.dataset.level] = availability(known);
     add.disabled = soldOut(known ?? undefined);
@@ -121,7 +124,7 @@ function view(product) {
         h("div", {},
           product.category && h("p", { class: "small" }, h("a", { href: `/products.html?category=${encodeURIComponent(product.category)}` }, product.category)),
           h("h1", {}, product.title), product.vendor && h("p", { class: "soft" }, t("product.by", { vendor: product.vendor }))),
-        h("div", { class: "row" }, amount, stock),
+        h("div", {}, h("div", { class: "row" }, amount, stock), note),
         choices,
         h("div", { class: "buy" }, h("label", {}, t("product.quantity"), quantity), add),
         h("p", { class: "description" }, product.description ?? ""),

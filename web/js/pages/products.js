@@ -3,6 +3,7 @@
 import { get, page } from "../lib/api.js";
 import { debounced, fill, h } from "../lib/dom.js";
 import { t } from "../lib/i18n.js";
+import { priceNote } from "../components/legal.js";
 import { failed } from "../components/problem.js";
 import { card, skeletons } from "../components/product-card.js";
 
@@ -97,6 +98,7 @@ async function restore() {
   scrollTo({ top, behavior: "instant" });
 }
 
+document.querySelector("#prices").append(priceNote());
 history.scrollRestoration = "manual";
 addEventListener("scroll", debounced(100, keep), { passive: true });
 list.addEventListener("click", keep, { capture: true });
