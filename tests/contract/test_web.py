@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 
 from tests.support.templates import ROOT
+from tools import templates
 from tools.contracts.service_map import PAGE, TARGET, page, service_map
+from tools.local import edge
 
 WEB = ROOT / "web"
 LANGUAGES = ("en", "de")
@@ -71,3 +74,65 @@ def test_a_text_names_the_same_values_in_both_languages() -> None:
 def test_the_map_of_the_services_follows_from_the_templates() -> None:
     assert json.loads(TARGET.read_text()) == service_map(), "python -m tools.contracts.service_map writes it"
     assert PAGE.read_text() == page(), "make contracts writes docs/services.md"
+
+
+# --- what pages store and whom they call --------------------------------------------------------------------------
+
+STORES = re.compile(r"\b(?:localStorage|sessionStorage|indexedDB|caches|cookie|cookieStore|serviceWorker)\b")
+KEPT_BY_KEY = re.compile(r"\b(?:local|session)Storage\.(?:get|set|remove)Item\((\w+)[,)]")
+
+
+def stored() -> dict[str, str]:
+    """Return the keys that docs/storefront.md says pages store, with their purposes."""
+    page = (ROOT / "docs/storefront.md").read_text()
+    return dict(re.findall(r"^\| `(souk\.[\w.]+)` \| [^|]+ \| ([^|]+) \|$", page, re.MULTILINE))
+
+
+def code() -> dict[Path, str]:
+    """Return the pages' modules, their comments left out."""
+    return {
+        file: re.sub(r"^\s*//[^\n]*|/\*.*?\*/", "", file.read_text(), flags=re.MULTILINE | re.DOTALL)
+        for file in WEB.rglob("*.js")
+    }
+
+
+def test_whatever_pages_store_is_on_the_list_with_its_purpose() -> None:
+    found = set()
+    for file, source in code().items():
+        keys = KEPT_BY_KEY.findall(source)
+        assert len(keys) == len(STORES.findall(source)), (
+            f"{file.name} stores something without a key of its own"
+        )
+        for name in keys:
+            (key,) = re.findall(rf'^const {name} = "([^"]+)";$', source, re.MULTILINE)
+            found.add(key)
+    assert found == set(stored())
+
+
+def test_pages_load_and_call_nothing_from_elsewhere() -> None:
+    for file in [*WEB.rglob("*.html"), ROOT / "legal/page.html"]:
+        assert not re.search(r'(?:src|href|action)="(?:\w+:)?//', file.read_text()), file
+    for file, source in code().items():
+        addresses = set(re.findall(r"""["'`]((?:https?:)?//[^"'`]*)""", source))
+        assert addresses <= {"http://www.w3.org/2000/svg"}, file
+
+
+@pytest.mark.parametrize("where", ["here", "on AWS"])
+def test_the_policy_allows_no_origin_but_the_shops_and_its_bucket(where: str) -> None:
+    policy = edge.SECURITY_HEADERS["Content-Security-Policy"]
+    if where == "on AWS":
+        told = templates.resources("edge", "AWS::CloudFront::ResponseHeadersPolicy")["SiteHeaders"]
+        headers = told["ResponseHeadersPolicyConfig"]["SecurityHeadersConfig"]
+        policy = headers["ContentSecurityPolicy"]["ContentSecurityPolicy"]["Fn::Sub"]
+    bucket = r"(http://127\.0\.0\.1:\*|https://souk-\$\{Environment\}-catalog-imports-[^ ]+\.amazonaws\.com)"
+    for directive in policy.split(";"):
+        name, *sources = directive.split()
+        allowed = {"img-src": "'self'|data:", "connect-src": f"'self'|{bucket}"}.get(name, "'self'|'none'")
+        assert [one for one in sources if not re.fullmatch(allowed, one)] == [], name
+    assert policy.startswith("default-src 'self';")
+
+
+def test_no_service_sets_a_cookie() -> None:
+    adapter = ROOT / "functions/shared/gateway.py"  # passes on what a service sets
+    for file in {*(ROOT / "functions").rglob("*.py")} - {adapter}:
+        assert "set-cookie" not in file.read_text().lower(), file

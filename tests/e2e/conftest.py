@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+from tests.contract.test_web import stored
 from tests.integration.conftest import calm, deploy_order, invoke, logged_in, over_at_once, stack, tap
 from tests.support.patience import eventually
 from tools import ROOT
@@ -155,6 +156,11 @@ def open_browser(browser: Browser, shop: Stack, watch: Watch) -> Iterator[Callab
 
     yield run
     for context in contexts:
+        kept = context.storage_state()
+        assert kept["cookies"] == []
+        assert {
+            one["name"] for origin in kept["origins"] for one in origin["localStorage"]
+        } <= stored().keys()
         context.close()
 
 
