@@ -80,6 +80,8 @@ pipeline: setup ## Let GitHub deploy an environment, with a role for each stack 
 	@$(souk) pipeline
 ready: setup ## Say what is missing before the shop opens, each with the command that mends it (ENV=prod)
 	@$(souk) ready
+legal: setup ## What the law wants on the pages, and whether it is there: help, not advice (ENV=prod)
+	@$(souk) legal
 audit: setup ## Recompute stock and money from the ledgers and facts, and compare with the tables (ENV=prod)
 	@$(souk) audit
 dlq: setup ## Show dead letters and send them back or delete one (QUEUE=souk-local-orders-inbox-dlq, REDRIVE=all or an id, DELETE=an id REASON=why)
@@ -156,5 +158,5 @@ lock: setup ## Lock the requirements again after a change of requirements/*.in
 clean: ## Remove builds and virtual environments; the stack's state stays
 	@rm -rf .aws-sam .local/venv .local/emulator .local/localstack .local/judges .local/pictures .local/uv .local/cache
 
-.PHONY: help run stop reset status logs mail dlq audit ready race chaos replay restore-drill watch fmt lint test unit simulate contracts build invoke service deploy undeploy rotate-edge rotate-signing preview pipeline changed setup lock clean pictures lighthouse growth flash-sale hops capacity \
+.PHONY: help run stop reset status logs mail dlq audit ready legal race chaos replay restore-drill watch fmt lint test unit simulate contracts build invoke service deploy undeploy rotate-edge rotate-signing preview pipeline changed setup lock clean pictures lighthouse growth flash-sale hops capacity \
   judges bandit checkov pip-audit oidc probe schemathesis

@@ -31,6 +31,7 @@ COMMANDS = {
     "dlq": "tools.operate.dlq",
     "audit": "tools.operate.audit",
     "ready": "tools.operate.ready",
+    "legal": "tools.operate.legal",
     "race": "tools.drills.race",
     "flash-sale": "tools.drills.flash_sale",
     "chaos": "tools.drills.chaos",

@@ -20,6 +20,7 @@ from tools import ROOT
 TAGINE = "saffron-glazed-tagine"
 NAMES = (
     "home",
+    "legal",
     "list",
     "product",
     "cart",
@@ -73,6 +74,7 @@ class Guide:
         {
             "home": lambda: self.plain(page, "/", "#products a.product"),
             "list": lambda: self.plain(page, "/products.html", "#products a.product"),
+            "legal": lambda: self.plain(page, "/legal/terms.html", "souk-footer nav a"),
             "product": lambda: self.plain(
                 page, f"/product.html?p={TAGINE}", "form [role=status]:not(:empty)"
             ),

@@ -116,10 +116,8 @@ def refuse_unwritten(environment: str, names: list[str] | None, folder: Path = p
     if environment != "prod" or (names and EDGE.name not in names) or options.text("AWS_ENDPOINT_URL"):
         return
     if found := pages.unwritten(folder):
-        texts = "\n".join(f"  {file} {state}" for file, state in found.items())
-        raise ToolError(
-            f"prod shows customers legal texts that are not written (docs/deploying.md):\n{texts}"
-        )
+        texts = ", ".join(f"{file} {state}" for file, state in found.items())
+        raise ToolError(f"customers of prod would be shown legal texts that are not written: {texts}")
 
 
 def is_for_one_stack(who: str) -> bool:

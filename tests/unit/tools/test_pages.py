@@ -125,10 +125,8 @@ def test_prod_is_not_deployed_with_texts_that_are_not_written(legal: Path) -> No
     (legal / "de" / "privacy.md").write_text(f"# Datenschutz\n\n{pages.DRAFT}\n")
     with pytest.raises(ToolError) as refused:
         deploy.refuse_unwritten("prod", [], legal)
-    assert str(refused.value).splitlines()[1:] == [
-        "  legal/de/privacy.md is a draft",
-        "  legal/en/imprint.md is missing",
-    ]
+    told = str(refused.value)
+    assert told.endswith("not written: legal/de/privacy.md is a draft, legal/en/imprint.md is missing")
     for environment in ("dev", "preview", "prelegal"):
         deploy.refuse_unwritten(environment, [], legal)
     deploy.refuse_unwritten("prod", ["orders"], legal)
