@@ -72,10 +72,10 @@ function view(product) {
   const refresh = () => {
     const { price: now, compareAt: before } = chosen;
     fill(amount, price(now.amount, now.currency), before && before.amount > now.amount && h("s", {}, h("span", { class: "visually-hidden" }, t("was", { price: "" })), price(before.amount, before.currency)));
-    fill(note, priceNote({ ships: chosen.requiresShipping }));
     const known = levels ? levels.get(chosen.sku) ?? null : undefined;
     [stock.textContent, stock.dataset.level] = availability(known);
     add.disabled = soldOut(known ?? undefined);
+    fill(note, priceNote({ ships: chosen.requiresShipping }));
     markGone(choices, product, chosen, levels);
   };
   /** Take the levels; where nobody has chosen yet and the first variant is sold out, another is shown. */
