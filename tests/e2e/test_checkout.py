@@ -570,7 +570,7 @@ def test_a_bank_may_ask_about_another_means_of_payment_too(page: Page) -> None:
     add_to_cart(page, TAGINE)
     fill_in(page)
     page.get_by_label("Test card whose hold is gone when it is charged").check()
-    page.get_by_role("button", name="Pay €").click()
+    page.get_by_role("button", name="Order and pay €").click()
     page.get_by_label("Test card whose bank asks you", exact=True).check()
     page.get_by_role("button", name="Pay €").click()
     page.get_by_role("button", name="Go to your bank").click()

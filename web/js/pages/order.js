@@ -59,7 +59,7 @@ function message(order, late, timeline) {
     const retry = ["out_of_stock", "payment_declined", "timeout"].includes(order.reason);
     return h("div", { class: "notice bad", role: "alert" }, h("p", {}, t(`reason.${order.reason}`), timeline.filter((entry) => entry.type === "PaymentDeclined").map((entry) => ` ${t(`decline.${DECLINES.has(entry.detail) ? entry.detail : "other"}`)}.`)), retry && h("a", { class: "button", href: `/checkout.html?again=${encodeURIComponent(id)}` }, t("order.again")));
   }
-  if (order.unpaid) return h("form", { class: "notice bad stack", role: "alert", onsubmit: pay }, h("p", {}, t("order.unpaid")), paymentChoice(), h("div", {}, h("button", { class: "primary" }, t("checkout.pay", { price: price(order.totals.total, order.totals.currency) }))));
+  if (order.unpaid) return h("form", { class: "notice bad stack", role: "alert", onsubmit: pay }, h("p", {}, t("order.unpaid")), paymentChoice(), h("div", {}, h("button", { class: "primary" }, t("order.pay", { price: price(order.totals.total, order.totals.currency) }))));
   if (paying(order)) return h("p", { role: "status" }, t("order.paying"));
   return h("p", { class: "notice good", role: "status" }, t("order.done", { email: order.email }));
 }
