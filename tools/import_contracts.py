@@ -52,6 +52,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "limits",
         "passwords",
         "planning",
+        "prices",
         "quotes",
         "signature",
         "tax",

@@ -29,7 +29,7 @@ from functions.shared.http import (
 from functions.shared.idempotency import answered_once
 from functions.shared.ids import fingerprint, new_id
 from functions.shared.money import EXPONENTS
-from functions.shared.types import LongPageQuery
+from functions.shared.types import LongPageQuery, PageQuery
 
 __all__ = ["app", "on_file", "on_import", "on_inbox", "publish", "sweep"]
 
@@ -122,6 +122,18 @@ def get_any_product(id: str) -> Response:
     """Get a product of any status by id or slug: 200 | 403 | 404."""
     stored = service.product(catalog(), id)
     return json_response(views.staff_view(stored), headers=etag(stored.version))
+
+
+@app.endpoint(
+    "GET",
+    "/catalog/products/{id}/prices",
+    roles=("staff", "admin"),
+    query=PageQuery,
+    returns=views.PricesView,
+)
+def get_prices(id: str, query: PageQuery) -> Response:
+    """List the prices that a product's variants had, by SKU, the newest price first: 200 | 400 | 403 | 404."""
+    return json_response(views.prices_view(*service.prices(catalog(), id, query.limit, query.cursor)))
 
 
 @app.endpoint(

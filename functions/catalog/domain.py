@@ -89,7 +89,8 @@ class Price(Body, frozen=True, omit_defaults=False):
 class Variant(Body, frozen=True, omit_defaults=False):
     """One thing that can be bought: `options` are its values of the product's options, in their order.
 
-    ``grams`` is its weight, ``compare_at`` the price it is shown to be reduced from, ``image`` its picture's address.
+    ``grams`` is its weight, ``image`` its picture's address. ``compare_at`` is kept for its merchant: buyers are
+    shown what the price was (prices.py), nothing that anybody typed.
     ``other_columns`` are cells of an imported file that no field was found for, None where that is not said.
     ``sku`` is its key with all services, ``merchant_sku`` what its seller calls it, None where that is the same.
     """
@@ -149,7 +150,8 @@ class Stored(Struct, frozen=True):
     ``origins`` name the request and the import rows that wrote it lately, the newest last, so that each can be told
     when it comes again, whoever has written since. ``listed`` are the lists it stands in. ``pending`` counts the steps
     done of a listing too large for one transaction, None where nothing is left to do; ``replaces`` is what stood there
-    before.
+    before. ``since`` is when the prices that apply began to, or when they ended; empty where none ever did, and where
+    code that did not tell has written last. ``prior`` is what prices are reduced from, by SKU, in minor units.
     """
 
     id: str
@@ -162,6 +164,8 @@ class Stored(Struct, frozen=True):
     listed: tuple[str, ...] = ()
     pending: int | None = None
     replaces: Footprint | None = None
+    since: str = ""
+    prior: dict[str, int] = {}
 
     @property
     def published(self) -> bool:
@@ -418,11 +422,22 @@ def price_range(product: Product) -> tuple[Price, Price]:
     return prices[0], prices[-1]
 
 
-def shown_reduction(product: Product) -> Price | None:
-    """Return the price to compare with, of the cheapest variant, where it is higher."""
-    cheapest = min(product.variants, key=lambda variant: variant.price.amount)
-    before = cheapest.compare_at
-    return before if before and before.amount > cheapest.price.amount else None
+def applied(stored: Stored | None) -> dict[str, Price]:
+    """Return the prices that apply, by SKU: none where the product is not on sale."""
+    if stored is None or not stored.published:
+        return {}
+    return {variant.sku: variant.price for variant in stored.product.variants}
+
+
+def prior_price(stored: Stored, variant: Variant) -> Price | None:
+    """Return what a variant's price is reduced from, None where no reduction may be claimed."""
+    amount = stored.prior.get(variant.sku)
+    return None if amount is None else Price(amount, variant.price.currency)
+
+
+def shown_reduction(stored: Stored) -> Price | None:
+    """Return what the price of the cheapest variant is reduced from."""
+    return prior_price(stored, min(stored.product.variants, key=lambda variant: variant.price.amount))
 
 
 class PriceRange(View, frozen=True):
@@ -433,7 +448,11 @@ class PriceRange(View, frozen=True):
 
 
 class Card(View, frozen=True):
-    """A product as lists show it; ``compare_at`` is the price it is reduced from, if it is."""
+    """A product as lists show it.
+
+    ``prior_price`` is the lowest price of the 30 days before the cheapest variant was reduced, null where it is not.
+    ``compare_at`` is null in every card that is written: an older version of the code reads none without.
+    """
 
     id: str
     slug: str
@@ -446,12 +465,14 @@ class Card(View, frozen=True):
     price: PriceRange
     compare_at: Price | None
     variant_count: int
+    prior_price: Price | None = None
 
 
-def card(product_id: str, product: Product) -> Card:
+def card(stored: Stored) -> Card:
     """Return the card of a product."""
+    product = stored.product
     return Card(
-        product_id,
+        stored.id,
         product.slug,
         product.title,
         product.vendor,
@@ -460,8 +481,9 @@ def card(product_id: str, product: Product) -> Card:
         product.status,
         product.images[0] if product.images else None,
         PriceRange(*price_range(product)),
-        shown_reduction(product),
+        None,
         len(product.variants),
+        shown_reduction(stored),
     )
 
 

@@ -21,7 +21,8 @@ from functions.catalog.events import (
     VariantState,
 )
 from functions.catalog.lists.domain import ListEntry, Page
-from functions.catalog.table import CatalogTable, Lost, stored_size
+from functions.catalog.prices import PriceHistory, prior_price
+from functions.catalog.table import CatalogTable, Lost, page_of, stored_size
 from functions.shared.clock import parse, rfc3339
 from functions.shared.errors import ConflictError, InvalidError, NotFoundError, PreconditionFailedError
 from functions.shared.ids import is_id, new_id
@@ -190,7 +191,50 @@ def _store(
     if clean.status == "published":
         table.learn(domain.listed_words(clean))
     table.learn_columns(sorted({name for one in clean.variants for name in one.other_columns or ()}))
-    return table.store(before, after, outbox) or after
+    priced = _priced(table, before, after, at)
+    return priced if isinstance(priced, Lost) else table.store(before, priced, outbox) or priced
+
+
+def _priced(table: CatalogTable, before: Stored | None, after: Stored, at: datetime) -> Stored | Lost:
+    """Return the next version of a product with what its prices are reduced from; keep those that end with it.
+
+    What is on sale at which price, and since when, is in the product itself. Where that changes, what applied until now
+    goes to the history first. A product of which an older version of the code has not told since when has its prices
+    since it was written: its history begins there.
+    """
+    was, now = domain.applied(before), domain.applied(after)
+    told = before.since if before else ""
+    if before is None or (was == now and (told or not now)):
+        fresh = after.updated_at if now and not told else told
+        return replace(after, since=fresh, prior=before.prior if before else {})
+    kept = table.price_history(before.id)
+    if kept and kept.version > before.version:
+        return Lost("version")
+    history = _history(before, kept)
+    begun = told or (before.updated_at if was else "")
+    since = begun if was == now else _after(begun, at)
+    ends = was != now and begun
+    if (ends or (kept and not told)) and not table.keep_prices(
+        before.id, replace(history.pruned(at), version=before.version)
+    ):
+        return Lost("version")
+    whole = _history(replace(after, since=since), history)
+    prior = {sku: prior_price(whole.variants[sku]) for sku in now}
+    return replace(after, since=since, prior={sku: one for sku, one in prior.items() if one is not None})
+
+
+def _history(stored: Stored, ended: PriceHistory | None) -> PriceHistory:
+    """Return the prices of a product up to those that it has; what ended counts where nothing is missing in between."""
+    currency = stored.product.variants[0].price.currency
+    known = ended if ended and stored.since and ended.currency == currency else PriceHistory(currency)
+    applied = domain.applied(stored)
+    since = stored.since or (stored.updated_at if applied else "")
+    return known.followed_by(since, {sku: price.amount for sku, price in applied.items()}) if since else known
+
+
+def _after(begun: str, at: datetime) -> str:
+    """Return the time, but later than another, which a clock that goes ahead of ours may have told."""
+    return rfc3339(max(at, parse(begun) + timedelta(milliseconds=1)) if begun else at)
 
 
 def _next(
@@ -328,6 +372,15 @@ def product(table: CatalogTable, id_or_slug: str) -> Stored:
     if found is None:
         raise _no_product()
     return found
+
+
+def prices(
+    table: CatalogTable, id_or_slug: str, limit: int, after: str | None
+) -> tuple[Stored, PriceHistory, Page[str]]:
+    """Return a product of any status, the prices that it had and has, and a page of their SKUs; NotFoundError else."""
+    stored = product(table, id_or_slug)
+    history = _history(stored, table.price_history(stored.id))
+    return stored, history, page_of(sorted(history.variants), limit, after)
 
 
 def _find(table: CatalogTable, id_or_slug: str) -> Stored | None:

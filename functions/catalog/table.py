@@ -2,8 +2,11 @@
 
 | item    | pk                  | sk         | attributes                                                          |
 | product | PRODUCT#<id>        | PRODUCT    | content (JSON, long ones packed), text, version, listed, origin     |
-|         |                     |            | (the origins, between blanks), outbox;                              |
+|         |                     |            | (the origins, between blanks), outbox; since when its prices apply; |
+|         |                     |            | prior (JSON, in the order of its variants) where any is reduced;    |
 |         |                     |            | pending and replaces while its listing is under way                 |
+| prices  | PRODUCT#<id>        | PRICES     | which applied until then (JSON, long ones packed), currency,        |
+|         |                     |            | version of the product whose prices are the last of them            |
 | deleted | PRODUCT#<id>        | DELETED    | outbox                                                              |
 | slug    | SLUG#<slug>         | SLUG       | product_id                                                          |
 | SKU     | SKU#<sku>           | SKU        | product_id, claimed_at                                              |
@@ -43,14 +46,18 @@ from functions.catalog.domain import (
     skus,
     terms,
 )
+from functions.catalog.lists.domain import Page
 from functions.catalog.lists.table import ListsTable
+from functions.catalog.prices import MAX_PERIODS, Periods, PriceHistory
 from functions.shared.clock import epoch
-from functions.shared.dynamo import Item, from_item, to_item
+from functions.shared.dynamo import Item, cursor, from_cursor, from_item, to_item
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef as Action
 
 _PACKED_FROM = 60_000  # bytes of JSON; below, packing would cost more than it saves
+_PERIODS = (MAX_PERIODS, 16, 4, 2)  # of each variant, the fewer the more variants there are
+_MAX_ENDED = 100_000  # bytes of the prices of before, unless two periods of each variant take more
 MAX_ACTIONS = 100  # of TransactWriteItems
 TOLD_KEPT = timedelta(days=1)  # as long as a stream keeps its records
 
@@ -93,6 +100,28 @@ class CatalogTable(ListsTable):
         told = items.get("STOCK", {})
         texts = {sku: told[_told(sku)] for sku in skus(stored.product) if _told(sku) in told}
         return stored, {sku: msgspec.json.decode(text, type=Availability) for sku, text in texts.items()}
+
+    def price_history(self, product_id: str) -> PriceHistory | None:
+        """Return which prices a product had before those that it has; None where none ever ended."""
+        item = self.get(_prices_key(product_id))
+        if item is None:
+            return None
+        variants = msgspec.json.decode(_unpacked(item["ended"]), type=dict[str, Periods])
+        return PriceHistory(item["currency"], item["version"], variants)
+
+    def keep_prices(self, product_id: str, history: PriceHistory) -> bool:
+        """Keep a product's prices up to a version that it has, before it gets the next one; False where newer are kept.
+
+        Nothing is foretold here, so that this needs no transaction, which would cost twice: whoever has read the same
+        version keeps the same, and what dies in between is done again.
+        """
+        for most in _PERIODS:
+            ended = _packed(msgspec.json.encode(history.shortened(most).variants))
+            if len(ended) <= _MAX_ENDED:
+                break
+        item = {"currency": history.currency, "version": history.version, "ended": ended}
+        no_newer = "attribute_not_exists(pk) OR version <= :version"
+        return self.put({**_prices_key(product_id), **item}, no_newer, {":version": history.version})
 
     def id_of(self, slug: str) -> str | None:
         """Return the id of the product that has a slug, maybe a moment old."""
@@ -197,7 +226,9 @@ class CatalogTable(ListsTable):
             "expires": epoch(at + TOLD_KEPT),
         }
         actions = [gone, self.putting(told), self._releasing_slug(stored)]
-        actions += self.listing(stored.id, stored.product, (), stored.listed, redo=False)
+        actions += self.listing(stored, (), stored.listed, redo=False)
+        if stored.since:
+            actions.append(self.deleting(_prices_key(stored.id)))
         actions += [self._releasing(sku, stored.id) for sku in skus(stored.product)]
         done = self.transact(*actions[:MAX_ACTIONS]) is None
         if done and actions[MAX_ACTIONS:]:
@@ -215,7 +246,7 @@ class CatalogTable(ListsTable):
     def _rest(self, was: Footprint, after: Stored, *, redo: bool) -> list[Action]:
         now = set(skus(after.product))
         return [
-            *self.listing(after.id, after.product, after.listed, was.listed, redo=redo),
+            *self.listing(after, after.listed, was.listed, redo=redo),
             *(self._releasing(sku, after.id) for sku in was.skus if sku not in now),
         ]
 
@@ -251,6 +282,10 @@ def _stock_key(product_id: str) -> dict[str, str]:
     return {"pk": f"PRODUCT#{product_id}", "sk": "STOCK"}
 
 
+def _prices_key(product_id: str) -> dict[str, str]:
+    return {"pk": f"PRODUCT#{product_id}", "sk": "PRICES"}
+
+
 def _told(sku: str) -> str:
     """Return the attribute of a SKU; it may have signs that no expression takes."""
     return f"sku_{sku.encode().hex()}"
@@ -265,42 +300,55 @@ def _sku_key(sku: str) -> dict[str, str]:
 
 
 def _shown(stored: Stored) -> tuple[Card, list[str]]:
-    return card(stored.id, stored.product), terms(stored.product)
+    return card(stored), terms(stored.product)
 
 
-def _packed(product: Product) -> str:
-    """Return a product as JSON; a large one compressed, so that thousands of variants fit into an item."""
-    content = msgspec.json.encode(product)
+def _packed(content: bytes) -> str:
+    """Return JSON as text; a long one compressed, so that thousands of variants fit into an item."""
     return content.decode() if len(content) < _PACKED_FROM else b64encode(zlib.compress(content)).decode()
 
 
-def _unpacked(content: str) -> Product:
-    plain = content if content.startswith("{") else zlib.decompress(b64decode(content))
-    return msgspec.json.decode(plain, type=Product)
+def _unpacked(text: str) -> str | bytes:
+    return text if text.startswith("{") else zlib.decompress(b64decode(text))
+
+
+def page_of(skus: Sequence[str], limit: int, after: str | None) -> Page[str]:
+    """Return a page of SKUs, which are in order; InvalidError where the cursor is none."""
+    start = from_cursor(after, "sku")["sku"] if after else ""
+    left = [sku for sku in skus if sku > start]
+    return Page(left[:limit], cursor({"sku": left[limit - 1]}, "sku") if len(left) > limit else None)
 
 
 def stored_size(stored: Stored) -> int:
-    """Return about how many bytes a product's item has, its facts apart."""
+    """Return about how many bytes a product's item has, its facts and prices of before apart (30 KB at the most)."""
     lists_and_skus = sum(len(name.encode()) + 3 for name in (*stored.listed, *skus(stored.product)))
-    return len(_packed(stored.product)) + len(stored.text.encode()) + 2 * lists_and_skus
+    return len(_packed(msgspec.json.encode(stored.product))) + len(stored.text.encode()) + 2 * lists_and_skus
 
 
 def _product_item(stored: Stored) -> Item:
     item = asdict(stored)
-    product, origins = item.pop("product"), item.pop("origins")
+    product, origins, prior = (item.pop(name) for name in ("product", "origins", "prior"))
+    in_order = [prior.get(sku) for sku in skus(product)]
     return {
         **_product_key(stored.id),
         **item,
-        "content": _packed(product),
+        "content": _packed(msgspec.json.encode(product)),
+        "since": stored.since or None,
+        "prior": msgspec.json.encode(in_order).decode() if prior else None,
         "origin": " ".join(origins),
         "replaces": msgspec.json.encode(stored.replaces).decode() if stored.replaces else None,
     }
 
 
 def _stored(item: Item) -> Stored:
+    product = msgspec.json.decode(_unpacked(item["content"]), type=Product)
+    prior = msgspec.json.decode(item.get("prior", "[]"), type=list[int | None])
     told = {
-        "product": _unpacked(item["content"]),
+        "product": product,
         "origins": item["origin"].split(),
         "replaces": msgspec.json.decode(item.get("replaces", "null"), type=Footprint | None),
+        "prior": {
+            sku: amount for sku, amount in zip(skus(product), prior, strict=False) if amount is not None
+        },
     }
     return from_item({**item, **told}, Stored)

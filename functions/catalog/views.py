@@ -23,6 +23,7 @@ from functions.catalog.domain import (
     Variant,
 )
 from functions.catalog.lists.domain import ListEntry, NameCount, Page
+from functions.catalog.prices import PriceHistory
 from functions.shared.types import PageQuery, View
 
 Filter = Annotated[str, Meta(max_length=255)]
@@ -53,7 +54,6 @@ class VariantView(View, frozen=True):
     title: str
     options: tuple[str, ...]
     price: Price
-    compare_at: Price | None
     grams: int
     barcode: str
     tax_class: str
@@ -75,14 +75,22 @@ class AvailabilityView(View, frozen=True):
 
 
 class OfferedVariantView(VariantView, frozen=True):
-    """A variant with what can be had of it, null where inventory has not told: ask it then."""
+    """A variant with what can be had of it, null where inventory has not told: ask it then.
 
+    ``priorPrice`` is the lowest price of the 30 days before it was reduced, null where no reduction may be claimed.
+    """
+
+    prior_price: Price | None
     stock: AvailabilityView | None
 
 
 class StaffVariantView(VariantView, frozen=True):
-    """A variant with the cells of an imported file that no field was found for, which may be costs: for staff only."""
+    """A variant with the cells of an imported file that no field was found for, which may be costs: for staff only.
 
+    ``compareAt`` is as it was typed or imported; buyers are never shown it.
+    """
+
+    compare_at: Price | None
     other_columns: dict[str, str] | None
 
 
@@ -124,6 +132,33 @@ class StaffProductView(ProductView, frozen=True):
     """A product with what only staff may see."""
 
     variants: tuple[StaffVariantView, ...]
+
+
+class AppliedPriceView(View, frozen=True):
+    """A price that applied from ``since`` on; ``until`` is null while it does."""
+
+    since: str
+    until: str | None
+    price: Price
+
+
+class VariantPricesView(View, frozen=True):
+    """The prices of a variant while it was on sale, the newest first; ``priorPrice`` as buyers are shown it."""
+
+    sku: str
+    title: str | None
+    prior_price: Price | None
+    prices: list[AppliedPriceView]
+
+
+class PricesView(View, frozen=True):
+    """A page of a product's variants by SKU, also of those it has no more (``title`` null), with what they cost.
+
+    What no reduction can rest on any more is left out in time: what ended over 30 days before the one that stands.
+    """
+
+    items: list[VariantPricesView]
+    next_cursor: str | None
 
 
 class CardsView(View, frozen=True):
@@ -168,7 +203,11 @@ def product_view(stored: Stored, known: Mapping[str, Availability]) -> OfferedPr
     """Shape a product with what is known of its stock, by SKU."""
     stock = {sku: AvailabilityView(told.kind, told.units, told.back_orderable) for sku, told in known.items()}
     variants = tuple(
-        OfferedVariantView(**_variant(stored, one), stock=stock.get(one.sku))
+        OfferedVariantView(
+            **_variant(stored, one),
+            prior_price=domain.prior_price(stored, one),
+            stock=stock.get(one.sku),
+        )
         for one in stored.product.variants
     )
     return OfferedProductView(**_product(stored), variants=variants)
@@ -177,7 +216,7 @@ def product_view(stored: Stored, known: Mapping[str, Availability]) -> OfferedPr
 def staff_view(stored: Stored) -> StaffProductView:
     """Shape a product with what only staff may see."""
     variants = tuple(
-        StaffVariantView(**_variant(stored, one), other_columns=one.other_columns)
+        StaffVariantView(**_variant(stored, one), compare_at=one.compare_at, other_columns=one.other_columns)
         for one in stored.product.variants
     )
     return StaffProductView(**_product(stored), variants=variants)
@@ -216,6 +255,28 @@ def _product(stored: Stored) -> dict[str, Any]:
         "created_at": stored.created_at,
         "updated_at": stored.updated_at,
     }
+
+
+def prices_view(stored: Stored, history: PriceHistory, page: Page[str]) -> PricesView:
+    """Shape a page of a product's prices, given its SKUs."""
+    variants = {one.sku: one for one in stored.product.variants}
+    items = [_variants_prices(stored, variants.get(sku), sku, history) for sku in page.items]
+    return PricesView(items, page.following)
+
+
+def _variants_prices(
+    stored: Stored, variant: Variant | None, sku: str, history: PriceHistory
+) -> VariantPricesView:
+    periods = history.variants[sku]
+    ends = [*(one.since for one in periods[1:]), None]
+    applied = [
+        AppliedPriceView(one.since, end, Price(one.amount, history.currency))
+        for one, end in zip(periods, ends, strict=True)
+        if one.amount is not None
+    ]
+    title = domain.full_title(stored.product, variant) if variant else None
+    prior = domain.prior_price(stored, variant) if variant else None
+    return VariantPricesView(sku, title, prior, applied[::-1])
 
 
 def cards_view(page: Page[ListEntry]) -> dict[str, object]:

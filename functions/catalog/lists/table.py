@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from functions.catalog.domain import Card, Product, card, facet, facets, named_facets, terms
+from functions.catalog.domain import Card, Product, Stored, card, facet, facets, named_facets, terms
 from functions.catalog.lists.domain import ListEntry, NameCount, Page
 from functions.catalog.text import fold
 from functions.shared.dynamo import Item, Table, cursor, from_cursor, from_item, to_item
@@ -195,7 +195,7 @@ class ListsTable(Table):
         return self.query_all("pk = :pk", {":pk": f"NAMES#{kind}"}, limit=ahead, start=start)
 
     def listing(
-        self, product_id: str, product: Product, listed: Iterable[str], before: Iterable[str], *, redo: bool
+        self, stored: Stored, listed: Iterable[str], before: Iterable[str], *, redo: bool
     ) -> list[Action]:
         """Return the actions that have a product stand in the lists `listed` and no other it stood in `before`.
 
@@ -204,9 +204,10 @@ class ListsTable(Table):
         redo
             Whether the entries it has already are to be written anew.
         """
+        product_id, product = stored.id, stored.product
         now, then = dict.fromkeys(listed), dict.fromkeys(before)
-        bare = to_item(entry(product_id, product))
-        whole = {**bare, **order_keys(card(product_id, product))}
+        bare = to_item(entry(stored))
+        whole = {**bare, **order_keys(card(stored))}
         put = [name for name in now if redo or name not in then]
         return [
             *(
@@ -232,11 +233,12 @@ class ListsTable(Table):
                 )
 
 
-def entry(product_id: str, product: Product) -> ListEntry:
+def entry(stored: Stored) -> ListEntry:
     """Return a product's entry, the same in all lists."""
+    product = stored.product
     return ListEntry(
-        product_id,
-        card=msgspec.json.encode(card(product_id, product)).decode(),
+        stored.id,
+        card=msgspec.json.encode(card(stored)).decode(),
         facets=tuple(facets(product)),
         terms=f" {' '.join(terms(product))} ",
     )

@@ -9,7 +9,7 @@ import pytest
 
 from functions.catalog.api import catalog
 from functions.catalog.app import app
-from functions.catalog.domain import Price, Product, Variant, card, lists, terms
+from functions.catalog.domain import Price, Product, Stored, Variant, card, lists, terms
 from functions.catalog.lists import table as table_lists
 from functions.catalog.lists.domain import ListEntry
 from functions.shared import aws
@@ -254,9 +254,10 @@ def many(send: Send) -> Send:
 def put(product: Product) -> None:
     """Have a product stand in its lists."""
     table, product_id = catalog(), new_id("prd", now())
+    stored = Stored(product_id, 1, product, "", "", "")
     for name in lists(product):
-        keys = {} if table_lists._is_short(name) else table_lists.order_keys(card(product_id, product))
-        shown = {**to_item(table_lists.entry(product_id, product)), **keys}
+        keys = {} if table_lists._is_short(name) else table_lists.order_keys(card(stored))
+        shown = {**to_item(table_lists.entry(stored)), **keys}
         table.put({**table_lists._entry_key(name, product_id), **shown})
     table.learn(terms(product))
 
