@@ -86,6 +86,11 @@ def read(send: Send, id_or_slug: str) -> Any:
     return send("GET", "/catalog/products/{id}", path={"id": id_or_slug})
 
 
+def product(send: Send, id_or_slug: str) -> Any:
+    """Return a product as staff see it."""
+    return send("GET", "/catalog/admin/products/{id}", path={"id": id_or_slug}, **ADMIN).body
+
+
 def listed(send: Send, **query: str) -> list[str]:
     """Return the slugs of a list, all pages of it."""
     found: list[str] = []

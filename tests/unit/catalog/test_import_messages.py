@@ -7,8 +7,8 @@ import io
 
 from functions.catalog.api import importing
 from functions.catalog.imports import messages
-from tests.unit.catalog.conftest import ADMIN, Send, work
-from tests.unit.catalog.test_merchants_files import handed_in, product
+from tests.unit.catalog.conftest import ADMIN, Send, product, work
+from tests.unit.catalog.test_merchants_files import handed_in
 
 
 def test_all_that_is_said_of_the_rows_is_one_file_in_parts(desk: Send) -> None:

@@ -33,6 +33,7 @@ from tests.unit.catalog.conftest import (
     meanwhile,
     messages,
     outcome,
+    product,
     read,
     real_files,
     work,
@@ -80,17 +81,15 @@ def test_a_real_file_comes_in_completely_and_its_export_changes_nothing(desk: Se
         "completed",
         told(total=len(handles), done=len(handles), created=len(handles)),
     )
-    products = [read(desk, handle).body for handle in handles]
-    assert sum(len(product["variants"]) for product in products) == sum(
-        1 for row in rows if row["Variant Price"]
-    )
-    assert sum(len(product["images"]) for product in products) == sum(1 for row in rows if row["Image Src"])
-    prices = sorted(variant["price"]["amount"] for product in products for variant in product["variants"])
+    products = [product(desk, handle) for handle in handles]
+    assert sum(len(one["variants"]) for one in products) == sum(1 for row in rows if row["Variant Price"])
+    assert sum(len(one["images"]) for one in products) == sum(1 for row in rows if row["Image Src"])
+    prices = sorted(variant["price"]["amount"] for one in products for variant in one["variants"])
     assert prices == sorted(round(float(row["Variant Price"]) * 100) for row in rows if row["Variant Price"])
     reduced = [
         variant["compareAt"]["amount"]
-        for product in products
-        for variant in product["variants"]
+        for one in products
+        for variant in one["variants"]
         if variant["compareAt"]
     ]
     assert sorted(reduced) == sorted(
@@ -273,9 +272,9 @@ def test_rows_of_one_handle_are_one_product_wherever_they_stand(desk: Send) -> N
 
 def test_a_row_that_only_adds_an_image_makes_no_variant(desk: Send) -> None:
     imported(desk, HEADER + POT + "pot,,,,,,,https://cdn.example.com/2.jpg,\n")
-    product = read(desk, "pot").body
-    assert [image["src"][-5:] for image in product["images"]] == ["1.jpg", "2.jpg"]
-    assert len(product["variants"]) == 1
+    made = read(desk, "pot").body
+    assert [image["src"][-5:] for image in made["images"]] == ["1.jpg", "2.jpg"]
+    assert len(made["variants"]) == 1
 
 
 def test_images_stand_by_their_position_and_variants_have_their_own(desk: Send) -> None:
@@ -329,7 +328,7 @@ def test_a_blank_quantity_leaves_the_stock_alone_and_one_below_zero_is_none(desk
 def test_the_newer_names_of_the_columns_are_read_too(desk: Send) -> None:
     header = "Title,URL handle,Description,Product category,SKU,Price,Compare-at price,Inventory quantity,Charge tax\n"
     imported(desk, header + "Pot,pot,Nice,Home > Pots,P-1,12.50,20,7,FALSE\n")
-    made = read(desk, "pot").body
+    made = product(desk, "pot")
     (variant,) = made["variants"]
     assert (made["description"], made["productCategory"], variant["sku"]) == ("Nice", "Home > Pots", "P-1")
     assert (variant["price"]["amount"], variant["compareAt"]["amount"]) == (1250, 2000)
@@ -340,8 +339,8 @@ def test_a_product_that_is_there_is_changed_in_what_the_file_has_columns_for(des
     made = create(desk, "pot", tags=["old"]).body
     body = imported(desk, HEADER + POT + LARGE)
     assert counts(body) == told(total=1, done=1, updated=1)
-    product = read(desk, "pot").body
-    assert (product["id"], product["version"], product["tags"]) == (made["id"], 2, ["old"])
+    again = read(desk, "pot").body
+    assert (again["id"], again["version"], again["tags"]) == (made["id"], 2, ["old"])
 
 
 def test_the_same_file_again_changes_no_product(desk: Send) -> None:
@@ -362,7 +361,7 @@ def test_skus_are_derived_the_same_whatever_order_the_file_has(desk: Send) -> No
 
 
 def lines(*products: Any) -> str:
-    return "".join(f"{json.dumps(product)}\n" for product in products)
+    return "".join(f"{json.dumps(one)}\n" for one in products)
 
 
 def test_jsonl_comes_in_with_stock(desk: Send) -> None:

@@ -18,7 +18,7 @@ from functions.shared import aws
 from functions.shared.clock import now
 from functions.shared.ids import new_id
 from tests.support import templates
-from tests.unit.catalog.conftest import ADMIN, Send, exported, facts, listed, outcome, read, work
+from tests.unit.catalog.conftest import ADMIN, Send, exported, facts, listed, outcome, product, read, work
 from tests.unit.catalog.test_imports import counted
 
 FINDINGS = templates.ROOT.parent / "shared/findings"
@@ -50,10 +50,6 @@ def finding(send: Send, number: str, **options: Any) -> dict[str, Any]:
     back = handed_in(send, exported(send).encode())
     assert (back["unchanged"], back["failed"]) == (back["total"], 0)
     return body
-
-
-def product(send: Send, slug: str) -> Any:
-    return send("GET", "/catalog/admin/products/{id}", path={"id": slug}, **ADMIN).body
 
 
 def warned(body: dict[str, Any]) -> list[tuple[int, str]]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tests.unit.catalog.conftest import Send
+from tests.unit.catalog.conftest import Send, product
 from tests.unit.catalog.test_imports import counted
-from tests.unit.catalog.test_merchants_files import handed_in, product, warned
+from tests.unit.catalog.test_merchants_files import handed_in, warned
 
 WOO = b'ID,Type,SKU,Name,Published,"In stock?",Stock,"Regular price",Parent,"Attribute 1 name","Attribute 1 value(s)"'
 

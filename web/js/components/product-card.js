@@ -1,17 +1,24 @@
 // A product in a grid.
 
 import { h } from "../lib/dom.js";
-import { t } from "../lib/i18n.js";
+import { locale, t } from "../lib/i18n.js";
 import { price } from "../lib/money.js";
 import { picture } from "../lib/picture.js";
 import { priceNote } from "./legal.js";
 
 /** Return the price of a product: one, or where the cheapest variant starts. */
-export function priceOf({ price: range, compareAt }) {
+export function priceOf({ price: range, priorPrice }) {
   const { min, max } = range;
   const text = price(min.amount, min.currency);
-  return h("span", { class: "price" }, min.amount === max.amount ? text : t("from", { price: text }),
-    compareAt && compareAt.amount > min.amount && h("s", {}, h("span", { class: "visually-hidden" }, t("was", { price: "" })), price(compareAt.amount, compareAt.currency)));
+  return h("span", { class: "price" }, min.amount === max.amount ? text : t("from", { price: text }), reduction(min, priorPrice));
+}
+
+/** Return what a price is reduced from, the lowest of the 30 days before, and by how much of that; nothing where it is not. */
+export function reduction(now, prior) {
+  if (!prior || prior.amount <= now.amount) return null;
+  const less = Math.floor(((prior.amount - now.amount) * 100) / prior.amount);
+  return [less > 0 && h("span", { class: "less" }, new Intl.NumberFormat(locale(), { style: "percent" }).format(-less / 100)),
+    h("span", { class: "prior" }, t("prior"), " ", h("s", {}, price(prior.amount, prior.currency)))];
 }
 
 export function card(product, { eager = false } = {}) {

@@ -9,6 +9,7 @@ import { picture } from "../lib/picture.js";
 import { MOST_TOLD, levels as stockOf, soldOut } from "../lib/stock.js";
 import { priceNote } from "../components/legal.js";
 import { explain, failed } from "../components/problem.js";
+import { reduction } from "../components/product-card.js";
 
 const place = document.querySelector("#product");
 const slug = new URLSearchParams(location.search).get("p") ?? "";
@@ -70,8 +71,8 @@ function view(product) {
     for (const button of thumbs.children) button.setAttribute("aria-pressed", String(button.dataset.src === image?.src));
   };
   const refresh = () => {
-    const { price: now, compareAt: before } = chosen;
-    fill(amount, price(now.amount, now.currency), before && before.amount > now.amount && h("s", {}, h("span", { class: "visually-hidden" }, t("was", { price: "" })), price(before.amount, before.currency)));
+    const { price: now, priorPrice } = chosen;
+    fill(amount, price(now.amount, now.currency), reduction(now, priorPrice));
     const known = levels ? levels.get(chosen.sku) ?? null : undefined;
     [stock.textContent, stock.dataset.level] = availability(known);
     add.disabled = soldOut(known ?? undefined);
