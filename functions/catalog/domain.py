@@ -151,7 +151,8 @@ class Stored(Struct, frozen=True):
     when it comes again, whoever has written since. ``listed`` are the lists it stands in. ``pending`` counts the steps
     done of a listing too large for one transaction, None where nothing is left to do; ``replaces`` is what stood there
     before. ``since`` is when the prices that apply began to, or when they ended; empty where none ever did, and where
-    code that did not tell has written last. ``prior`` is what prices are reduced from, by SKU, in minor units.
+    code that did not tell has written last. ``ended`` is the version whose prices are the last in the history, 0 where
+    there is none. ``prior`` is what prices are reduced from, by SKU, in minor units.
     """
 
     id: str
@@ -165,6 +166,7 @@ class Stored(Struct, frozen=True):
     pending: int | None = None
     replaces: Footprint | None = None
     since: str = ""
+    ended: int = 0
     prior: dict[str, int] = {}
 
     @property

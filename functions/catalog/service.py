@@ -199,37 +199,39 @@ def _priced(table: CatalogTable, before: Stored | None, after: Stored, at: datet
     """Return the next version of a product with what its prices are reduced from; keep those that end with it.
 
     What is on sale at which price, and since when, is in the product itself. Where that changes, what applied until now
-    goes to the history first. A product of which an older version of the code has not told since when has its prices
-    since it was written: its history begins there.
+    goes to the history first: true whether the change then comes about or not. A product that code has written which
+    did not tell since when has its prices since then: its history begins there.
     """
     was, now = domain.applied(before), domain.applied(after)
-    told = before.since if before else ""
-    if before is None or (was == now and (told or not now)):
-        fresh = after.updated_at if now and not told else told
-        return replace(after, since=fresh, prior=before.prior if before else {})
-    kept = table.price_history(before.id)
+    begun = _since(before) if before else ""
+    if before is None or (was == now and not begun):
+        return replace(after, since=after.updated_at if now else "")
+    if was == now:
+        return replace(after, since=begun, ended=before.ended, prior=before.prior)
+    kept = table.price_history(before.id) if before.ended else None
     if kept and kept.version > before.version:
         return Lost("version")
-    history = _history(before, kept)
-    begun = told or (before.updated_at if was else "")
-    since = begun if was == now else _after(begun, at)
-    ends = was != now and begun
-    if (ends or (kept and not told)) and not table.keep_prices(
-        before.id, replace(history.pruned(at), version=before.version)
-    ):
+    history, ended = _history(before, kept), before.version if begun else 0
+    if ended and not table.keep_prices(before.id, replace(history.pruned(at), version=ended)):
         return Lost("version")
-    whole = _history(replace(after, since=since), history)
-    prior = {sku: prior_price(whole.variants[sku]) for sku in now}
-    return replace(after, since=since, prior={sku: one for sku, one in prior.items() if one is not None})
+    next_ = replace(after, since=_after(begun, at), ended=ended)
+    whole = _history(next_, history).variants
+    prior = {sku: prior_price(whole[sku]) for sku in now}
+    return replace(next_, prior={sku: amount for sku, amount in prior.items() if amount is not None})
 
 
 def _history(stored: Stored, ended: PriceHistory | None) -> PriceHistory:
-    """Return the prices of a product up to those that it has; what ended counts where nothing is missing in between."""
+    """Return the prices of a product up to those that it has; those that ended count in the same currency."""
     currency = stored.product.variants[0].price.currency
-    known = ended if ended and stored.since and ended.currency == currency else PriceHistory(currency)
-    applied = domain.applied(stored)
-    since = stored.since or (stored.updated_at if applied else "")
-    return known.followed_by(since, {sku: price.amount for sku, price in applied.items()}) if since else known
+    known = ended if ended and ended.currency == currency else PriceHistory(currency)
+    amounts = {sku: price.amount for sku, price in domain.applied(stored).items()}
+    since = _since(stored)
+    return known.followed_by(since, amounts) if since else known
+
+
+def _since(stored: Stored) -> str:
+    """Return when the prices that apply began to, or when they ended; empty where none ever did, or nobody told."""
+    return stored.since or (stored.updated_at if stored.published else "")
 
 
 def _after(begun: str, at: datetime) -> str:
@@ -379,7 +381,7 @@ def prices(
 ) -> tuple[Stored, PriceHistory, Page[str]]:
     """Return a product of any status, the prices that it had and has, and a page of their SKUs; NotFoundError else."""
     stored = product(table, id_or_slug)
-    history = _history(stored, table.price_history(stored.id))
+    history = _history(stored, table.price_history(stored.id) if stored.ended else None)
     return stored, history, page_of(sorted(history.variants), limit, after)
 
 

@@ -2,8 +2,9 @@
 
 | item    | pk                  | sk         | attributes                                                          |
 | product | PRODUCT#<id>        | PRODUCT    | content (JSON, long ones packed), text, version, listed, origin     |
-|         |                     |            | (the origins, between blanks), outbox; since when its prices apply; |
-|         |                     |            | prior (JSON, in the order of its variants) where any is reduced;    |
+|         |                     |            | (the origins, between blanks), outbox; since when its prices apply, |
+|         |                     |            | ended where there are earlier ones, and prior (JSON, in the order   |
+|         |                     |            | of its variants) where any is reduced;                              |
 |         |                     |            | pending and replaces while its listing is under way                 |
 | prices  | PRODUCT#<id>        | PRICES     | which applied until then (JSON, long ones packed), currency,        |
 |         |                     |            | version of the product whose prices are the last of them            |
@@ -227,7 +228,7 @@ class CatalogTable(ListsTable):
         }
         actions = [gone, self.putting(told), self._releasing_slug(stored)]
         actions += self.listing(stored, (), stored.listed, redo=False)
-        if stored.since:
+        if stored.ended:
             actions.append(self.deleting(_prices_key(stored.id)))
         actions += [self._releasing(sku, stored.id) for sku in skus(stored.product)]
         done = self.transact(*actions[:MAX_ACTIONS]) is None
@@ -334,6 +335,7 @@ def _product_item(stored: Stored) -> Item:
         **item,
         "content": _packed(msgspec.json.encode(product)),
         "since": stored.since or None,
+        "ended": stored.ended or None,
         "prior": msgspec.json.encode(in_order).decode() if prior else None,
         "origin": " ".join(origins),
         "replaces": msgspec.json.encode(stored.replaces).decode() if stored.replaces else None,

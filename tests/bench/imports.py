@@ -91,15 +91,16 @@ def costs() -> dict[str, Cost]:
         return {
             "new": cost_of(account, shop_file()),
             "every price changed": cost_of(account, shop_file(dearer=1)),
-            "unchanged": cost_of(account, shop_file(dearer=1)),
+            "every price changed again": cost_of(account, shop_file(dearer=2)),
+            "unchanged": cost_of(account, shop_file(dearer=2)),
         }
 
 
 def main() -> None:
     """Measure and print."""
-    print(f"{'for each product':24}{'write units':>12}{'read units':>12}{'AWS calls':>12}")
+    print(f"{'for each product':26}{'write units':>12}{'read units':>12}{'AWS calls':>12}")
     for name, cost in costs().items():
-        print(f"{name:24}{cost.write_units:12.2f}{cost.read_units:12.2f}{cost.aws_calls:12.2f}")
+        print(f"{name:26}{cost.write_units:12.2f}{cost.read_units:12.2f}{cost.aws_calls:12.2f}")
 
 
 if __name__ == "__main__":

@@ -387,7 +387,7 @@ def forget(shop: Shop) -> None:
     aws.dynamodb().update_item(
         TableName=os.environ["TABLE_NAME"],
         Key={"pk": {"S": f"PRODUCT#{shop.id}"}, "sk": {"S": "PRODUCT"}},
-        UpdateExpression="REMOVE since, #prior",
+        UpdateExpression="REMOVE since, ended, #prior",
         ExpressionAttributeNames={"#prior": "prior"},
     )
 

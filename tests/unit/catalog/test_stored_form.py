@@ -14,6 +14,7 @@ from functions.catalog.exports.table import ExportsTable
 from functions.catalog.formats.rows import Problem
 from functions.catalog.imports.domain import Job, ReadAs
 from functions.catalog.imports.table import ImportsTable
+from functions.catalog.prices import Period, PriceHistory
 from functions.catalog.table import CatalogTable
 
 AT = datetime(2026, 11, 22, 17, 5, 9, 123000, tzinfo=UTC)
@@ -94,6 +95,45 @@ def test_a_product_is_stored_in_the_form_that_all_versions_read(table: CatalogTa
     claim = {"product_id": "prd_1", "claimed_at": TIME}
     assert of_kind("SKU#") == [{"pk": "SKU#MUG-1", "sk": "SKU", **claim}]
     assert table.product("prd_1") == mug
+
+
+def test_a_reduced_product_is_stored_in_the_form_that_all_versions_read(
+    table: CatalogTable, of_kind: Any
+) -> None:
+    mug = Stored("prd_1", 1, MUG, "All of it", TIME, TIME, since=TIME, ended=3, prior={"MUG-1": 2499})
+    assert table.store(None, mug, None) is None
+    assert of_kind("PRODUCT#") == [{**PLAIN, "since": TIME, "ended": 3, "prior": "[2499]"}]
+    assert table.product("prd_1") == mug
+
+
+def test_a_product_that_no_history_was_kept_of_is_read(table: CatalogTable) -> None:
+    table.put(PLAIN)
+    assert table.product("prd_1") == Stored("prd_1", 1, MUG, "All of it", TIME, TIME)
+    assert table.price_history("prd_1") is None
+
+
+def test_prices_that_ended_are_stored_in_the_form_that_all_versions_read(
+    table: CatalogTable, of_kind: Any
+) -> None:
+    ended = PriceHistory("EUR", 3, {"MUG-1": (Period(TIME, 2499), Period("2026-11-23T17:05:09.123Z", None))})
+    assert table.keep_prices("prd_1", ended)
+    content = f'{{"MUG-1":[["{TIME}",2499],["2026-11-23T17:05:09.123Z",null]]}}'
+    item = {"pk": "PRODUCT#prd_1", "sk": "PRICES", "currency": "EUR", "version": 3, "ended": content}
+    assert of_kind("PRODUCT#") == [item]
+    assert table.price_history("prd_1") == ended
+
+
+def test_a_card_of_before_is_read(table: CatalogTable) -> None:
+    """It has the price that was typed to compare with, which nothing is made of any more."""
+    card = (
+        f'{CARD},"vendor":"","category":"Cups","tags":[],"status":"published","image":null,"price":'
+        '{"min":{"amount":1999,"currency":"EUR"},"max":{"amount":1999,"currency":"EUR"}},'
+        '"compareAt":{"amount":2499,"currency":"EUR"},"variantCount":1}'
+    )
+    entry = {"sk": "prd_1", "card": card, "facets": ["category:cups"], "terms": " a mug cups 1 "}
+    table.put({"pk": "LIST#word:mug#0", **entry})
+    (shown,) = table.page(["word:mug"], "price", 10, None, lambda _: True).items
+    assert shown.card == card
 
 
 def test_an_entry_is_stored_in_the_form_that_all_versions_read(table: CatalogTable, of_kind: Any) -> None:
