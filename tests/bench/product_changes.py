@@ -1,7 +1,7 @@
-"""`python -m tests.bench.product_changes`: the write units that changes of a product on sale take, the facts of it told.
+"""`python -m tests.bench.product_changes`: the write units that changes of a product on sale take, its facts told.
 
-A product of three variants, in a category and with a tag. Its title and its price change alike: each is the order of one
-index, and stands on all of its cards.
+A product of three variants, in a category and with a tag. Its title and its price change alike: each is the order of
+one index, and stands on all of its cards.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -132,11 +133,17 @@ class Carts(Watch):
             require(not left, "nothing is on order that has ended", f"{cart_id}: {left}")
 
 
+DAYS_BEFORE = 30 * 24 * 3600.0
+
+
 class Prices(Watch):
-    """Carts and orders use the catalog's prices."""
+    """Carts and orders use the catalog's prices; the catalog keeps them, and claims no reduction that was none."""
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
+        self.applied: dict[str, dict[str, list[tuple[float, int | None]]]] = defaultdict(
+            lambda: defaultdict(list)
+        )
         self.ever: dict[str, set[int]] = defaultdict(set)
         self.offered: dict[str, list[tuple[float, int | None]]] = defaultdict(list)
 
@@ -147,12 +154,36 @@ class Prices(Watch):
             content = msgspec.json.decode(change.new["content"]["S"])
             for variant in content["variants"] if content.get("status") == "published" else ():
                 self.ever[variant["sku"]].add(variant["price"]["amount"])
+            self._applied(self.applied[change.key[0]], content)
+            prior = msgspec.json.decode(change.new.get("prior", {"S": "[]"})["S"])
+            for variant, amount in zip(content["variants"], prior, strict=False):
+                if amount is not None:
+                    self._claimed(self.applied[change.key[0]][variant["sku"]], amount)
         elif change.table == "souk-local-cart" and change.key[1] == "OFFER":
             offer = decode_item(change.new)
             price = offer["price"]["amount"] if offer["for_sale"] else None
             self.offered[offer["sku"]].append((self.world.now, price))
         elif is_new_order(change):
             self._placed(change.key[0], content_of(change.new))
+
+    def _applied(self, known: dict[str, list[tuple[float, int | None]]], content: dict[str, Any]) -> None:
+        """Take note of what each SKU of a product costs from now on, None where it is not on sale."""
+        on_sale = content["variants"] if content.get("status") == "published" else ()
+        amounts = {variant["sku"]: variant["price"]["amount"] for variant in on_sale}
+        for sku in known.keys() | amounts.keys():
+            if amounts.get(sku) != (known[sku][-1][1] if known[sku] else None):
+                known[sku].append((self.world.now, amounts.get(sku)))
+
+    def _claimed(self, applied: list[tuple[float, int | None]], claimed: int) -> None:
+        """Check that a price is reduced from the lowest of the 30 days before, through which it was on sale."""
+        first = applied[-1][0] - DAYS_BEFORE
+        before = [amount for (_, amount), (until, _) in pairwise(applied) if until > first]
+        known = [amount for amount in before if amount is not None]
+        require(
+            applied[0][0] <= first and len(known) == len(before) and claimed == min(known),
+            "a reduction is reckoned from the lowest price of 30 days",
+            f"{claimed} after {applied}",
+        )
 
     def quoted(self, quote: dict[str, Any], since: float) -> None:
         """Check a quote that was asked for at a time: its prices are those that the cart's copy has had since then.
@@ -215,5 +246,23 @@ class Prices(Watch):
                 "the cart's copy is the catalog",
                 f"{sku}: {shown} for {sold.get(sku)}",
             )
+        for product_id, product in products.items():
+            self._kept(product_id, product)
         missing = sorted(sold.keys() - self.all("cart", "SKU#", "OFFER").keys())
         require(not missing, "the cart's copy is the catalog", f"{missing} are not there")
+
+    def _kept(self, product_id: str, product: dict[str, Any]) -> None:
+        """Check that the catalog has every price at which a product was on sale, in order, each once."""
+        ended = self.item("catalog", f"PRODUCT#{product_id}", "PRICES") or {"ended": "{}"}
+        told = msgspec.json.decode(ended["ended"])
+        now = msgspec.json.decode(product["content"])
+        on_sale = now["variants"] if now.get("status") == "published" else ()
+        amounts = {variant["sku"]: variant["price"]["amount"] for variant in on_sale}
+        for sku, applied in self.applied[f"PRODUCT#{product_id}"].items():
+            kept = [amount for _, amount in told.get(sku, ())]
+            kept += [amounts.get(sku)] if kept[-1:] != [amounts.get(sku)] else []
+            require(
+                kept == [amount for _, amount in applied],
+                "every price that applied is kept",
+                f"{sku}: {kept} of {applied}",
+            )

@@ -389,6 +389,18 @@ BUGS = (
         "key=lambda known: (known.refunded, known.version))",
     ),
     Bug(
+        "claim a reduction of what was not on sale for 30 days",
+        "functions.catalog.prices",
+        "    if periods[0].since > first:\n        return None\n",
+        "",
+    ),
+    Bug(
+        "keep the prices that apply from now on in place of those that end",
+        "functions.catalog.service",
+        "history, ended = _history(before, kept), before.version if begun else 0",
+        "history, ended = _history(after, kept), before.version if begun else 0",
+    ),
+    Bug(
         "count what an import is to keep",
         "functions.catalog.imports.service",
         "every = now.stock or done.stored.id == _id(now, index)",
