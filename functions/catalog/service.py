@@ -208,10 +208,8 @@ def _priced(table: CatalogTable, before: Stored | None, after: Stored, at: datet
         return replace(after, since=after.updated_at if now else "")
     if was == now:
         return replace(after, since=begun, ended=before.ended, prior=before.prior)
-    kept = table.price_history(before.id) if before.ended else None
-    if kept and kept.version > before.version:
-        return Lost("version")
-    history, ended = _history(before, kept), before.version if begun else 0
+    history = _history(before, table.price_history(before.id) if before.ended else None)
+    ended = before.version if begun else 0
     if ended and not table.keep_prices(before.id, replace(history.pruned(at), version=ended)):
         return Lost("version")
     next_ = replace(after, since=_after(begun, at), ended=ended)

@@ -397,8 +397,8 @@ BUGS = (
     Bug(
         "keep the prices that apply from now on in place of those that end",
         "functions.catalog.service",
-        "history, ended = _history(before, kept), before.version if begun else 0",
-        "history, ended = _history(after, kept), before.version if begun else 0",
+        "history = _history(before, table.price_history(before.id) if before.ended else None)",
+        "history = _history(after, table.price_history(before.id) if before.ended else None)",
     ),
     Bug(
         "count what an import is to keep",

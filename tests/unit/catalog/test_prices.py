@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as some
 
 from functions.catalog import service
@@ -114,6 +114,7 @@ def test_what_is_claimed_is_what_looking_at_each_moment_finds(steps: Steps) -> N
 
 
 @given(steps_, some.integers(2, 5))
+@example([(0, 80), (40, None), (1, 80), (1, 70), (1, 80), (1, 60)], 3)
 @settings(max_examples=400, deadline=None)
 def test_too_many_prices_may_cost_a_claim_and_never_make_one_or_raise_it(steps: Steps, most: int) -> None:
     exact, kept = by_the_law(steps), claimed(steps, most)
