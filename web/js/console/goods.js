@@ -48,14 +48,14 @@ function form(product, etag, place, refresh) {
   const trouble = h("div", { role: "alert" });
   const text = (name, label, attributes = {}) => h("label", {}, label, h("input", { name, value: product[name], maxlength: 255, ...attributes }));
   const variant = (one, index) => h("tr", {}, h("td", { class: "mono" }, h("a", { href: `#stock/${encodeURIComponent(one.sku)}`, title: `Stock of ${one.sku}` }, one.merchantSku ?? one.sku)), h("td", {}, one.options.join(" / ")),
-    ["price", "compareAt"].map((name) => h("td", {}, h("input", { name: `${name}-${index}`, class: "amount", inputmode: "decimal", "aria-label": `${name === "price" ? "Price" : "Price before"} of ${one.sku}`, required: name === "price", value: money(one[name]?.amount, currency) }))));
+    ["price", "compareAt"].map((name) => h("td", {}, h("input", { name: `${name}-${index}`, class: "amount", inputmode: "decimal", "aria-label": `${name === "price" ? "Price" : "Compare-at price"} of ${one.sku}`, required: name === "price", value: money(one[name]?.amount, currency) }))));
   const element = h("form", { class: "card stack", id: "product-form" },
     h("h2", {}, product.title), h("p", { class: "small soft" }, `Version ${product.version}, changed ${moment(product.updatedAt)}`),
     text("title", "Title", { required: true }), h("div", { class: "fields" }, text("vendor", "Maker"), text("category", "Category")),
     h("label", {}, "Tags, with commas between", h("input", { name: "tags", value: product.tags.join(", ") })),
     h("label", {}, "Status", h("select", { name: "status" }, ["published", "unlisted", "unpublished", "draft", "withdrawn"].map((one) => h("option", { value: one, selected: one === product.status }, one)))),
     h("label", {}, "Description (HTML; shown as text)", h("textarea", { name: "bodyHtml", rows: 5, value: product.bodyHtml })),
-    h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "Variants" }, h("table", {}, h("thead", {}, h("tr", {}, ["SKU", "Variant", `Price (${currency})`, "Before"].map((one) => h("th", {}, one)))), h("tbody", {}, product.variants.map(variant)))),
+    h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "Variants" }, h("table", {}, h("thead", {}, h("tr", {}, ["SKU", "Variant", `Price (${currency})`, h("span", { title: "Kept for your files. Buyers are shown the lowest price of the last 30 days instead." }, "Compare at")].map((one) => h("th", {}, one)))), h("tbody", {}, product.variants.map(variant)))),
     trouble, h("div", { class: "row" }, h("button", { class: "primary" }, "Save"), h("button", { class: "quiet", type: "button", onclick: () => edit(product.id, place, refresh) }, "Load newest")));
 
   const typed = () => {
