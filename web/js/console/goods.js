@@ -48,7 +48,7 @@ function form(product, etag, place, refresh) {
   const trouble = h("div", { role: "alert" });
   const text = (name, label, attributes = {}) => h("label", {}, label, h("input", { name, value: product[name], maxlength: 255, ...attributes }));
   const variant = (one, index) => h("tr", {}, h("td", { class: "mono" }, h("a", { href: `#stock/${encodeURIComponent(one.sku)}`, title: `Stock of ${one.sku}` }, one.merchantSku ?? one.sku)), h("td", {}, one.options.join(" / ")),
-    ["price", "compareAt"].map((name) => h("td", {}, h("input", { name: `${name}-${index}`, class: "amount", inputmode: "decimal", "aria-label": `${name === "price" ? "Price" : "Compare-at price"} of ${one.sku}`, required: name === "price", value: money(one[name]?.amount, currency) }))));
+    ["price", "compareAt"].map((name) => h("td", {}, h("input", { name: `${name}-${index}`, class: "amount", inputmode: "decimal", "aria-label": name === "price" ? `Price of ${one.sku}` : `Compare at, ${one.sku}`, required: name === "price", value: money(one[name]?.amount, currency) }))));
   const element = h("form", { class: "card stack", id: "product-form" },
     h("h2", {}, product.title), h("p", { class: "small soft" }, `Version ${product.version}, changed ${moment(product.updatedAt)}`),
     text("title", "Title", { required: true }), h("div", { class: "fields" }, text("vendor", "Maker"), text("category", "Category")),
