@@ -204,8 +204,8 @@ class TimelineEntry(NamedTuple):
     """One step of an order's timeline.
 
     ``type`` is the name of the fact; ``cause`` the id of the event behind it, the subject who asked for it, ``guest``
-    or ``deadline``; ``detail`` a reason, a code, the SKUs that fell short, or what was refunded in minor units.
-    ``version`` is the order's where the step is its placing or a decision, else 0.
+    or ``deadline``; ``detail`` a reason, a code, the SKUs that fell short, until when a bank asks, or what was
+    refunded in minor units. ``version`` is the order's where the step is its placing or a decision, else 0.
     """
 
     time: str

@@ -91,9 +91,8 @@ def _outcome(provider: Provider, current: Payment, at: datetime) -> Outcome:
     """Return what the bank was answered; whatever is no yes is called off, else it could be paid after all."""
     try:
         outcome = persistently(lambda: provider.outcome(current))
-    except (
-        AlreadyVoidedError
-    ):  # by a worker that died before it could say so; or with the order, whose record comes next
+    except AlreadyVoidedError:
+        # By a worker that died before it could say so; or with the order, and then this is stored in vain.
         return Declined(_FAILED)
     is_over = bool(current.open_at) and rfc3339(at) >= current.asked_until
     if isinstance(outcome, ActionRequired) and is_over:

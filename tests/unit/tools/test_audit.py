@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, get_args
 
 import pytest
+from msgspec.structs import replace
 
 from functions.orders.domain import (
     PARTICIPANTS,
@@ -13,6 +14,7 @@ from functions.orders.domain import (
     Order,
     OrderLine,
     Status,
+    TimelineEntry,
     Totals,
 )
 from functions.shared.addresses import PostalAddress
@@ -159,6 +161,18 @@ def test_a_confirmed_order_without_someones_yes_is_told(name: str) -> None:
     assert order_differences(CONFIRMED, parts, HELD) == [
         f"order ord_1: confirmed, and {name} has told it of None"
     ]
+
+
+def test_an_order_is_late_past_its_deadline_which_is_later_where_its_bank_asks() -> None:
+    placed = Order("ord_1", None, "2026-11-22T17:05:09.123Z", CONTENT, "placed")
+    asked = TimelineEntry(
+        placed.placed_at, "PaymentActionRequired", "ord_1.1.X", detail="2999-01-01T00:00:00.000Z"
+    )
+    late, waiting = (
+        list(audit.orders(audit.Books(orders={"ord_1": order})))
+        for order in (placed, replace(placed, timeline=(asked,)))
+    )
+    assert (late, waiting) == (["order ord_1: past its deadline and not decided"], [])
 
 
 def test_the_audit_knows_the_records_of_all_who_have_a_say_in_every_decision() -> None:
