@@ -53,6 +53,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "passwords",
         "planning",
         "prices",
+        "promotions",
         "quotes",
         "signature",
         "tax",

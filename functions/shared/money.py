@@ -6,6 +6,7 @@ written digit by digit: no float, no rounding, ever.
 
 import re
 from collections.abc import Sequence
+from typing import NamedTuple
 
 _DECIMALS = {
     0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
@@ -122,3 +123,22 @@ def allocate(amount: int, weights: Sequence[int]) -> list[int]:
     for place in by_remainder[: amount - sum(parts)]:
         parts[place] += 1
     return parts
+
+
+class Unit(NamedTuple):
+    """One unit of a line of an order, in minor units: what is off its price, what is left of that, the tax of it."""
+
+    discount: int
+    amount: int
+    tax: int
+
+
+def units(price: int, quantity: int, discount: int, tax: int) -> list[Unit]:
+    """Return the units of a line, given what is off all of it and its tax: together they are the line, exactly.
+
+    They share the discount evenly, and the tax by what is left to pay for each. So each has a share that is fixed once
+    the line is, and any of them given back later leave no cent over.
+    """
+    off = allocate(discount, [price] * quantity)
+    left = [price - less for less in off]
+    return [Unit(*parts) for parts in zip(off, left, allocate(tax, left), strict=True)]
