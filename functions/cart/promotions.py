@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Literal, assert_never
 
-import msgspec
 from msgspec import Meta
 
 from functions.shared.clock import parse
@@ -25,9 +24,9 @@ WHOLE = 1_000_000
 MAX_TRIED = 8
 """Promotions of which every combination is tried; of more, they are taken by priority."""
 
-PromotionId = Annotated[str, Meta(max_length=40, examples=["pro_01kaqz5r7b8v0w3m2x4y6t9n1p"])]
+PromotionId = Annotated[str, Meta(max_length=40, examples=["prm_01kaqz5r7b8v0w3m2x4y6t9n1p"])]
 Kind = Literal["percent", "fixed", "free_shipping", "buy_x_get_y", "set_price"]
-On = Literal["order", "lines", "shipping"]
+Target = Literal["order", "lines", "shipping"]
 Reason = Literal[
     "unknown",
     "not_yet",
@@ -44,15 +43,15 @@ Reason = Literal[
 class Conditions(Data, frozen=True):
     """When a promotion applies: what is empty or missing asks for nothing.
 
-    ``start`` is the first moment and ``until`` the first no more. Goods are meant that are on every list which has
+    ``from`` is the first moment and ``until`` the first no more. Goods are meant that are on every list which has
     something on it; the minimum is of these, before any discount, in minor units as the shop's prices go.
     ``first_order``: of a customer with an account; ``countries``: where the order goes.
     """
 
-    start: Timestamp | None = msgspec.field(default=None, name="from")
+    from_: Timestamp | None = None
     until: Timestamp | None = None
-    minimum_value: Minor = 0
-    minimum_quantity: int = 0
+    minimum_value: Minor | None = None
+    minimum_quantity: Quantity | None = None
     products: tuple[ProductId, ...] = ()
     categories: tuple[str, ...] = ()
     vendors: tuple[str, ...] = ()
@@ -64,12 +63,12 @@ class Conditions(Data, frozen=True):
 class Promotion(Data, frozen=True, kw_only=True):
     """What cart knows of a promotion.
 
-    ``percent`` (millionths) and ``amount`` (minor units) are off what is left of the order's goods, of each line meant,
-    or of delivery; an amount ``on`` lines is off every unit. ``buy_x_get_y``: of each ``buy + get`` units meant, as
-    many as ``get`` are free, the cheapest of all. ``set_price``: any ``buy`` units meant, or one of each of the
-    products on the list where that is missing, cost ``amount`` together.
+    ``percent`` (millionths) and ``amount`` (minor units, once) are off what is left of all goods of the order, of the
+    lines that the conditions mean, or of delivery. ``buy_x_get_y``: of each ``buy + get`` units meant, as many as
+    ``get`` are free, the cheapest of all. ``set_price``: any ``buy`` units meant, or one of each of the products on the
+    list where that is missing, cost ``amount`` together.
 
-    ``stacking``: whether it goes with others: any, none, or those of ``combines_with`` alone. Two go together where
+    ``stacking``: whether it goes with others: any, none, or those of ``with`` alone. Two go together where
     each of them goes with the other. Of more than can be tried, those of higher ``priority`` are taken.
     ``limited``: it can be used up; only the promotions service knows of uses.
     """
@@ -77,11 +76,11 @@ class Promotion(Data, frozen=True, kw_only=True):
     promotion_id: PromotionId
     title: Line
     kind: Kind
-    on: On
-    percent: Millionths = 0
-    amount: Minor = 0
-    buy: int = 0
-    get: int = 0
+    on: Target
+    percent: Millionths | None = None
+    amount: Minor | None = None
+    buy: Quantity | None = None
+    get: Quantity | None = None
     conditions: Conditions = Conditions()
     active: bool = True
     used_up: bool = False
@@ -89,13 +88,11 @@ class Promotion(Data, frozen=True, kw_only=True):
     limited: bool = False
     priority: int = 0
     stacking: Literal["any", "exclusive", "with"] = "any"
-    combines_with: tuple[PromotionId, ...] = msgspec.field(default=(), name="with")
+    with_: tuple[PromotionId, ...] = ()
 
     def goes_with(self, other: Promotion) -> bool:
         """Tell whether it lets another apply beside it."""
-        return self.stacking == "any" or (
-            self.stacking == "with" and other.promotion_id in self.combines_with
-        )
+        return self.stacking == "any" or (self.stacking == "with" and other.promotion_id in self.with_)
 
 
 @dataclass(frozen=True)
@@ -214,7 +211,7 @@ def why_not(promotion: Promotion, goods: Sequence[Goods], buyer: Buyer) -> Reaso
         return "unknown"
     if promotion.used_up:
         return "used_up"
-    if asked.start and buyer.at < parse(asked.start):
+    if asked.from_ and buyer.at < parse(asked.from_):
         return "not_yet"
     if asked.until and buyer.at >= parse(asked.until):
         return "expired"
@@ -229,7 +226,8 @@ def _goods_lack(promotion: Promotion, goods: Sequence[Goods]) -> Reason | None:
     if not meant or (promotion.on == "shipping" and not any(line.ships for line in goods)):
         return "not_these_goods"
     value, quantity = sum(line.amount for line in meant), sum(line.quantity for line in meant)
-    return "minimum" if value < asked.minimum_value or quantity < asked.minimum_quantity else None
+    enough = value >= (asked.minimum_value or 0) and quantity >= (asked.minimum_quantity or 0)
+    return None if enough else "minimum"
 
 
 def _meant(promotion: Promotion, goods: Sequence[Goods]) -> list[int]:
@@ -326,43 +324,32 @@ def _in_turn(ranked: Sequence[Promotion]) -> list[Promotion]:
 
 
 def _off_delivery(promotion: Promotion, price: int) -> int:
-    match promotion.kind:
-        case "free_shipping":
-            return price
-        case "percent":
-            return half_up(price * promotion.percent, WHOLE)
-        case "fixed":
-            return min(promotion.amount, price)
-        case "buy_x_get_y" | "set_price":
-            return 0
-    assert_never(promotion.kind)
+    return price if promotion.kind == "free_shipping" else _off_amount(promotion, price)
+
+
+def _off_amount(promotion: Promotion, amount: int) -> int:
+    if promotion.percent:
+        return half_up(amount * promotion.percent, WHOLE)
+    return min(promotion.amount or 0, amount)
 
 
 def _off_goods(promotion: Promotion, goods: Sequence[Goods], left: Sequence[int]) -> list[int]:
     """Return what a promotion takes off each line, of what others left."""
     meant = _meant(promotion, goods)
     match promotion.kind:
-        case "percent" if promotion.on == "order":
-            return allocate(half_up(sum(left) * promotion.percent, WHOLE), left)
-        case "percent":
-            return _by_place(
-                left, {place: half_up(left[place] * promotion.percent, WHOLE) for place in meant}
-            )
-        case "fixed" if promotion.on == "order":
-            return allocate(min(promotion.amount, sum(left)), left)
-        case "fixed":
-            off = {place: min(promotion.amount * goods[place].quantity, left[place]) for place in meant}
-            return _by_place(left, off)
+        case "percent" | "fixed":
+            places = range(len(left)) if promotion.on == "order" else meant
+            amounts = [left[place] for place in places]
+            shares = allocate(_off_amount(promotion, sum(amounts)), amounts)
+            off = dict(zip(places, shares, strict=True))
         case "buy_x_get_y":
-            return _by_place(left, _cheapest(promotion, goods, left, meant))
+            off = _cheapest(promotion, goods, left, meant)
         case "set_price":
-            return _off_sets(promotion, goods, left, meant)
+            off = _off_sets(promotion, goods, left, meant)
         case "free_shipping":
-            return [0] * len(left)
-    assert_never(promotion.kind)
-
-
-def _by_place(left: Sequence[int], off: Mapping[int, int]) -> list[int]:
+            off = {}
+        case _:
+            assert_never(promotion.kind)
     return [off.get(place, 0) for place in range(len(left))]
 
 
@@ -375,7 +362,8 @@ def _cheapest(
     promotion: Promotion, goods: Sequence[Goods], left: Sequence[int], meant: Sequence[int]
 ) -> dict[int, int]:
     """Return the price of the units that are free: the cheapest ones, `get` for each full group there is."""
-    free = sum(goods[place].quantity for place in meant) // (promotion.buy + promotion.get) * promotion.get
+    get, every = promotion.get or 0, (promotion.buy or 0) + (promotion.get or 0)
+    free = sum(goods[place].quantity for place in meant) // max(1, every) * get
     off = {}
     for place in _by_price(meant, goods, left):
         units = min(free, goods[place].quantity)
@@ -390,14 +378,14 @@ Sets = tuple[int, Mapping[int, int]]
 
 def _off_sets(
     promotion: Promotion, goods: Sequence[Goods], left: Sequence[int], meant: Sequence[int]
-) -> list[int]:
+) -> dict[int, int]:
     """Return what sets cost less than their units; a set that costs more is none."""
     dearest = _by_price(meant, goods, left)[::-1]
     sets = _of_any(promotion.buy, goods, dearest) if promotion.buy else _of_each(promotion, goods, dearest)
-    off = [0] * len(left)
+    off = dict.fromkeys(meant, 0)
     for times, units in sets:
         values = [left[place] * times * taken // goods[place].quantity for place, taken in units.items()]
-        shares = allocate(max(0, sum(values) - promotion.amount * times), values)
+        shares = allocate(max(0, sum(values) - (promotion.amount or 0) * times), values)
         for place, share in zip(units, shares, strict=True):
             off[place] += share
     return off
