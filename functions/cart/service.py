@@ -29,6 +29,9 @@ from functions.shared.ids import derived_id, new_id
 from functions.shared.inbox import Fact
 from functions.shared.optimistic import BusyError, optimistic
 
+MANY_SKUS = 100
+"""From so many on it is worth a look, a read for each hundred, which of a product's SKUs an earlier delivery stored."""
+
 
 def open_guest_cart(table: CartTable, cart_id: str, token: str, at: datetime) -> Cart:
     """Store and return a guest's new cart."""
@@ -195,10 +198,13 @@ def _take_product(
     """Store what is told unless later news is in: first the version and all SKUs there ever were, then each offer.
 
     Whatever two deliveries do to each other, every SKU ends at the latest version: an offer only gives way to a
-    later one, and the later one knows the SKUs of the earlier. A delivery that dies half-way is done again.
+    later one, and the later one knows the SKUs of the earlier. A delivery that dies half-way is done again; of a
+    product of many SKUs it goes on where it died, else one that takes longer than a worker may would never end.
     """
     version, told_at = event.aggregate.version, event.time
-    for sku in sorted(_skus_since(table, product_id, version, dropped.union(offers))):
+    skus = _skus_since(table, product_id, version, dropped.union(offers))
+    done = table.skus_told(product_id, version, skus) if len(skus) > MANY_SKUS else frozenset()
+    for sku in sorted(skus - done):
         if sku in offers:
             table.take_offer(offers[sku], version, told_at)
         else:

@@ -113,6 +113,13 @@ class CartTable(Table):
         item = {**_product_key(product_id), "version": after.version, "skus": sorted(after.skus)}
         return self.put(item, "attribute_not_exists(pk) OR version = :read", {":read": before.version})
 
+    def skus_told(self, product_id: str, version: int, skus: Iterable[str]) -> frozenset[str]:
+        """Return which of a product's SKUs are at a version of it already, or at a later one."""
+        found = self.get_many([_offer_key(sku) for sku in sorted(skus)])
+        return frozenset(
+            item["sku"] for item in found if item["product_id"] == product_id and item["version"] >= version
+        )
+
     def take_offer(self, offer: Offer, version: int, told_at: str) -> bool:
         """Store an offer; False when a later fact of its product is in, or of another that sells the SKU."""
         return self.put(

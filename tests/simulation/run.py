@@ -25,8 +25,10 @@ from tests.support.tokens import PARAMETER, callers, published
 SECONDS = 120.0
 """How long the people's activity lasts, about; outages begin in this time."""
 MAX_STEPS = 60_000
-DRAIN_ROUNDS = 16
-"""Of 150 s at least: all of them longer than any deadline, and than a decision waits until it is told again."""
+DRAIN_ROUNDS = 32
+"""All of them longer than any deadline, and than a decision waits until it is told again."""
+DRAIN_SECONDS = 75.0
+"""At least, of each: less than a sweep looks ahead (100 s, orders), so that none leaps over what it was to see."""
 
 
 @dataclass
@@ -103,6 +105,7 @@ def drain(world: World, checker: Checker) -> None:
     """End all faults, send back what the dead-letter queues hold, and let time pass until nothing is left to do."""
     world.weather.calm = True
     done = 0
+    world.sweep()
     for _ in range(DRAIN_ROUNDS):
         for source in world.deployed.queues.values():
             world.redrive(source, checker.failures.poison)
@@ -112,6 +115,6 @@ def drain(world: World, checker: Checker) -> None:
         )
         if done == 2:
             return
-        world.now += 150.0
+        world.now += DRAIN_SECONDS
         world.sweep()
         run_until(world, world.quiet)

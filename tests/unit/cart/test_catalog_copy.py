@@ -11,6 +11,7 @@ from functions.cart import service
 from functions.cart.app import carts
 from functions.cart.events import ProductChanged
 from functions.cart.table import CartTable
+from functions.shared import aws
 from tests.support.dlq import dead_letters
 from tests.support.lambda_events import sample
 from tests.unit.cart.conftest import Shop, as_fact, product, withdrawn
@@ -53,6 +54,27 @@ def test_a_repeated_fact_changes_nothing(shop: Shop) -> None:
     first = product([("A", 100)])
     shop.told(first, product([("A", 200)], 2), first, first)
     assert prices("A") == {"A": 200}
+
+
+def test_a_delivery_of_many_variants_that_died_goes_on_where_it_was(shop: Shop) -> None:
+    """Else 2,048 writes that take longer than a worker may live would never be done."""
+    skus = [f"S{number:03}" for number in range(service.MANY_SKUS + 1)]
+    fact, written = product([(sku, 100) for sku in skus]), []
+
+    def dies_at_60(params: dict[str, Any], **_: Any) -> None:
+        written.append(params["body"])
+        if len(written) == 60:
+            raise ConnectionError("this worker is no more")
+
+    events = aws.dynamodb().meta.events
+    events.register("before-call.dynamodb.PutItem", dies_at_60)
+    try:
+        assert shop.told(fact) != []
+        assert shop.told(fact) == []
+    finally:
+        events.unregister("before-call.dynamodb.PutItem", dies_at_60)
+    assert prices(*skus) == dict.fromkeys(skus, 100)
+    assert len(written) == len(skus) + 2  # what the product has, and the write that failed and was done again
 
 
 def test_a_sku_that_a_product_dropped_is_not_for_sale(shop: Shop) -> None:
