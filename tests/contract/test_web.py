@@ -109,26 +109,58 @@ def test_whatever_pages_store_is_on_the_list_with_its_purpose() -> None:
     assert found == set(stored())
 
 
+STRIPES_CODE = WEB / "js/components/card-fields.js"
+"""The one module that loads code of another origin; pages load it where the shop is paid through Stripe."""
+
+
 def test_pages_load_and_call_nothing_from_elsewhere() -> None:
     for file in [*WEB.rglob("*.html"), ROOT / "legal/page.html"]:
         assert not re.search(r'(?:src|href|action)="(?:\w+:)?//', file.read_text()), file
     for file, source in code().items():
         addresses = set(re.findall(r"""["'`]((?:https?:)?//[^"'`]*)""", source))
-        assert addresses <= {"http://www.w3.org/2000/svg"}, file
+        stripes = {"https://js.stripe.com/v3/"} if file == STRIPES_CODE else set()
+        assert addresses - {"http://www.w3.org/2000/svg"} == stripes, file
+        if STRIPES_CODE.name in source:
+            found = re.findall(rf"import.*{STRIPES_CODE.name}.*", source)
+            assert all(line.startswith(f'import("./{STRIPES_CODE.name}")') for line in found), file
 
 
-@pytest.mark.parametrize("where", ["here", "on AWS"])
-def test_the_policy_allows_no_origin_but_the_shops_and_its_bucket(where: str) -> None:
-    policy = edge.SECURITY_HEADERS["Content-Security-Policy"]
-    if where == "on AWS":
-        told = templates.resources("edge", "AWS::CloudFront::ResponseHeadersPolicy")["SiteHeaders"]
-        headers = told["ResponseHeadersPolicyConfig"]["SecurityHeadersConfig"]
-        policy = headers["ContentSecurityPolicy"]["ContentSecurityPolicy"]["Fn::Sub"]
-    bucket = r"(http://127\.0\.0\.1:\*|https://souk-\$\{Environment\}-catalog-imports-[^ ]+\.amazonaws\.com)"
+def content_security_policy(*, stripe: bool) -> str:
+    """Return the policy of the edge on AWS, of a shop that is paid through Stripe or is not."""
+    told = templates.resources("edge", "AWS::CloudFront::ResponseHeadersPolicy")["SiteHeaders"]
+    headers = told["ResponseHeadersPolicyConfig"]["SecurityHeadersConfig"]
+    policy, parts = headers["ContentSecurityPolicy"]["ContentSecurityPolicy"]["Fn::Sub"]
+    condition, if_stripe, otherwise = parts["OfStripe"]["Fn::If"]
+    assert condition == "Stripe"
+    return str(policy).replace("${OfStripe}", if_stripe if stripe else otherwise)
+
+
+BUCKET = r"(http://127\.0\.0\.1:\*|https://souk-\$\{Environment\}-catalog-imports-[^ ]+\.amazonaws\.com)"
+OURS = {"img-src": "'self'|data:", "connect-src": f"'self'|{BUCKET}"}
+STRIPES = {
+    "connect-src": f"'self'|{BUCKET}|https://api\\.stripe\\.com",
+    "script-src": r"'self'|https://(\*\.)?js\.stripe\.com",
+    "frame-src": r"'self'|https://((\*\.)?js|hooks)\.stripe\.com",
+}
+
+
+@pytest.mark.parametrize(
+    ("policy", "allowed"),
+    [
+        (edge.SECURITY_HEADERS["Content-Security-Policy"], OURS),
+        (content_security_policy(stripe=False), OURS),
+        (content_security_policy(stripe=True), {**OURS, **STRIPES}),
+    ],
+    ids=["here", "on AWS", "paid through Stripe"],
+)
+def test_the_policy_allows_no_origin_but_the_shops_its_bucket_and_stripe_where_it_is_paid(
+    policy: str, allowed: dict[str, str]
+) -> None:
     for directive in policy.split(";"):
         name, *sources = directive.split()
-        allowed = {"img-src": "'self'|data:", "connect-src": f"'self'|{bucket}"}.get(name, "'self'|'none'")
-        assert [one for one in sources if not re.fullmatch(allowed, one)] == [], name
+        assert [one for one in sources if not re.fullmatch(allowed.get(name, "'self'|'none'"), one)] == [], (
+            name
+        )
     assert policy.startswith("default-src 'self';")
 
 

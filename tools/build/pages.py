@@ -1,4 +1,4 @@
-"""What of the storefront's pages is made and does not lie in web/: legal pages, and what prices include.
+"""What of the storefront's pages is made and does not lie in web/: legal pages, what prices include, who is paid.
 
 Both are made when a site is uploaded (tools/operate/site.py) and when the local edge serves it; no function is asked.
 
@@ -31,6 +31,7 @@ The first is what is shown where no script runs.
 """
 DRAFT = "<!-- draft -->"
 _PRICES = re.compile(rb'(?<=^<html lang="en" data-prices=")\w+(?=">$)', re.MULTILINE)
+_PAYMENT = re.compile(rb'(?<=^<html lang="en" data-payment=")\w+(?=">$)', re.MULTILINE)
 
 
 def prices(given: Mapping[str, str]) -> str:
@@ -42,6 +43,21 @@ def prices(given: Mapping[str, str]) -> str:
 def priced(page: bytes, include: str) -> bytes:
     """Return a page that knows what its prices include (see `prices`); one that shows none stays as it is."""
     return _PRICES.sub(include.encode(), page, count=1)
+
+
+def payment(given: Mapping[str, str]) -> str:
+    """Return who is paid in an environment: ``simulator``, or Stripe's publishable key ``pk_…``, which is no secret."""
+    return given.get("StripePublishableKey") or "simulator"
+
+
+def payable(page: bytes, payee: str) -> bytes:
+    """Return a page that knows who is paid (see `payment`); one where nothing is paid stays as it is."""
+    return _PAYMENT.sub(payee.encode(), page, count=1)
+
+
+def told(page: bytes, given: Mapping[str, str]) -> bytes:
+    """Return a page that knows what an environment's template parameters say of prices and payment."""
+    return payable(priced(page, prices(given)), payment(given))
 
 
 def unwritten(folder: Path = LEGAL) -> dict[str, str]:

@@ -396,7 +396,7 @@ def _content_at(path: str) -> tuple[str, bytes] | None:
     if file is None:
         return None
     content = file.read_bytes()
-    return file.name, pages.priced(content, pages.prices({})) if file.suffix == ".html" else content
+    return file.name, pages.told(content, {}) if file.suffix == ".html" else content
 
 
 def _file_at(path: str) -> Path | None:

@@ -278,7 +278,7 @@ def deploy_site(environment: Environment, secret_version: str, acl: str) -> None
     if had_waf and not acl:
         guard.remove_waf(environment)
     outputs = outputs_of(client, target.stack_name(EDGE))
-    site.upload(outputs["SiteBucket"], pages.prices(sam.given(name)))
+    site.upload(outputs["SiteBucket"], sam.given(name))
     boto3.client("cloudfront").create_invalidation(
         DistributionId=outputs["DistributionId"],
         InvalidationBatch={"Paths": {"Quantity": 1, "Items": ["/*"]}, "CallerReference": str(time.time_ns())},

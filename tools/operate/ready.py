@@ -229,6 +229,9 @@ def _payments(account: Account) -> Iterator[Missing]:
     if name not in {one["Name"] for one in listed}:
         put = f"aws secretsmanager create-secret --name {name} --secret-string sk_live_…"
         yield Missing(f"there is no key for {provider}", put)
+    if not account.parameter(EDGE, "StripePublishableKey"):
+        key = "StripePublishableKey=pk_live_… in samconfig.toml"
+        yield Missing("the checkout has no fields for a card", f"{key}, {account.deploy(EDGE)}")
 
 
 def _domain(account: Account) -> Iterator[Missing]:

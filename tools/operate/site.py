@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import mimetypes
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -38,9 +39,9 @@ class File(NamedTuple):
     caching: str
 
 
-def upload(bucket: str, prices: str, web: Path = WEB) -> None:
-    """Bring a storefront into its bucket and take out what it no longer has. Safe to repeat; `prices` as for files."""
-    s3, made = boto3.client("s3"), files(web, prices)
+def upload(bucket: str, given: Mapping[str, str], web: Path = WEB) -> None:
+    """Bring a storefront into its bucket and take out what it no longer has. Safe to repeat; `given` as for files."""
+    s3, made = boto3.client("s3"), files(web, given)
     # The pages come last: what they name is there by then.
     for name, file in sorted(made.items(), key=lambda one: one[1].kind == "text/html"):
         s3.put_object(
@@ -54,11 +55,11 @@ def upload(bucket: str, prices: str, web: Path = WEB) -> None:
     step(f"{len(made)} files of {web.relative_to(ROOT) if web == WEB else web}/ are in {bucket}")
 
 
-def files(web: Path = WEB, prices: str = "exclude_tax") -> dict[str, File]:
-    """Return a storefront's files by their keys in the bucket; `prices`: what its prices do (pages.prices)."""
+def files(web: Path = WEB, given: Mapping[str, str] | None = None) -> dict[str, File]:
+    """Return a storefront's files by their keys in the bucket; `given`: the environment's template parameters."""
     found = {path.relative_to(web).as_posix(): path.read_bytes() for path in web.rglob("*") if path.is_file()}
     found = {
-        name: pages.priced(content, prices) if name.endswith(".html") else content
+        name: pages.told(content, given or {}) if name.endswith(".html") else content
         for name, content in found.items()
     }
     found |= {place: page for place in pages.PLACES if (page := pages.legal_page(place))}

@@ -159,7 +159,7 @@ def test_the_pages_know_the_same_legal_pages_and_languages() -> None:
 def test_pages_that_show_prices_are_told_what_these_include_when_they_are_uploaded() -> None:
     shown = {"index.html", "product.html", "products.html"}
     for prices in ("include_tax", "exclude_tax"):
-        made = site.files(prices=prices)
+        made = site.files(given={"Tax": f'{{"prices":"{prices}"}}'})
         told = {
             name: re.findall(r'data-prices="(\w+)"', file.content.decode())
             for name, file in made.items()
@@ -172,3 +172,27 @@ def test_what_prices_include_is_what_the_cart_is_deployed_with() -> None:
     default = json.loads(templates.template("cart")["Parameters"]["Tax"]["Default"])["prices"]
     assert pages.prices({}) == pages.prices(sam.given("dev")) == default
     assert pages.prices({"Tax": '{"prices":"include_tax","home":"DE","rates":[]}'}) == "include_tax"
+
+
+# --- payment ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "payee"),
+    [
+        ({}, "simulator"),
+        ({"PaymentProvider": "simulator"}, "simulator"),
+        ({"PaymentProvider": "stripe", "StripePublishableKey": "pk_live_51Ab"}, "pk_live_51Ab"),
+    ],
+)
+def test_pages_that_take_a_card_are_told_who_is_paid_when_they_are_uploaded(
+    given: dict[str, str], payee: str
+) -> None:
+    told = {
+        name: re.findall(r'data-payment="(\w+)"', file.content.decode())
+        for name, file in site.files(given=given).items()
+        if name.endswith(".html")
+    }
+    assert {name: values for name, values in told.items() if values} == {
+        name: [payee] for name in ("checkout.html", "order.html")
+    }

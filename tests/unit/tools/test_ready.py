@@ -22,7 +22,7 @@ TOPIC = f"arn:aws:sns:eu-west-1:123456789012:souk-{ENVIRONMENT}-alarms"
 PARAMETERS = {
     "orders": {"MailSender": "shop@example.com"},
     "payments": {"PaymentProvider": "stripe"},
-    "edge": {"Domain": "shop.example.com"},
+    "edge": {"Domain": "shop.example.com", "StripePublishableKey": "pk_live_51Ab"},
     "platform": {"BackupRegion": "eu-central-1"},
 }
 
@@ -258,7 +258,11 @@ def _no_key(prod: Prod) -> None:
 
 
 def _no_name(prod: Prod) -> None:
-    a_stack("edge", Domain="")
+    a_stack("edge", Domain="", StripePublishableKey="pk_live_51Ab")
+
+
+def _no_card_fields(prod: Prod) -> None:
+    a_stack("edge", Domain="shop.example.com", StripePublishableKey="")
 
 
 def _kept_for_ever(prod: Prod) -> None:
@@ -317,6 +321,7 @@ def _no_service(prod: Prod) -> None:
         (_not_copied, f"souk-prod-{services()[-1]}: no copies", "aws backup list-copy-jobs"),
         (_simulator, "payments go to simulator, which moves no money", "PaymentProvider=stripe"),
         (_no_key, "there is no key for stripe", "create-secret --name souk-prod-payments-stripe-key"),
+        (_no_card_fields, "the checkout has no fields for a card", "StripePublishableKey=pk_live_"),
         (_no_name, "the shop has CloudFront's name", "Domain="),
         (_kept_for_ever, "/aws/lambda/souk-prod-cart keeps lines for ever", "put-retention-policy"),
         (_no_archive, "the archive souk-prod-facts is not there", "make deploy ENV=prod SERVICE=platform"),

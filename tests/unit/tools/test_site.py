@@ -49,7 +49,7 @@ def kept(key: str) -> Any:
 
 
 def test_pages_are_asked_for_anew_and_name_code_that_is_kept_for_good(web: Path, bucket: None) -> None:
-    site.upload(BUCKET, "exclude_tax", web)
+    site.upload(BUCKET, {}, web)
     page = kept("index.html")
     assert (page["CacheControl"], page["ContentType"]) == ("no-cache", "text/html")
     named = re.findall(r'="/([^"]+)"', page["Body"].read().decode())
@@ -66,17 +66,17 @@ def test_pages_are_asked_for_anew_and_name_code_that_is_kept_for_good(web: Path,
 def test_changed_code_lies_elsewhere_and_that_of_open_pages_stays_for_a_month(
     web: Path, bucket: None
 ) -> None:
-    site.upload(BUCKET, "exclude_tax", web)
+    site.upload(BUCKET, {}, web)
     before = keys()
     (web / "js/lib.js").write_text("2")
     (web / "images/pot.svg").unlink()
-    site.upload(BUCKET, "exclude_tax", web)
+    site.upload(BUCKET, {}, web)
     assert before - keys() == {"images/pot.svg"}
     assert kept("js/lib.js")["Body"].read() == b"2"
     added = keys() - before
     assert {key.split("/", 2)[2] for key in added} == {"css/base.css", "js/home.js", "js/lib.js"}
     with time_machine.travel(now() + timedelta(days=31)):
-        site.upload(BUCKET, "exclude_tax", web)
+        site.upload(BUCKET, {}, web)
     assert keys() == {"index.html", "css/base.css", "js/home.js", "js/lib.js", *added, *pages.PLACES}
 
 

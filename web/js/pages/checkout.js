@@ -18,7 +18,7 @@ const place = document.querySelector("#checkout");
  * `turn` counts the changes, so that a quote asked for before one of them is not taken; `again` is the order beside which, or
  * instead of which where it was cancelled, the buyer wants these items. `served` are all countries that can be bought from.
  */
-const state = { cart: null, served: [], levels: new Map(), fields: null, quote: null, of: null, key: null, seen: null, turn: 0, paying: false, again: null, boughtBy: null };
+const state = { cart: null, served: [], levels: new Map(), fields: null, means: null, quote: null, of: null, key: null, seen: null, turn: 0, paying: false, again: null, boughtBy: null };
 
 const field = (name, key, { wide, ...attributes } = {}) => h("label", { class: wide && "wide" }, t(key), h("input", { name, required: true, ...attributes }));
 
@@ -44,8 +44,7 @@ function form() {
         field("city", "checkout.city", { autocomplete: "address-level2", maxlength: 120 }),
         field("region", "checkout.region", { autocomplete: "address-level1", required: false, maxlength: 120 }),
         h("label", {}, t("checkout.country"), countrySelect(state.served, likely)))),
-    h("fieldset", {}, h("legend", {}, t("checkout.payment")), h("p", { class: "small soft" }, t("checkout.test")),
-      paymentChoice()));
+    h("fieldset", {}, h("legend", {}, t("checkout.payment")), state.means.element));
 }
 
 const content = h("div");
@@ -178,9 +177,12 @@ async function order(fields, agreed) {
     if (agreed) trouble.textContent = t("checkout.changed");
     return false;
   }
-  const body = { quote: state.quote.quote, payment: { token: fields.elements.token.value } };
+  const { quote } = state;
+  const token = await state.means.token();
+  if (state.quote !== quote) return false;  // the cart was changed elsewhere meanwhile: the button says what it costs now
+  const body = { quote: quote.quote, payment: { token } };
   try {
-    const { data } = await call("POST", "/orders", { body, headers: { "Idempotency-Key": state.quote.quoteId } });
+    const { data } = await call("POST", "/orders", { body, headers: { "Idempotency-Key": quote.quoteId } });
     if (data.orderToken) cart.orderTokens.keep(data.orderId, data.orderToken);
     cart.outdated();
     location.assign(`/order.html?id=${encodeURIComponent(data.orderId)}`);
@@ -255,6 +257,7 @@ async function start() {
     Object.assign(state, { cart: data, served, quote: null, seen: null, turn: state.turn + 1, paying: false, again: new URLSearchParams(location.search).get("again") });
     button.removeAttribute("aria-disabled");
     if (!data?.lines.length) return void nothing();
+    state.means = paymentChoice();
     const fields = form();
     fit(fields);
     fill(place, h("div", { class: "checkout" }, fields, summary));

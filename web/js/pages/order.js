@@ -5,7 +5,7 @@ import { delivery, orderTokens, outdated, read } from "../lib/cart.js";
 import { fill, h, sleep, toast } from "../lib/dom.js";
 import { clock, countryName, day, moment, t } from "../lib/i18n.js";
 import { price } from "../lib/money.js";
-import { paymentChoice } from "../components/payment-choice.js";
+import { askBuyer, paymentChoice } from "../components/payment-choice.js";
 import { explain, failed } from "../components/problem.js";
 import { totals } from "../components/totals.js";
 
@@ -59,18 +59,22 @@ function message(order, late, timeline) {
     const retry = ["out_of_stock", "payment_declined", "timeout"].includes(order.reason);
     return h("div", { class: "notice bad", role: "alert" }, h("p", {}, t(`reason.${order.reason}`), timeline.filter((entry) => entry.type === "PaymentDeclined").map((entry) => ` ${t(`decline.${DECLINES.has(entry.detail) ? entry.detail : "other"}`)}.`)), retry && h("a", { class: "button", href: `/checkout.html?again=${encodeURIComponent(id)}` }, t("order.again")));
   }
-  if (order.unpaid) return h("form", { class: "notice bad stack", role: "alert", onsubmit: pay }, h("p", {}, t("order.unpaid")), paymentChoice(), h("div", {}, h("button", { class: "primary" }, t("order.pay", { price: price(order.totals.total, order.totals.currency) }))));
+  if (order.unpaid) {
+    const means = paymentChoice();
+    return h("form", { class: "notice bad stack", role: "alert", onsubmit: (event) => pay(event, means) }, h("p", {}, t("order.unpaid")), means.element, h("div", {}, h("button", { class: "primary" }, t("order.pay", { price: price(order.totals.total, order.totals.currency) }))));
+  }
   if (paying(order)) return h("p", { role: "status" }, t("order.paying"));
   return h("p", { class: "notice good", role: "status" }, t("order.done", { email: order.email }));
 }
 
-/** Lead the buyer to where their bank asks them; that address is the provider's, and another each time. */
+/** Lead the buyer to where their bank asks them, or have the provider ask here; where that is, is another each time. */
 async function toBank(event) {
   event.target.disabled = true;
   try {
-    const { url } = await get(`/payments/${encodeURIComponent(id)}/action`, { headers: headers() });
+    const { url, clientSecret } = await get(`/payments/${encodeURIComponent(id)}/action`, { headers: headers() });
     if (url) return void location.assign(url);
-    toast(t("order.noBank"));
+    await askBuyer(clientSecret);
+    back.told = false;
   } catch (error) {
     back.told = false;
     toast(explain(error));
@@ -87,10 +91,15 @@ async function fromBank(order) {
 }
 
 /** Pay an order that could not be charged by the means chosen. */
-async function pay(event) {
+async function pay(event, means) {
   event.preventDefault();
-  const token = new FormData(event.target).get("token");
-  event.target.querySelector("button").disabled = true;
+  const button = event.target.querySelector("button");
+  button.disabled = true;
+  const token = await means.token().catch((error) => void toast(explain(error)));
+  if (!token) {
+    button.disabled = false;
+    return;
+  }
   try {
     await call("POST", `/orders/${encodeURIComponent(id)}/payment`, { body: { payment: { token } }, headers: { ...headers(), "Idempotency-Key": idempotencyKey() } });
   } catch (error) {
