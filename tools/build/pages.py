@@ -1,6 +1,6 @@
 """What of the storefront's pages is made and does not lie in web/: legal pages, what prices include, who is paid.
 
-Both are made when a site is uploaded (tools/operate/site.py) and when the local edge serves it; no function is asked.
+All are made when a site is uploaded (tools/operate/site.py) and when the local edge serves it; no function is asked.
 
 A shop writes its legal texts as Markdown, `legal/<language>/<name>.md`, one heading `#` first. What is still to be
 written has the mark of a draft, which the page shows as a sentence. HTML in a text is shown as it was typed.

@@ -16,6 +16,7 @@ from functions.shared.money import (
     format_amount,
     parse_amount,
     provider_amount,
+    units,
 )
 
 
@@ -162,3 +163,9 @@ def test_every_rounded_amount_can_be_charged(provider: str, currency: str) -> No
     step = charge_step(provider, currency)
     for amount in range(1, 250):
         provider_amount(provider, chargeable(amount, step), currency)
+
+
+def test_tax_is_borne_by_units_that_something_is_left_to_pay_for() -> None:
+    shared = units(1, 10, 5, 1)
+    assert [sum(part) for part in zip(*shared, strict=True)] == [5, 5, 1]
+    assert [unit.tax for unit in shared if not unit.amount] == [0] * 5
