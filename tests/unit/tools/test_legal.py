@@ -90,3 +90,10 @@ def test_it_is_one_table_that_says_that_it_is_no_advice(
     assert page.count(legal.NOT_ADVICE) == 2
     assert max(map(len, page.splitlines()[1:])) <= 150
     assert legal.linked() == {"terms", "privacy", "withdrawal"}
+
+
+def test_what_stripe_stores_on_the_device_is_said_where_the_shop_is_paid_through_it() -> None:
+    assert "no banner" in state(list(legal.rows("include_tax")), "nothing stored")
+    assert "Stripe's cookies" in state(
+        list(legal.rows("include_tax", payee="pk_live_51Ab")), "nothing stored"
+    )
